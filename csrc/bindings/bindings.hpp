@@ -1,0 +1,35 @@
+// What the binding files share. This folder is the only place that knows pybind11.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include "../core/spike_array.hpp"
+
+namespace evsim {
+
+namespace py = pybind11;
+
+// Arrays cross the border only in exactly these types; python/evsim converts.
+using IndexArray = py::array_t<std::int32_t, py::array::c_style>;
+using TimeArray = py::array_t<double, py::array::c_style>;
+
+template <class T>
+std::span<const T> as_span(const py::array_t<T, py::array::c_style>& array) {
+    return {array.data(), static_cast<std::size_t>(array.size())};
+}
+
+/// Read-only numpy view of `values`; `owner` stays alive as long as the view.
+template <class T>
+py::array_t<T> view(std::span<const T> values, py::handle owner) {
+    py::array_t<T> array({values.size()}, {sizeof(T)}, values.data(), owner);
+    array.attr("flags").attr("writeable") = false;
+    return array;
+}
+
+void bind_spike_array(py::module_& module);
+void bind_layer(py::module_& module);
+void bind_network(py::module_& module);
+
+}  // namespace evsim

@@ -1,0 +1,38 @@
+#include "bindings.hpp"
+
+#include "../core/cpu.hpp"
+#include "../core/errors.hpp"
+#include "../core/threads.hpp"
+#include "../engine/kernel_registry.hpp"
+
+namespace evsim {
+
+namespace {
+
+/// Raises the class of python/evsim/errors.py that the C++ error names.
+void translate(std::exception_ptr pending) {
+    try {
+        if (pending) std::rethrow_exception(pending);
+    } catch (const Error& error) {
+        py::set_error(py::module_::import("evsim.errors").attr(error.name()), error.what());
+    } catch (const Interrupted&) {
+        if (!PyErr_Occurred()) PyErr_SetNone(PyExc_KeyboardInterrupt);
+    }
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, module) {
+    py::register_exception_translator(translate);
+    bind_spike_array(module);
+    bind_layer(module);
+    bind_network(module);
+    module.attr("__version__") = EVSIM_VERSION;
+    module.def("num_threads", &num_threads);
+    module.def("set_num_threads", &set_num_threads, py::arg("n"));
+    module.def("active_isa", &active_isa);
+    module.def("supported_isas", &supported_isas);
+    module.def("model_names", &model_names);
+}
+
+}  // namespace evsim

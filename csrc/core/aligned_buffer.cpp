@@ -1,0 +1,57 @@
+#include "aligned_buffer.hpp"
+
+#include <cstring>
+#include <new>
+
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+#include <unistd.h>
+
+#include "errors.hpp"
+
+namespace evsim {
+
+namespace {
+
+constexpr std::size_t cache_line = 64;
+constexpr std::size_t huge_page = std::size_t{1} << 21;
+
+double physical_memory() {
+    return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+void require_memory(double bytes, const std::string& what) {
+    const double available = physical_memory();
+    if (!(bytes <= available)) {
+        throw MemoryLimit(text(what, " would need ", bytes / 1e9, " GB; this machine has ", available / 1e9, " GB"));
+    }
+}
+
+AlignedBuffer::AlignedBuffer(std::size_t bytes, const std::string& what) : size_(bytes) {
+    if (bytes == 0) return;
+    require_memory(static_cast<double>(bytes), what);
+    const std::size_t alignment = bytes >= huge_page ? huge_page : cache_line;
+    const std::size_t padded = (bytes + alignment - 1) / alignment * alignment;
+    data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, padded)));
+    if (!data_) throw MemoryLimit(text(what, " needs ", static_cast<double>(bytes) / 1e9, " GB, which the system does not give"));
+#if defined(__linux__)
+    if (alignment == huge_page) madvise(data_.get(), padded, MADV_HUGEPAGE);
+#endif
+    std::memset(data_.get(), 0, padded);
+}
+
+AlignedBuffer::AlignedBuffer(const AlignedBuffer& other) : AlignedBuffer(other.size_, "a copy") {
+    if (size_ > 0) std::memcpy(data_.get(), other.data_.get(), size_);
+}
+
+AlignedBuffer& AlignedBuffer::operator=(const AlignedBuffer& other) {
+    if (this != &other) *this = AlignedBuffer(other);
+    return *this;
+}
+
+void AlignedBuffer::Free::operator()(std::byte* p) const noexcept { std::free(p); }
+
+}  // namespace evsim

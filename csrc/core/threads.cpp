@@ -1,0 +1,131 @@
+#include "threads.hpp"
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdlib>
+#include <exception>
+#include <mutex>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+#include "errors.hpp"
+
+namespace evsim {
+
+namespace {
+
+constexpr auto poll_interval = std::chrono::milliseconds(50);
+
+int available_processors() {
+#if defined(__linux__)
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
+#endif
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+int initial_threads() {
+    const char* wish = std::getenv("EVSIM_NUM_THREADS");
+    const int n = wish ? std::atoi(wish) : 0;
+    return n >= 1 ? n : available_processors();
+}
+
+std::atomic<int>& thread_setting() {
+    static std::atomic<int> setting{initial_threads()};
+    return setting;
+}
+
+/// What the threads of one parallel loop share.
+struct Loop {
+    std::atomic<std::int64_t> next{0};
+    std::atomic<bool> stop{false};
+    std::mutex mutex;
+    std::condition_variable finished;
+    int running = 0;
+    std::exception_ptr error;
+
+    void fail(std::exception_ptr what) {
+        const std::lock_guard lock(mutex);
+        if (!error) error = std::move(what);
+        stop = true;
+    }
+};
+
+}  // namespace
+
+int num_threads() { return thread_setting(); }
+
+void set_num_threads(int n) {
+    if (n < 1) throw InvalidArgument(text("the number of threads must be at least 1, got ", n));
+    thread_setting() = n;
+}
+
+bool Interruption::requested() {
+    if (cancelled()) return true;
+    const auto now = std::chrono::steady_clock::now();
+    if (poll_ && now - last_poll_ >= poll_interval) {
+        last_poll_ = now;
+        if (poll_()) cancel();
+    }
+    return cancelled();
+}
+
+void parallel_for(std::int64_t n, int threads, Interruption& interruption, const std::function<void(std::int64_t)>& body) {
+    const int helpers = static_cast<int>(std::min<std::int64_t>(threads, n)) - 1;
+    if (helpers < 1) {
+        for (std::int64_t k = 0; k < n; ++k) {
+            if (interruption.requested()) throw Interrupted();
+            body(k);
+        }
+        return;
+    }
+    Loop loop;
+    const auto help = [&] {
+        try {
+            for (std::int64_t k; !loop.stop && !interruption.cancelled() && (k = loop.next++) < n;) body(k);
+        } catch (...) {
+            loop.fail(std::current_exception());
+        }
+        const std::lock_guard lock(loop.mutex);
+        --loop.running;
+        loop.finished.notify_one();
+    };
+    std::vector<std::thread> pool;
+    pool.reserve(static_cast<std::size_t>(helpers));
+    for (int k = 0; k < helpers; ++k) {
+        const std::lock_guard lock(loop.mutex);
+        try {
+            pool.emplace_back(help);
+            ++loop.running;
+        } catch (const std::system_error&) {
+            break;  // the system gives no more threads: go on with those there are
+        }
+    }
+    try {
+        for (std::int64_t k; !loop.stop && (k = loop.next++) < n;) {
+            if (interruption.requested()) throw Interrupted();
+            body(k);
+        }
+    } catch (...) {
+        loop.fail(std::current_exception());
+    }
+    {
+        std::unique_lock lock(loop.mutex);
+        while (!loop.finished.wait_for(lock, poll_interval, [&] { return loop.running == 0; })) {
+            lock.unlock();
+            interruption.requested();
+            lock.lock();
+        }
+    }
+    for (std::thread& thread : pool) thread.join();
+    if (interruption.cancelled()) throw Interrupted();
+    if (loop.error) std::rethrow_exception(loop.error);
+}
+
+}  // namespace evsim

@@ -1,0 +1,288 @@
+#include "dense_forward.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "../core/errors.hpp"
+
+namespace evsim {
+
+namespace {
+
+/// Events per pass: their gap factors stay in the cache while every tile goes over them.
+constexpr std::size_t chunk_events = 16384;
+/// Fewer synaptic events than this are not worth starting a thread for.
+constexpr double events_worth_a_thread = 4e5;
+
+struct Emission {
+    std::uint32_t event;  ///< the spike lies in the gap before this event of the chunk
+    std::int32_t neuron;
+    double time;
+};
+
+struct Sink {
+    std::vector<Emission> emissions;
+    Interruption* interruption = nullptr;
+
+    static void emit(void* sink, std::int64_t event, std::int32_t neuron, double time) {
+        auto& emissions = static_cast<Sink*>(sink)->emissions;
+        if (emissions.size() == emissions.capacity() && emissions.size() >= (std::size_t{1} << 24)) {
+            require_memory(2.0 * static_cast<double>(emissions.size()) * sizeof(Emission) * 4.0, "the output spikes");
+        }
+        emissions.push_back({static_cast<std::uint32_t>(event), neuron, time});
+    }
+    static bool cancelled(void* sink) { return static_cast<Sink*>(sink)->interruption->cancelled(); }
+};
+
+/// A value to read once `position` input events have passed.
+struct Observation {
+    std::size_t position;
+    std::size_t probe, time, neuron;
+};
+
+/// Appends the spikes of all tiles to `out`, sorted by (time, neuron). They are already grouped by gap, and gaps follow each
+/// other in time: a counting sort over gaps leaves only the few spikes within one gap to compare.
+void append_sorted(SpikeArray& out, std::span<const Sink> tiles, std::size_t n_gaps) {
+    std::size_t total = 0;
+    for (const Sink& tile : tiles) total += tile.emissions.size();
+    if (total == 0) return;
+    std::vector<std::size_t> begin(n_gaps + 1, 0);
+    for (const Sink& tile : tiles) {
+        for (const Emission& e : tile.emissions) ++begin[e.event + 1];
+    }
+    for (std::size_t gap = 0; gap < n_gaps; ++gap) begin[gap + 1] += begin[gap];
+    std::vector<Spike> spikes(total);
+    std::vector<std::size_t> next(begin.begin(), begin.end() - 1);
+    for (const Sink& tile : tiles) {
+        for (const Emission& e : tile.emissions) spikes[next[e.event]++] = {e.neuron, e.time};
+    }
+    const auto earlier = [](const Spike& a, const Spike& b) { return a.time != b.time ? a.time < b.time : a.index < b.index; };
+    for (std::size_t gap = 0; gap < n_gaps; ++gap) {
+        if (begin[gap + 1] - begin[gap] > 1) {
+            std::sort(spikes.begin() + static_cast<std::ptrdiff_t>(begin[gap]), spikes.begin() + static_cast<std::ptrdiff_t>(begin[gap + 1]),
+                      earlier);
+        }
+    }
+    out.append(spikes);
+}
+
+class DenseRun {
+   public:
+    DenseRun(const Layer& layer, std::span<SampleRun> samples, std::span<const Probe> probes, const DenseOptions& options,
+             Interruption& interruption)
+        : layer_(layer), kernel_(layer.kernel()), tiles_(layer.connection().tiles()), samples_(samples), probes_(probes),
+          options_(options), interruption_(interruption), scratch_(samples.size()), sinks_(samples.size() * tiles_.size()),
+          observations_(probes.empty() ? 0 : sinks_.size()) {
+        for (Sink& sink : sinks_) sink.interruption = &interruption_;
+        std::size_t longest = 0;
+        double events = 0.0;
+        for (SampleRun& sample : samples_) {
+            longest = std::max(longest, sample.times.size());
+            events += static_cast<double>(sample.times.size());
+            sample.recorded.resize(probes_.size());
+            for (std::size_t p = 0; p < probes_.size(); ++p) {
+                sample.recorded[p].resize(probes_[p].times.size() * probes_[p].neurons.size());
+            }
+        }
+        n_chunks_ = std::max<std::size_t>(1, (longest + chunk_events - 1) / chunk_events);
+        const double work = events * static_cast<double>(layer_.padded_neurons());
+        threads_ = static_cast<int>(std::clamp(work / events_worth_a_thread, 1.0, static_cast<double>(options.threads)));
+        plan_observations();
+    }
+
+    void run() {
+        for (std::size_t chunk = 0; chunk < n_chunks_; ++chunk) {
+            over_samples([&](std::size_t s) { begin_chunk(s, chunk); });
+            // Neighbouring tasks share a tile of weights, not a sample.
+            const auto n_samples = static_cast<std::int64_t>(samples_.size());
+            parallel_for(static_cast<std::int64_t>(sinks_.size()), threads_, interruption_, [&](std::int64_t task) {
+                run_tile(static_cast<std::size_t>(task % n_samples), static_cast<std::size_t>(task / n_samples));
+            });
+            over_samples([&](std::size_t s) { end_chunk(s); });
+        }
+    }
+
+   private:
+    struct SampleScratch {
+        std::size_t first = 0, last = 0;  ///< events of the current chunk
+        bool active = false, final = false;
+        double previous_time = 0.0;       ///< of the event before `first`
+        std::vector<double> durations;
+        std::vector<std::byte> gaps;
+    };
+
+    void over_samples(const std::function<void(std::size_t)>& body) {
+        parallel_for(static_cast<std::int64_t>(samples_.size()), threads_, interruption_,
+                     [&](std::int64_t s) { body(static_cast<std::size_t>(s)); });
+    }
+
+    void begin_chunk(std::size_t s, std::size_t chunk) {
+        SampleRun& sample = samples_[s];
+        SampleScratch& scratch = scratch_[s];
+        const std::size_t n = sample.times.size();
+        scratch.first = chunk * chunk_events;
+        scratch.active = chunk == 0 || scratch.first < n;
+        if (!scratch.active) return;
+        scratch.last = std::min(n, scratch.first + chunk_events);
+        scratch.final = scratch.last == n;
+        scratch.previous_time = scratch.first > 0 ? sample.times[scratch.first - 1] : sample.state.last_event;
+        const std::size_t count = scratch.last - scratch.first;
+        scratch.durations.resize(count);
+        for (std::size_t k = 0; k < count; ++k) {
+            scratch.durations[k] = sample.times[scratch.first + k] - (k > 0 ? sample.times[scratch.first + k - 1] : scratch.previous_time);
+        }
+        scratch.gaps.resize(count * kernel_.gap_bytes);
+        kernel_.gaps(layer_.shared().data(), scratch.durations.data(), static_cast<std::int64_t>(count), scratch.gaps.data());
+        if (scratch.final) sample.final_memory = sample.state.memory;
+    }
+
+    TileRun tile_run(std::size_t s, std::size_t tile) {
+        SampleRun& sample = samples_[s];
+        SampleScratch& scratch = scratch_[s];
+        const Dense& connection = layer_.connection();
+        TileRun run{};
+        run.shared = layer_.shared().data();
+        run.neurons = layer_.neurons();
+        run.hot = layer_.hot();
+        run.state = sample.state.values.data();
+        run.memory = sample.state.memory.data();
+        run.stride = layer_.padded_neurons();
+        run.first_neuron = tiles_[tile].first_neuron;
+        run.n_vectors = tiles_[tile].n_vectors;
+        run.n_neurons = connection.n_neurons();
+        run.weights = connection.data();
+        run.weight_stride = connection.stride();
+        run.indices = sample.indices.data() + scratch.first;
+        run.times = sample.times.data() + scratch.first;
+        run.durations = scratch.durations.data();
+        run.gaps = scratch.gaps.data();
+        run.n_events = static_cast<std::int64_t>(scratch.last - scratch.first);
+        run.previous_time = scratch.previous_time;
+        run.emit_from = sample.from;
+        run.emit_until = std::numeric_limits<double>::infinity();
+        run.max_spikes_per_instant = options_.max_spikes_per_instant;
+        run.emit = Sink::emit;
+        run.cancelled = Sink::cancelled;
+        run.sink = &sinks_[sink_index(s, tile)];
+        return run;
+    }
+
+    void run_tile(std::size_t s, std::size_t tile) {
+        SampleScratch& scratch = scratch_[s];
+        if (!scratch.active) return;
+        SampleRun& sample = samples_[s];
+        TileRun run = tile_run(s, tile);
+        if (!observations_.empty()) {
+            for (const Observation& o : observations_[sink_index(s, tile)]) {
+                const bool here = o.position <= scratch.last && (o.position > scratch.first || scratch.first == 0);
+                if (!here) continue;
+                advance_to(run, static_cast<std::int64_t>(o.position - scratch.first));
+                observe(run, sample, o);
+            }
+        }
+        advance_to(run, run.n_events);
+        if (!scratch.final) return;
+        for (std::size_t k = 0; k < static_cast<std::size_t>(kernel_.n_memory); ++k) {
+            const std::size_t begin = k * run.stride + static_cast<std::size_t>(run.first_neuron);
+            const std::size_t count = static_cast<std::size_t>(run.n_vectors * kernel_.lanes);
+            std::copy_n(sample.state.memory.begin() + static_cast<std::ptrdiff_t>(begin), count,
+                        sample.final_memory.begin() + static_cast<std::ptrdiff_t>(begin));
+        }
+        run.memory = sample.final_memory.data();
+        run.emit_until = sample.until;
+        check(kernel_.finish(run, sample.until - run.previous_time));
+    }
+
+    /// Runs the events up to (not including) `last`; afterwards `run` stands at the last event that passed.
+    void advance_to(TileRun& run, std::int64_t last) {
+        if (last > run.first_event) {
+            run.last_event = last;
+            check(kernel_.run(run));
+            run.previous_time = run.times[last - 1];
+        }
+        run.first_event = run.last_event = last;
+    }
+
+    void observe(const TileRun& run, SampleRun& sample, const Observation& o) {
+        const Probe& probe = probes_[o.probe];
+        sample.recorded[o.probe][o.time * probe.neurons.size() + o.neuron] =
+            kernel_.observe(run, probe.neurons[o.neuron], probe.times[o.time] - run.previous_time, probe.observable);
+    }
+
+    void end_chunk(std::size_t s) {
+        SampleScratch& scratch = scratch_[s];
+        if (!scratch.active) return;
+        SampleRun& sample = samples_[s];
+        const std::span<Sink> sinks(&sinks_[sink_index(s, 0)], tiles_.size());
+        append_sorted(sample.spikes, sinks, scratch.last - scratch.first + 1);
+        for (Sink& sink : sinks) sink.emissions.clear();
+        if (scratch.final) {
+            scratch.active = false;
+            if (!sample.times.empty()) sample.state.last_event = sample.times.back();
+        }
+    }
+
+    void plan_observations() {
+        if (probes_.empty()) return;
+        std::vector<std::size_t> tile_of(layer_.padded_neurons());
+        for (std::size_t tile = 0; tile < tiles_.size(); ++tile) {
+            const auto first = tile_of.begin() + tiles_[tile].first_neuron;
+            std::fill(first, first + tiles_[tile].n_vectors * kernel_.lanes, tile);
+        }
+        for (std::size_t s = 0; s < samples_.size(); ++s) {
+            const std::span<const double> events = samples_[s].times;
+            for (std::size_t p = 0; p < probes_.size(); ++p) {
+                for (std::size_t t = 0; t < probes_[p].times.size(); ++t) {
+                    const auto after = std::upper_bound(events.begin(), events.end(), probes_[p].times[t]);
+                    const auto position = static_cast<std::size_t>(after - events.begin());
+                    for (std::size_t n = 0; n < probes_[p].neurons.size(); ++n) {
+                        const std::size_t tile = tile_of[static_cast<std::size_t>(probes_[p].neurons[n])];
+                        observations_[sink_index(s, tile)].push_back({position, p, t, n});
+                    }
+                }
+            }
+        }
+        for (auto& planned : observations_) {
+            std::stable_sort(planned.begin(), planned.end(), [](const auto& a, const auto& b) { return a.position < b.position; });
+        }
+    }
+
+    void check(const TileResult& result) const {
+        switch (result.status) {
+            case TileStatus::ok: return;
+            case TileStatus::cancelled: throw Interrupted();
+            case TileStatus::too_many_spikes:
+                throw RunawaySpiking(text(options_.layer_name, ": neuron ", result.neuron, " fired more than ",
+                                          options_.max_spikes_per_instant, " times at t = ", result.time,
+                                          "; its input is too strong for its threshold (see max_spikes_per_instant)"));
+            case TileStatus::not_finite:
+                throw NonFinite(text(options_.layer_name, ": the state of neuron ", result.neuron,
+                                     " is no longer finite; look for NaN, infinite or huge values in the weights"));
+        }
+    }
+
+    std::size_t sink_index(std::size_t s, std::size_t tile) const { return s * tiles_.size() + tile; }
+
+    const Layer& layer_;
+    const NeuronKernel& kernel_;
+    const std::vector<TileRange>& tiles_;
+    std::span<SampleRun> samples_;
+    std::span<const Probe> probes_;
+    const DenseOptions& options_;
+    Interruption& interruption_;
+    std::vector<SampleScratch> scratch_;
+    std::vector<Sink> sinks_;                              ///< [sample][tile]
+    std::vector<std::vector<Observation>> observations_;   ///< [sample][tile], ascending in position
+    std::size_t n_chunks_ = 1;
+    int threads_ = 1;
+};
+
+}  // namespace
+
+void run_dense(const Layer& layer, std::span<SampleRun> samples, std::span<const Probe> probes, const DenseOptions& options,
+               Interruption& interruption) {
+    DenseRun(layer, samples, probes, options, interruption).run();
+}
+
+}  // namespace evsim

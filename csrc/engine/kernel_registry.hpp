@@ -1,0 +1,15 @@
+// The compiled neuron models of the instruction set in use.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "neuron_kernel.hpp"
+
+namespace evsim {
+
+/// The kernel of `model` for weights of `value_bytes` (4 or 8). Throws InvalidArgument, naming the models there are.
+const NeuronKernel& find_kernel(const std::string& model, int value_bytes);
+std::vector<std::string> model_names();
+
+}  // namespace evsim

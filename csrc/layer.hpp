@@ -1,0 +1,70 @@
+// A layer: a connection and the neurons it feeds.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connection/dense.hpp"
+#include "core/aligned_buffer.hpp"
+#include "core/spike_array.hpp"
+#include "engine/neuron_kernel.hpp"
+
+namespace evsim {
+
+/// What the neurons of a layer carry from one call to the next, for one sample.
+struct LayerState {
+    AlignedBuffer values;         ///< state variables as of the last input event, [n_state][padded neurons]
+    std::vector<double> memory;   ///< what readouts remember, likewise as of the last input event
+    double last_event = 0.0;      ///< time of that event, or of the start
+};
+
+/// A neuron model with its parameters: `shared` one value each, `per_neuron` one value or one per neuron each.
+struct NeuronSettings {
+    std::string model;
+    std::vector<double> shared;
+    std::vector<std::vector<double>> per_neuron;
+};
+
+/// What the last call left in a layer, per sample.
+struct LayerOutput {
+    std::vector<LayerState> states;
+    std::vector<SpikeArray> post_spikes;
+    std::vector<std::vector<double>> final_memory;  ///< of readouts, at the end of the call
+};
+
+class Layer {
+   public:
+    /// Weights start at 0. Throws InvalidArgument, ShapeMismatch, NonFinite or MemoryLimit.
+    Layer(std::int64_t n_inputs, std::int64_t n_neurons, int value_bytes, const NeuronSettings& neurons);
+
+    const NeuronKernel& kernel() const { return *kernel_; }
+    const Dense& connection() const { return connection_; }
+    Dense& connection() { return connection_; }
+    const std::vector<double>& shared() const { return shared_; }
+    const double* neurons() const { return neurons_.data(); }
+    const void* hot() const { return hot_.data(); }
+    std::size_t padded_neurons() const { return connection_.padded_neurons(); }
+
+    LayerState initial_state(double start) const;
+    /// Index of the first neuron that fires for ever without input.
+    std::optional<std::int32_t> endless_neuron() const;
+    /// Index of an observable ("v", "i", ...). Throws InvalidArgument, naming those there are.
+    std::int32_t observable(const std::string& name) const;
+    /// Values of a remembered quantity ("maximum", ...) at the end of the last call, [sample][neuron].
+    std::vector<std::vector<double>> remembered(const std::string& name) const;
+
+    LayerOutput output;
+
+   private:
+    const NeuronKernel* kernel_;
+    Dense connection_;
+    std::vector<double> shared_;
+    std::vector<double> neurons_;  ///< [parameter][padded neurons]
+    AlignedBuffer hot_;
+    LayerState initial_;
+};
+
+}  // namespace evsim

@@ -1,0 +1,176 @@
+#include "network.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/errors.hpp"
+
+namespace evsim {
+
+Network::Network(std::int32_t max_spikes_per_instant) : max_spikes_per_instant_(max_spikes_per_instant) {
+    if (max_spikes_per_instant < 1) {
+        throw InvalidArgument(text("max_spikes_per_instant must be at least 1, got ", max_spikes_per_instant));
+    }
+}
+
+void Network::add(std::shared_ptr<Layer> layer) {
+    const std::lock_guard lock(mutex_);
+    if (!layers_.empty() && layer->connection().n_inputs() != layers_.back()->connection().n_neurons()) {
+        throw ShapeMismatch(text("layer ", layers_.size(), " takes ", layer->connection().n_inputs(), " inputs, but layer ",
+                                 layers_.size() - 1, " has ", layers_.back()->connection().n_neurons(), " neurons"));
+    }
+    layers_.push_back(std::move(layer));
+    time_.reset();
+}
+
+const std::shared_ptr<Layer>& Network::layer(std::size_t k) const {
+    if (k >= layers_.size()) {
+        throw IndexOutOfRange(text("there is no layer ", k, "; the network has ", layers_.size(), " (valid: 0 to ",
+                                   static_cast<std::ptrdiff_t>(layers_.size()) - 1, ")"));
+    }
+    return layers_[k];
+}
+
+void Network::check_samples(const std::vector<SpikeView>& samples, const InferOptions& options) const {
+    if (layers_.empty()) throw EmptyNetwork("the network has no layers; add one with add_fc_layer or add_layer");
+    if (std::isnan(options.until)) throw NonFinite("until must be a number, got nan");
+    if (options.start && !std::isfinite(*options.start)) throw NonFinite(text("start must be finite, got ", *options.start));
+    for (std::size_t s = 0; s < samples.size(); ++s) {
+        const std::string what = samples.size() == 1 ? std::string("input") : text("input ", s);
+        check_spikes(samples[s].indices, samples[s].times, layers_.front()->connection().n_inputs(), what.c_str());
+        const double first = samples[s].times.empty() ? options.until : samples[s].times.front();
+        if (options.start && first < *options.start) {
+            throw StreamOrder(text(what, ": the first spike, at ", first, ", lies before start = ", *options.start));
+        }
+        if (!options.reset && time_ && first < *time_) {
+            throw StreamOrder(text(what, ": the first spike, at ", first, ", lies before the time already simulated, ", *time_,
+                                   std::isinf(*time_) ? "; give until= to every call of a stream but the last" : ""));
+        }
+    }
+    const double begin = !options.reset && time_ ? *time_ : options.start.value_or(-std::numeric_limits<double>::infinity());
+    if (options.until < begin) throw InvalidArgument(text("until = ", options.until, " lies before the beginning, ", begin));
+    if (!options.reset && time_ && layers_.front()->output.states.size() != samples.size()) {
+        throw ShapeMismatch(text("reset=False goes on with the ", layers_.front()->output.states.size(), " samples of the last call, got ", samples.size()));
+    }
+    if (std::isinf(options.until)) {
+        for (std::size_t k = 0; k < layers_.size(); ++k) {
+            if (const auto neuron = layers_[k]->endless_neuron()) {
+                throw InvalidArgument(text("layer ", k, ": neuron ", *neuron,
+                                           " fires for ever without input (its threshold lies below v_rest + bias); give until="));
+            }
+        }
+    }
+}
+
+std::vector<std::vector<Probe>> Network::plan_probes(const InferOptions& options) const {
+    std::vector<std::vector<Probe>> probes(layers_.size());
+    const double begin = !options.reset && time_ ? *time_ : options.start.value_or(-std::numeric_limits<double>::infinity());
+    for (const RecordRequest& request : options.record) {
+        const Layer& recorded = *layer(request.layer);
+        for (const std::int32_t n : request.neurons) {
+            if (n < 0 || n >= recorded.connection().n_neurons()) {
+                throw IndexOutOfRange(text("record: there is no neuron ", n, " in layer ", request.layer, " (valid: 0 to ",
+                                           recorded.connection().n_neurons() - 1, ")"));
+            }
+        }
+        for (std::size_t k = 0; k < request.times.size(); ++k) {
+            const double t = request.times[k];
+            if (!std::isfinite(t)) throw NonFinite(text("record: times must be finite, but times[", k, "] is ", t));
+            if (k > 0 && t < request.times[k - 1]) throw UnsortedSpikes(text("record: times must not decrease, but times[", k, "] = ", t));
+            if (t < begin || t > options.until) {
+                throw InvalidArgument(text("record: time ", t, " lies outside the simulated time, ", begin, " to ", options.until));
+            }
+        }
+        probes[request.layer].push_back({request.neurons, request.times, recorded.observable(request.variable)});
+    }
+    return probes;
+}
+
+namespace {
+
+/// Where simulated time begins: where the caller says, else at 0, or earlier if anything is.
+double beginning(const SpikeView& sample, const InferOptions& options) {
+    if (options.start) return *options.start;
+    double begin = std::min(0.0, options.until);
+    if (!sample.times.empty()) begin = std::min(begin, sample.times.front());
+    for (const RecordRequest& request : options.record) {
+        if (!request.times.empty()) begin = std::min(begin, request.times.front());
+    }
+    return begin;
+}
+
+}  // namespace
+
+std::vector<std::vector<std::vector<double>>> Network::infer(const std::vector<SpikeView>& samples, const InferOptions& options,
+                                                             Interruption& interruption) {
+    const std::lock_guard lock(mutex_);
+    check_samples(samples, options);
+    const std::vector<std::vector<Probe>> probes = plan_probes(options);
+    const bool fresh = options.reset || !time_;
+
+    std::vector<std::vector<SampleRun>> runs(layers_.size());
+    for (std::size_t k = 0; k < layers_.size(); ++k) {
+        const Layer& layer = *layers_[k];
+        runs[k].resize(samples.size());
+        for (std::size_t s = 0; s < samples.size(); ++s) {
+            SampleRun& run = runs[k][s];
+            const std::span<const double> times = k == 0 ? samples[s].times : runs[k - 1][s].spikes.times();
+            const std::span<const std::int32_t> indices = k == 0 ? samples[s].indices : runs[k - 1][s].spikes.indices();
+            const auto delivered = static_cast<std::size_t>(std::upper_bound(times.begin(), times.end(), options.until) - times.begin());
+            run.times = times.first(delivered);
+            run.indices = indices.first(delivered);
+            run.until = options.until;
+            if (fresh) {
+                run.state = layer.initial_state(beginning(samples[s], options));
+                run.from = -std::numeric_limits<double>::infinity();
+            } else {
+                run.state = layer.output.states[s];
+                run.from = *time_;
+            }
+        }
+        const std::string name = text("layer ", k);
+        run_dense(layer, runs[k], probes[k], {num_threads(), max_spikes_per_instant_, name.c_str()}, interruption);
+    }
+
+    std::vector<std::vector<std::vector<double>>> recorded;
+    std::vector<std::size_t> next_probe(layers_.size(), 0);
+    for (const RecordRequest& request : options.record) {
+        const std::size_t p = next_probe[request.layer]++;
+        auto& values = recorded.emplace_back();
+        for (SampleRun& run : runs[request.layer]) values.push_back(std::move(run.recorded[p]));
+    }
+    std::vector<LayerOutput> outputs(layers_.size());
+    for (std::size_t k = 0; k < layers_.size(); ++k) {
+        for (SampleRun& run : runs[k]) {
+            outputs[k].states.push_back(std::move(run.state));
+            outputs[k].post_spikes.push_back(std::move(run.spikes));
+            outputs[k].final_memory.push_back(std::move(run.final_memory));
+        }
+    }
+    for (std::size_t k = 0; k < layers_.size(); ++k) layers_[k]->output = std::move(outputs[k]);
+    time_ = options.until;
+    return recorded;
+}
+
+void Network::reset() {
+    const std::lock_guard lock(mutex_);
+    time_.reset();
+    for (const auto& layer : layers_) layer->output = {};
+}
+
+void Network::restore(std::optional<double> time, std::vector<std::vector<LayerState>> states) {
+    const std::lock_guard lock(mutex_);
+    if (states.size() != layers_.size()) throw ShapeMismatch("one list of states for each layer is needed");
+    for (std::size_t k = 0; k < layers_.size(); ++k) {
+        const LayerState model = layers_[k]->initial_state(0.0);
+        for (const LayerState& state : states[k]) {
+            if (state.values.size() != model.values.size() || state.memory.size() != model.memory.size()) {
+                throw ShapeMismatch(text("the state of layer ", k, " does not fit its neurons"));
+            }
+        }
+    }
+    for (std::size_t k = 0; k < layers_.size(); ++k) layers_[k]->output.states = std::move(states[k]);
+    time_ = time;
+}
+
+}  // namespace evsim

@@ -1,0 +1,173 @@
+// Leaky membrane driven by an exponentially decaying synaptic current: tau_mem v' = -v + i, tau_syn i' = -i.
+// v is measured from its resting value under constant bias.
+#pragma once
+
+#include <evsim/portable.h>
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+/// What a gap does to (v, i), computed once per event for a whole layer:
+/// v <- v * mem + i * syn_to_mem, i <- i * syn.
+template <class T>
+struct CurrentMembraneGap {
+    T mem, syn_to_mem, syn;
+    /// 1 - e^{-gap/tau_mem}, rounded up. While i >= 0 it only decays, so v stays below v * mem + i * tangent.
+    T tangent;
+};
+
+struct CurrentMembrane {
+    double tau_mem, tau_syn;
+    double rate_mem;   ///< 1 / tau_mem
+    double slow_rate;  ///< the smaller of 1/tau_mem, 1/tau_syn
+    double rate_step;  ///< the larger minus the smaller
+    double coupling;   ///< rate_mem / rate_step, the prefactor of the difference of the two exponentials
+    bool mem_is_slow;
+
+    EVSIM_FN CurrentMembrane(double tau_mem_, double tau_syn_)
+        : tau_mem(tau_mem_),
+          tau_syn(tau_syn_),
+          rate_mem(1.0 / tau_mem_),
+          slow_rate(1.0 / (tau_mem_ > tau_syn_ ? tau_mem_ : tau_syn_)),
+          // tau_mem - tau_syn is exact for close time constants, 1/tau_syn - 1/tau_mem is not
+          rate_step(std::fabs(tau_mem_ - tau_syn_) / tau_mem_ / tau_syn_),
+          coupling(tau_mem_ == tau_syn_ ? 0.0 : rate_mem / rate_step),
+          mem_is_slow(tau_mem_ >= tau_syn_) {}
+
+    /// Exact propagator (Rotter & Diesmann 1999). With s = e^{-slow gap} and y = rate_step * gap the coupling is
+    /// s (1 - e^{-y}) rate_mem / rate_step, free of cancellation for every ratio of the time constants; its limit for
+    /// equal time constants is s * gap * rate_mem.
+    EVSIM_FN CurrentMembraneGap<double> gap(double duration) const {
+        const double longest = 1000.0 / slow_rate;  // everything has decayed to 0 by then; keeps infinity out
+        duration = duration < longest ? duration : longest;
+        const Exponential slow = exponential_of_nonpositive(-duration * slow_rate);
+        const Exponential step = exponential_of_nonpositive(-duration * rate_step);
+        const double fast = slow.value * step.value;
+        const double fast_minus_one = slow.minus_one + step.minus_one + slow.minus_one * step.minus_one;
+        const double coupled = slow.value * (coupling != 0.0 ? -step.minus_one * coupling : duration * rate_mem);
+        constexpr double up = 1.0 + 1e-6;  // more than the rounding of a float
+        return {mem_is_slow ? slow.value : fast, coupled, mem_is_slow ? fast : slow.value,
+                -(mem_is_slow ? slow.minus_one : fast_minus_one) * up};
+    }
+
+    /// Upper bound of v over the coming gap, for any v below threshold.
+    template <class V, class T>
+    EVSIM_FN static V bound(const V& v, const V& i, const CurrentMembraneGap<T>& gap) {
+        return v * gap.mem + positive_part(i) * gap.tangent;
+    }
+
+    template <class V, class T>
+    EVSIM_FN static void decay(V& v, V& i, const CurrentMembraneGap<T>& gap) {
+        v = v * gap.mem + i * gap.syn_to_mem;
+        i = i * gap.syn;
+    }
+
+    /// Time of the extremum of v, where v = i; infinity if there is none.
+    /// tau_mem tau_syn / d * ln(1 + z) with d = tau_mem - tau_syn, z = (i - v) d / (v d + i tau_syn).
+    EVSIM_FN double extremum(double v, double i) const {
+        const double d = tau_mem - tau_syn;
+        const double denominator = v * d + i * tau_syn;
+        const double z = (i - v) * d / denominator;
+        if (!(z > -1.0)) return infinity();
+        const double scale = tau_mem * tau_syn / denominator * (i - v);
+        const double time = scale * (std::fabs(z) < 1e-300 ? 1.0 : std::log1p(z) / z);
+        return time >= 0.0 ? time : infinity();
+    }
+
+    /// Earliest time in [0, horizon] at which v reaches `threshold`, from v < threshold.
+    EVSIM_FN double first_crossing(double v, double i, double threshold, double horizon) const {
+        if (threshold > 0.0) {
+            if (!(i > threshold)) return never();  // v = i at the maximum of v, and i only decays
+            if (is_quadratic()) return -tau_mem * std::log1p(-quadratic_crossing(v, i, threshold));
+            return rising_crossing(v, i, threshold, horizon);
+        }
+        return drifting_crossing(v, i, threshold, horizon);
+    }
+
+    EVSIM_FN bool is_quadratic() const { return tau_mem == 2.0 * tau_syn; }
+
+    /// tau_mem = 2 tau_syn: v is a quadratic in e^{-t/tau_mem} (Göltz et al. 2021, eq. 9). Written in
+    /// u = 1 - e^{-t/tau_mem}, where v = v0 + h u - i u^2 with h = i - v0, so that short times lose no digits.
+    /// Returns the u at which v first reaches `threshold` > max(0, v0), above 1 if it never does.
+    EVSIM_FN static double quadratic_crossing(double v, double i, double threshold) {
+        const double h = i - v, missing = threshold - v;
+        const double product = 4.0 * i * missing;
+        const double product_error = std::fma(4.0 * i, missing, -product);
+        const double discriminant = std::fma(h, h, -product) - product_error;
+        if (!(discriminant >= 0.0 && i > threshold)) return 2.0;
+        return 2.0 * missing / (h + std::sqrt(discriminant));
+    }
+
+   private:
+    /// Threshold above rest, any ratio: up to its only maximum v is increasing and concave, so Newton from the left never
+    /// overshoots and every iterate is a lower bound; it may stop as soon as that passes the horizon.
+    EVSIM_FN double rising_crossing(double v, double i, double threshold, double horizon) const {
+        const double peak = extremum(v, i);
+        if (peak == infinity() || value_at(v, i, peak) < threshold) return never();
+        double t = -tau_mem * std::log1p((v - threshold) / (i - v));  // where the tangent in e^{-t/tau_mem} crosses
+        return newton_from_left(v, i, threshold, horizon, t < peak ? t : peak, peak);
+    }
+
+    /// Threshold at or below rest (suprathreshold drive), v below it: v ends at rest, so it crosses unless rest is the threshold.
+    EVSIM_FN double drifting_crossing(double v, double i, double threshold, double horizon) const {
+        if (i >= 0.0) {  // increasing and concave until v = i >= threshold
+            if (i == 0.0) return threshold < 0.0 ? tau_mem * std::log(v / threshold) : never();
+            return newton_from_left(v, i, threshold, horizon, 0.0, infinity());
+        }
+        if (threshold == 0.0) return never();
+        const double rise = i < v ? extremum(v, i) : 0.0;  // v falls to its minimum first
+        if (rise == infinity() || rise > horizon) return never();
+        return increasing_crossing(v, i, threshold, rise, horizon);
+    }
+
+    EVSIM_FN double value_at(double v, double i, double t) const {
+        const CurrentMembraneGap<double> g = gap(t);
+        return v * g.mem + i * g.syn_to_mem;
+    }
+
+    /// Newton on an increasing concave piece, from t at or before the crossing; `last` is the end of the piece.
+    EVSIM_FN double newton_from_left(double v, double i, double threshold, double horizon, double t, double last) const {
+        for (int iteration = 0; iteration < 100; ++iteration) {
+            if (t > horizon) return never();
+            const CurrentMembraneGap<double> g = gap(t);
+            const double value = v * g.mem + i * g.syn_to_mem;
+            const double slope = (i * g.syn - value) * rate_mem;
+            const double step = (threshold - value) / slope;
+            if (!(slope > 0.0) || !(step > 0.0)) return t;  // at the crossing, to the last digit
+            const double next = t + step;
+            if (!(next < last)) return last;
+            if (next == t || step < 1e-17 * tau_mem) return next;
+            t = next;
+        }
+        return t;
+    }
+
+    /// Newton safeguarded by bisection on a piece where v only increases; the bracket does not depend on the horizon.
+    EVSIM_FN double increasing_crossing(double v, double i, double threshold, double low, double horizon) const {
+        double high = low + tau_mem;
+        while (value_at(v, i, high) < threshold) {
+            low = high;
+            if (low > horizon) return never();
+            high += high;
+        }
+        double t = low;
+        for (int iteration = 0; iteration < 200; ++iteration) {
+            const CurrentMembraneGap<double> g = gap(t);
+            const double value = v * g.mem + i * g.syn_to_mem;
+            if (value < threshold) {
+                low = t;
+            } else {
+                high = t;
+            }
+            const double slope = (i * g.syn - value) * rate_mem;
+            double next = t + (threshold - value) / slope;
+            if (!(next > low && next < high)) next = low + 0.5 * (high - low);
+            if (next == t || next == low || next == high || std::fabs(next - t) < 1e-17 * tau_mem) return next;
+            t = next;
+        }
+        return t;
+    }
+};
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim

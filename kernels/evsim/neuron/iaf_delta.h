@@ -1,0 +1,77 @@
+// Integrate-and-fire neuron (no leak) with delta synapse.
+//   v' = 0,   a spike of weight w: v <- v + w,   v >= threshold: spike, then as lif_delta.h.
+#pragma once
+
+#include <evsim/portable.h>
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+struct IafDelta {
+    static constexpr const char* name = "iaf_delta";
+    static constexpr bool spikes = true;
+    static constexpr int n_shared = 1;
+    static constexpr const char* shared_names[] = {"reset_subtract", "refractory"};
+    static constexpr const char* neuron_names[] = {"threshold", "v_rest", "v_reset", "v_init"};
+    static constexpr const char* observable_names[] = {"v"};
+
+    struct Neuron {
+        double threshold, v_rest, v_reset, v_init;
+    };
+    template <class V>
+    struct State {
+        V v;  ///< membrane potential minus v_rest
+    };
+    template <class V>
+    struct Hot {
+        V threshold;  ///< threshold minus v_rest, a few ulp lower
+    };
+    template <class T>
+    struct Gap {};
+
+    bool reset_subtract;
+
+    EVSIM_FN explicit IafDelta(const double* shared) : reset_subtract(shared[0] != 0.0) {}
+
+    template <class T>
+    EVSIM_FN Hot<T> hot(const Neuron& n) const {
+        return {lowered<T>(n.threshold - n.v_rest)};
+    }
+    EVSIM_FN State<double> initial(const Neuron& n) const { return {n.v_init - n.v_rest}; }
+
+    EVSIM_FN Gap<double> gap(double) const {
+        return {};
+    }
+    template <class V, class T>
+    EVSIM_FN static V excess(const State<V>& s, const Hot<V>& h, const Gap<T>&) {
+        return s.v - h.threshold;
+    }
+    template <class V, class T>
+    EVSIM_FN static void decay(State<V>&, const Gap<T>&) {}
+    template <class V>
+    EVSIM_FN static void receive(State<V>& s, const V& weight) {
+        s.v += weight;
+    }
+
+    EVSIM_FN double first_crossing(const State<double>& s, const Neuron& n, double) const {
+        return at_threshold(s, n) ? 0.0 : never();
+    }
+    EVSIM_FN static bool endless(const Neuron&) { return false; }
+    EVSIM_FN void flow(State<double>&, double) const {}
+    EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
+        s.v = reset_subtract ? s.v - (n.threshold - n.v_rest) : n.v_reset - n.v_rest;
+    }
+    EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const {
+        return s.v >= n.threshold - n.v_rest;
+    }
+    EVSIM_FN double observe(const State<double>& s, const Neuron& n, int) const { return s.v + n.v_rest; }
+
+    // While the membrane is held at reset, input is lost.
+    template <class V, class T>
+    EVSIM_FN static void decay_held(State<V>&, const Gap<T>&) {}
+    template <class V>
+    EVSIM_FN static void receive_held(State<V>&, const V&) {}
+};
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim

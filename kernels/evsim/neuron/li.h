@@ -1,0 +1,95 @@
+// Leaky integrator: the membrane of lif.h without threshold. A readout: it never spikes, and remembers the maximum of v.
+#pragma once
+
+#include <evsim/neuron/current_membrane.h>
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+struct Li {
+    static constexpr const char* name = "li";
+    static constexpr bool spikes = false;
+    static constexpr int n_shared = 2;
+    static constexpr const char* shared_names[] = {"tau_mem", "tau_syn"};
+    static constexpr const char* neuron_names[] = {"v_rest", "bias", "v_init", "i_init"};
+    static constexpr const char* observable_names[] = {"v", "i"};
+    static constexpr const char* memory_names[] = {"maximum", "maximum_time"};
+
+    struct Neuron {
+        double v_rest, bias, v_init, i_init;
+        EVSIM_FN double v_inf() const { return v_rest + bias; }
+    };
+    template <class V>
+    struct State {
+        V v;        ///< membrane potential minus v_inf
+        V i;        ///< synaptic current
+        V maximum;  ///< of v so far
+    };
+    template <class V>
+    struct Hot {};
+    template <class T>
+    using Gap = CurrentMembraneGap<T>;
+
+    CurrentMembrane membrane;
+
+    EVSIM_FN explicit Li(const double* shared) : membrane(shared[0], shared[1]) {}
+
+    template <class T>
+    EVSIM_FN Hot<T> hot(const Neuron&) const {
+        return {};
+    }
+    EVSIM_FN State<double> initial(const Neuron& n) const {
+        const double v = n.v_init - n.v_inf();
+        return {v, n.i_init, v};
+    }
+    EVSIM_FN void initial_memory(const Neuron& n, double* memory) const {
+        memory[0] = n.v_init;
+        memory[1] = std::numeric_limits<double>::quiet_NaN();
+    }
+
+    EVSIM_FN Gap<double> gap(double duration) const {
+        return membrane.gap(duration);
+    }
+    /// Positive for every neuron whose potential may exceed its maximum so far within the gap.
+    template <class V, class T>
+    EVSIM_FN static V excess(const State<V>& s, const Hot<V>&, const Gap<T>& g) {
+        return larger(s.v, CurrentMembrane::bound(s.v, s.i, g)) - s.maximum;
+    }
+    template <class V, class T>
+    EVSIM_FN static void decay(State<V>& s, const Gap<T>& g) {
+        CurrentMembrane::decay(s.v, s.i, g);
+    }
+    template <class V>
+    EVSIM_FN static void receive(State<V>& s, const V& weight) {
+        s.i += weight;
+    }
+
+    /// The "crossing" of a readout: the time in [0, horizon] of a new maximum.
+    EVSIM_FN double first_crossing(const State<double>& s, const Neuron&, double horizon) const {
+        double time = 0.0;
+        if (s.i > s.v) {  // rising, to v = i or, towards rest from below, for ever
+            const double peak = membrane.extremum(s.v, s.i);
+            time = peak < horizon ? peak : horizon;
+        } else if (s.v < 0.0) {  // falling, then rising towards rest
+            time = horizon;
+        }
+        State<double> later = s;
+        flow(later, time);
+        if (later.v > s.maximum) return time;
+        return s.v > s.maximum ? 0.0 : never();
+    }
+    EVSIM_FN static bool endless(const Neuron&) { return false; }
+    EVSIM_FN void flow(State<double>& s, double duration) const { decay(s, gap(duration)); }
+    EVSIM_FN void fire(State<double>& s, const Neuron&) const { s.maximum = s.v; }
+    EVSIM_FN void remember(const State<double>& s, const Neuron& n, double time, double* memory) const {
+        memory[0] = s.v + n.v_inf();
+        memory[1] = time;
+    }
+    EVSIM_FN bool at_threshold(const State<double>&, const Neuron&) const { return false; }
+    EVSIM_FN double observe(const State<double>& s, const Neuron& n, int observable) const {
+        return observable == 0 ? s.v + n.v_inf() : s.i;
+    }
+};
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim

@@ -1,0 +1,116 @@
+// LIF neuron with exponential current synapse.
+//   tau_mem v' = v_rest - v + i + bias,   tau_syn i' = -i,   a spike of weight w: i <- i + w,   v >= threshold: spike, v <- v_reset
+// With tau_mem = 2 tau_syn this is EvSpikeSim's neuron. Reset by subtraction of (threshold - v_rest) at an exact
+// crossing is a reset to v_rest.
+#pragma once
+
+#include <evsim/neuron/advance.h>
+#include <evsim/neuron/current_membrane.h>
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+struct Lif {
+    static constexpr const char* name = "lif";
+    static constexpr bool spikes = true;
+    static constexpr int n_shared = 2;
+    static constexpr const char* shared_names[] = {"tau_mem", "tau_syn", "refractory"};
+    static constexpr const char* neuron_names[] = {"threshold", "v_rest", "v_reset", "bias", "v_init", "i_init"};
+    static constexpr const char* observable_names[] = {"v", "i"};
+
+    struct Neuron {
+        double threshold, v_rest, v_reset, bias, v_init, i_init;
+        EVSIM_FN double v_inf() const { return v_rest + bias; }
+    };
+    template <class V>
+    struct State {
+        V v;  ///< membrane potential minus v_inf
+        V i;  ///< synaptic current
+    };
+    template <class V>
+    struct Hot {
+        V threshold;  ///< threshold minus v_inf, a few ulp lower so that rounding never hides a crossing
+    };
+    template <class T>
+    using Gap = CurrentMembraneGap<T>;
+
+    CurrentMembrane membrane;
+
+    EVSIM_FN explicit Lif(const double* shared) : membrane(shared[0], shared[1]) {}
+
+    template <class T>
+    EVSIM_FN Hot<T> hot(const Neuron& n) const {
+        return {lowered<T>(n.threshold - n.v_inf())};
+    }
+    EVSIM_FN State<double> initial(const Neuron& n) const { return {n.v_init - n.v_inf(), n.i_init}; }
+
+    EVSIM_FN Gap<double> gap(double duration) const {
+        return membrane.gap(duration);
+    }
+    /// Positive for every neuron that may reach its threshold within the gap.
+    template <class V, class T>
+    EVSIM_FN static V excess(const State<V>& s, const Hot<V>& h, const Gap<T>& g) {
+        return CurrentMembrane::bound(s.v, s.i, g) - h.threshold;
+    }
+    template <class V, class T>
+    EVSIM_FN static void decay(State<V>& s, const Gap<T>& g) {
+        CurrentMembrane::decay(s.v, s.i, g);
+    }
+    template <class V>
+    EVSIM_FN static void receive(State<V>& s, const V& weight) {
+        s.i += weight;
+    }
+
+    EVSIM_FN double first_crossing(const State<double>& s, const Neuron& n, double horizon) const {
+        const double threshold = n.threshold - n.v_inf();
+        if (s.v >= threshold) return 0.0;
+        return membrane.first_crossing(s.v, s.i, threshold, horizon);
+    }
+    /// Whether constant drive alone makes the neuron fire for ever.
+    EVSIM_FN static bool endless(const Neuron& n) { return n.threshold < n.v_inf(); }
+    EVSIM_FN void flow(State<double>& s, double duration) const { decay(s, gap(duration)); }
+    EVSIM_FN void fire(State<double>& s, const Neuron& n) const { s.v = n.v_reset - n.v_inf(); }
+    EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const {
+        return s.v >= n.threshold - n.v_inf();
+    }
+    EVSIM_FN double observe(const State<double>& s, const Neuron& n, int observable) const {
+        return observable == 0 ? s.v + n.v_inf() : s.i;
+    }
+
+    /// tau_mem = 2 tau_syn and a threshold above rest: all in u = 1 - e^{-t/tau_mem}, with one exponential for the gap and
+    /// one logarithm for each spike.
+    template <class Fired>
+    EVSIM_FN int advance(State<double>& s, const Neuron& n, double gap, Fired&& fired) const {
+        const double threshold = n.threshold - n.v_inf();
+        if (!membrane.is_quadratic() || threshold <= 0.0) return advance_by_crossings(*this, s, n, gap, fired);
+        double left = -exponential_of_nonpositive(-gap * membrane.rate_mem).minus_one;
+        double elapsed = 0.0;
+        int crossings = 0;
+        for (;;) {
+            const double u = s.v >= threshold ? 0.0 : CurrentMembrane::quadratic_crossing(s.v, s.i, threshold);
+            if (!(u <= left)) break;
+            elapsed -= membrane.tau_mem * std::log1p(-u);
+            s.i *= (1.0 - u) * (1.0 - u);
+            left = (left - u) / (1.0 - u);
+            fire(s, n);
+            ++crossings;
+            if (!fired(elapsed)) return crossings;
+        }
+        s.v = (1.0 - left) * (s.v + s.i * left);
+        s.i *= (1.0 - left) * (1.0 - left);
+        return crossings;
+    }
+
+    // While the membrane is held at reset only the current goes on.
+    template <class V, class T>
+    EVSIM_FN static void decay_held(State<V>& s, const Gap<T>& g) {
+        s.i = s.i * g.syn;
+    }
+    template <class V>
+    EVSIM_FN static void receive_held(State<V>& s, const V& weight) {
+        s.i += weight;
+    }
+};
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim

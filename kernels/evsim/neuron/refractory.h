@@ -1,0 +1,132 @@
+// Absolute refractory period around any soma: after a spike the membrane is held at reset for `refractory`.
+#pragma once
+
+#include <cstring>
+
+#include <evsim/neuron/advance.h>
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+template <class Soma>
+struct Refractory {
+    static constexpr bool spikes = true;
+    static constexpr int n_shared = Soma::n_shared + 1;
+    static constexpr const auto& shared_names = Soma::shared_names;
+    static constexpr const auto& neuron_names = Soma::neuron_names;
+    static constexpr const auto& observable_names = Soma::observable_names;
+
+    using Neuron = typename Soma::Neuron;
+    template <class V>
+    using Hot = typename Soma::template Hot<V>;
+    template <class V>
+    struct State {
+        typename Soma::template State<V> soma;
+        V held;  ///< time for which the membrane is still held
+    };
+    template <class T>
+    struct Gap {
+        typename Soma::template Gap<T> soma;
+        T duration;
+    };
+
+    Soma soma;
+    double refractory;
+
+    /// `refractory` is the last shared parameter, after those of the soma.
+    EVSIM_FN explicit Refractory(const double* shared)
+        : soma(shared), refractory(shared[Soma::n_shared]) {}
+
+    template <class T>
+    EVSIM_FN Hot<T> hot(const Neuron& n) const {
+        return soma.template hot<T>(n);
+    }
+    EVSIM_FN State<double> initial(const Neuron& n) const { return {soma.initial(n), 0.0}; }
+
+    EVSIM_FN Gap<double> gap(double duration) const {
+        constexpr double largest = std::numeric_limits<float>::max();  // stays finite in either precision
+        return {soma.gap(duration), duration < largest ? duration : largest};
+    }
+    /// A neuron that is released within the gap always takes the exact path.
+    template <class V, class T>
+    EVSIM_FN static V excess(const State<V>& s, const Hot<V>& h, const Gap<T>& g) {
+        const V free = Soma::excess(s.soma, h, g.soma);
+        const V one = V{} + T(1);
+        return select(s.held > V{}, select(s.held >= V{} + g.duration, -one, one), free);
+    }
+    template <class V, class T>
+    EVSIM_FN static void decay(State<V>& s, const Gap<T>& g) {
+        auto held = s.soma;
+        Soma::decay_held(held, g.soma);
+        Soma::decay(s.soma, g.soma);
+        keep_where<V>(s.held > V{}, held, s.soma);
+        s.held = positive_part(s.held - g.duration);
+    }
+    template <class V>
+    EVSIM_FN static void receive(State<V>& s, const V& weight) {
+        auto held = s.soma;
+        Soma::receive_held(held, weight);
+        Soma::receive(s.soma, weight);
+        keep_where<V>(s.held > V{}, held, s.soma);
+    }
+
+    EVSIM_FN static bool endless(const Neuron& n) { return Soma::endless(n); }
+    EVSIM_FN double first_crossing(const State<double>& s, const Neuron& n, double horizon) const {
+        if (s.held > horizon) return never();
+        State<double> released = s;
+        flow(released, s.held);
+        return s.held + soma.first_crossing(released.soma, n, horizon - s.held);
+    }
+    EVSIM_FN void flow(State<double>& s, double duration) const {
+        const double held = s.held < duration ? s.held : duration;
+        if (held > 0.0) {
+            Soma::decay_held(s.soma, soma.gap(held));
+            s.held -= held;
+        }
+        if (duration > held) soma.flow(s.soma, duration - held);
+    }
+    EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
+        soma.fire(s.soma, n);
+        s.held = refractory;
+    }
+    /// Held, then the soma up to its next spike, and again.
+    template <class Fired>
+    EVSIM_FN int advance(State<double>& s, const Neuron& n, double gap, Fired&& fired) const {
+        double elapsed = 0.0;
+        for (int crossings = 0;; ++crossings) {
+            const double held = s.held < gap - elapsed ? s.held : gap - elapsed;
+            flow(s, held);
+            elapsed += held;
+            double crossing = 0.0;
+            const auto stop = [&crossing](double time) {
+                crossing = time;
+                return false;
+            };
+            if (s.held > 0.0 || evsim::advance(soma, s.soma, n, gap - elapsed, stop) == 0) return crossings;
+            s.held = refractory;
+            elapsed += crossing;
+            if (!fired(elapsed)) return crossings + 1;
+        }
+    }
+    EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const {
+        return !(s.held > 0.0) && soma.at_threshold(s.soma, n);
+    }
+    EVSIM_FN double observe(const State<double>& s, const Neuron& n, int observable) const {
+        return soma.observe(s.soma, n, observable);
+    }
+
+   private:
+    /// state <- mask ? held : state, for every variable of the soma.
+    template <class V, class Mask, class SomaState>
+    EVSIM_FN static void keep_where(const Mask& mask, const SomaState& held, SomaState& state) {
+        constexpr int variables = sizeof(SomaState) / sizeof(V);
+        V from[variables], to[variables];
+        std::memcpy(from, &held, sizeof(SomaState));
+        std::memcpy(to, &state, sizeof(SomaState));
+        for (int k = 0; k < variables; ++k) to[k] = select(mask, from[k], to[k]);
+        std::memcpy(&state, to, sizeof(SomaState));
+    }
+};
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim

@@ -1,0 +1,40 @@
+"""Event-driven simulation of spiking neural networks with exact spike times.
+
+>>> import evsim
+>>> net = evsim.SpikingNetwork(seed=1)
+>>> layer = net.add_layer(evsim.Dense(3, 2, weights=[[8, 0, 0], [0, 8, 8]]), evsim.LIF(tau_mem=20.0, tau_syn=5.0))
+>>> net.infer([0, 1, 2], [1.0, 2.0, 2.5])
+SpikeArray(4 spikes, indices 0 to 1, times 3.677... to 10.24...)
+"""
+
+from . import errors, initializers, random
+from ._core import __version__, num_threads, set_num_threads
+from .connections import Dense
+from .errors import EvsimError
+from .io import load, save
+from .network import Layer, Probe, SpikingNetwork
+from .neurons import LI, LIF, IAFDelta, LIFDelta, NeuronModel
+from .spikes import Spike, SpikeArray
+
+__all__ = [
+    "LI",
+    "LIF",
+    "Dense",
+    "EvsimError",
+    "IAFDelta",
+    "LIFDelta",
+    "Layer",
+    "NeuronModel",
+    "Probe",
+    "Spike",
+    "SpikeArray",
+    "SpikingNetwork",
+    "__version__",
+    "errors",
+    "initializers",
+    "load",
+    "num_threads",
+    "random",
+    "save",
+    "set_num_threads",
+]

@@ -1,0 +1,74 @@
+"""Connections: who receives a spike, and with what weight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ._arrays import as_size
+from .errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
+from .initializers import Initializer, UniformInitializer
+
+
+def as_weights(values: npt.ArrayLike, shape: tuple[int, int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Weights as an array of `shape` and `dtype`, all finite."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ShapeMismatchError(f"weights must have shape {shape}: {error}") from None
+    if array.dtype.kind not in "iuf":
+        raise DTypeError(f"weights must be real numbers, got dtype {array.dtype}")
+    if array.shape != shape:
+        raise ShapeMismatchError(f"weights must have shape (n_neurons, n_inputs) = {shape}, got {array.shape}")
+    with np.errstate(over="ignore"):
+        converted = array.astype(dtype)
+    if not np.all(np.isfinite(converted)):
+        raise NonFiniteError(f"weights must be finite as {np.dtype(dtype).name}")
+    return converted
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Every input reaches every neuron.
+
+    Parameters
+    ----------
+    n_inputs, n_neurons : int
+        Sizes, >= 1.
+    initializer : callable, optional
+        Makes the first weights: ``initializer((n_neurons, n_inputs), rng)``. Default: uniform in [-1, 1).
+    weights : array_like, shape (n_neurons, n_inputs), optional
+        The first weights themselves, in place of an initialiser.
+
+    Examples
+    --------
+    >>> import evsim
+    >>> evsim.Dense(784, 10, evsim.initializers.NormalInitializer(0.1, 0.02))
+    Dense(784, 10)
+    """
+
+    n_inputs: int
+    n_neurons: int
+    initializer: Initializer | None = None
+    weights: npt.ArrayLike | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "n_inputs", as_size(self.n_inputs, "n_inputs"))
+        object.__setattr__(self, "n_neurons", as_size(self.n_neurons, "n_neurons"))
+        if self.initializer is not None and self.weights is not None:
+            raise InvalidArgumentError("give an initializer or weights, not both")
+        if self.initializer is not None and not callable(self.initializer):
+            raise DTypeError(f"initializer must be callable, got {self.initializer!r}")
+
+    def initial_weights(self, dtype: npt.DTypeLike, rng: np.random.Generator) -> npt.NDArray[Any]:
+        """Return the first weights, shape (n_neurons, n_inputs)."""
+        shape = (self.n_neurons, self.n_inputs)
+        if self.weights is not None:
+            return as_weights(self.weights, shape, dtype)
+        return as_weights((self.initializer or UniformInitializer())(shape, rng), shape, dtype)
+
+    def __repr__(self) -> str:
+        return f"Dense({self.n_inputs}, {self.n_neurons})"

@@ -1,0 +1,513 @@
+"""Networks and layers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core, random
+from ._arrays import as_float, as_indices, as_number, as_size, as_times
+from .connections import Dense, as_weights
+from .errors import DTypeError, EmptyNetworkError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
+from .initializers import Initializer
+from .neurons import LIF, NeuronModel
+from .spikes import SpikeArray
+
+_DTYPES = {"float32": np.float32, "float64": np.float64}
+
+
+class Layer:
+    """A connection and the neurons it feeds. Made by :meth:`SpikingNetwork.add_layer`.
+
+    Attributes
+    ----------
+    neuron : NeuronModel
+        The neuron model with its parameters.
+    n_inputs, n_neurons : int
+        Sizes.
+    """
+
+    def __init__(self, connection: Dense, neuron: NeuronModel, dtype: str, rng: np.random.Generator) -> None:
+        self.neuron = neuron
+        kernel, shared, per_neuron = neuron.kernel_settings()
+        value_bytes = np.dtype(_DTYPES[dtype]).itemsize
+        self._core = _core.Layer(connection.n_inputs, connection.n_neurons, value_bytes, kernel, shared, per_neuron)
+        self._core.weights[...] = connection.initial_weights(_DTYPES[dtype], rng)
+        self._batch = False
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs."""
+        return self._core.n_inputs
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons."""
+        return self._core.n_neurons
+
+    @property
+    def weights(self) -> npt.NDArray[Any]:
+        """Weights, shape (n_neurons, n_inputs), in the network's dtype: a view, so writing into it changes the layer.
+
+        Do not write while another thread runs ``infer``.
+        """
+        return self._core.weights
+
+    @weights.setter
+    def weights(self, values: npt.ArrayLike) -> None:
+        view = self._core.weights
+        view[...] = as_weights(values, (self.n_neurons, self.n_inputs), view.dtype)
+
+    @property
+    def threshold(self) -> float | npt.NDArray[np.float64]:
+        """Firing threshold, one number or one per neuron."""
+        return self._parameter("threshold")
+
+    @property
+    def tau_s(self) -> float:
+        """Synaptic time constant."""
+        return self._parameter("tau_syn")
+
+    @property
+    def tau(self) -> float:
+        """Membrane time constant."""
+        return self._parameter("tau_mem")
+
+    def _parameter(self, name: str) -> Any:
+        if not hasattr(self.neuron, name):
+            raise AttributeError(f"{type(self.neuron).__name__} neurons have no {name}")
+        return getattr(self.neuron, name)
+
+    @property
+    def post_spikes(self) -> SpikeArray | list[SpikeArray]:
+        """What the layer fired in the last call of ``infer``: one array, or one per sample after a batch."""
+        spikes = [SpikeArray._wrap(core) for core in self._core.post_spikes]
+        if self._batch:
+            return spikes
+        return spikes[0] if spikes else SpikeArray()
+
+    @property
+    def n_spikes(self) -> int | list[int]:
+        """Number of spikes in :attr:`post_spikes`."""
+        spikes = self.post_spikes
+        return [len(s) for s in spikes] if isinstance(spikes, list) else len(spikes)
+
+    @property
+    def maximum(self) -> npt.NDArray[np.float64]:
+        """Highest potential of every neuron of a readout (:class:`~evsim.LI`) so far, shape (n_neurons,), or
+        (n_samples, n_neurons) after a batch."""
+        return self._remembered("maximum")
+
+    @property
+    def maximum_time(self) -> npt.NDArray[np.float64]:
+        """When :attr:`maximum` was reached; NaN where the potential never rose above its first value."""
+        return self._remembered("maximum_time")
+
+    def _remembered(self, name: str) -> npt.NDArray[np.float64]:
+        if self.neuron.spikes:
+            raise AttributeError(f"{type(self.neuron).__name__} neurons keep no {name}; LI readouts do")
+        values = np.array(self._core.remembered(name), dtype=np.float64).reshape(-1, self.n_neurons)
+        if self._batch:
+            return values
+        if not len(values):
+            raise EmptyNetworkError(f"{name} is known after infer")
+        return values[0]
+
+    def __repr__(self) -> str:
+        return f"Layer(Dense({self.n_inputs}, {self.n_neurons}), {self.neuron!r})"
+
+
+@dataclass
+class Probe:
+    """A variable of chosen neurons at chosen times, exact, not sampled in steps.
+
+    Pass it to :meth:`SpikingNetwork.infer` in ``record=``; afterwards :attr:`values` holds what was asked for. At a
+    time where something jumps, the value after the jump is recorded.
+
+    Parameters
+    ----------
+    layer : int
+        Index of the layer; negative counts from the end.
+    times : array_like of float, shape (n_times,)
+        When; ascending, within the simulated time.
+    neurons : array_like of int, shape (n_recorded,), optional
+        Which neurons; all by default.
+    variable : str
+        ``"v"`` (membrane potential) or, where the model has one, ``"i"`` (synaptic current).
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (n_times, n_recorded)
+        Set by ``infer``; (n_samples, n_times, n_recorded) after a batch.
+
+    Examples
+    --------
+    >>> import evsim
+    >>> net = evsim.SpikingNetwork()
+    >>> layer = net.add_layer(evsim.Dense(1, 1, weights=[[1.0]]), evsim.LI(tau_mem=20.0, tau_syn=10.0))
+    >>> probe = evsim.Probe(0, times=[0.0, 10.0, 20.0])
+    >>> spikes = net.infer([0], [0.0], record=probe)
+    >>> probe.values.round(4)
+    array([[0.    ],
+           [0.2387],
+           [0.2325]])
+    """
+
+    layer: int
+    times: npt.ArrayLike
+    neurons: npt.ArrayLike | None = None
+    variable: str = "v"
+    _values: npt.NDArray[np.float64] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def values(self) -> npt.NDArray[np.float64]:
+        """What was recorded."""
+        if self._values is None:
+            raise EmptyNetworkError("this probe has not been passed to infer(record=...) yet")
+        return self._values
+
+    def _request(self, net: SpikingNetwork) -> tuple[int, str, list[int], list[float]]:
+        position = net._position(self.layer)
+        neurons = np.arange(net[position].n_neurons) if self.neurons is None else as_indices(self.neurons, "neurons")
+        return position, self.variable, neurons.tolist(), as_times(self.times, "times").tolist()
+
+
+class SpikingNetwork:
+    """Layers of spiking neurons in a row, simulated event by event with exact spike times.
+
+    Parameters
+    ----------
+    dtype : {"float32", "float64"}
+        Type of weights and neuron state. Times are always float64.
+    seed : int, optional
+        For the initialisers of this network; without it they draw from :mod:`evsim.random`.
+    device : {"cpu"}
+        Where it runs.
+    max_spikes_per_instant : int
+        A neuron that fires more often than this at one instant raises RunawaySpikingError.
+
+    Notes
+    -----
+    Networks pickle and deep-copy, with weights and carried state. Calls from several threads run one after the other;
+    a call releases the GIL, uses :func:`evsim.num_threads` threads and can be stopped with Ctrl-C. The result does not
+    depend on the number of threads.
+
+    Examples
+    --------
+    >>> import evsim
+    >>> net = evsim.SpikingNetwork(seed=1)
+    >>> hidden = net.add_layer(evsim.Dense(10, 20), evsim.LIF(tau_mem=20.0, tau_syn=5.0))
+    >>> out = net.add_layer(evsim.Dense(20, 3), evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=0.5))
+    >>> len(net), net.output_layer is out
+    (2, True)
+    >>> net
+    SpikingNetwork(10 -> 20 LIF -> 3 LIF, float32)
+    """
+
+    def __init__(
+        self,
+        *,
+        dtype: str = "float32",
+        seed: int | None = None,
+        device: str = "cpu",
+        max_spikes_per_instant: int = 1000,
+    ) -> None:
+        name = np.dtype(dtype).name if dtype in (np.float32, np.float64) else str(dtype)
+        if name not in _DTYPES:
+            raise InvalidArgumentError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
+        if device != "cpu":
+            raise InvalidArgumentError(f"device must be 'cpu', got {device!r}")
+        self.dtype = name
+        self.device = device
+        self._rng = None if seed is None else np.random.default_rng(seed)
+        self._max_spikes_per_instant = as_size(max_spikes_per_instant, "max_spikes_per_instant")
+        self._core = _core.Network(self._max_spikes_per_instant)
+        self._layers: list[Layer] = []
+
+    # Building
+
+    def add_layer(self, connection: Dense, neuron: NeuronModel) -> Layer:
+        """Append a layer.
+
+        Parameters
+        ----------
+        connection : Dense
+            Its ``n_inputs`` must be the number of neurons of the last layer.
+        neuron : NeuronModel
+            Such as ``LIF(...)``.
+
+        Returns
+        -------
+        Layer
+
+        Raises
+        ------
+        ShapeMismatchError
+            The layer does not take what the last one gives, or a per-neuron parameter has another length.
+        MemoryLimitError
+            The weights do not fit into memory.
+        """
+        if not isinstance(connection, Dense):
+            raise DTypeError(f"connection must be a Dense, got {connection!r}")
+        if not isinstance(neuron, NeuronModel):
+            raise DTypeError(f"neuron must be a neuron model such as LIF(...), got {neuron!r}")
+        if self._layers and connection.n_inputs != self._layers[-1].n_neurons:
+            raise ShapeMismatchError(
+                f"layer {len(self)} takes {connection.n_inputs} inputs, but layer {len(self) - 1} has "
+                f"{self._layers[-1].n_neurons} neurons"
+            )
+        layer = Layer(connection, neuron, self.dtype, self._rng or random.generator())
+        self._core.add(layer._core)
+        self._layers.append(layer)
+        return layer
+
+    def add_fc_layer(
+        self,
+        n_inputs: int,
+        n_neurons: int,
+        tau_s: float,
+        threshold: float,
+        initializer: Initializer | None = None,
+        buffer_size: int = 64,
+    ) -> Layer:
+        """Append a fully-connected layer of EvSpikeSim's neurons: :class:`LIF` with ``tau_mem = 2 * tau_s``.
+
+        Parameters
+        ----------
+        n_inputs, n_neurons : int
+            Sizes.
+        tau_s : float
+            Synaptic time constant.
+        threshold : float
+            Firing threshold; a spike subtracts it.
+        initializer : callable, optional
+            See :mod:`evsim.initializers`.
+        buffer_size : int
+            For compatibility: buffers grow as needed, and no spike is ever lost, whatever its value.
+
+        Returns
+        -------
+        Layer
+
+        Examples
+        --------
+        >>> import evsim
+        >>> net = evsim.SpikingNetwork()
+        >>> layer = net.add_fc_layer(10, 5, tau_s=0.1, threshold=0.2)
+        >>> layer.tau
+        0.2
+        """
+        as_size(buffer_size, "buffer_size")
+        tau_syn = as_number(tau_s, "tau_s")
+        return self.add_layer(
+            Dense(n_inputs, n_neurons, initializer), LIF(tau_mem=2 * tau_syn, tau_syn=tau_syn, threshold=threshold)
+        )
+
+    # Running
+
+    @overload
+    def infer(
+        self,
+        inputs: SpikeArray,
+        times: None = None,
+        *,
+        until: float | None = None,
+        start: float | None = None,
+        reset: bool = True,
+        record: Probe | Sequence[Probe] = (),
+    ) -> SpikeArray: ...
+    @overload
+    def infer(
+        self,
+        inputs: npt.ArrayLike,
+        times: npt.ArrayLike,
+        *,
+        until: float | None = None,
+        start: float | None = None,
+        reset: bool = True,
+        record: Probe | Sequence[Probe] = (),
+    ) -> SpikeArray: ...
+    @overload
+    def infer(
+        self,
+        inputs: Sequence[SpikeArray | tuple[npt.ArrayLike, npt.ArrayLike]],
+        times: None = None,
+        *,
+        until: float | None = None,
+        start: float | None = None,
+        reset: bool = True,
+        record: Probe | Sequence[Probe] = (),
+    ) -> list[SpikeArray]: ...
+    def infer(
+        self,
+        inputs: Any,
+        times: Any = None,
+        *,
+        until: float | None = None,
+        start: float | None = None,
+        reset: bool = True,
+        record: Probe | Sequence[Probe] = (),
+    ) -> SpikeArray | list[SpikeArray]:
+        """Run spikes through the network.
+
+        Parameters
+        ----------
+        inputs : SpikeArray, or array_like of int, or a sequence of SpikeArray or (indices, times)
+            One sample as a sorted array, or its indices (with `times`), or a batch.
+        times : array_like of float, shape (n,), optional
+            Times that go with indices; must not decrease.
+        until : float, optional
+            End of the simulated time. Spikes before `until` are returned, inputs after it are not delivered. Without it,
+            the network runs until nothing more can happen.
+        start : float, optional
+            Beginning of the simulated time, which matters for neurons that start away from rest. Default: 0, or the
+            first input or record time if that is earlier.
+        reset : bool
+            False goes on where the last call stopped, at its `until`. Feeding a recording in pieces, each with
+            ``until=`` its end, equals feeding it whole, to the last bit.
+        record : Probe or sequence of Probe
+            What to record; see :class:`Probe`.
+
+        Returns
+        -------
+        SpikeArray or list of SpikeArray
+            Output of the last layer, sorted by (time, index); a list for a batch.
+
+        Raises
+        ------
+        EmptyNetworkError
+            The network has no layers.
+        UnsortedSpikesError, IndexOutOfRangeError, NonFiniteError, ShapeMismatchError, DTypeError
+            The input is not a sorted spike train for this network.
+        StreamError
+            With ``reset=False``: input before the time already simulated.
+        RunawaySpikingError
+            A neuron fires without end at one instant.
+
+        Notes
+        -----
+        Cost: n_spikes * n_neurons synaptic events per layer. After an error the network is as it was before the call.
+
+        Examples
+        --------
+        >>> import evsim
+        >>> net = evsim.SpikingNetwork()
+        >>> layer = net.add_layer(evsim.Dense(2, 1, weights=[[5.0, 5.0]]), evsim.LIF(tau_mem=20.0, tau_syn=10.0))
+        >>> net.infer([0, 1], [0.0, 2.0]).times.round(4)
+        array([ 3.4736,  6.7215, 11.9116])
+        """
+        samples, batch = self._samples(inputs, times)
+        probes = [record] if isinstance(record, Probe) else list(record)
+        requests = [probe._request(self) for probe in probes]
+        recorded = self._core.infer(
+            samples,
+            math.inf if until is None else as_float(until, "until"),
+            None if start is None else as_float(start, "start"),
+            bool(reset),
+            requests,
+        )
+        for probe, values in zip(probes, recorded, strict=True):
+            probe._values = values if batch else values[0]
+        for layer in self._layers:
+            layer._batch = batch
+        output = self._layers[-1].post_spikes
+        return output
+
+    @staticmethod
+    def _samples(inputs: Any, times: Any) -> tuple[list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]], bool]:
+        if isinstance(inputs, SpikeArray):
+            if times is not None:
+                raise InvalidArgumentError("a SpikeArray brings its own times; give infer(spikes) or infer(indices, times)")
+            return [(inputs.indices, inputs.times)], False
+        if times is not None:
+            return [(as_indices(inputs), as_times(times))], False
+        samples = []
+        if isinstance(inputs, (str, bytes)) or not isinstance(inputs, Sequence):
+            raise DTypeError("infer takes a SpikeArray, or indices and times, or a list of samples; got " + type(inputs).__name__)
+        for k, sample in enumerate(inputs):
+            if isinstance(sample, SpikeArray):
+                samples.append((sample.indices, sample.times))
+            elif isinstance(sample, (tuple, list)) and len(sample) == 2:
+                samples.append((as_indices(sample[0]), as_times(sample[1])))
+            else:
+                raise DTypeError(
+                    f"sample {k} of the batch must be a SpikeArray or a pair (indices, times), got {sample!r}; "
+                    "for one sample give infer(indices, times)"
+                )
+        return samples, True
+
+    def reset(self) -> None:
+        """Forget spikes and carried state; keep the weights."""
+        self._core.reset()
+
+    @property
+    def time(self) -> float | None:
+        """Time up to which the last call simulated (infinity without ``until=``); None before the first call."""
+        return self._core.time
+
+    # Layers as a sequence
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self._layers)
+
+    def __getitem__(self, index: int) -> Layer:
+        return self._layers[self._position(index)]
+
+    def _position(self, index: int) -> int:
+        position = int(index) + len(self) if index < 0 else int(index)
+        if not 0 <= position < len(self):
+            raise IndexOutOfRangeError(f"there is no layer {index}; the network has {len(self)}")
+        return position
+
+    @property
+    def output_layer(self) -> Layer:
+        """The last layer."""
+        if not self._layers:
+            raise EmptyNetworkError("the network has no layers; add one with add_fc_layer or add_layer")
+        return self._layers[-1]
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs of the first layer."""
+        return self[0].n_inputs if self._layers else self.output_layer.n_inputs
+
+    def __repr__(self) -> str:
+        if not self._layers:
+            return f"SpikingNetwork(empty, {self.dtype})"
+        chain = " -> ".join(f"{layer.n_neurons} {type(layer.neuron).__name__}" for layer in self)
+        return f"SpikingNetwork({self[0].n_inputs} -> {chain}, {self.dtype})"
+
+    # Keeping
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write weights and neuron parameters to a file; see :func:`evsim.save`."""
+        from .io import save
+
+        save(self, path)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "dtype": self.dtype,
+            "rng": self._rng,
+            "max_spikes_per_instant": self._max_spikes_per_instant,
+            "layers": [(layer.neuron, np.ascontiguousarray(layer.weights), layer._batch) for layer in self],
+            "time": self.time,
+            "states": self._core.states(),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        SpikingNetwork.__init__(self, dtype=state["dtype"], max_spikes_per_instant=state["max_spikes_per_instant"])
+        self._rng = state["rng"]
+        for neuron, weights, batch in state["layers"]:
+            n_neurons, n_inputs = weights.shape
+            self.add_layer(Dense(n_inputs, n_neurons, weights=weights), neuron)._batch = batch
+        self._core.restore(state["time"], state["states"])

@@ -1,0 +1,381 @@
+"""Spikes: :class:`Spike` and :class:`SpikeArray`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from ._arrays import as_indices, as_number, as_times
+from .errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
+
+
+class Spike(NamedTuple):
+    """One spike.
+
+    Attributes
+    ----------
+    index : int
+        Index of the neuron that fired.
+    time : float
+        When, in the network's time unit.
+
+    Examples
+    --------
+    >>> import evsim
+    >>> evsim.Spike(index=3, time=1.5)
+    Spike(index=3, time=1.5)
+    """
+
+    index: int
+    time: float
+
+
+class SpikeArray:
+    """Spikes as (index, time) pairs.
+
+    Spikes stay in the order in which they were added until :meth:`sort`; inference takes sorted arrays and
+    returns sorted arrays.
+
+    Parameters
+    ----------
+    indices : array_like of int, shape (n,)
+        Indices of the neurons that fired, 0 to 2**31 - 1. Any integer type, and floats that are whole numbers;
+        converted, never reinterpreted.
+    times : array_like of float, shape (n,)
+        When they fired, in the network's time unit; finite.
+    shape : tuple of int, optional
+        Gives indices a meaning as (c, y, x), (y, x), ...: index = ravel_multi_index((c, y, x), shape).
+
+    Raises
+    ------
+    ShapeMismatchError
+        `indices` and `times` differ in length or are not one-dimensional.
+    IndexOutOfRangeError
+        A negative index, or one outside `shape`.
+    NonFiniteError
+        A time that is NaN or infinite.
+    DTypeError
+        Fractional indices, or arrays that do not hold real numbers.
+
+    Notes
+    -----
+    12 bytes a spike. ``==`` compares indices and times in order (not `shape`).
+
+    Examples
+    --------
+    >>> import evsim
+    >>> spikes = evsim.SpikeArray([3, 1, 2], [2.5, 0.5, 1.0])
+    >>> spikes.is_sorted
+    False
+    >>> spikes.sort()
+    >>> spikes
+    SpikeArray(3 spikes, indices 1 to 3, times 0.5 to 2.5)
+    >>> spikes.times
+    array([0.5, 1. , 2.5])
+    >>> [spike.index for spike in spikes]
+    [1, 2, 3]
+    """
+
+    __slots__ = ("_core", "_shape")
+
+    def __init__(
+        self,
+        indices: npt.ArrayLike | None = None,
+        times: npt.ArrayLike | None = None,
+        *,
+        shape: tuple[int, ...] | None = None,
+    ) -> None:
+        self._core = _core.SpikeArray()
+        self._shape: tuple[int, ...] | None = None
+        if (indices is None) != (times is None):
+            raise ShapeMismatchError("give both indices and times, or neither")
+        if indices is not None and times is not None:
+            self._core.add(as_indices(indices), as_times(times))
+        self.shape = shape
+
+    @classmethod
+    def _wrap(cls, core: _core.SpikeArray, shape: tuple[int, ...] | None = None) -> SpikeArray:
+        self = cls.__new__(cls)
+        self._core = core
+        self._shape = shape
+        return self
+
+    # Contents
+
+    @property
+    def indices(self) -> npt.NDArray[np.int32]:
+        """Indices, int32, shape (n,): a read-only view without a copy. It keeps what it shows when spikes are added."""
+        return self._core.indices
+
+    @property
+    def times(self) -> npt.NDArray[np.float64]:
+        """Times, float64, shape (n,): a read-only view without a copy. It keeps what it shows when spikes are added."""
+        return self._core.times
+
+    @property
+    def n_spikes(self) -> int:
+        """Number of spikes."""
+        return len(self._core)
+
+    @property
+    def is_sorted(self) -> bool:
+        """Whether times never decrease. O(n)."""
+        return self._core.is_sorted()
+
+    def is_empty(self) -> bool:
+        """Whether there are no spikes."""
+        return len(self._core) == 0
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Shape of the space of indices, such as (2, 34, 34) for an event camera with two polarities; None if flat.
+
+        Examples
+        --------
+        >>> import evsim
+        >>> events = evsim.SpikeArray([40], [0.1], shape=(2, 4, 8))
+        >>> events.coordinates()
+        (array([1]), array([1]), array([0]))
+        """
+        return self._shape
+
+    @shape.setter
+    def shape(self, shape: tuple[int, ...] | None) -> None:
+        if shape is not None:
+            shape = tuple(int(n) for n in shape)
+            if not shape or min(shape) < 1:
+                raise InvalidArgumentError(f"every dimension of shape must be at least 1, got {shape}")
+            size = int(np.prod(shape, dtype=object))
+            if len(self) and int(self.indices.max()) >= size:
+                raise IndexOutOfRangeError(f"index {int(self.indices.max())} does not fit into shape {shape} ({size} places)")
+        self._shape = shape
+
+    def coordinates(self) -> tuple[npt.NDArray[np.intp], ...]:
+        """Indices as coordinates in :attr:`shape`, one array of shape (n,) per dimension.
+
+        Raises
+        ------
+        InvalidArgumentError
+            If the array has no shape.
+        """
+        if self._shape is None:
+            raise InvalidArgumentError("these spikes have no shape; set one first: spikes.shape = (c, y, x)")
+        return np.unravel_index(self.indices, self._shape)
+
+    # Changing
+
+    @overload
+    def add(self, indices: int, times: float) -> None: ...
+    @overload
+    def add(self, indices: npt.ArrayLike, times: npt.ArrayLike) -> None: ...
+    def add(self, indices: Any, times: Any) -> None:
+        """Append one spike (two numbers) or many (two arrays). Nothing is added if anything is wrong.
+
+        Examples
+        --------
+        >>> import evsim
+        >>> spikes = evsim.SpikeArray()
+        >>> spikes.add(4, 0.5)
+        >>> spikes.add([1, 2], [0.7, 0.9])
+        >>> len(spikes)
+        3
+        """
+        if np.ndim(indices) == 0 and np.ndim(times) == 0:
+            indices, times = [indices], [times]
+        index_array, time_array = as_indices(indices), as_times(times)
+        if self._shape is not None:
+            size = int(np.prod(self._shape, dtype=object))
+            if index_array.size and int(index_array.max()) >= size:
+                raise IndexOutOfRangeError(f"index {int(index_array.max())} does not fit into shape {self._shape} ({size} places)")
+        self._core.add(index_array, time_array)
+
+    def sort(self) -> None:
+        """Sort by time, in place and stably: spikes at one time keep their order. O(n log n); O(n) if sorted already."""
+        self._core.sort()
+
+    def clear(self) -> None:
+        """Remove all spikes."""
+        self._core.clear()
+
+    # New arrays from old
+
+    def copy(self) -> SpikeArray:
+        """Return an independent copy."""
+        return SpikeArray._wrap(self._core.copy(), self._shape)
+
+    def time_slice(self, start: float | None = None, stop: float | None = None) -> SpikeArray:
+        """Spikes with ``start <= time < stop``, in order.
+
+        Parameters
+        ----------
+        start, stop : float, optional
+            Bounds in the network's time unit; None means no bound.
+
+        Examples
+        --------
+        >>> import evsim
+        >>> spikes = evsim.SpikeArray([0, 1, 2, 3], [0.0, 1.0, 2.0, 3.0])
+        >>> spikes.time_slice(1.0, 3.0).times
+        array([1., 2.])
+        """
+        times = self.times
+        keep = np.ones(len(self), dtype=bool)
+        if start is not None:
+            keep &= times >= as_number(start, "start")
+        if stop is not None:
+            keep &= times < as_number(stop, "stop")
+        return SpikeArray(self.indices[keep], times[keep], shape=self._shape)
+
+    def merge(self, *others: SpikeArray) -> SpikeArray:
+        """All spikes of this array and `others`, sorted by time; at one time this array's come first.
+
+        Examples
+        --------
+        >>> import evsim
+        >>> a = evsim.SpikeArray([0, 0], [1.0, 3.0])
+        >>> a.merge(evsim.SpikeArray([1], [2.0])).indices
+        array([0, 1, 0], dtype=int32)
+        """
+        merged = self.copy()
+        for other in others:
+            merged.add(other.indices, other.times)
+        merged.sort()
+        return merged
+
+    @classmethod
+    def from_dense(
+        cls, dense: npt.ArrayLike, dt: float = 1.0, *, start: float = 0.0
+    ) -> SpikeArray:
+        """Spikes from an array of time steps.
+
+        Parameters
+        ----------
+        dense : array_like, shape (n_steps, ...)
+            Number of spikes (or booleans) of every neuron in every step. Trailing dimensions become :attr:`shape`
+            if there is more than one.
+        dt : float
+            Length of a step; > 0.
+        start : float
+            Time of the first step. A spike in step k gets the time ``start + k * dt``.
+
+        Examples
+        --------
+        >>> import evsim
+        >>> evsim.SpikeArray.from_dense([[0, 1, 0], [2, 0, 0]], dt=0.5)
+        SpikeArray(3 spikes, indices 0 to 1, times 0.0 to 0.5)
+        """
+        step = as_number(dt, "dt")
+        if step <= 0:
+            raise InvalidArgumentError(f"dt must be positive, got {step}")
+        counts = np.asarray(dense)
+        if counts.ndim < 2:
+            raise ShapeMismatchError(f"dense must have a time and a neuron dimension, got shape {counts.shape}")
+        if counts.dtype.kind not in "biuf":
+            raise DTypeError(f"dense must hold spike counts, got dtype {counts.dtype}")
+        if counts.dtype.kind == "f" and not np.all(np.isfinite(counts)):
+            raise DTypeError("dense must hold finite spike counts")
+        if counts.size and (counts.min() < 0 or (counts.dtype.kind == "f" and np.any(counts != np.trunc(counts)))):
+            raise InvalidArgumentError("dense must hold spike counts: whole numbers, not negative")
+        flat = counts.reshape(counts.shape[0], -1)
+        steps, neurons = np.nonzero(flat)
+        repeats = flat[steps, neurons].astype(np.int64)
+        times = as_number(start, "start") + np.repeat(steps, repeats) * step
+        return cls(np.repeat(neurons, repeats), times, shape=counts.shape[1:] if counts.ndim > 2 else None)
+
+    def to_dense(
+        self, dt: float, n_neurons: int | None = None, *, start: float = 0.0, stop: float | None = None
+    ) -> npt.NDArray[np.int32]:
+        """Count spikes per neuron in steps of `dt`; spike times are rounded down to their step.
+
+        Parameters
+        ----------
+        dt : float
+            Length of a step; > 0.
+        n_neurons : int, optional
+            Number of columns; by default the size of :attr:`shape`, else the largest index + 1.
+        start, stop : float
+            Time of the first step, and the end; by default 0 and just after the last spike. Spikes outside are an error.
+
+        Returns
+        -------
+        ndarray of int32, shape (n_steps, n_neurons) or (n_steps, *shape)
+
+        Examples
+        --------
+        >>> import evsim
+        >>> evsim.SpikeArray([1, 0], [0.2, 1.7]).to_dense(dt=1.0)
+        array([[0, 1],
+               [1, 0]], dtype=int32)
+        """
+        step, begin = as_number(dt, "dt"), as_number(start, "start")
+        if step <= 0:
+            raise InvalidArgumentError(f"dt must be positive, got {step}")
+        # A time that from_dense made, start + k dt, must come back to step k although it is rounded.
+        steps = np.floor((self.times - begin) / step * (1 + 4e-16)).astype(np.int64)
+        last = int(steps.max()) + 1 if len(self) else 0
+        n_steps = last if stop is None else int(np.ceil((as_number(stop, "stop") - begin) / step * (1 - 4e-16)))
+        if n_neurons is None and self._shape is None:
+            n_neurons = int(self.indices.max()) + 1 if len(self) else 0
+        columns: tuple[int, ...] = (n_neurons,) if n_neurons is not None else self._shape or ()
+        if len(self) and (int(steps.min()) < 0 or last > n_steps):
+            raise InvalidArgumentError(
+                f"spikes from {self.times.min()} to {self.times.max()} do not lie between start = {begin} and stop = {stop}"
+            )
+        size = int(np.prod(columns, dtype=object))
+        if len(self) and int(self.indices.max()) >= size:
+            raise IndexOutOfRangeError(f"index {int(self.indices.max())} does not fit into {columns} neurons")
+        flat = np.bincount(steps * size + self.indices, minlength=n_steps * size)
+        return flat.astype(np.int32).reshape(n_steps, *columns)
+
+    # Python protocols
+
+    def __len__(self) -> int:
+        return len(self._core)
+
+    def __iter__(self) -> Iterator[Spike]:
+        return map(Spike, self.indices.tolist(), self.times.tolist())
+
+    @overload
+    def __getitem__(self, key: int) -> Spike: ...
+    @overload
+    def __getitem__(self, key: slice) -> SpikeArray: ...
+    def __getitem__(self, key: int | slice) -> Spike | SpikeArray:
+        """One spike, or the spikes at a slice of positions. For a slice of time see :meth:`time_slice`."""
+        if isinstance(key, slice):
+            try:
+                return SpikeArray(self.indices[key], self.times[key], shape=self._shape)
+            except TypeError:
+                raise DTypeError("slices count spikes; for a slice of time use spikes.time_slice(start, stop)") from None
+        position = int(key) + len(self) if key < 0 else int(key)
+        if not 0 <= position < len(self):
+            raise IndexOutOfRangeError(f"there is no spike {key} among {len(self)}")
+        return Spike(*self._core[position])
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SpikeArray):
+            return NotImplemented
+        return self._core.equals(other._core)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shape = f", shape={self._shape}" if self._shape is not None else ""
+        if self.is_empty():
+            return f"SpikeArray(empty{shape})"
+        indices, times = self.indices, self.times
+        order = "" if self.is_sorted else ", unsorted"
+        return (
+            f"SpikeArray({len(self)} spike{'s' if len(self) > 1 else ''}, indices {indices.min()} to {indices.max()}, "
+            f"times {times.min()} to {times.max()}{order}{shape})"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (np.array(self.indices), np.array(self.times), self._shape)
+
+
+def _rebuild(indices: npt.NDArray[np.int32], times: npt.NDArray[np.float64], shape: tuple[int, ...] | None) -> SpikeArray:
+    return SpikeArray(indices, times, shape=shape)

@@ -1,0 +1,18 @@
+"""Every example in a public docstring runs and prints what it says."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import evsim
+
+MODULES = ["evsim", *(m.name for m in pkgutil.walk_packages(evsim.__path__, "evsim.") if not m.name.endswith("_core"))]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples_run(name):
+    module = importlib.import_module(name)
+    result = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0
