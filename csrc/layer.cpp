@@ -16,7 +16,7 @@ void check_parameter(const std::vector<double>& values, const char* name) {
     if (bad != values.end()) throw NonFinite(text(name, " must be finite, got ", *bad));
 }
 
-/// [parameter][padded neurons]; padding repeats the last neuron, so that it behaves like one.
+/// [padded neuron][parameter]; padding repeats the last neuron, so that it behaves like one.
 std::vector<double> spread(const NeuronKernel& kernel, const std::vector<std::vector<double>>& parameters, std::int32_t n_neurons,
                            std::size_t padded) {
     if (parameters.size() != static_cast<std::size_t>(kernel.n_neuron)) {
@@ -30,7 +30,7 @@ std::vector<double> spread(const NeuronKernel& kernel, const std::vector<std::ve
         if (values.size() != 1 && values.size() != static_cast<std::size_t>(n_neurons)) {
             throw ShapeMismatch(text(name, " must be one value or one per neuron (", n_neurons, "), got ", values.size()));
         }
-        for (std::size_t n = 0; n < padded; ++n) out[k * padded + n] = values[std::min(n, values.size() - 1)];
+        for (std::size_t n = 0; n < padded; ++n) out[n * parameters.size() + k] = values[std::min(n, values.size() - 1)];
     }
     return out;
 }
@@ -61,7 +61,7 @@ LayerState Layer::initial_state(double start) const {
 }
 
 std::optional<std::int32_t> Layer::endless_neuron() const {
-    const std::int32_t n = kernel_->first_endless(neurons_.data(), padded_neurons(), connection_.n_neurons());
+    const std::int32_t n = kernel_->first_endless(neurons_.data(), connection_.n_neurons());
     return n < 0 ? std::nullopt : std::optional(n);
 }
 

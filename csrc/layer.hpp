@@ -62,7 +62,7 @@ class Layer {
     const NeuronKernel* kernel_;
     Dense connection_;
     std::vector<double> shared_;
-    std::vector<double> neurons_;  ///< [parameter][padded neurons]
+    std::vector<double> neurons_;  ///< [padded neuron][parameter]
     AlignedBuffer hot_;
     LayerState initial_;
 };

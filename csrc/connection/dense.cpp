@@ -20,7 +20,7 @@ std::vector<TileRange> cover(std::int32_t n_neurons, int lanes) {
     std::int32_t first = 0;
     while (first < n_neurons) {
         const std::int32_t left = (n_neurons - first + lanes - 1) / lanes;
-        const std::int32_t vectors = left >= 6 ? 8 : left >= 3 ? 4 : left;
+        const std::int32_t vectors = left >= 3 ? 4 : left;
         tiles.push_back({first, vectors});
         first += vectors * lanes;
     }

@@ -10,29 +10,29 @@ namespace evsim {
 
 namespace {
 
-/// Events per pass: their gap factors stay in the cache while every tile goes over them.
-constexpr std::size_t chunk_events = 16384;
+/// Events per pass: what is prepared of them stays in the cache while every tile goes over it.
+constexpr std::size_t chunk_events = 4096;
 /// Fewer synaptic events than this are not worth starting a thread for.
 constexpr double events_worth_a_thread = 4e5;
 
-struct Emission {
-    std::uint32_t event;  ///< the spike lies in the gap before this event of the chunk
-    std::int32_t neuron;
-    double time;
-};
-
-struct Sink {
+/// The spikes of one tile.
+struct TileSpikes : EmissionBuffer {
     std::vector<Emission> emissions;
     Interruption* interruption = nullptr;
 
-    static void emit(void* sink, std::int64_t event, std::int32_t neuron, double time) {
-        auto& emissions = static_cast<Sink*>(sink)->emissions;
-        if (emissions.size() == emissions.capacity() && emissions.size() >= (std::size_t{1} << 24)) {
-            require_memory(2.0 * static_cast<double>(emissions.size()) * sizeof(Emission) * 4.0, "the output spikes");
-        }
-        emissions.push_back({static_cast<std::uint32_t>(event), neuron, time});
+    TileSpikes() : EmissionBuffer{nullptr, 0, 0, &grow_buffer, &is_cancelled} {}
+    std::span<const Emission> spikes() const { return {emissions.data(), size}; }
+
+    static void grow_buffer(EmissionBuffer& buffer) {
+        auto& self = static_cast<TileSpikes&>(buffer);
+        const std::size_t capacity = std::max<std::size_t>(64, 2 * self.capacity);
+        // The spikes are sorted and copied later: several times this much will be needed.
+        if (capacity > (std::size_t{1} << 24)) require_memory(static_cast<double>(capacity) * 4 * sizeof(Emission), "the output spikes");
+        self.emissions.resize(capacity);
+        self.data = self.emissions.data();
+        self.capacity = capacity;
     }
-    static bool cancelled(void* sink) { return static_cast<Sink*>(sink)->interruption->cancelled(); }
+    static bool is_cancelled(const EmissionBuffer& buffer) { return static_cast<const TileSpikes&>(buffer).interruption->cancelled(); }
 };
 
 /// A value to read once `position` input events have passed.
@@ -43,19 +43,19 @@ struct Observation {
 
 /// Appends the spikes of all tiles to `out`, sorted by (time, neuron). They are already grouped by gap, and gaps follow each
 /// other in time: a counting sort over gaps leaves only the few spikes within one gap to compare.
-void append_sorted(SpikeArray& out, std::span<const Sink> tiles, std::size_t n_gaps) {
+void append_sorted(SpikeArray& out, std::span<const TileSpikes> tiles, std::size_t n_gaps) {
     std::size_t total = 0;
-    for (const Sink& tile : tiles) total += tile.emissions.size();
+    for (const TileSpikes& tile : tiles) total += tile.size;
     if (total == 0) return;
     std::vector<std::size_t> begin(n_gaps + 1, 0);
-    for (const Sink& tile : tiles) {
-        for (const Emission& e : tile.emissions) ++begin[e.event + 1];
+    for (const TileSpikes& tile : tiles) {
+        for (const Emission& e : tile.spikes()) ++begin[e.event + 1];
     }
     for (std::size_t gap = 0; gap < n_gaps; ++gap) begin[gap + 1] += begin[gap];
     std::vector<Spike> spikes(total);
     std::vector<std::size_t> next(begin.begin(), begin.end() - 1);
-    for (const Sink& tile : tiles) {
-        for (const Emission& e : tile.emissions) spikes[next[e.event]++] = {e.neuron, e.time};
+    for (const TileSpikes& tile : tiles) {
+        for (const Emission& e : tile.spikes()) spikes[next[e.event]++] = {e.neuron, e.time};
     }
     const auto earlier = [](const Spike& a, const Spike& b) { return a.time != b.time ? a.time < b.time : a.index < b.index; };
     for (std::size_t gap = 0; gap < n_gaps; ++gap) {
@@ -72,9 +72,9 @@ class DenseRun {
     DenseRun(const Layer& layer, std::span<SampleRun> samples, std::span<const Probe> probes, const DenseOptions& options,
              Interruption& interruption)
         : layer_(layer), kernel_(layer.kernel()), tiles_(layer.connection().tiles()), samples_(samples), probes_(probes),
-          options_(options), interruption_(interruption), scratch_(samples.size()), sinks_(samples.size() * tiles_.size()),
-          observations_(probes.empty() ? 0 : sinks_.size()) {
-        for (Sink& sink : sinks_) sink.interruption = &interruption_;
+          options_(options), interruption_(interruption), scratch_(samples.size()), tile_spikes_(samples.size() * tiles_.size()),
+          observations_(probes.empty() ? 0 : tile_spikes_.size()) {
+        for (TileSpikes& tile : tile_spikes_) tile.interruption = &interruption_;
         std::size_t longest = 0;
         double events = 0.0;
         for (SampleRun& sample : samples_) {
@@ -96,7 +96,7 @@ class DenseRun {
             over_samples([&](std::size_t s) { begin_chunk(s, chunk); });
             // Neighbouring tasks share a tile of weights, not a sample.
             const auto n_samples = static_cast<std::int64_t>(samples_.size());
-            parallel_for(static_cast<std::int64_t>(sinks_.size()), threads_, interruption_, [&](std::int64_t task) {
+            parallel_for(static_cast<std::int64_t>(tile_spikes_.size()), threads_, interruption_, [&](std::int64_t task) {
                 run_tile(static_cast<std::size_t>(task % n_samples), static_cast<std::size_t>(task / n_samples));
             });
             over_samples([&](std::size_t s) { end_chunk(s); });
@@ -108,8 +108,7 @@ class DenseRun {
         std::size_t first = 0, last = 0;  ///< events of the current chunk
         bool active = false, final = false;
         double previous_time = 0.0;       ///< of the event before `first`
-        std::vector<double> durations;
-        std::vector<std::byte> gaps;
+        std::vector<std::byte> events;
     };
 
     void over_samples(const std::function<void(std::size_t)>& body) {
@@ -128,12 +127,9 @@ class DenseRun {
         scratch.final = scratch.last == n;
         scratch.previous_time = scratch.first > 0 ? sample.times[scratch.first - 1] : sample.state.last_event;
         const std::size_t count = scratch.last - scratch.first;
-        scratch.durations.resize(count);
-        for (std::size_t k = 0; k < count; ++k) {
-            scratch.durations[k] = sample.times[scratch.first + k] - (k > 0 ? sample.times[scratch.first + k - 1] : scratch.previous_time);
-        }
-        scratch.gaps.resize(count * kernel_.gap_bytes);
-        kernel_.gaps(layer_.shared().data(), scratch.durations.data(), static_cast<std::int64_t>(count), scratch.gaps.data());
+        scratch.events.resize(count * kernel_.event_bytes);
+        kernel_.prepare_events(layer_.shared().data(), sample.indices.data() + scratch.first, sample.times.data() + scratch.first,
+                               static_cast<std::int64_t>(count), scratch.previous_time, scratch.events.data());
         if (scratch.final) sample.final_memory = sample.state.memory;
     }
 
@@ -153,18 +149,13 @@ class DenseRun {
         run.n_neurons = connection.n_neurons();
         run.weights = connection.data();
         run.weight_stride = connection.stride();
-        run.indices = sample.indices.data() + scratch.first;
-        run.times = sample.times.data() + scratch.first;
-        run.durations = scratch.durations.data();
-        run.gaps = scratch.gaps.data();
+        run.events = scratch.events.data();
         run.n_events = static_cast<std::int64_t>(scratch.last - scratch.first);
-        run.previous_time = scratch.previous_time;
+        run.last_time = scratch.previous_time;
         run.emit_from = sample.from;
         run.emit_until = std::numeric_limits<double>::infinity();
         run.max_spikes_per_instant = options_.max_spikes_per_instant;
-        run.emit = Sink::emit;
-        run.cancelled = Sink::cancelled;
-        run.sink = &sinks_[sink_index(s, tile)];
+        run.emissions = &tile_spikes_[task_index(s, tile)];
         return run;
     }
 
@@ -174,14 +165,14 @@ class DenseRun {
         SampleRun& sample = samples_[s];
         TileRun run = tile_run(s, tile);
         if (!observations_.empty()) {
-            for (const Observation& o : observations_[sink_index(s, tile)]) {
+            for (const Observation& o : observations_[task_index(s, tile)]) {
                 const bool here = o.position <= scratch.last && (o.position > scratch.first || scratch.first == 0);
                 if (!here) continue;
-                advance_to(run, static_cast<std::int64_t>(o.position - scratch.first));
+                advance_to(run, sample, o.position);
                 observe(run, sample, o);
             }
         }
-        advance_to(run, run.n_events);
+        advance_to(run, sample, scratch.last);
         if (!scratch.final) return;
         for (std::size_t k = 0; k < static_cast<std::size_t>(kernel_.n_memory); ++k) {
             const std::size_t begin = k * run.stride + static_cast<std::size_t>(run.first_neuron);
@@ -191,32 +182,32 @@ class DenseRun {
         }
         run.memory = sample.final_memory.data();
         run.emit_until = sample.until;
-        check(kernel_.finish(run, sample.until - run.previous_time));
+        check(kernel_.finish(run, sample.until - run.last_time));
     }
 
-    /// Runs the events up to (not including) `last`; afterwards `run` stands at the last event that passed.
-    void advance_to(TileRun& run, std::int64_t last) {
-        if (last > run.first_event) {
-            run.last_event = last;
-            check(kernel_.run(run));
-            run.previous_time = run.times[last - 1];
-        }
-        run.first_event = run.last_event = last;
+    /// Runs the events of `sample` up to (not including) `position`; afterwards `run` stands at the last event that passed.
+    void advance_to(TileRun& run, const SampleRun& sample, std::size_t position) {
+        const SampleScratch& scratch = scratch_[static_cast<std::size_t>(&sample - samples_.data())];
+        run.last_event = static_cast<std::int64_t>(position - scratch.first);
+        if (run.last_event == run.first_event) return;
+        check(kernel_.run(run));
+        run.first_event = run.last_event;
+        run.last_time = sample.times[position - 1];
     }
 
     void observe(const TileRun& run, SampleRun& sample, const Observation& o) {
         const Probe& probe = probes_[o.probe];
         sample.recorded[o.probe][o.time * probe.neurons.size() + o.neuron] =
-            kernel_.observe(run, probe.neurons[o.neuron], probe.times[o.time] - run.previous_time, probe.observable);
+            kernel_.observe(run, probe.neurons[o.neuron], probe.times[o.time] - run.last_time, probe.observable);
     }
 
     void end_chunk(std::size_t s) {
         SampleScratch& scratch = scratch_[s];
         if (!scratch.active) return;
         SampleRun& sample = samples_[s];
-        const std::span<Sink> sinks(&sinks_[sink_index(s, 0)], tiles_.size());
-        append_sorted(sample.spikes, sinks, scratch.last - scratch.first + 1);
-        for (Sink& sink : sinks) sink.emissions.clear();
+        const std::span<TileSpikes> of_sample(&tile_spikes_[task_index(s, 0)], tiles_.size());
+        append_sorted(sample.spikes, of_sample, scratch.last - scratch.first + 1);
+        for (TileSpikes& tile : of_sample) tile.size = 0;
         if (scratch.final) {
             scratch.active = false;
             if (!sample.times.empty()) sample.state.last_event = sample.times.back();
@@ -238,7 +229,7 @@ class DenseRun {
                     const auto position = static_cast<std::size_t>(after - events.begin());
                     for (std::size_t n = 0; n < probes_[p].neurons.size(); ++n) {
                         const std::size_t tile = tile_of[static_cast<std::size_t>(probes_[p].neurons[n])];
-                        observations_[sink_index(s, tile)].push_back({position, p, t, n});
+                        observations_[task_index(s, tile)].push_back({position, p, t, n});
                     }
                 }
             }
@@ -262,7 +253,7 @@ class DenseRun {
         }
     }
 
-    std::size_t sink_index(std::size_t s, std::size_t tile) const { return s * tiles_.size() + tile; }
+    std::size_t task_index(std::size_t s, std::size_t tile) const { return s * tiles_.size() + tile; }
 
     const Layer& layer_;
     const NeuronKernel& kernel_;
@@ -272,7 +263,7 @@ class DenseRun {
     const DenseOptions& options_;
     Interruption& interruption_;
     std::vector<SampleScratch> scratch_;
-    std::vector<Sink> sinks_;                              ///< [sample][tile]
+    std::vector<TileSpikes> tile_spikes_;                   ///< [sample][tile]
     std::vector<std::vector<Observation>> observations_;   ///< [sample][tile], ascending in position
     std::size_t n_chunks_ = 1;
     int threads_ = 1;

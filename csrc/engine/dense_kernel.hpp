@@ -9,7 +9,6 @@
 #include <evsim/neuron/advance.h>
 
 #include "neuron_kernel.hpp"
-#include "simd.hpp"
 
 namespace evsim {
 inline namespace EVSIM_ISA {
@@ -54,6 +53,32 @@ inline To converted(const From& from) {
     }
 }
 
+/// Every variable of a single neuron's state, in all lanes.
+template <class Wide, class V, class Lane, class T>
+inline Wide broadcast_state(const Lane& lane) {
+    constexpr int count = Variables<Lane, T>::count;
+    T values[count];
+    V wide[count];
+    Variables<Lane, T>::store(lane, values, 1);
+    for (int k = 0; k < count; ++k) wide[k] = V{} + values[k];
+    Wide out;
+    std::memcpy(&out, wide, sizeof(Wide));
+    return out;
+}
+
+/// mask ? a : b for every variable.
+template <class V, class Mask, class Wide>
+inline Wide select_state(const Mask& mask, const Wide& a, const Wide& b) {
+    constexpr int count = Variables<Wide, V>::count;
+    V from_a[count], from_b[count];
+    std::memcpy(from_a, &a, sizeof(Wide));
+    std::memcpy(from_b, &b, sizeof(Wide));
+    for (int k = 0; k < count; ++k) from_b[k] = select(mask, from_a[k], from_b[k]);
+    Wide out;
+    std::memcpy(&out, from_b, sizeof(Wide));
+    return out;
+}
+
 template <class Model, class T>
 struct DenseKernel {
     using V = Vector<T>;
@@ -68,15 +93,26 @@ struct DenseKernel {
 
     static constexpr int width = lanes<T>;
     static constexpr int n_state = Variables<Lane, T>::count;
+    static constexpr int n_neuron = static_cast<int>(std::size(Model::neuron_names));
+    static_assert(sizeof(Neuron) == n_neuron * sizeof(double));
     static constexpr int n_hot = Variables<HotLane, T>::count;
     static constexpr bool remembers = requires { Model::memory_names; };
 
-    static Neuron neuron_at(const double* neurons, std::size_t stride, std::int32_t n) {
-        return Variables<Neuron, double>::load(neurons + n, stride);
+    static Neuron neuron_at(const double* neurons, std::int32_t n) {
+        Neuron neuron;
+        std::memcpy(&neuron, neurons + static_cast<std::size_t>(n) * n_neuron, sizeof(Neuron));
+        return neuron;
     }
-    static const T* row(const TileRun& run, std::int64_t event) {
-        return static_cast<const T*>(run.weights) + static_cast<std::size_t>(run.indices[event]) * run.weight_stride +
-               run.first_neuron;
+    /// An input event, and the gap before it. One record, because the exact path then finds in its cache line all it needs.
+    struct Event {
+        Gap gap;
+        std::int32_t input;
+        double start, duration;
+        ExactGap exact_gap;
+    };
+    static const Event* events_of(const TileRun& run) { return static_cast<const Event*>(run.events); }
+    static const T* row(const TileRun& run, const Event& event) {
+        return static_cast<const T*>(run.weights) + static_cast<std::size_t>(event.input) * run.weight_stride + run.first_neuron;
     }
     static V load_vector(const T* from) {
         V out;
@@ -114,109 +150,131 @@ struct DenseKernel {
                 for (std::size_t k = 0; k < std::size(Model::memory_names); ++k) run.memory[k * run.stride + n] = memory[k];
             }
             if constexpr (Model::spikes) {
-                if (time >= run.emit_from && time < run.emit_until) run.emit(run.sink, event, n, time);
+                if (time >= run.emit_from && time < run.emit_until) {
+                    EmissionBuffer& out = *run.emissions;
+                    if (out.size == out.capacity) out.grow(out);
+                    out.data[out.size++] = {static_cast<std::uint32_t>(event), n, time};
+                }
             }
             at_this_instant = time == last_time ? at_this_instant + 1 : 1;
             last_time = time;
             if (at_this_instant > run.max_spikes_per_instant) result = {TileStatus::too_many_spikes, n, time};
-            if ((++burst & 0xffff) == 0 && run.cancelled(run.sink)) result = {TileStatus::cancelled, n, time};
+            if ((++burst & 0xffff) == 0 && run.emissions->cancelled(*run.emissions)) result = {TileStatus::cancelled, n, time};
             return result.status == TileStatus::ok && time < run.emit_until;
         }
     };
 
     /// Moves one neuron through the gap before `event`; true if it crossed.
     static bool advance_neuron(const TileRun& run, const Model& model, Exact& state, std::int32_t n, std::int64_t event,
-                               double start, double duration, TileResult& result) {
-        const Neuron neuron = neuron_at(run.neurons, run.stride, n);
+                               double start, double duration, const ExactGap& gap, TileResult& result) {
+        const Neuron neuron = neuron_at(run.neurons, n);
         Crossings crossings{run, model, state, neuron, n, event, start, start + duration, result};
-        return advance(model, state, neuron, duration, crossings) > 0;
+        // Where an event moves the potential itself, it comes first at its time; elsewhere the potential has already arrived.
+        return advance(model, state, neuron, duration, gap, !Model::jumps, crossings) > 0;
     }
 
-    /// The gap before `event` for a tile in which some neuron may fire, then the event itself. `state`: [n_state][N * width].
+    /// A tile in whose gap some neurons may fire.
     template <int N>
-    [[gnu::noinline]] static TileResult exact_step(const TileRun& run, const Model& model, std::int64_t event, double start,
-                                                   T* state) {
-        constexpr std::size_t stride = N * width;
-        const Gap& gap = static_cast<const Gap*>(run.gaps)[event];
-        const double duration = run.durations[event];
-        const T* weights = row(run, event);
-        const T* hot = static_cast<const T*>(run.hot) + run.first_neuron;
-        TileResult result{TileStatus::ok, 0, 0.0};
-        for (int k = 0; k < N; ++k) {
-            T* base = state + k * width;
-            const Wide before = Variables<Wide, V>::load(base, stride);
-            const V excess = Model::excess(before, Variables<HotWide, V>::load(hot + k * width, run.stride), gap);
-            Wide after = before;
-            Model::decay(after, gap);
-            Wide received = after;
-            Model::receive(received, load_vector(weights + k * width));
-            Variables<Wide, V>::store(received, base, stride);
-            // Arrivals of one instant are applied together before the threshold is looked at.
-            unsigned flagged = positive_lanes(excess);
-            if (duration == 0.0 || flagged == 0) continue;
-            T before_lanes[n_state * width], after_lanes[n_state * width];
-            Variables<Wide, V>::store(before, before_lanes, width);
-            Variables<Wide, V>::store(after, after_lanes, width);
-            for (; flagged != 0; flagged &= flagged - 1) {
-                const int lane = std::countr_zero(flagged);
-                const std::int32_t n = run.first_neuron + k * width + lane;
-                Exact exact = converted<Exact, double, T>(Variables<Lane, T>::load(before_lanes + lane, width));
-                if (!advance_neuron(run, model, exact, n, event, start, duration, result)) {
-                    // Rounded to T, the potential may be at the threshold although the exact one stayed an ulp below.
-                    // That is a crossing at the end of the gap; left alone, the neuron would sit above threshold, mute.
-                    exact = converted<Exact, double, T>(Variables<Lane, T>::load(after_lanes + lane, width));
-                    if (!model.at_threshold(exact, neuron_at(run.neurons, run.stride, n))) continue;
-                    advance_neuron(run, model, exact, n, event, start + duration, 0.0, result);
+    struct ExactStep {
+        static constexpr std::size_t stride = N * width;
+        std::uint64_t flagged;         ///< one bit for every neuron that may
+        alignas(V) T before[n_state * stride];  ///< state at the beginning of the gap
+        int n_moved;
+        std::int32_t moved[stride];    ///< those neurons of the tile, and
+        Lane after[stride];            ///< their state at the end of the gap
+        TileResult result;
+    };
+
+    /// Moves the flagged neurons through the gap before `event`.
+    template <int N>
+    [[gnu::noinline]] static void advance_flagged(const TileRun& run, const Model& model, std::int64_t event, ExactStep<N>& step) {
+        const double start = events_of(run)[event].start, duration = events_of(run)[event].duration;
+        const ExactGap& gap = events_of(run)[event].exact_gap;
+        step.n_moved = 0;
+        step.result = {TileStatus::ok, 0, 0.0};
+        if (duration == 0.0) return;  // arrivals of one instant are applied together before the threshold is looked at
+        for (std::uint64_t flagged = step.flagged; flagged != 0; flagged &= flagged - 1) {
+            const int lane = std::countr_zero(flagged);
+            const std::int32_t n = run.first_neuron + lane;
+            Exact exact = converted<Exact, double, T>(Variables<Lane, T>::load(step.before + lane, step.stride));
+            const bool crossed = advance_neuron(run, model, exact, n, event, start, duration, gap, step.result);
+            Lane after = converted<Lane, T, double>(exact);
+            if (!crossed) {
+                // Rounded to T, the potential may be at the threshold although the exact one stayed an ulp below. That is a
+                // crossing at the end of the gap; left alone, the neuron would sit above threshold, mute.
+                exact = converted<Exact, double, T>(after);
+                if (model.at_threshold(exact, neuron_at(run.neurons, n))) {
+                    advance_neuron(run, model, exact, n, event, start + duration, 0.0, model.gap(0.0), step.result);
+                    after = converted<Lane, T, double>(exact);
                 }
-                if (result.status != TileStatus::ok) return result;
-                Lane lane_state = converted<Lane, T, double>(exact);
-                Model::receive(lane_state, weights[k * width + lane]);
-                Variables<Lane, T>::store(lane_state, base + lane, stride);
+            }
+            step.moved[step.n_moved] = lane;
+            step.after[step.n_moved++] = after;
+            if (step.result.status != TileStatus::ok) return;
+        }
+    }
+
+    /// Writes the state of the neurons that took the exact path over the decayed state of the tile.
+    template <int N>
+    static void replace_moved(const ExactStep<N>& step, Wide (&state)[N]) {
+        for (int f = 0; f < step.n_moved; ++f) {
+            const Wide after = broadcast_state<Wide, V, Lane, T>(step.after[f]);
+#pragma GCC unroll 4
+            for (int k = 0; k < N; ++k) {
+                const auto here = lane_numbers<T>() == step.moved[f] - k * width;
+                state[k] = select_state<V>(here, after, state[k]);
             }
         }
-        return result;
     }
 
     template <int N>
     static TileResult run_tile(const TileRun& run) {
-        constexpr std::size_t stride = N * width;
         const Model model(run.shared);
         T* const layer_state = static_cast<T*>(run.state) + run.first_neuron;
         const T* const hot_base = static_cast<const T*>(run.hot) + run.first_neuron;
-        const Gap* const gaps = static_cast<const Gap*>(run.gaps);
+        const Event* const events = events_of(run);
 
         Wide state[N];
         HotWide hot[N];
-#pragma GCC unroll 8
+#pragma GCC unroll 4
         for (int k = 0; k < N; ++k) {
             state[k] = Variables<Wide, V>::load(layer_state + k * width, run.stride);
             hot[k] = Variables<HotWide, V>::load(hot_base + k * width, run.stride);
         }
         for (std::int64_t event = run.first_event; event < run.last_event; ++event) {
-            const Gap gap = gaps[event];
-            const T* weights = row(run, event);
-            if (event + prefetch_distance < run.n_events) prefetch<N>(row(run, event + prefetch_distance));
+            const Gap gap = events[event].gap;
+            const T* weights = row(run, events[event]);
+            if (event + prefetch_distance < run.n_events) prefetch<N>(row(run, events[event + prefetch_distance]));
             V worst = Model::excess(state[0], hot[0], gap);
-#pragma GCC unroll 8
+#pragma GCC unroll 4
             for (int k = 1; k < N; ++k) worst = larger(worst, Model::excess(state[k], hot[k], gap));
             if (positive_lanes(worst) != 0) [[unlikely]] {
-                T lanes_of_tile[n_state * stride];
-#pragma GCC unroll 8
-                for (int k = 0; k < N; ++k) Variables<Wide, V>::store(state[k], lanes_of_tile + k * width, stride);
-                const double start = event > run.first_event ? run.times[event - 1] : run.previous_time;
-                const TileResult result = exact_step<N>(run, model, event, start, lanes_of_tile);
-                if (result.status != TileStatus::ok) return result;
-#pragma GCC unroll 8
-                for (int k = 0; k < N; ++k) state[k] = Variables<Wide, V>::load(lanes_of_tile + k * width, stride);
+                ExactStep<N> step;
+                step.flagged = 0;
+#pragma GCC unroll 4
+                for (int k = 0; k < N; ++k) {
+                    step.flagged |= std::uint64_t{positive_lanes(Model::excess(state[k], hot[k], gap))} << (k * width);
+                    Variables<Wide, V>::store(state[k], step.before + k * width, step.stride);
+                }
+                advance_flagged<N>(run, model, event, step);
+                if (step.result.status != TileStatus::ok) return step.result;
+#pragma GCC unroll 4
+                for (int k = 0; k < N; ++k) {
+                    state[k] = Variables<Wide, V>::load(step.before + k * width, step.stride);
+                    Model::decay(state[k], gap);
+                }
+                replace_moved<N>(step, state);
+#pragma GCC unroll 4
+                for (int k = 0; k < N; ++k) Model::receive(state[k], load_vector(weights + k * width));
                 continue;
             }
-#pragma GCC unroll 8
+#pragma GCC unroll 4
             for (int k = 0; k < N; ++k) {
                 Model::decay(state[k], gap);
                 Model::receive(state[k], load_vector(weights + k * width));
             }
         }
-#pragma GCC unroll 8
+#pragma GCC unroll 4
         for (int k = 0; k < N; ++k) Variables<Wide, V>::store(state[k], layer_state + k * width, run.stride);
         return check_finite(run, N);
     }
@@ -234,7 +292,6 @@ struct DenseKernel {
 
     static TileResult run(const TileRun& run) {
         switch (run.n_vectors) {
-            case 8: return run_tile<8>(run);
             case 4: return run_tile<4>(run);
             case 2: return run_tile<2>(run);
             default: return run_tile<1>(run);
@@ -243,7 +300,8 @@ struct DenseKernel {
 
     static TileResult finish(const TileRun& run, double duration) {
         const Model model(run.shared);
-        const Gap gap = converted<Gap, T, double>(model.gap(duration));
+        const ExactGap exact_gap = model.gap(duration);
+        const Gap gap = converted<Gap, T, double>(exact_gap);
         const T* state = static_cast<const T*>(run.state);
         const T* hot = static_cast<const T*>(run.hot);
         TileResult result{TileStatus::ok, 0, 0.0};
@@ -252,7 +310,7 @@ struct DenseKernel {
             const Lane lane = Variables<Lane, T>::load(state + n, run.stride);
             if (!(Model::excess(lane, Variables<HotLane, T>::load(hot + n, run.stride), gap) > T(0))) continue;
             Exact exact = converted<Exact, double, T>(lane);
-            advance_neuron(run, model, exact, n, run.last_event, run.previous_time, duration, result);
+            advance_neuron(run, model, exact, n, run.last_event, run.last_time, duration, exact_gap, result);
             if (result.status != TileStatus::ok) return result;
         }
         return result;
@@ -260,11 +318,11 @@ struct DenseKernel {
 
     static double observe(const TileRun& run, std::int32_t n, double duration, std::int32_t observable) {
         const Model model(run.shared);
-        const Neuron neuron = neuron_at(run.neurons, run.stride, n);
+        const Neuron neuron = neuron_at(run.neurons, n);
         Exact state = converted<Exact, double, T>(Variables<Lane, T>::load(static_cast<const T*>(run.state) + n, run.stride));
         std::int32_t crossings = 0;
         double last = -1.0;
-        advance(model, state, neuron, duration, [&](double elapsed) {
+        advance(model, state, neuron, duration, model.gap(duration), true, [&](double elapsed) {
             crossings = elapsed == last ? crossings + 1 : 1;
             last = elapsed;
             return crossings <= run.max_spikes_per_instant;
@@ -275,7 +333,7 @@ struct DenseKernel {
     static void prepare(const double* shared, const double* neurons, std::size_t stride, void* hot, void* state, double* memory) {
         const Model model(shared);
         for (std::int32_t n = 0; n < static_cast<std::int32_t>(stride); ++n) {
-            const Neuron neuron = neuron_at(neurons, stride, n);
+            const Neuron neuron = neuron_at(neurons, n);
             Variables<HotLane, T>::store(model.template hot<T>(neuron), static_cast<T*>(hot) + n, stride);
             Variables<Lane, T>::store(converted<Lane, T, double>(model.initial(neuron)), static_cast<T*>(state) + n, stride);
             if constexpr (remembers) {
@@ -286,22 +344,30 @@ struct DenseKernel {
         }
     }
 
-    static std::int32_t first_endless(const double* neurons, std::size_t stride, std::int32_t n_neurons) {
+    static std::int32_t first_endless(const double* neurons, std::int32_t n_neurons) {
         for (std::int32_t n = 0; n < n_neurons; ++n) {
-            if (Model::endless(neuron_at(neurons, stride, n))) return n;
+            if (Model::endless(neuron_at(neurons, n))) return n;
         }
         return -1;
     }
 
-    static void gaps(const double* shared, const double* durations, std::int64_t n, void* out) {
+    static void prepare_events(const double* shared, const std::int32_t* indices, const double* times, std::int64_t n,
+                               double previous_time, void* out) {
         const Model model(shared);
-        Gap* gaps = static_cast<Gap*>(out);
-        constexpr std::int64_t block = 64;  // in two steps, because GCC does not vectorise the narrowing together with the rest
-        ExactGap exact[block];
+        Event* events = static_cast<Event*>(out);
+        constexpr std::int64_t block = 64;  // small arrays between simple loops, which GCC vectorises
+        double durations[block];
+        ExactGap gaps[block];
         for (std::int64_t first = 0; first < n; first += block) {
             const std::int64_t count = n - first < block ? n - first : block;
-            for (std::int64_t k = 0; k < count; ++k) exact[k] = model.gap(durations[first + k]);
-            for (std::int64_t k = 0; k < count; ++k) gaps[first + k] = converted<Gap, T, double>(exact[k]);
+            for (std::int64_t k = 0; k < count; ++k) {
+                durations[k] = times[first + k] - (first + k > 0 ? times[first + k - 1] : previous_time);
+            }
+            for (std::int64_t k = 0; k < count; ++k) gaps[k] = model.gap(durations[k]);
+            for (std::int64_t k = 0; k < count; ++k) {
+                events[first + k] = {converted<Gap, T, double>(gaps[k]), indices[first + k],
+                                     first + k > 0 ? times[first + k - 1] : previous_time, durations[k], gaps[k]};
+            }
         }
     }
 
@@ -313,7 +379,7 @@ struct DenseKernel {
         kernel.lanes = width;
         kernel.spikes = Model::spikes;
         kernel.n_shared = Model::n_shared;
-        kernel.n_neuron = static_cast<std::int32_t>(std::size(Model::neuron_names));
+        kernel.n_neuron = n_neuron;
         kernel.n_hot = n_hot;
         kernel.n_state = n_state;
         kernel.n_observables = static_cast<std::int32_t>(std::size(Model::observable_names));
@@ -324,10 +390,10 @@ struct DenseKernel {
             kernel.n_memory = static_cast<std::int32_t>(std::size(Model::memory_names));
             kernel.memory_names = Model::memory_names;
         }
-        kernel.gap_bytes = sizeof(Gap);
+        kernel.event_bytes = sizeof(Event);
         kernel.prepare = prepare;
         kernel.first_endless = first_endless;
-        kernel.gaps = gaps;
+        kernel.prepare_events = prepare_events;
         kernel.run = run;
         kernel.finish = finish;
         kernel.observe = observe;

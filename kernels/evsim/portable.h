@@ -17,8 +17,17 @@
 #define EVSIM_ISA baseline
 #endif
 
+#if !defined(__CUDACC__)
+#include <evsim/simd.h>
+#endif
+
 namespace evsim {
 inline namespace EVSIM_ISA {
+
+#if defined(__CUDACC__)
+EVSIM_FN float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
+EVSIM_FN double multiply_add(double a, double b, double c) { return fma(a, b, c); }
+#endif
 
 /// The time of a crossing that does not happen: not before any time, not even infinity.
 EVSIM_FN double never() { return std::numeric_limits<double>::quiet_NaN(); }
@@ -65,17 +74,17 @@ EVSIM_FN Exponential exponential_of_nonpositive(double x) {
     const double n = shifted - to_integer;
     const double r = (bounded - n * ln2_high) - n * ln2_low;
     double p = 1.0 / 6227020800.0;  // 1/13!
-    p = p * r + 1.0 / 479001600.0;
-    p = p * r + 1.0 / 39916800.0;
-    p = p * r + 1.0 / 3628800.0;
-    p = p * r + 1.0 / 362880.0;
-    p = p * r + 1.0 / 40320.0;
-    p = p * r + 1.0 / 5040.0;
-    p = p * r + 1.0 / 720.0;
-    p = p * r + 1.0 / 120.0;
-    p = p * r + 1.0 / 24.0;
-    p = p * r + 1.0 / 6.0;
-    p = p * r + 0.5;
+    p = multiply_add(p, r, 1.0 / 479001600.0);
+    p = multiply_add(p, r, 1.0 / 39916800.0);
+    p = multiply_add(p, r, 1.0 / 3628800.0);
+    p = multiply_add(p, r, 1.0 / 362880.0);
+    p = multiply_add(p, r, 1.0 / 40320.0);
+    p = multiply_add(p, r, 1.0 / 5040.0);
+    p = multiply_add(p, r, 1.0 / 720.0);
+    p = multiply_add(p, r, 1.0 / 120.0);
+    p = multiply_add(p, r, 1.0 / 24.0);
+    p = multiply_add(p, r, 1.0 / 6.0);
+    p = multiply_add(p, r, 0.5);
     p = (p * r) * r + r;
     union {
         double value;

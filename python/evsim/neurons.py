@@ -111,17 +111,16 @@ class _Spiking(NeuronModel):
             raise InvalidArgumentError(f"refractory must not be negative, got {refractory}")
         object.__setattr__(self, "refractory", refractory)
         _same_length(self, "threshold", "v_rest", "reset", "v_init")
-        self._require_below_threshold("v_rest" if self.reset == "subtract" else "reset")
+        self._require_below_threshold("v_rest" if isinstance(self.reset, str) else "reset")
         self._require_below_threshold("v_init")
 
     def _require_below_threshold(self, name: str) -> None:
-        if isinstance(self.reset, str) or name != "v_rest":
-            threshold, value = np.asarray(self.threshold), np.asarray(getattr(self, name))
-            if np.any(value >= threshold):
-                what = "v_rest, the potential after reset='subtract'," if name == "v_rest" else name
-                raise InvalidArgumentError(
-                    f"threshold must lie above {what} for every neuron; got threshold {self.threshold} and {getattr(self, name)}"
-                )
+        value = getattr(self, name)
+        if np.any(np.asarray(value) >= np.asarray(self.threshold)):
+            what = "v_rest, the potential after reset='subtract'," if name == "v_rest" else name
+            raise InvalidArgumentError(
+                f"threshold must lie above {what} for every neuron; got threshold {self.threshold} and {value}"
+            )
 
     @property
     def kernel_name(self) -> str:

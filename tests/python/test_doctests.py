@@ -8,7 +8,10 @@ import pytest
 
 import evsim
 
-MODULES = ["evsim", *(m.name for m in pkgutil.walk_packages(evsim.__path__, "evsim.") if not m.name.endswith("_core"))]
+MODULES = [
+    "evsim",
+    *(m.name for m in pkgutil.walk_packages(evsim.__path__, "evsim.") if not m.name.endswith("_core")),
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -53,12 +53,12 @@ struct CurrentMembrane {
     /// Upper bound of v over the coming gap, for any v below threshold.
     template <class V, class T>
     EVSIM_FN static V bound(const V& v, const V& i, const CurrentMembraneGap<T>& gap) {
-        return v * gap.mem + positive_part(i) * gap.tangent;
+        return multiply_add(positive_part(i), V{} + gap.tangent, v * gap.mem);
     }
 
     template <class V, class T>
     EVSIM_FN static void decay(V& v, V& i, const CurrentMembraneGap<T>& gap) {
-        v = v * gap.mem + i * gap.syn_to_mem;
+        v = multiply_add(i, V{} + gap.syn_to_mem, v * gap.mem);
         i = i * gap.syn;
     }
 

@@ -10,6 +10,7 @@ inline namespace EVSIM_ISA {
 struct IafDelta {
     static constexpr const char* name = "iaf_delta";
     static constexpr bool spikes = true;
+    static constexpr bool jumps = true;
     static constexpr int n_shared = 1;
     static constexpr const char* shared_names[] = {"reset_subtract", "refractory"};
     static constexpr const char* neuron_names[] = {"threshold", "v_rest", "v_reset", "v_init"};
@@ -69,6 +70,7 @@ struct IafDelta {
     // While the membrane is held at reset, input is lost.
     template <class V, class T>
     EVSIM_FN static void decay_held(State<V>&, const Gap<T>&) {}
+    EVSIM_FN void flow_held(State<double>&, double) const {}
     template <class V>
     EVSIM_FN static void receive_held(State<V>&, const V&) {}
 };

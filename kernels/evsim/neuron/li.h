@@ -9,6 +9,7 @@ inline namespace EVSIM_ISA {
 struct Li {
     static constexpr const char* name = "li";
     static constexpr bool spikes = false;
+    static constexpr bool jumps = false;
     static constexpr int n_shared = 2;
     static constexpr const char* shared_names[] = {"tau_mem", "tau_syn"};
     static constexpr const char* neuron_names[] = {"v_rest", "bias", "v_init", "i_init"};

@@ -13,6 +13,7 @@ inline namespace EVSIM_ISA {
 struct Lif {
     static constexpr const char* name = "lif";
     static constexpr bool spikes = true;
+    static constexpr bool jumps = false;
     static constexpr int n_shared = 2;
     static constexpr const char* shared_names[] = {"tau_mem", "tau_syn", "refractory"};
     static constexpr const char* neuron_names[] = {"threshold", "v_rest", "v_reset", "bias", "v_init", "i_init"};
@@ -77,18 +78,19 @@ struct Lif {
         return observable == 0 ? s.v + n.v_inf() : s.i;
     }
 
-    /// tau_mem = 2 tau_syn and a threshold above rest: all in u = 1 - e^{-t/tau_mem}, with one exponential for the gap and
-    /// one logarithm for each spike.
+    /// tau_mem = 2 tau_syn and a threshold above rest: all in u = 1 - e^{-t/tau_mem}, with no exponential and one
+    /// logarithm for each spike.
     template <class Fired>
-    EVSIM_FN int advance(State<double>& s, const Neuron& n, double gap, Fired&& fired) const {
+    EVSIM_FN int advance(State<double>& s, const Neuron& n, double gap, const Gap<double>& factors, bool closed,
+                         Fired&& fired) const {
         const double threshold = n.threshold - n.v_inf();
-        if (!membrane.is_quadratic() || threshold <= 0.0) return advance_by_crossings(*this, s, n, gap, fired);
-        double left = -exponential_of_nonpositive(-gap * membrane.rate_mem).minus_one;
+        if (!membrane.is_quadratic() || threshold <= 0.0) return advance_by_crossings(*this, s, n, gap, closed, fired);
+        double left = 1.0 - factors.mem;
         double elapsed = 0.0;
         int crossings = 0;
         for (;;) {
             const double u = s.v >= threshold ? 0.0 : CurrentMembrane::quadratic_crossing(s.v, s.i, threshold);
-            if (!(u <= left)) break;
+            if (!(closed ? u <= left : u < left)) break;
             elapsed -= membrane.tau_mem * std::log1p(-u);
             s.i *= (1.0 - u) * (1.0 - u);
             left = (left - u) / (1.0 - u);
@@ -105,6 +107,9 @@ struct Lif {
     template <class V, class T>
     EVSIM_FN static void decay_held(State<V>& s, const Gap<T>& g) {
         s.i = s.i * g.syn;
+    }
+    EVSIM_FN void flow_held(State<double>& s, double duration) const {
+        s.i *= exponential_of_nonpositive(-duration / membrane.tau_syn).value;
     }
     template <class V>
     EVSIM_FN static void receive_held(State<V>& s, const V& weight) {

@@ -12,6 +12,7 @@ inline namespace EVSIM_ISA {
 struct LifDelta {
     static constexpr const char* name = "lif_delta";
     static constexpr bool spikes = true;
+    static constexpr bool jumps = true;
     static constexpr int n_shared = 2;
     static constexpr const char* shared_names[] = {"tau_mem", "reset_subtract", "refractory"};
     static constexpr const char* neuron_names[] = {"threshold", "v_rest", "v_reset", "bias", "v_init"};
@@ -81,6 +82,7 @@ struct LifDelta {
     // While the membrane is held at reset, input is lost.
     template <class V, class T>
     EVSIM_FN static void decay_held(State<V>&, const Gap<T>&) {}
+    EVSIM_FN void flow_held(State<double>&, double) const {}
     template <class V>
     EVSIM_FN static void receive_held(State<V>&, const V&) {}
 };

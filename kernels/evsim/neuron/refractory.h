@@ -11,6 +11,7 @@ inline namespace EVSIM_ISA {
 template <class Soma>
 struct Refractory {
     static constexpr bool spikes = true;
+    static constexpr bool jumps = Soma::jumps;
     static constexpr int n_shared = Soma::n_shared + 1;
     static constexpr const auto& shared_names = Soma::shared_names;
     static constexpr const auto& neuron_names = Soma::neuron_names;
@@ -80,7 +81,7 @@ struct Refractory {
     EVSIM_FN void flow(State<double>& s, double duration) const {
         const double held = s.held < duration ? s.held : duration;
         if (held > 0.0) {
-            Soma::decay_held(s.soma, soma.gap(held));
+            soma.flow_held(s.soma, held);
             s.held -= held;
         }
         if (duration > held) soma.flow(s.soma, duration - held);
@@ -91,7 +92,8 @@ struct Refractory {
     }
     /// Held, then the soma up to its next spike, and again.
     template <class Fired>
-    EVSIM_FN int advance(State<double>& s, const Neuron& n, double gap, Fired&& fired) const {
+    EVSIM_FN int advance(State<double>& s, const Neuron& n, double gap, const Gap<double>& factors, bool closed,
+                         Fired&& fired) const {
         double elapsed = 0.0;
         for (int crossings = 0;; ++crossings) {
             const double held = s.held < gap - elapsed ? s.held : gap - elapsed;
@@ -102,7 +104,10 @@ struct Refractory {
                 crossing = time;
                 return false;
             };
-            if (s.held > 0.0 || evsim::advance(soma, s.soma, n, gap - elapsed, stop) == 0) return crossings;
+            if (s.held > 0.0) return crossings;
+            const double left = gap - elapsed;
+            const auto left_factors = elapsed > 0.0 ? soma.gap(left) : factors.soma;
+            if (evsim::advance(soma, s.soma, n, left, left_factors, closed, stop) == 0) return crossings;
             s.held = refractory;
             elapsed += crossing;
             if (!fired(elapsed)) return crossings + 1;

@@ -1,9 +1,8 @@
-// The widest vector of the instruction set this file is compiled for, as a value type with operators.
+// Host only: the widest vector of the instruction set this file is compiled for, as a value type with operators.
 #pragma once
 
+#include <cstdint>
 #include <type_traits>
-
-#include <evsim/portable.h>
 
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -29,6 +28,36 @@ using Vector = std::conditional_t<sizeof(T) == sizeof(float), FloatVector, Doubl
 
 template <class T>
 inline constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
+
+typedef std::int32_t Int32Vector __attribute__((vector_size(vector_bytes)));
+typedef std::int64_t Int64Vector __attribute__((vector_size(vector_bytes)));
+
+/// a * b + c in one rounding where the machine can. The same choice for vectors and single values: a neuron gets the same bits
+/// in either.
+template <class V>
+inline V multiply_add(const V& a, const V& b, const V& c) {
+#if defined(__AVX512F__)
+    if constexpr (std::is_same_v<V, FloatVector>) return (V)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+    else if constexpr (std::is_same_v<V, DoubleVector>) return (V)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__FMA__)
+    if constexpr (std::is_same_v<V, FloatVector>) return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+    else if constexpr (std::is_same_v<V, DoubleVector>) return (V)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#endif
+#if defined(__FMA__)
+    else if constexpr (std::is_same_v<V, float>) return __builtin_fmaf(a, b, c);
+    else return __builtin_fma(a, b, c);
+#else
+    return a * b + c;
+#endif
+}
+
+/// 0, 1, 2, ... in lanes as wide as those of Vector<T>.
+template <class T>
+inline auto lane_numbers() {
+    std::conditional_t<sizeof(T) == sizeof(float), Int32Vector, Int64Vector> numbers{};
+    for (int k = 0; k < lanes<T>; ++k) numbers[k] = k;
+    return numbers;
+}
 
 /// One bit for every lane that is > 0.
 template <class V>
