@@ -6,8 +6,9 @@
 
 #include "network.hpp"
 
-extern "C" std::int64_t textbook_lif(const float* weights, std::int32_t n_neurons, std::int32_t n_inputs, const std::int32_t* indices,
-                                     const double* times, std::int64_t n_events, double tau_mem, double threshold);
+extern "C" std::int64_t textbook_lif(const float* weights, std::int32_t n_neurons, std::int32_t n_inputs,
+                                     const std::int32_t* indices, const double* times, std::int64_t n_events,
+                                     double tau_mem, double threshold);
 
 namespace {
 
@@ -35,8 +36,7 @@ std::vector<float> weights(int n_neurons) {
 void report(benchmark::State& state, int n_neurons) {
     const double events = static_cast<double>(state.iterations()) * n_spikes * n_neurons;
     state.counters["events/s"] = benchmark::Counter(events, benchmark::Counter::kIsRate);
-    state.counters["s/event"] =
-        benchmark::Counter(events, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+    state.counters["s/event"] = benchmark::Counter(events, benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
 /// A Poisson layer; a threshold out of reach shows the inner loop alone.
@@ -50,9 +50,12 @@ void poisson_layer(benchmark::State& state, const char* model, int value_bytes, 
     for (int input = 0; input < n_inputs; ++input) {
         for (int n = 0; n < n_neurons; ++n) {
             const float w = values[static_cast<std::size_t>(input * n_neurons + n)];
-            const std::size_t k = static_cast<std::size_t>(input) * layer->connection().stride() + static_cast<std::size_t>(n);
-            if (value_bytes == 4) reinterpret_cast<float*>(layer->connection().data())[k] = w;
-            else reinterpret_cast<double*>(layer->connection().data())[k] = w;
+            const std::size_t k =
+                static_cast<std::size_t>(input) * layer->connection().stride() + static_cast<std::size_t>(n);
+            if (value_bytes == 4)
+                reinterpret_cast<float*>(layer->connection().data())[k] = w;
+            else
+                reinterpret_cast<double*>(layer->connection().data())[k] = w;
         }
     }
     evsim::Network network;
@@ -72,13 +75,15 @@ void textbook(benchmark::State& state) {
     const std::vector<float> values = weights(n_neurons);
     for (int input = 0; input < n_inputs; ++input) {
         for (int n = 0; n < n_neurons; ++n) {
-            by_neuron[static_cast<std::size_t>(n * n_inputs + input)] = values[static_cast<std::size_t>(input * n_neurons + n)];
+            by_neuron[static_cast<std::size_t>(n * n_inputs + input)] =
+                values[static_cast<std::size_t>(input * n_neurons + n)];
         }
     }
     const evsim::SpikeArray input = poisson();
     std::int64_t spikes = 0;
     for (auto _ : state) {
-        spikes = textbook_lif(by_neuron.data(), n_neurons, n_inputs, input.indices().data(), input.times().data(), n_spikes, 20.0, 2.0);
+        spikes = textbook_lif(by_neuron.data(), n_neurons, n_inputs, input.indices().data(), input.times().data(),
+                              n_spikes, 20.0, 2.0);
     }
     report(state, n_neurons);
     state.counters["spikes"] = static_cast<double>(spikes);
@@ -102,7 +107,9 @@ void sort_spikes(benchmark::State& state) {
 BENCHMARK_CAPTURE(poisson_layer, lif_float, "lif", 4, 2.0)->Arg(100)->Arg(1000)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(poisson_layer, lif_float_silent, "lif", 4, 1e30)->Arg(1000)->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(poisson_layer, lif_double, "lif", 8, 2.0)->Arg(1000)->Unit(benchmark::kMillisecond);
-BENCHMARK_CAPTURE(poisson_layer, lif_refractory_float, "lif_refractory", 4, 2.0)->Arg(1000)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(poisson_layer, lif_refractory_float, "lif_refractory", 4, 2.0)
+    ->Arg(1000)
+    ->Unit(benchmark::kMillisecond);
 BENCHMARK(textbook)->Arg(1000)->Unit(benchmark::kMillisecond);
 BENCHMARK(sort_spikes)->Arg(2000000)->Unit(benchmark::kMillisecond);
 

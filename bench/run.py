@@ -1,8 +1,8 @@
 """Measure evsim beside its yardsticks, print one table and write it to a JSON file.
 
-    python bench/run.py                    # the table
-    python bench/run.py -o bench/results   # and a file named after the machine and the date
-    python bench/run.py --smoke            # seconds, to see that everything runs
+python bench/run.py                    # the table
+python bench/run.py -o bench/results   # and a file named after the machine and the date
+python bench/run.py --smoke            # seconds, to see that everything runs
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ def measure_arrays(repeats: int, smoke: bool) -> dict[str, float]:
     def build_and_sort(indices: np.ndarray, times: np.ndarray) -> None:
         evsim.SpikeArray(indices, times).sort()
 
-    out = {"build_and_sort_2M_s": best_of(lambda: build_and_sort(indices, times), max(1, repeats // 20)) * 2_000_000 / n}
+    out = {
+        "build_and_sort_2M_s": best_of(lambda: build_and_sort(indices, times), max(1, repeats // 20)) * 2_000_000 / n
+    }
     if not smoke:
         many = np.tile(indices, 5), rng.uniform(0, 1, 5 * n)
         out["build_and_sort_10M_s"] = best_of(lambda: build_and_sort(*many), 1)
@@ -133,9 +135,7 @@ def measure_batch(repeats: int, threads: int) -> dict[str, float]:
 
     workload = poisson([(1000, 2.0)], "batch", None)
     rng = np.random.default_rng(2)
-    batch = [
-        (rng.integers(0, 1000, 9927).astype(np.int32), np.sort(rng.uniform(0, 1000, 9927))) for _ in range(16)
-    ]
+    batch = [(rng.integers(0, 1000, 9927).astype(np.int32), np.sort(rng.uniform(0, 1000, 9927))) for _ in range(16)]
     events = 16 * 9927 * 1000
     out = {}
     for n in sorted({1, threads}):
@@ -150,8 +150,12 @@ def machine() -> dict[str, Any]:
     model = platform.processor()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
-        model = next((line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line), model)
-    commit = subprocess.run(["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+        model = next(
+            (line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line), model
+        )
+    commit = subprocess.run(
+        ["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
     return {
         "cpu": model,
         "isa": evsim._core.active_isa(),
@@ -195,7 +199,17 @@ def show(results: dict[str, Any]) -> None:
     console = Console(width=150)
     console.print("  ".join(f"{k}: {v}" for k, v in results["machine"].items()))
     console.print("streaming: " + ", ".join(f"{k} {v:.1f} GB/s" for k, v in results["bandwidth_gb_s"].items()))
-    table = Table("workload, one thread", "spikes in", "spikes out", "M events", "ms", "ns / event", "textbook ns", "x textbook", "x EvSpikeSim")
+    table = Table(
+        "workload, one thread",
+        "spikes in",
+        "spikes out",
+        "M events",
+        "ms",
+        "ns / event",
+        "textbook ns",
+        "x textbook",
+        "x EvSpikeSim",
+    )
     for row in results["workloads"]:
         reference = row["evspikesim_ms"]
         table.add_row(

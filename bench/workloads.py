@@ -32,7 +32,9 @@ def latency_digit(thresholds: tuple[float, float], name: str, reference_ms: floa
     return Workload(name, net, indices, times, reference_ms)
 
 
-def poisson(layers: list[tuple[int, float]], name: str, reference_ms: float | None, refractory: float = 0.0) -> Workload:
+def poisson(
+    layers: list[tuple[int, float]], name: str, reference_ms: float | None, refractory: float = 0.0
+) -> Workload:
     """1000 Poisson inputs at 10 Hz for 1 s, weights U(-1, 1), tau_s 10 ms; layers are (neurons, threshold)."""
     rng = np.random.default_rng(0)
     n = 9927

@@ -1,5 +1,5 @@
-// What evsim is measured against, in the same run: a textbook event-driven simulator, and how fast this machine reads memory.
-// Plain C functions, so that the Python benchmark can load them too.
+// What evsim is measured against, in the same run: a textbook event-driven simulator, and how fast this machine reads
+// memory. Plain C functions, so that the Python benchmark can load them too.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -17,10 +17,12 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 extern "C" {
 
-/// LIF with exponential current synapse, tau_mem = 2 tau_syn, as one would write it down: for every neuron and every event one
-/// exponential, the closed-form crossing, the jump. weights: [neuron * n_inputs + input]. Returns the number of spikes.
-std::int64_t textbook_lif(const float* weights, std::int32_t n_neurons, std::int32_t n_inputs, const std::int32_t* indices,
-                          const double* times, std::int64_t n_events, double tau_mem, double threshold) {
+/// LIF with exponential current synapse, tau_mem = 2 tau_syn, as one would write it down: for every neuron and every
+/// event one exponential, the closed-form crossing, the jump. weights: [neuron * n_inputs + input]. Returns the number
+/// of spikes.
+std::int64_t textbook_lif(const float* weights, std::int32_t n_neurons, std::int32_t n_inputs,
+                          const std::int32_t* indices, const double* times, std::int64_t n_events, double tau_mem,
+                          double threshold) {
     std::int64_t n_spikes = 0;
     const float theta = static_cast<float>(threshold);
     for (std::int32_t n = 0; n < n_neurons; ++n) {
@@ -70,5 +72,4 @@ double streaming_bandwidth(std::int64_t bytes, int repeats) {
     }
     return best;
 }
-
 }

@@ -17,10 +17,11 @@ void check_parameter(const std::vector<double>& values, const char* name) {
 }
 
 /// [padded neuron][parameter]; padding repeats the last neuron, so that it behaves like one.
-std::vector<double> spread(const NeuronKernel& kernel, const std::vector<std::vector<double>>& parameters, std::int32_t n_neurons,
-                           std::size_t padded) {
+std::vector<double> spread(const NeuronKernel& kernel, const std::vector<std::vector<double>>& parameters,
+                           std::int32_t n_neurons, std::size_t padded) {
     if (parameters.size() != static_cast<std::size_t>(kernel.n_neuron)) {
-        throw ShapeMismatch(text("neuron model '", kernel.model, "' has ", kernel.n_neuron, " parameters per neuron, got ", parameters.size()));
+        throw ShapeMismatch(text("neuron model '", kernel.model, "' has ", kernel.n_neuron,
+                                 " parameters per neuron, got ", parameters.size()));
     }
     std::vector<double> out(parameters.size() * padded);
     for (std::size_t k = 0; k < parameters.size(); ++k) {
@@ -28,9 +29,11 @@ std::vector<double> spread(const NeuronKernel& kernel, const std::vector<std::ve
         const char* name = kernel.neuron_names[k];
         check_parameter(values, name);
         if (values.size() != 1 && values.size() != static_cast<std::size_t>(n_neurons)) {
-            throw ShapeMismatch(text(name, " must be one value or one per neuron (", n_neurons, "), got ", values.size()));
+            throw ShapeMismatch(
+                text(name, " must be one value or one per neuron (", n_neurons, "), got ", values.size()));
         }
-        for (std::size_t n = 0; n < padded; ++n) out[n * parameters.size() + k] = values[std::min(n, values.size() - 1)];
+        for (std::size_t n = 0; n < padded; ++n)
+            out[n * parameters.size() + k] = values[std::min(n, values.size() - 1)];
     }
     return out;
 }
@@ -42,7 +45,8 @@ Layer::Layer(std::int64_t n_inputs, std::int64_t n_neurons, int value_bytes, con
       connection_(n_inputs, n_neurons, value_bytes, kernel_->lanes),
       shared_(neurons.shared) {
     if (shared_.size() != static_cast<std::size_t>(kernel_->n_shared)) {
-        throw ShapeMismatch(text("neuron model '", kernel_->model, "' has ", kernel_->n_shared, " shared parameters, got ", shared_.size()));
+        throw ShapeMismatch(text("neuron model '", kernel_->model, "' has ", kernel_->n_shared,
+                                 " shared parameters, got ", shared_.size()));
     }
     check_parameter(shared_, "shared parameters");
     const std::size_t padded = padded_neurons();
@@ -51,7 +55,8 @@ Layer::Layer(std::int64_t n_inputs, std::int64_t n_neurons, int value_bytes, con
     hot_ = AlignedBuffer(static_cast<std::size_t>(kernel_->n_hot) * vector_of_values, "neuron parameters");
     initial_.values = AlignedBuffer(static_cast<std::size_t>(kernel_->n_state) * vector_of_values, "neuron state");
     initial_.memory.resize(static_cast<std::size_t>(kernel_->n_memory) * padded);
-    kernel_->prepare(shared_.data(), neurons_.data(), padded, hot_.data(), initial_.values.data(), initial_.memory.data());
+    kernel_->prepare(shared_.data(), neurons_.data(), padded, hot_.data(), initial_.values.data(),
+                     initial_.memory.data());
 }
 
 LayerState Layer::initial_state(double start) const {
@@ -67,13 +72,15 @@ std::optional<std::int32_t> Layer::endless_neuron() const {
 
 namespace {
 
-std::int32_t position(const char* const* names, std::int32_t n, const std::string& name, const char* model, const char* kind) {
+std::int32_t position(const char* const* names, std::int32_t n, const std::string& name, const char* model,
+                      const char* kind) {
     std::string known;
     for (std::int32_t k = 0; k < n; ++k) {
         if (name == names[k]) return k;
         known += (k > 0 ? ", " : "") + std::string(names[k]);
     }
-    throw InvalidArgument(text("neuron model '", model, "' has no ", kind, " '", name, "'; it has: ", known.empty() ? "none" : known));
+    throw InvalidArgument(
+        text("neuron model '", model, "' has no ", kind, " '", name, "'; it has: ", known.empty() ? "none" : known));
 }
 
 }  // namespace
@@ -83,7 +90,8 @@ std::int32_t Layer::observable(const std::string& name) const {
 }
 
 std::vector<std::vector<double>> Layer::remembered(const std::string& name) const {
-    const auto k = static_cast<std::size_t>(position(kernel_->memory_names, kernel_->n_memory, name, kernel_->model, "memory of"));
+    const auto k =
+        static_cast<std::size_t>(position(kernel_->memory_names, kernel_->n_memory, name, kernel_->model, "memory of"));
     std::vector<std::vector<double>> out;
     for (const std::vector<double>& memory : output.final_memory) {
         const auto first = memory.begin() + static_cast<std::ptrdiff_t>(k * padded_neurons());

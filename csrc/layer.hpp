@@ -16,9 +16,9 @@ namespace evsim {
 
 /// What the neurons of a layer carry from one call to the next, for one sample.
 struct LayerState {
-    AlignedBuffer values;         ///< state variables as of the last input event, [n_state][padded neurons]
-    std::vector<double> memory;   ///< what readouts remember, likewise as of the last input event
-    double last_event = 0.0;      ///< time of that event, or of the start
+    AlignedBuffer values;        ///< state variables as of the last input event, [n_state][padded neurons]
+    std::vector<double> memory;  ///< what readouts remember, likewise as of the last input event
+    double last_event = 0.0;     ///< time of that event, or of the start
 };
 
 /// A neuron model with its parameters: `shared` one value each, `per_neuron` one value or one per neuron each.
@@ -36,7 +36,7 @@ struct LayerOutput {
 };
 
 class Layer {
-   public:
+ public:
     /// Weights start at 0. Throws InvalidArgument, ShapeMismatch, NonFinite or MemoryLimit.
     Layer(std::int64_t n_inputs, std::int64_t n_neurons, int value_bytes, const NeuronSettings& neurons);
 
@@ -58,7 +58,7 @@ class Layer {
 
     LayerOutput output;
 
-   private:
+ private:
     const NeuronKernel* kernel_;
     Dense connection_;
     std::vector<double> shared_;

@@ -16,8 +16,9 @@ Network::Network(std::int32_t max_spikes_per_instant) : max_spikes_per_instant_(
 void Network::add(std::shared_ptr<Layer> layer) {
     const std::lock_guard lock(mutex_);
     if (!layers_.empty() && layer->connection().n_inputs() != layers_.back()->connection().n_neurons()) {
-        throw ShapeMismatch(text("layer ", layers_.size(), " takes ", layer->connection().n_inputs(), " inputs, but layer ",
-                                 layers_.size() - 1, " has ", layers_.back()->connection().n_neurons(), " neurons"));
+        throw ShapeMismatch(text("layer ", layers_.size(), " takes ", layer->connection().n_inputs(),
+                                 " inputs, but layer ", layers_.size() - 1, " has ",
+                                 layers_.back()->connection().n_neurons(), " neurons"));
     }
     layers_.push_back(std::move(layer));
     time_.reset();
@@ -34,7 +35,8 @@ const std::shared_ptr<Layer>& Network::layer(std::size_t k) const {
 void Network::check_samples(const std::vector<SpikeView>& samples, const InferOptions& options) const {
     if (layers_.empty()) throw EmptyNetwork("the network has no layers; add one with add_fc_layer or add_layer");
     if (std::isnan(options.until)) throw NonFinite("until must be a number, got nan");
-    if (options.start && !std::isfinite(*options.start)) throw NonFinite(text("start must be finite, got ", *options.start));
+    if (options.start && !std::isfinite(*options.start))
+        throw NonFinite(text("start must be finite, got ", *options.start));
     for (std::size_t s = 0; s < samples.size(); ++s) {
         const std::string what = samples.size() == 1 ? std::string("input") : text("input ", s);
         check_spikes(samples[s].indices, samples[s].times, layers_.front()->connection().n_inputs(), what.c_str());
@@ -43,20 +45,25 @@ void Network::check_samples(const std::vector<SpikeView>& samples, const InferOp
             throw StreamOrder(text(what, ": the first spike, at ", first, ", lies before start = ", *options.start));
         }
         if (!options.reset && time_ && first < *time_) {
-            throw StreamOrder(text(what, ": the first spike, at ", first, ", lies before the time already simulated, ", *time_,
+            throw StreamOrder(text(what, ": the first spike, at ", first, ", lies before the time already simulated, ",
+                                   *time_,
                                    std::isinf(*time_) ? "; give until= to every call of a stream but the last" : ""));
         }
     }
-    const double begin = !options.reset && time_ ? *time_ : options.start.value_or(-std::numeric_limits<double>::infinity());
-    if (options.until < begin) throw InvalidArgument(text("until = ", options.until, " lies before the beginning, ", begin));
+    const double begin =
+        !options.reset && time_ ? *time_ : options.start.value_or(-std::numeric_limits<double>::infinity());
+    if (options.until < begin)
+        throw InvalidArgument(text("until = ", options.until, " lies before the beginning, ", begin));
     if (!options.reset && time_ && layers_.front()->output.states.size() != samples.size()) {
-        throw ShapeMismatch(text("reset=False goes on with the ", layers_.front()->output.states.size(), " samples of the last call, got ", samples.size()));
+        throw ShapeMismatch(text("reset=False goes on with the ", layers_.front()->output.states.size(),
+                                 " samples of the last call, got ", samples.size()));
     }
     if (std::isinf(options.until)) {
         for (std::size_t k = 0; k < layers_.size(); ++k) {
             if (const auto neuron = layers_[k]->endless_neuron()) {
-                throw InvalidArgument(text("layer ", k, ": neuron ", *neuron,
-                                           " fires for ever without input (its threshold lies below v_rest + bias); give until="));
+                throw InvalidArgument(
+                    text("layer ", k, ": neuron ", *neuron,
+                         " fires for ever without input (its threshold lies below v_rest + bias); give until="));
             }
         }
     }
@@ -64,21 +71,24 @@ void Network::check_samples(const std::vector<SpikeView>& samples, const InferOp
 
 std::vector<std::vector<Probe>> Network::plan_probes(const InferOptions& options) const {
     std::vector<std::vector<Probe>> probes(layers_.size());
-    const double begin = !options.reset && time_ ? *time_ : options.start.value_or(-std::numeric_limits<double>::infinity());
+    const double begin =
+        !options.reset && time_ ? *time_ : options.start.value_or(-std::numeric_limits<double>::infinity());
     for (const RecordRequest& request : options.record) {
         const Layer& recorded = *layer(request.layer);
         for (const std::int32_t n : request.neurons) {
             if (n < 0 || n >= recorded.connection().n_neurons()) {
-                throw IndexOutOfRange(text("record: there is no neuron ", n, " in layer ", request.layer, " (valid: 0 to ",
-                                           recorded.connection().n_neurons() - 1, ")"));
+                throw IndexOutOfRange(text("record: there is no neuron ", n, " in layer ", request.layer,
+                                           " (valid: 0 to ", recorded.connection().n_neurons() - 1, ")"));
             }
         }
         for (std::size_t k = 0; k < request.times.size(); ++k) {
             const double t = request.times[k];
             if (!std::isfinite(t)) throw NonFinite(text("record: times must be finite, but times[", k, "] is ", t));
-            if (k > 0 && t < request.times[k - 1]) throw UnsortedSpikes(text("record: times must not decrease, but times[", k, "] = ", t));
+            if (k > 0 && t < request.times[k - 1])
+                throw UnsortedSpikes(text("record: times must not decrease, but times[", k, "] = ", t));
             if (t < begin || t > options.until) {
-                throw InvalidArgument(text("record: time ", t, " lies outside the simulated time, ", begin, " to ", options.until));
+                throw InvalidArgument(
+                    text("record: time ", t, " lies outside the simulated time, ", begin, " to ", options.until));
             }
         }
         probes[request.layer].push_back({request.neurons, request.times, recorded.observable(request.variable)});
@@ -101,8 +111,8 @@ double beginning(const SpikeView& sample, const InferOptions& options) {
 
 }  // namespace
 
-std::vector<std::vector<std::vector<double>>> Network::infer(const std::vector<SpikeView>& samples, const InferOptions& options,
-                                                             Interruption& interruption) {
+std::vector<std::vector<std::vector<double>>> Network::infer(const std::vector<SpikeView>& samples,
+                                                             const InferOptions& options, Interruption& interruption) {
     const std::lock_guard lock(mutex_);
     check_samples(samples, options);
     const std::vector<std::vector<Probe>> probes = plan_probes(options);
@@ -116,7 +126,8 @@ std::vector<std::vector<std::vector<double>>> Network::infer(const std::vector<S
             SampleRun& run = runs[k][s];
             const std::span<const double> times = k == 0 ? samples[s].times : runs[k - 1][s].spikes.times();
             const std::span<const std::int32_t> indices = k == 0 ? samples[s].indices : runs[k - 1][s].spikes.indices();
-            const auto delivered = static_cast<std::size_t>(std::upper_bound(times.begin(), times.end(), options.until) - times.begin());
+            const auto delivered =
+                static_cast<std::size_t>(std::upper_bound(times.begin(), times.end(), options.until) - times.begin());
             run.times = times.first(delivered);
             run.indices = indices.first(delivered);
             run.until = options.until;

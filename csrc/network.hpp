@@ -29,23 +29,23 @@ struct RecordRequest {
 
 struct InferOptions {
     double until = std::numeric_limits<double>::infinity();  ///< end of the simulated time
-    std::optional<double> start;                             ///< its beginning; by default 0, or the first spike or record time if earlier
-    bool reset = true;                                       ///< false: go on where the last call stopped
+    std::optional<double> start;  ///< its beginning; by default 0, or the first spike or record time if earlier
+    bool reset = true;            ///< false: go on where the last call stopped
     std::vector<RecordRequest> record;
 };
 
 class Network {
-   public:
+ public:
     explicit Network(std::int32_t max_spikes_per_instant = 1000);
 
     /// Throws ShapeMismatch if the layer does not take what the last one gives.
     void add(std::shared_ptr<Layer> layer);
 
-    /// Runs the samples through all layers; output and state are left in the layers. Safe to call from several threads, one
-    /// call runs after the other. After an error nothing has changed.
-    /// Returns the recorded values, per request and sample [time][neuron].
-    std::vector<std::vector<std::vector<double>>> infer(const std::vector<SpikeView>& samples, const InferOptions& options,
-                                                        Interruption& interruption);
+    /// Runs the samples through all layers; output and state are left in the layers. Safe to call from several threads,
+    /// one call runs after the other. After an error nothing has changed. Returns the recorded values, per request and
+    /// sample [time][neuron].
+    std::vector<std::vector<std::vector<double>>> infer(const std::vector<SpikeView>& samples,
+                                                        const InferOptions& options, Interruption& interruption);
     /// Forgets spikes and state, keeps weights.
     void reset();
 
@@ -59,7 +59,7 @@ class Network {
     /// Carried state, to copy a network in the middle of a stream.
     void restore(std::optional<double> time, std::vector<std::vector<LayerState>> states);
 
-   private:
+ private:
     void check_samples(const std::vector<SpikeView>& samples, const InferOptions& options) const;
     std::vector<std::vector<Probe>> plan_probes(const InferOptions& options) const;
 

@@ -19,12 +19,14 @@ py::array weights_view(const std::shared_ptr<Layer>& layer) {
 
 void bind_layer(py::module_& module) {
     py::class_<Layer, std::shared_ptr<Layer>>(module, "Layer")
-        .def(py::init([](std::int64_t n_inputs, std::int64_t n_neurons, int value_bytes, std::string model, std::vector<double> shared,
-                         std::vector<std::vector<double>> per_neuron) {
-                 return std::make_shared<Layer>(n_inputs, n_neurons, value_bytes,
-                                                NeuronSettings{std::move(model), std::move(shared), std::move(per_neuron)});
+        .def(py::init([](std::int64_t n_inputs, std::int64_t n_neurons, int value_bytes, std::string model,
+                         std::vector<double> shared, std::vector<std::vector<double>> per_neuron) {
+                 return std::make_shared<Layer>(
+                     n_inputs, n_neurons, value_bytes,
+                     NeuronSettings{std::move(model), std::move(shared), std::move(per_neuron)});
              }),
-             py::arg("n_inputs"), py::arg("n_neurons"), py::arg("value_bytes"), py::arg("model"), py::arg("shared"), py::arg("per_neuron"))
+             py::arg("n_inputs"), py::arg("n_neurons"), py::arg("value_bytes"), py::arg("model"), py::arg("shared"),
+             py::arg("per_neuron"))
         .def_property_readonly("n_inputs", [](const Layer& self) { return self.connection().n_inputs(); })
         .def_property_readonly("n_neurons", [](const Layer& self) { return self.connection().n_neurons(); })
         .def_property_readonly("weights", &weights_view)

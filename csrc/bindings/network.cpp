@@ -14,19 +14,22 @@ bool interrupted_by_signal() {
     return PyErr_CheckSignals() != 0;
 }
 
-py::list infer(Network& self, const std::vector<std::pair<IndexArray, TimeArray>>& samples, double until, std::optional<double> start,
-               bool reset, const std::vector<std::tuple<std::size_t, std::string, std::vector<std::int32_t>, std::vector<double>>>& record) {
+std::vector<py::array_t<double>> infer(
+    Network& self, const std::vector<std::pair<IndexArray, TimeArray>>& samples, double until,
+    std::optional<double> start, bool reset,
+    const std::vector<std::tuple<std::size_t, std::string, std::vector<std::int32_t>, std::vector<double>>>& record) {
     std::vector<SpikeView> views;
     for (const auto& [indices, times] : samples) views.push_back({as_span(indices), as_span(times)});
     InferOptions options{until, start, reset, {}};
-    for (const auto& [layer, variable, neurons, times] : record) options.record.push_back({layer, variable, neurons, times});
+    for (const auto& [layer, variable, neurons, times] : record)
+        options.record.push_back({layer, variable, neurons, times});
     std::vector<std::vector<std::vector<double>>> recorded;
     {
         const py::gil_scoped_release release;
         Interruption interruption(interrupted_by_signal);
         recorded = self.infer(views, options, interruption);
     }
-    py::list out;
+    std::vector<py::array_t<double>> out;
     for (std::size_t r = 0; r < record.size(); ++r) {
         const py::ssize_t n_samples = static_cast<py::ssize_t>(samples.size());
         const py::ssize_t n_times = static_cast<py::ssize_t>(options.record[r].times.size());
@@ -36,7 +39,7 @@ py::list infer(Network& self, const std::vector<std::pair<IndexArray, TimeArray>
             const auto& sample = recorded[r][static_cast<std::size_t>(s)];
             std::copy(sample.begin(), sample.end(), values.mutable_data() + s * n_times * n_neurons);
         }
-        out.append(values);
+        out.push_back(values);
     }
     return out;
 }
@@ -48,7 +51,8 @@ std::vector<std::vector<StateTuple>> states(const Network& self) {
     std::vector<std::vector<StateTuple>> out(self.size());
     for (std::size_t k = 0; k < self.size(); ++k) {
         for (const LayerState& state : self.layer(k)->output.states) {
-            out[k].emplace_back(py::bytes(reinterpret_cast<const char*>(state.values.data()), state.values.size()), state.memory, state.last_event);
+            out[k].emplace_back(py::bytes(reinterpret_cast<const char*>(state.values.data()), state.values.size()),
+                                state.memory, state.last_event);
         }
     }
     return out;
@@ -74,7 +78,8 @@ void bind_network(py::module_& module) {
     py::class_<Network>(module, "Network")
         .def(py::init<std::int32_t>(), py::arg("max_spikes_per_instant"))
         .def("add", &Network::add, py::arg("layer"), py::call_guard<py::gil_scoped_release>())
-        .def("infer", &infer, py::arg("samples"), py::arg("until"), py::arg("start"), py::arg("reset"), py::arg("record"))
+        .def("infer", &infer, py::arg("samples"), py::arg("until"), py::arg("start"), py::arg("reset"),
+             py::arg("record"))
         .def("reset", &Network::reset, py::call_guard<py::gil_scoped_release>())
         .def("states", &states)
         .def("restore", &restore, py::arg("time"), py::arg("states"))

@@ -20,10 +20,13 @@ void bind_spike_array(py::module_& module) {
         .def("copy", [](const SpikeArray& self) { return SpikeArray(self); })
         .def(
             "add",
-            [](SpikeArray& self, const IndexArray& indices, const TimeArray& times) { self.add(as_span(indices), as_span(times)); },
+            [](SpikeArray& self, const IndexArray& indices, const TimeArray& times) {
+                self.add(as_span(indices), as_span(times));
+            },
             py::arg("indices").noconvert(), py::arg("times").noconvert())
         .def(
-            "add_one", [](SpikeArray& self, std::int32_t index, double time) { self.add(index, time); }, py::arg("index"), py::arg("time"))
+            "add_one", [](SpikeArray& self, std::int32_t index, double time) { self.add(index, time); },
+            py::arg("index"), py::arg("time"))
         .def("sort", &SpikeArray::sort, py::call_guard<py::gil_scoped_release>())
         .def("is_sorted", &SpikeArray::is_sorted)
         .def("clear", &SpikeArray::clear)
@@ -33,7 +36,8 @@ void bind_spike_array(py::module_& module) {
                  if (k >= self.size()) throw IndexOutOfRange(text("there is no spike ", k, " among ", self.size()));
                  return py::make_tuple(self[k].index, self[k].time);
              })
-        .def("equals", [](const SpikeArray& self, const SpikeArray& other) { return self == other; }, py::arg("other"))
+        .def(
+            "equals", [](const SpikeArray& self, const SpikeArray& other) { return self == other; }, py::arg("other"))
         .def_property_readonly("indices", [](const SpikeArray& self) { return view(self.indices(), keeper(self)); })
         .def_property_readonly("times", [](const SpikeArray& self) { return view(self.times(), keeper(self)); });
 }

@@ -14,7 +14,8 @@ std::int32_t checked_size(std::int64_t n, const char* name) {
     return static_cast<std::int32_t>(n);
 }
 
-/// Tiles of 8 vectors, then the cheapest cover of the rest: a wider tile with some padding costs less than two narrow ones.
+/// Tiles of 8 vectors, then the cheapest cover of the rest: a wider tile with some padding costs less than two narrow
+/// ones.
 std::vector<TileRange> cover(std::int32_t n_neurons, int lanes) {
     std::vector<TileRange> tiles;
     std::int32_t first = 0;
@@ -40,8 +41,10 @@ Dense::Dense(std::int64_t n_inputs, std::int64_t n_neurons, int value_bytes, int
     padded_ = static_cast<std::size_t>(tiles_.back().first_neuron + tiles_.back().n_vectors * lanes);
     stride_ = padded_;
     // Rows a multiple of 4 KiB apart would crowd into few sets of the cache.
-    if (stride_ * static_cast<std::size_t>(value_bytes) % 4096 == 0) stride_ += 64 / static_cast<std::size_t>(value_bytes);
-    values_ = AlignedBuffer(static_cast<std::size_t>(n_inputs_) * stride_ * static_cast<std::size_t>(value_bytes), what);
+    if (stride_ * static_cast<std::size_t>(value_bytes) % 4096 == 0)
+        stride_ += 64 / static_cast<std::size_t>(value_bytes);
+    values_ =
+        AlignedBuffer(static_cast<std::size_t>(n_inputs_) * stride_ * static_cast<std::size_t>(value_bytes), what);
 }
 
 }  // namespace evsim

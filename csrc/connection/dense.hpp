@@ -14,9 +14,10 @@ struct TileRange {
     std::int32_t n_vectors;
 };
 
-/// Weights, input-major: the fan-out of one input is contiguous. Value (input, neuron) lies at [input * stride + neuron].
+/// Weights, input-major: the fan-out of one input is contiguous. Value (input, neuron) lies at [input * stride +
+/// neuron].
 class Dense {
-   public:
+ public:
     /// `lanes`: neurons per SIMD vector. Throws InvalidArgument or MemoryLimit.
     Dense(std::int64_t n_inputs, std::int64_t n_neurons, int value_bytes, int lanes);
 
@@ -30,7 +31,7 @@ class Dense {
     std::byte* data() { return values_.data(); }
     const std::byte* data() const { return values_.data(); }
 
-   private:
+ private:
     std::int32_t n_inputs_, n_neurons_;
     int value_bytes_;
     std::vector<TileRange> tiles_;

@@ -36,7 +36,9 @@ AlignedBuffer::AlignedBuffer(std::size_t bytes, const std::string& what) : size_
     const std::size_t alignment = bytes >= huge_page ? huge_page : cache_line;
     const std::size_t padded = (bytes + alignment - 1) / alignment * alignment;
     data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, padded)));
-    if (!data_) throw MemoryLimit(text(what, " needs ", static_cast<double>(bytes) / 1e9, " GB, which the system does not give"));
+    if (!data_)
+        throw MemoryLimit(
+            text(what, " needs ", static_cast<double>(bytes) / 1e9, " GB, which the system does not give"));
 #if defined(__linux__)
     if (alignment == huge_page) madvise(data_.get(), padded, MADV_HUGEPAGE);
 #endif

@@ -11,7 +11,7 @@ namespace evsim {
 void require_memory(double bytes, const std::string& what);
 
 class AlignedBuffer {
-   public:
+ public:
     AlignedBuffer() = default;
     /// Large buffers lie on huge pages where the system has them.
     AlignedBuffer(std::size_t bytes, const std::string& what);
@@ -24,7 +24,7 @@ class AlignedBuffer {
     const std::byte* data() const { return data_.get(); }
     std::size_t size() const { return size_; }
 
-   private:
+ private:
     struct Free {
         void operator()(std::byte* p) const noexcept;
     };

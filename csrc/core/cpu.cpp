@@ -14,7 +14,8 @@ std::vector<std::string> supported_isas() {
     const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
                     __builtin_cpu_supports("bmi2");
     const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                    __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+                    __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                    __builtin_cpu_supports("avx512vl");
     if (v4) found.emplace_back("avx512");
     if (v3) found.emplace_back("avx2");
 #endif
@@ -28,7 +29,8 @@ const std::string& active_isa() {
         const char* wish = std::getenv("EVSIM_SIMD");
         if (wish == nullptr || *wish == '\0') return supported.front();
         if (std::find(supported.begin(), supported.end(), wish) == supported.end()) {
-            throw InvalidArgument(text("EVSIM_SIMD is '", wish, "', but this machine runs only ", supported.front(), " and below"));
+            throw InvalidArgument(
+                text("EVSIM_SIMD is '", wish, "', but this machine runs only ", supported.front(), " and below"));
         }
         return std::string(wish);
     }();

@@ -9,11 +9,11 @@
 namespace evsim {
 
 class Error : public std::runtime_error {
-   public:
+ public:
     Error(const char* name, const std::string& message) : std::runtime_error(message), name_(name) {}
     const char* name() const noexcept { return name_; }
 
-   private:
+ private:
     const char* name_;
 };
 

@@ -26,11 +26,13 @@ void check_finite(std::span<const double> times, const char* what) {
 
 void SpikeArray::add(std::span<const std::int32_t> indices, std::span<const double> times) {
     if (indices.size() != times.size()) {
-        throw ShapeMismatch(text("indices and times must have the same length, got ", indices.size(), " and ", times.size()));
+        throw ShapeMismatch(
+            text("indices and times must have the same length, got ", indices.size(), " and ", times.size()));
     }
     const auto negative = std::find_if(indices.begin(), indices.end(), [](std::int32_t index) { return index < 0; });
     if (negative != indices.end()) {
-        throw IndexOutOfRange(text("indices must not be negative, but indices[", negative - indices.begin(), "] is ", *negative));
+        throw IndexOutOfRange(
+            text("indices must not be negative, but indices[", negative - indices.begin(), "] is ", *negative));
     }
     check_finite(times, "spikes");
     Storage& storage = detach();
@@ -71,9 +73,11 @@ SpikeArray::Storage& SpikeArray::detach() {
     return *storage_;
 }
 
-void check_spikes(std::span<const std::int32_t> indices, std::span<const double> times, std::int64_t n, const char* what) {
+void check_spikes(std::span<const std::int32_t> indices, std::span<const double> times, std::int64_t n,
+                  const char* what) {
     if (indices.size() != times.size()) {
-        throw ShapeMismatch(text(what, ": indices and times must have the same length, got ", indices.size(), " and ", times.size()));
+        throw ShapeMismatch(
+            text(what, ": indices and times must have the same length, got ", indices.size(), " and ", times.size()));
     }
     check_finite(times, what);
     bool decreasing = false;
@@ -81,16 +85,17 @@ void check_spikes(std::span<const std::int32_t> indices, std::span<const double>
     if (decreasing) {
         std::size_t k = 1;
         while (times[k] >= times[k - 1]) ++k;
-        throw UnsortedSpikes(text(what, ": times must not decrease, but times[", k, "] = ", times[k], " comes after times[", k - 1,
-                                  "] = ", times[k - 1], "; call SpikeArray(indices, times).sort() first"));
+        throw UnsortedSpikes(text(what, ": times must not decrease, but times[", k, "] = ", times[k],
+                                  " comes after times[", k - 1, "] = ", times[k - 1],
+                                  "; call SpikeArray(indices, times).sort() first"));
     }
     bool outside = false;
     for (const std::int32_t index : indices) outside |= index < 0 || index >= n;
     if (outside) {
         std::size_t k = 0;
         while (indices[k] >= 0 && indices[k] < n) ++k;
-        throw IndexOutOfRange(text(what, ": spike ", k, " has index ", indices[k], ", but the layer has ", n, " inputs (valid: 0 to ",
-                                   n - 1, ")"));
+        throw IndexOutOfRange(text(what, ": spike ", k, " has index ", indices[k], ", but the layer has ", n,
+                                   " inputs (valid: 0 to ", n - 1, ")"));
     }
 }
 

@@ -17,10 +17,10 @@ struct Spike {
     auto operator<=>(const Spike&) const = default;
 };
 
-/// Spikes in the order in which they were added, until sorted. Indices are >= 0 and times finite. Copies share their memory
-/// until one of them changes.
+/// Spikes in the order in which they were added, until sorted. Indices are >= 0 and times finite. Copies share their
+/// memory until one of them changes.
 class SpikeArray {
-   public:
+ public:
     struct Storage {
         std::vector<std::int32_t> indices;
         std::vector<double> times;
@@ -47,15 +47,16 @@ class SpikeArray {
     /// The memory itself, for views that outlive this object. It never changes under a view: see `detach`.
     std::shared_ptr<const Storage> storage() const { return storage_; }
 
-   private:
+ private:
     /// A storage nobody else looks at, so that views keep what they saw.
     Storage& detach();
 
     std::shared_ptr<Storage> storage_ = std::make_shared<Storage>();
 };
 
-/// Whether every index is in [0, n) and every time finite and not before the one before; throws the error that says which
-/// is not. `what` names the array in the message.
-void check_spikes(std::span<const std::int32_t> indices, std::span<const double> times, std::int64_t n, const char* what);
+/// Whether every index is in [0, n) and every time finite and not before the one before; throws the error that says
+/// which is not. `what` names the array in the message.
+void check_spikes(std::span<const std::int32_t> indices, std::span<const double> times, std::int64_t n,
+                  const char* what);
 
 }  // namespace evsim

@@ -76,7 +76,8 @@ bool Interruption::requested() {
     return cancelled();
 }
 
-void parallel_for(std::int64_t n, int threads, Interruption& interruption, const std::function<void(std::int64_t)>& body) {
+void parallel_for(std::int64_t n, int threads, Interruption& interruption,
+                  const std::function<void(std::int64_t)>& body) {
     const int helpers = static_cast<int>(std::min<std::int64_t>(threads, n)) - 1;
     if (helpers < 1) {
         for (std::int64_t k = 0; k < n; ++k) {

@@ -27,12 +27,15 @@ struct TileSpikes : EmissionBuffer {
         auto& self = static_cast<TileSpikes&>(buffer);
         const std::size_t capacity = std::max<std::size_t>(64, 2 * self.capacity);
         // The spikes are sorted and copied later: several times this much will be needed.
-        if (capacity > (std::size_t{1} << 24)) require_memory(static_cast<double>(capacity) * 4 * sizeof(Emission), "the output spikes");
+        if (capacity > (std::size_t{1} << 24))
+            require_memory(static_cast<double>(capacity) * 4 * sizeof(Emission), "the output spikes");
         self.emissions.resize(capacity);
         self.data = self.emissions.data();
         self.capacity = capacity;
     }
-    static bool is_cancelled(const EmissionBuffer& buffer) { return static_cast<const TileSpikes&>(buffer).interruption->cancelled(); }
+    static bool is_cancelled(const EmissionBuffer& buffer) {
+        return static_cast<const TileSpikes&>(buffer).interruption->cancelled();
+    }
 };
 
 /// A value to read once `position` input events have passed.
@@ -41,8 +44,8 @@ struct Observation {
     std::size_t probe, time, neuron;
 };
 
-/// Appends the spikes of all tiles to `out`, sorted by (time, neuron). They are already grouped by gap, and gaps follow each
-/// other in time: a counting sort over gaps leaves only the few spikes within one gap to compare.
+/// Appends the spikes of all tiles to `out`, sorted by (time, neuron). They are already grouped by gap, and gaps follow
+/// each other in time: a counting sort over gaps leaves only the few spikes within one gap to compare.
 void append_sorted(SpikeArray& out, std::span<const TileSpikes> tiles, std::size_t n_gaps) {
     std::size_t total = 0;
     for (const TileSpikes& tile : tiles) total += tile.size;
@@ -57,22 +60,31 @@ void append_sorted(SpikeArray& out, std::span<const TileSpikes> tiles, std::size
     for (const TileSpikes& tile : tiles) {
         for (const Emission& e : tile.spikes()) spikes[next[e.event]++] = {e.neuron, e.time};
     }
-    const auto earlier = [](const Spike& a, const Spike& b) { return a.time != b.time ? a.time < b.time : a.index < b.index; };
+    const auto earlier = [](const Spike& a, const Spike& b) {
+        return a.time != b.time ? a.time < b.time : a.index < b.index;
+    };
     for (std::size_t gap = 0; gap < n_gaps; ++gap) {
         if (begin[gap + 1] - begin[gap] > 1) {
-            std::sort(spikes.begin() + static_cast<std::ptrdiff_t>(begin[gap]), spikes.begin() + static_cast<std::ptrdiff_t>(begin[gap + 1]),
-                      earlier);
+            std::sort(spikes.begin() + static_cast<std::ptrdiff_t>(begin[gap]),
+                      spikes.begin() + static_cast<std::ptrdiff_t>(begin[gap + 1]), earlier);
         }
     }
     out.append(spikes);
 }
 
 class DenseRun {
-   public:
-    DenseRun(const Layer& layer, std::span<SampleRun> samples, std::span<const Probe> probes, const DenseOptions& options,
-             Interruption& interruption)
-        : layer_(layer), kernel_(layer.kernel()), tiles_(layer.connection().tiles()), samples_(samples), probes_(probes),
-          options_(options), interruption_(interruption), scratch_(samples.size()), tile_spikes_(samples.size() * tiles_.size()),
+ public:
+    DenseRun(const Layer& layer, std::span<SampleRun> samples, std::span<const Probe> probes,
+             const DenseOptions& options, Interruption& interruption)
+        : layer_(layer),
+          kernel_(layer.kernel()),
+          tiles_(layer.connection().tiles()),
+          samples_(samples),
+          probes_(probes),
+          options_(options),
+          interruption_(interruption),
+          scratch_(samples.size()),
+          tile_spikes_(samples.size() * tiles_.size()),
           observations_(probes.empty() ? 0 : tile_spikes_.size()) {
         for (TileSpikes& tile : tile_spikes_) tile.interruption = &interruption_;
         std::size_t longest = 0;
@@ -87,7 +99,8 @@ class DenseRun {
         }
         n_chunks_ = std::max<std::size_t>(1, (longest + chunk_events - 1) / chunk_events);
         const double work = events * static_cast<double>(layer_.padded_neurons());
-        threads_ = static_cast<int>(std::clamp(work / events_worth_a_thread, 1.0, static_cast<double>(options.threads)));
+        threads_ =
+            static_cast<int>(std::clamp(work / events_worth_a_thread, 1.0, static_cast<double>(options.threads)));
         plan_observations();
     }
 
@@ -96,18 +109,19 @@ class DenseRun {
             over_samples([&](std::size_t s) { begin_chunk(s, chunk); });
             // Neighbouring tasks share a tile of weights, not a sample.
             const auto n_samples = static_cast<std::int64_t>(samples_.size());
-            parallel_for(static_cast<std::int64_t>(tile_spikes_.size()), threads_, interruption_, [&](std::int64_t task) {
-                run_tile(static_cast<std::size_t>(task % n_samples), static_cast<std::size_t>(task / n_samples));
-            });
+            parallel_for(
+                static_cast<std::int64_t>(tile_spikes_.size()), threads_, interruption_, [&](std::int64_t task) {
+                    run_tile(static_cast<std::size_t>(task % n_samples), static_cast<std::size_t>(task / n_samples));
+                });
             over_samples([&](std::size_t s) { end_chunk(s); });
         }
     }
 
-   private:
+ private:
     struct SampleScratch {
         std::size_t first = 0, last = 0;  ///< events of the current chunk
         bool active = false, final = false;
-        double previous_time = 0.0;       ///< of the event before `first`
+        double previous_time = 0.0;  ///< of the event before `first`
         std::vector<std::byte> events;
     };
 
@@ -128,8 +142,9 @@ class DenseRun {
         scratch.previous_time = scratch.first > 0 ? sample.times[scratch.first - 1] : sample.state.last_event;
         const std::size_t count = scratch.last - scratch.first;
         scratch.events.resize(count * kernel_.event_bytes);
-        kernel_.prepare_events(layer_.shared().data(), sample.indices.data() + scratch.first, sample.times.data() + scratch.first,
-                               static_cast<std::int64_t>(count), scratch.previous_time, scratch.events.data());
+        kernel_.prepare_events(layer_.shared().data(), sample.indices.data() + scratch.first,
+                               sample.times.data() + scratch.first, static_cast<std::int64_t>(count),
+                               scratch.previous_time, scratch.events.data());
         if (scratch.final) sample.final_memory = sample.state.memory;
     }
 
@@ -185,7 +200,8 @@ class DenseRun {
         check(kernel_.finish(run, sample.until - run.last_time));
     }
 
-    /// Runs the events of `sample` up to (not including) `position`; afterwards `run` stands at the last event that passed.
+    /// Runs the events of `sample` up to (not including) `position`; afterwards `run` stands at the last event that
+    /// passed.
     void advance_to(TileRun& run, const SampleRun& sample, std::size_t position) {
         const SampleScratch& scratch = scratch_[static_cast<std::size_t>(&sample - samples_.data())];
         run.last_event = static_cast<std::int64_t>(position - scratch.first);
@@ -235,14 +251,17 @@ class DenseRun {
             }
         }
         for (auto& planned : observations_) {
-            std::stable_sort(planned.begin(), planned.end(), [](const auto& a, const auto& b) { return a.position < b.position; });
+            std::stable_sort(planned.begin(), planned.end(),
+                             [](const auto& a, const auto& b) { return a.position < b.position; });
         }
     }
 
     void check(const TileResult& result) const {
         switch (result.status) {
-            case TileStatus::ok: return;
-            case TileStatus::cancelled: throw Interrupted();
+            case TileStatus::ok:
+                return;
+            case TileStatus::cancelled:
+                throw Interrupted();
             case TileStatus::too_many_spikes:
                 throw RunawaySpiking(text(options_.layer_name, ": neuron ", result.neuron, " fired more than ",
                                           options_.max_spikes_per_instant, " times at t = ", result.time,
@@ -263,16 +282,16 @@ class DenseRun {
     const DenseOptions& options_;
     Interruption& interruption_;
     std::vector<SampleScratch> scratch_;
-    std::vector<TileSpikes> tile_spikes_;                   ///< [sample][tile]
-    std::vector<std::vector<Observation>> observations_;   ///< [sample][tile], ascending in position
+    std::vector<TileSpikes> tile_spikes_;                 ///< [sample][tile]
+    std::vector<std::vector<Observation>> observations_;  ///< [sample][tile], ascending in position
     std::size_t n_chunks_ = 1;
     int threads_ = 1;
 };
 
 }  // namespace
 
-void run_dense(const Layer& layer, std::span<SampleRun> samples, std::span<const Probe> probes, const DenseOptions& options,
-               Interruption& interruption) {
+void run_dense(const Layer& layer, std::span<SampleRun> samples, std::span<const Probe> probes,
+               const DenseOptions& options, Interruption& interruption) {
     DenseRun(layer, samples, probes, options, interruption).run();
 }
 

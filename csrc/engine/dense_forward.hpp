@@ -21,12 +21,12 @@ struct Probe {
 struct SampleRun {
     std::span<const std::int32_t> indices;  ///< of the input spikes, none later than `until`
     std::span<const double> times;
-    LayerState state;                       ///< in: where the last call stopped; out: after the last input spike
-    double from = 0.0;                      ///< spikes before this time were reported by the last call
-    double until = 0.0;                     ///< spikes at or after this time are left to the next call
+    LayerState state;    ///< in: where the last call stopped; out: after the last input spike
+    double from = 0.0;   ///< spikes before this time were reported by the last call
+    double until = 0.0;  ///< spikes at or after this time are left to the next call
 
-    SpikeArray spikes;                      ///< out: sorted by (time, index)
-    std::vector<double> final_memory;       ///< out
+    SpikeArray spikes;                          ///< out: sorted by (time, index)
+    std::vector<double> final_memory;           ///< out
     std::vector<std::vector<double>> recorded;  ///< out: per probe, [time][neuron]
 };
 
@@ -37,7 +37,7 @@ struct DenseOptions {
 };
 
 /// Throws RunawaySpiking, NonFinite or Interrupted; `samples` are then of no further use.
-void run_dense(const Layer& layer, std::span<SampleRun> samples, std::span<const Probe> probes, const DenseOptions& options,
-               Interruption& interruption);
+void run_dense(const Layer& layer, std::span<SampleRun> samples, std::span<const Probe> probes,
+               const DenseOptions& options, Interruption& interruption);
 
 }  // namespace evsim

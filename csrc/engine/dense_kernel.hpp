@@ -103,7 +103,8 @@ struct DenseKernel {
         std::memcpy(&neuron, neurons + static_cast<std::size_t>(n) * n_neuron, sizeof(Neuron));
         return neuron;
     }
-    /// An input event, and the gap before it. One record, because the exact path then finds in its cache line all it needs.
+    /// An input event, and the gap before it. One record, because the exact path then finds in its cache line all it
+    /// needs.
     struct Event {
         Gap gap;
         std::int32_t input;
@@ -112,7 +113,8 @@ struct DenseKernel {
     };
     static const Event* events_of(const TileRun& run) { return static_cast<const Event*>(run.events); }
     static const T* row(const TileRun& run, const Event& event) {
-        return static_cast<const T*>(run.weights) + static_cast<std::size_t>(event.input) * run.weight_stride + run.first_neuron;
+        return static_cast<const T*>(run.weights) + static_cast<std::size_t>(event.input) * run.weight_stride +
+               run.first_neuron;
     }
     static V load_vector(const T* from) {
         V out;
@@ -147,7 +149,8 @@ struct DenseKernel {
             if constexpr (remembers) {
                 double memory[std::size(Model::memory_names)];
                 model.remember(state, neuron, time, memory);
-                for (std::size_t k = 0; k < std::size(Model::memory_names); ++k) run.memory[k * run.stride + n] = memory[k];
+                for (std::size_t k = 0; k < std::size(Model::memory_names); ++k)
+                    run.memory[k * run.stride + n] = memory[k];
             }
             if constexpr (Model::spikes) {
                 if (time >= run.emit_from && time < run.emit_until) {
@@ -159,7 +162,8 @@ struct DenseKernel {
             at_this_instant = time == last_time ? at_this_instant + 1 : 1;
             last_time = time;
             if (at_this_instant > run.max_spikes_per_instant) result = {TileStatus::too_many_spikes, n, time};
-            if ((++burst & 0xffff) == 0 && run.emissions->cancelled(*run.emissions)) result = {TileStatus::cancelled, n, time};
+            if ((++burst & 0xffff) == 0 && run.emissions->cancelled(*run.emissions))
+                result = {TileStatus::cancelled, n, time};
             return result.status == TileStatus::ok && time < run.emit_until;
         }
     };
@@ -169,7 +173,8 @@ struct DenseKernel {
                                double start, double duration, const ExactGap& gap, TileResult& result) {
         const Neuron neuron = neuron_at(run.neurons, n);
         Crossings crossings{run, model, state, neuron, n, event, start, start + duration, result};
-        // Where an event moves the potential itself, it comes first at its time; elsewhere the potential has already arrived.
+        // Where an event moves the potential itself, it comes first at its time; elsewhere the potential has already
+        // arrived.
         return advance(model, state, neuron, duration, gap, !Model::jumps, crossings) > 0;
     }
 
@@ -177,17 +182,18 @@ struct DenseKernel {
     template <int N>
     struct ExactStep {
         static constexpr std::size_t stride = N * width;
-        std::uint64_t flagged;         ///< one bit for every neuron that may
+        std::uint64_t flagged;                  ///< one bit for every neuron that may
         alignas(V) T before[n_state * stride];  ///< state at the beginning of the gap
         int n_moved;
-        std::int32_t moved[stride];    ///< those neurons of the tile, and
-        Lane after[stride];            ///< their state at the end of the gap
+        std::int32_t moved[stride];  ///< those neurons of the tile, and
+        Lane after[stride];          ///< their state at the end of the gap
         TileResult result;
     };
 
     /// Moves the flagged neurons through the gap before `event`.
     template <int N>
-    [[gnu::noinline]] static void advance_flagged(const TileRun& run, const Model& model, std::int64_t event, ExactStep<N>& step) {
+    [[gnu::noinline]] static void advance_flagged(const TileRun& run, const Model& model, std::int64_t event,
+                                                  ExactStep<N>& step) {
         const double start = events_of(run)[event].start, duration = events_of(run)[event].duration;
         const ExactGap& gap = events_of(run)[event].exact_gap;
         step.n_moved = 0;
@@ -200,8 +206,8 @@ struct DenseKernel {
             const bool crossed = advance_neuron(run, model, exact, n, event, start, duration, gap, step.result);
             Lane after = converted<Lane, T, double>(exact);
             if (!crossed) {
-                // Rounded to T, the potential may be at the threshold although the exact one stayed an ulp below. That is a
-                // crossing at the end of the gap; left alone, the neuron would sit above threshold, mute.
+                // Rounded to T, the potential may be at the threshold although the exact one stayed an ulp below. That
+                // is a crossing at the end of the gap; left alone, the neuron would sit above threshold, mute.
                 exact = converted<Exact, double, T>(after);
                 if (model.at_threshold(exact, neuron_at(run.neurons, n))) {
                     advance_neuron(run, model, exact, n, event, start + duration, 0.0, model.gap(0.0), step.result);
@@ -292,9 +298,12 @@ struct DenseKernel {
 
     static TileResult run(const TileRun& run) {
         switch (run.n_vectors) {
-            case 4: return run_tile<4>(run);
-            case 2: return run_tile<2>(run);
-            default: return run_tile<1>(run);
+            case 4:
+                return run_tile<4>(run);
+            case 2:
+                return run_tile<2>(run);
+            default:
+                return run_tile<1>(run);
         }
     }
 
@@ -319,7 +328,8 @@ struct DenseKernel {
     static double observe(const TileRun& run, std::int32_t n, double duration, std::int32_t observable) {
         const Model model(run.shared);
         const Neuron neuron = neuron_at(run.neurons, n);
-        Exact state = converted<Exact, double, T>(Variables<Lane, T>::load(static_cast<const T*>(run.state) + n, run.stride));
+        Exact state =
+            converted<Exact, double, T>(Variables<Lane, T>::load(static_cast<const T*>(run.state) + n, run.stride));
         std::int32_t crossings = 0;
         double last = -1.0;
         advance(model, state, neuron, duration, model.gap(duration), true, [&](double elapsed) {
@@ -330,12 +340,14 @@ struct DenseKernel {
         return model.observe(state, neuron, observable);
     }
 
-    static void prepare(const double* shared, const double* neurons, std::size_t stride, void* hot, void* state, double* memory) {
+    static void prepare(const double* shared, const double* neurons, std::size_t stride, void* hot, void* state,
+                        double* memory) {
         const Model model(shared);
         for (std::int32_t n = 0; n < static_cast<std::int32_t>(stride); ++n) {
             const Neuron neuron = neuron_at(neurons, n);
             Variables<HotLane, T>::store(model.template hot<T>(neuron), static_cast<T*>(hot) + n, stride);
-            Variables<Lane, T>::store(converted<Lane, T, double>(model.initial(neuron)), static_cast<T*>(state) + n, stride);
+            Variables<Lane, T>::store(converted<Lane, T, double>(model.initial(neuron)), static_cast<T*>(state) + n,
+                                      stride);
             if constexpr (remembers) {
                 double values[std::size(Model::memory_names)];
                 model.initial_memory(neuron, values);

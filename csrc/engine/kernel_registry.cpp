@@ -39,7 +39,8 @@ const NeuronKernel& find_kernel(const std::string& model, int value_bytes) {
     }
     std::string known;
     for (const std::string& name : model_names()) known += (known.empty() ? "" : ", ") + name;
-    throw InvalidArgument(text("no neuron model '", model, "' for values of ", value_bytes, " bytes; there are: ", known));
+    throw InvalidArgument(
+        text("no neuron model '", model, "' for values of ", value_bytes, " bytes; there are: ", known));
 }
 
 std::vector<std::string> model_names() {

@@ -1,5 +1,5 @@
-// The contract between the core and a compiled neuron model: a versioned table of plain functions over plain memory. The
-// same table comes from the built-in models (one per instruction set) and from models compiled at run time.
+// The contract between the core and a compiled neuron model: a versioned table of plain functions over plain memory.
+// The same table comes from the built-in models (one per instruction set) and from models compiled at run time.
 #pragma once
 
 #include <cstddef>
@@ -28,24 +28,24 @@ struct EmissionBuffer {
 ///
 /// State, `hot` and memory are structures of arrays: variable k of neuron n lies at [k * stride + n].
 struct TileRun {
-    const double* shared;              ///< parameters of the layer
-    const double* neurons;             ///< parameters per neuron, [neuron * n_neuron + parameter]
-    const void* hot;                   ///< derived by `prepare`
-    void* state;                       ///< as of the last event
-    double* memory;                    ///< what a readout remembers
-    std::size_t stride;                ///< neurons, padded to whole vectors
-    std::int32_t first_neuron;         ///< of the tile
-    std::int32_t n_vectors;            ///< of the tile: 1, 2 or 4
-    std::int32_t n_neurons;            ///< of the layer, without padding
+    const double* shared;       ///< parameters of the layer
+    const double* neurons;      ///< parameters per neuron, [neuron * n_neuron + parameter]
+    const void* hot;            ///< derived by `prepare`
+    void* state;                ///< as of the last event
+    double* memory;             ///< what a readout remembers
+    std::size_t stride;         ///< neurons, padded to whole vectors
+    std::int32_t first_neuron;  ///< of the tile
+    std::int32_t n_vectors;     ///< of the tile: 1, 2 or 4
+    std::int32_t n_neurons;     ///< of the layer, without padding
 
-    const void* weights;               ///< [input * weight_stride + neuron]
+    const void* weights;  ///< [input * weight_stride + neuron]
     std::size_t weight_stride;
-    const void* events;                ///< made by `prepare_events`
+    const void* events;  ///< made by `prepare_events`
     std::int64_t n_events;
     std::int64_t first_event, last_event;
-    double last_time;                  ///< of the event before last_event, for `finish` and `observe`
+    double last_time;  ///< of the event before last_event, for `finish` and `observe`
 
-    double emit_from, emit_until;      ///< only spikes in [emit_from, emit_until) are reported
+    double emit_from, emit_until;  ///< only spikes in [emit_from, emit_until) are reported
     std::int32_t max_spikes_per_instant;
     EmissionBuffer* emissions;
 };
@@ -72,7 +72,8 @@ struct NeuronKernel {
     std::size_t event_bytes;
 
     /// Derived parameters, initial state and memory of `stride` neurons.
-    void (*prepare)(const double* shared, const double* neurons, std::size_t stride, void* hot, void* state, double* memory);
+    void (*prepare)(const double* shared, const double* neurons, std::size_t stride, void* hot, void* state,
+                    double* memory);
     /// The first of n_neurons neurons that constant drive alone makes fire for ever, or -1.
     std::int32_t (*first_endless)(const double* neurons, std::int32_t n_neurons);
     /// What every tile needs to know of n input events, the first of which follows `previous_time`.

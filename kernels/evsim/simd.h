@@ -32,20 +32,26 @@ inline constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
 typedef std::int32_t Int32Vector __attribute__((vector_size(vector_bytes)));
 typedef std::int64_t Int64Vector __attribute__((vector_size(vector_bytes)));
 
-/// a * b + c in one rounding where the machine can. The same choice for vectors and single values: a neuron gets the same bits
-/// in either.
+/// a * b + c in one rounding where the machine can. The same choice for vectors and single values: a neuron gets the
+/// same bits in either.
 template <class V>
 inline V multiply_add(const V& a, const V& b, const V& c) {
 #if defined(__AVX512F__)
-    if constexpr (std::is_same_v<V, FloatVector>) return (V)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-    else if constexpr (std::is_same_v<V, DoubleVector>) return (V)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+    if constexpr (std::is_same_v<V, FloatVector>)
+        return (V)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+    else if constexpr (std::is_same_v<V, DoubleVector>)
+        return (V)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
 #elif defined(__FMA__)
-    if constexpr (std::is_same_v<V, FloatVector>) return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
-    else if constexpr (std::is_same_v<V, DoubleVector>) return (V)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+    if constexpr (std::is_same_v<V, FloatVector>)
+        return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+    else if constexpr (std::is_same_v<V, DoubleVector>)
+        return (V)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
 #endif
 #if defined(__FMA__)
-    else if constexpr (std::is_same_v<V, float>) return __builtin_fmaf(a, b, c);
-    else return __builtin_fma(a, b, c);
+    else if constexpr (std::is_same_v<V, float>)
+        return __builtin_fmaf(a, b, c);
+    else
+        return __builtin_fma(a, b, c);
 #else
     return a * b + c;
 #endif
@@ -64,17 +70,24 @@ template <class V>
 inline unsigned positive_lanes(const V& v) {
     constexpr bool single = std::is_same_v<V, FloatVector>;
 #if defined(__AVX512F__)
-    if constexpr (single) return _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_GT_OQ);
-    else return _mm512_cmp_pd_mask((__m512d)v, _mm512_setzero_pd(), _CMP_GT_OQ);
+    if constexpr (single)
+        return _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_GT_OQ);
+    else
+        return _mm512_cmp_pd_mask((__m512d)v, _mm512_setzero_pd(), _CMP_GT_OQ);
 #elif defined(__AVX__)
-    if constexpr (single) return static_cast<unsigned>(_mm256_movemask_ps((__m256)(v > V{})));
-    else return static_cast<unsigned>(_mm256_movemask_pd((__m256d)(v > V{})));
+    if constexpr (single)
+        return static_cast<unsigned>(_mm256_movemask_ps((__m256)(v > V{})));
+    else
+        return static_cast<unsigned>(_mm256_movemask_pd((__m256d)(v > V{})));
 #elif defined(__SSE2__)
-    if constexpr (single) return static_cast<unsigned>(_mm_movemask_ps((__m128)(v > V{})));
-    else return static_cast<unsigned>(_mm_movemask_pd((__m128d)(v > V{})));
+    if constexpr (single)
+        return static_cast<unsigned>(_mm_movemask_ps((__m128)(v > V{})));
+    else
+        return static_cast<unsigned>(_mm_movemask_pd((__m128d)(v > V{})));
 #else
     unsigned mask = 0;
-    for (int k = 0; k < vector_bytes / static_cast<int>(single ? sizeof(float) : sizeof(double)); ++k) mask |= unsigned{v[k] > 0} << k;
+    for (int k = 0; k < vector_bytes / static_cast<int>(single ? sizeof(float) : sizeof(double)); ++k)
+        mask |= unsigned{v[k] > 0} << k;
     return mask;
 #endif
 }

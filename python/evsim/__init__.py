@@ -7,13 +7,15 @@
 SpikeArray(4 spikes, indices 0 to 1, times 3.764... to 10.563...)
 """
 
-from . import errors, initializers, random
+from . import encoders, errors, initializers, io, plot, random
 from ._core import __version__, num_threads, set_num_threads
 from .connections import Dense
 from .errors import EvsimError
 from .io import load, save
-from .network import Layer, Probe, SpikingNetwork
+from .layer import Layer
+from .network import SpikingNetwork
 from .neurons import LI, LIF, IAFDelta, LIFDelta, NeuronModel
+from .probe import Probe
 from .spikes import Spike, SpikeArray
 
 __all__ = [
@@ -30,10 +32,13 @@ __all__ = [
     "SpikeArray",
     "SpikingNetwork",
     "__version__",
+    "encoders",
     "errors",
     "initializers",
+    "io",
     "load",
     "num_threads",
+    "plot",
     "random",
     "save",
     "set_num_threads",

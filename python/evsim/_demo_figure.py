@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from . import plot
 from ._optional import require
-from .network import Probe, SpikingNetwork
+from .network import SpikingNetwork
+from .probe import Probe
 from .spikes import SpikeArray
 
 Floats = npt.NDArray[np.float64]
@@ -82,9 +83,7 @@ def _draw_image_and_weights(panel: Any, net: SpikingNetwork, image: Floats, winn
     limit = float(np.quantile(np.abs(templates), 0.99))
     plot.weights(templates, shape=image.shape, n_columns=2, limit=limit, ax=bottom, colorbar=False)
     bottom.set_title(f"Weights of the templates of {winner}", fontsize=10)
-    panel.colorbar(
-        bottom.images[0], ax=bottom, location="bottom", label="weight", extend="both", aspect=16, shrink=0.8
-    )
+    panel.colorbar(bottom.images[0], ax=bottom, location="bottom", label="weight", extend="both", aspect=16, shrink=0.8)
 
 
 def _draw_hidden_spikes(ax: Any, net: SpikingNetwork, hidden: SpikeArray, winner: int) -> None:
@@ -131,9 +130,7 @@ def _draw_hidden_potentials(ax: Any, net: SpikingNetwork, probe: Probe, hidden: 
     _legend_outside(ax)
 
 
-def _draw_output_potentials(
-    ax: Any, net: SpikingNetwork, probe: Probe, output: SpikeArray, winner: int
-) -> None:
+def _draw_output_potentials(ax: Any, net: SpikingNetwork, probe: Probe, output: SpikeArray, winner: int) -> None:
     last = np.where(np.arange(10) == winner, -np.inf, probe.values[-1])
     rival = int(last.argmax())
     order = sorted(range(10), key=lambda k: (k == winner, k == rival))

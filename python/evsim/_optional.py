@@ -19,6 +19,4 @@ def require(module: str, package: str, extra: str, purpose: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise MissingDependencyError(
-            f"{purpose} needs {package}: python -m pip install 'evsim[{extra}]'"
-        ) from None
+        raise MissingDependencyError(f"{purpose} needs {package}: python -m pip install 'evsim[{extra}]'") from None

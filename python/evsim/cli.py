@@ -61,9 +61,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 
-Threads = Annotated[
-    int | None, typer.Option("--threads", min=1, help="Threads to use; all processors by default.")
-]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to use; all processors by default.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -157,13 +155,9 @@ def infer(
     network: Annotated[Path, typer.Argument(help="Network that evsim saved ([bold].safetensors[/bold]).")],
     recording: Annotated[
         Path,
-        typer.Argument(
-            help="Input spikes: [bold].npz[/bold], or N-MNIST [bold].bs2[/bold], [bold].bin[/bold]."
-        ),
+        typer.Argument(help="Input spikes: [bold].npz[/bold], or N-MNIST [bold].bs2[/bold], [bold].bin[/bold]."),
     ],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write output spikes to this .npz.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write output spikes to this .npz.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw all spikes into this .png, .pdf or .svg.")] = None,
     until: Annotated[float | None, typer.Option(help="End of the simulated time.")] = None,
     time_scale: Annotated[
@@ -242,9 +236,7 @@ def fit_to_network(spikes: SpikeArray, net: SpikingNetwork) -> tuple[SpikeArray,
     if len(spikes.shape) == 3 and spikes.shape[0] == 2 and pixels == net.n_inputs:
         return SpikeArray(spikes.indices % pixels, spikes.times, shape=spikes.shape[1:]), True
     shape = " x ".join(map(str, spikes.shape))
-    alternative = (
-        f" or {pixels} (polarities merged)" if spikes.shape[0] == 2 and len(spikes.shape) == 3 else ""
-    )
+    alternative = f" or {pixels} (polarities merged)" if spikes.shape[0] == 2 and len(spikes.shape) == 3 else ""
     raise ShapeMismatchError(
         f"the recording has {shape} = {size} inputs, but the network has {net.n_inputs}; "
         f"use a network with {size}"
@@ -252,18 +244,13 @@ def fit_to_network(spikes: SpikeArray, net: SpikingNetwork) -> tuple[SpikeArray,
     )
 
 
-def _infer_table(
-    net: SpikingNetwork, inputs: SpikeArray, merged: bool, result: SpikeArray, seconds: float
-) -> Table:
+def _infer_table(net: SpikingNetwork, inputs: SpikeArray, merged: bool, result: SpikeArray, seconds: float) -> Table:
     span = f"{inputs.times[0]:g} to {inputs.times[-1]:g}" if len(inputs) else "none"
     rows = [
         ("network", str(net)),
         ("input", f"{len(inputs):,} spikes, times {span}" + (", polarities merged" if merged else "")),
     ]
-    rows += [
-        (f"layer {k}", f"{layer.n_spikes:,} spikes of {layer.n_neurons} neurons")
-        for k, layer in enumerate(net)
-    ]
+    rows += [(f"layer {k}", f"{layer.n_spikes:,} spikes of {layer.n_neurons} neurons") for k, layer in enumerate(net)]
     rows.append(_answer(net, result))
     rows.append(("time taken", _duration(seconds)))
     return _table("Inference with exact spike times", rows)
@@ -392,7 +379,7 @@ def _progress() -> Iterator[Progress]:
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=errors, transient=True) as progress:
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
         yield progress
 
 

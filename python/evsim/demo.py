@@ -21,8 +21,9 @@ from ._arrays import as_size
 from ._optional import require
 from .connections import Dense
 from .errors import InvalidArgumentError, ShapeMismatchError
-from .network import Probe, SpikingNetwork
+from .network import SpikingNetwork
 from .neurons import LI, LIF
+from .probe import Probe
 from .spikes import SpikeArray
 
 Floats = npt.NDArray[np.float64]
@@ -39,8 +40,8 @@ OUTPUT = LIF(tau_mem=10.0, tau_syn=2.0)
 EXCITATION, INHIBITION = 12.0, -6.0
 """Weights from a template to the output of its own digit, and to the others."""
 
-_SHRINKAGE = 0.3
-_SILENT_FRACTION = 0.02
+_SHRINKAGE = 1.0
+_SILENT_FRACTION = 0.05
 
 
 @dataclass(frozen=True)
@@ -185,9 +186,7 @@ def _group_means(
     for digit in range(10):
         images = features[labels == digit]
         if len(images) < n_groups:
-            raise InvalidArgumentError(
-                f"{n_groups} templates per digit, but only {len(images)} images of a {digit}"
-            )
+            raise InvalidArgumentError(f"{n_groups} templates per digit, but only {len(images)} images of a {digit}")
         distances = np.empty((n_groups, len(images)))
         centre = int(((images - images.mean(axis=0)) ** 2).sum(axis=1).argmin())
         for k in range(n_groups):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -13,17 +14,14 @@ from .errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMisma
 from .spikes import SpikeArray
 
 
-def latency(
-    images: npt.ArrayLike, *, t_max: float = 20.0, threshold: float = 0.0
-) -> SpikeArray | list[SpikeArray]:
+def latency(images: npt.ArrayLike, *, t_max: float = 20.0, threshold: float = 0.0) -> SpikeArray | list[SpikeArray]:
     """First-spike latency code: every pixel fires at most once, and the brighter the earlier.
 
     A pixel of brightness p fires at ``(1 - p) * t_max``.
 
     Parameters
     ----------
-    images : array_like, shape (n_pixels,), (height, width), (n, height, width) or (n, channels, height,
-    width)
+    images : array_like, shape (n_pixels,), (height, width), (n, height, width) or (n, c, height, width)
         Brightness from 0 to 1. One or two dimensions are one image, three or four a batch.
     t_max : float
         When the faintest pixels fire, in the network's time unit; > 0.
@@ -72,12 +70,10 @@ def latency(
     times = (1.0 - flat[samples, pixels]) * span
     order = np.lexsort((times, samples))  # stable: equal times keep the order of pixels
     pixels, times = pixels[order], times[order]
-    ends = np.cumsum(np.bincount(samples, minlength=len(flat)))
-    starts = np.concatenate(([0], ends[:-1]))
+    bounds = np.concatenate(([0], np.cumsum(np.bincount(samples, minlength=len(flat)))))
     image_shape = shape if len(shape) > 1 else None
     encoded = [
-        SpikeArray(pixels[start:end], times[start:end], shape=image_shape)
-        for start, end in zip(starts, ends, strict=True)
+        SpikeArray(pixels[start:end], times[start:end], shape=image_shape) for start, end in itertools.pairwise(bounds)
     ]
     return encoded if batch else encoded[0]
 
@@ -102,7 +98,6 @@ def _brightness(images: npt.ArrayLike) -> npt.NDArray[np.float64]:
     low, high = brightness.min(initial=0.0), brightness.max(initial=0.0)
     if low < 0 or high > 1:
         raise InvalidArgumentError(
-            f"brightness must lie between 0 and 1, got {low:g} to {high:g}; divide by the largest value, "
-            "such as 255"
+            f"brightness must lie between 0 and 1, got {low:g} to {high:g}; divide by the largest value, such as 255"
         )
     return brightness

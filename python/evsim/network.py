@@ -1,10 +1,9 @@
-"""Networks and layers."""
+"""Networks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from os import PathLike
 from typing import Any, overload
 
@@ -13,169 +12,13 @@ import numpy.typing as npt
 
 from . import _core, random
 from ._arrays import as_float, as_indices, as_number, as_size, as_times
-from .connections import Dense, as_weights
+from .connections import Dense
 from .errors import DTypeError, EmptyNetworkError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
 from .initializers import Initializer
+from .layer import Layer
 from .neurons import LIF, NeuronModel
+from .probe import Probe
 from .spikes import SpikeArray
-
-_DTYPES = {"float32": np.float32, "float64": np.float64}
-
-
-class Layer:
-    """A connection and the neurons it feeds. Made by :meth:`SpikingNetwork.add_layer`.
-
-    Attributes
-    ----------
-    neuron : NeuronModel
-        The neuron model with its parameters.
-    n_inputs, n_neurons : int
-        Sizes.
-    """
-
-    def __init__(self, connection: Dense, neuron: NeuronModel, dtype: str, rng: np.random.Generator) -> None:
-        self.neuron = neuron
-        kernel, shared, per_neuron = neuron.kernel_settings()
-        value_bytes = np.dtype(_DTYPES[dtype]).itemsize
-        self._core = _core.Layer(connection.n_inputs, connection.n_neurons, value_bytes, kernel, shared, per_neuron)
-        self._core.weights[...] = connection.initial_weights(_DTYPES[dtype], rng)
-        self._batch = False
-
-    @property
-    def n_inputs(self) -> int:
-        """Number of inputs."""
-        return self._core.n_inputs
-
-    @property
-    def n_neurons(self) -> int:
-        """Number of neurons."""
-        return self._core.n_neurons
-
-    @property
-    def weights(self) -> npt.NDArray[Any]:
-        """Weights, shape (n_neurons, n_inputs), in the network's dtype: a view, so writing into it changes the layer.
-
-        Do not write while another thread runs ``infer``.
-        """
-        return self._core.weights
-
-    @weights.setter
-    def weights(self, values: npt.ArrayLike) -> None:
-        view = self._core.weights
-        view[...] = as_weights(values, (self.n_neurons, self.n_inputs), view.dtype)
-
-    @property
-    def threshold(self) -> float | npt.NDArray[np.float64]:
-        """Firing threshold, one number or one per neuron."""
-        return self._parameter("threshold")
-
-    @property
-    def tau_s(self) -> float:
-        """Synaptic time constant."""
-        return self._parameter("tau_syn")
-
-    @property
-    def tau(self) -> float:
-        """Membrane time constant."""
-        return self._parameter("tau_mem")
-
-    def _parameter(self, name: str) -> Any:
-        if not hasattr(self.neuron, name):
-            raise AttributeError(f"{type(self.neuron).__name__} neurons have no {name}")
-        return getattr(self.neuron, name)
-
-    @property
-    def post_spikes(self) -> SpikeArray | list[SpikeArray]:
-        """What the layer fired in the last call of ``infer``: one array, or one per sample after a batch."""
-        spikes = [SpikeArray._wrap(core) for core in self._core.post_spikes]
-        if self._batch:
-            return spikes
-        return spikes[0] if spikes else SpikeArray()
-
-    @property
-    def n_spikes(self) -> int | list[int]:
-        """Number of spikes in :attr:`post_spikes`."""
-        spikes = self.post_spikes
-        return [len(s) for s in spikes] if isinstance(spikes, list) else len(spikes)
-
-    @property
-    def maximum(self) -> npt.NDArray[np.float64]:
-        """Highest potential of every neuron of a readout (:class:`~evsim.LI`) so far, shape (n_neurons,), or
-        (n_samples, n_neurons) after a batch."""
-        return self._remembered("maximum")
-
-    @property
-    def maximum_time(self) -> npt.NDArray[np.float64]:
-        """When :attr:`maximum` was reached; NaN where the potential never rose above its first value."""
-        return self._remembered("maximum_time")
-
-    def _remembered(self, name: str) -> npt.NDArray[np.float64]:
-        if self.neuron.spikes:
-            raise AttributeError(f"{type(self.neuron).__name__} neurons keep no {name}; LI readouts do")
-        values = np.array(self._core.remembered(name), dtype=np.float64).reshape(-1, self.n_neurons)
-        if self._batch:
-            return values
-        if not len(values):
-            raise EmptyNetworkError(f"{name} is known after infer")
-        return values[0]
-
-    def __repr__(self) -> str:
-        return f"Layer(Dense({self.n_inputs}, {self.n_neurons}), {self.neuron!r})"
-
-
-@dataclass
-class Probe:
-    """A variable of chosen neurons at chosen times, exact, not sampled in steps.
-
-    Pass it to :meth:`SpikingNetwork.infer` in ``record=``; afterwards :attr:`values` holds what was asked for. At a
-    time where something jumps, the value after the jump is recorded.
-
-    Parameters
-    ----------
-    layer : int
-        Index of the layer; negative counts from the end.
-    times : array_like of float, shape (n_times,)
-        When; ascending, within the simulated time.
-    neurons : array_like of int, shape (n_recorded,), optional
-        Which neurons; all by default.
-    variable : str
-        ``"v"`` (membrane potential) or, where the model has one, ``"i"`` (synaptic current).
-
-    Attributes
-    ----------
-    values : ndarray of float64, shape (n_times, n_recorded)
-        Set by ``infer``; (n_samples, n_times, n_recorded) after a batch.
-
-    Examples
-    --------
-    >>> import evsim
-    >>> net = evsim.SpikingNetwork()
-    >>> layer = net.add_layer(evsim.Dense(1, 1, weights=[[1.0]]), evsim.LI(tau_mem=20.0, tau_syn=10.0))
-    >>> probe = evsim.Probe(0, times=[0.0, 10.0, 20.0])
-    >>> spikes = net.infer([0], [0.0], record=probe)
-    >>> probe.values.round(4)
-    array([[0.    ],
-           [0.2387],
-           [0.2325]])
-    """
-
-    layer: int
-    times: npt.ArrayLike
-    neurons: npt.ArrayLike | None = None
-    variable: str = "v"
-    _values: npt.NDArray[np.float64] | None = field(default=None, init=False, repr=False)
-
-    @property
-    def values(self) -> npt.NDArray[np.float64]:
-        """What was recorded."""
-        if self._values is None:
-            raise EmptyNetworkError("this probe has not been passed to infer(record=...) yet")
-        return self._values
-
-    def _request(self, net: SpikingNetwork) -> tuple[int, str, list[int], list[float]]:
-        position = net._position(self.layer)
-        neurons = np.arange(net[position].n_neurons) if self.neurons is None else as_indices(self.neurons, "neurons")
-        return position, self.variable, neurons.tolist(), as_times(self.times, "times").tolist()
 
 
 class SpikingNetwork:
@@ -213,13 +56,16 @@ class SpikingNetwork:
     def __init__(
         self,
         *,
-        dtype: str = "float32",
+        dtype: npt.DTypeLike = "float32",
         seed: int | None = None,
         device: str = "cpu",
         max_spikes_per_instant: int = 1000,
     ) -> None:
-        name = np.dtype(dtype).name if dtype in (np.float32, np.float64) else str(dtype)
-        if name not in _DTYPES:
+        try:
+            name = np.dtype(dtype).name
+        except TypeError:
+            name = str(dtype)
+        if name not in ("float32", "float64"):
             raise InvalidArgumentError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
         if device != "cpu":
             raise InvalidArgumentError(f"device must be 'cpu', got {device!r}")
@@ -363,8 +209,8 @@ class SpikingNetwork:
         times : array_like of float, shape (n,), optional
             Times that go with indices; must not decrease.
         until : float, optional
-            End of the simulated time. Spikes before `until` are returned, inputs after it are not delivered. Without it,
-            the network runs until nothing more can happen.
+            End of the simulated time. Spikes before `until` are returned, inputs after it are not delivered. Without
+            it, the network runs until nothing more can happen.
         start : float, optional
             Beginning of the simulated time, which matters for neurons that start away from rest. Default: 0, or the
             first input or record time if that is earlier.
@@ -404,7 +250,7 @@ class SpikingNetwork:
         """
         samples, batch = self._samples(inputs, times)
         probes = [record] if isinstance(record, Probe) else list(record)
-        requests = [probe._request(self) for probe in probes]
+        requests = [probe.request(self._position(probe.layer), self[probe.layer].n_neurons) for probe in probes]
         recorded = self._core.infer(
             samples,
             math.inf if until is None else as_float(until, "until"),
@@ -416,20 +262,23 @@ class SpikingNetwork:
             probe._values = values if batch else values[0]
         for layer in self._layers:
             layer._batch = batch
-        output = self._layers[-1].post_spikes
-        return output
+        return self.output_layer.post_spikes
 
     @staticmethod
     def _samples(inputs: Any, times: Any) -> tuple[list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]], bool]:
         if isinstance(inputs, SpikeArray):
             if times is not None:
-                raise InvalidArgumentError("a SpikeArray brings its own times; give infer(spikes) or infer(indices, times)")
+                raise InvalidArgumentError(
+                    "a SpikeArray brings its own times; give infer(spikes) or infer(indices, times)"
+                )
             return [(inputs.indices, inputs.times)], False
         if times is not None:
             return [(as_indices(inputs), as_times(times))], False
         samples = []
         if isinstance(inputs, (str, bytes)) or not isinstance(inputs, Sequence):
-            raise DTypeError("infer takes a SpikeArray, or indices and times, or a list of samples; got " + type(inputs).__name__)
+            raise DTypeError(
+                "infer takes a SpikeArray, or indices and times, or a list of samples; got " + type(inputs).__name__
+            )
         for k, sample in enumerate(inputs):
             if isinstance(sample, SpikeArray):
                 samples.append((sample.indices, sample.times))

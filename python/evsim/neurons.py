@@ -124,6 +124,7 @@ class _Spiking(NeuronModel):
 
     @property
     def kernel_name(self) -> str:
+        """Name of the compiled kernel."""
         return self._kernel + ("_refractory" if self.refractory > 0 else "")
 
     def _value(self, name: str) -> Any:
@@ -172,9 +173,9 @@ class LIF(_Spiking):
 
     Notes
     -----
-    Crossing times: closed form for ``tau_mem = 2 * tau_syn`` (Göltz et al. 2021, Nat. Mach. Intell. 3, eq. 9); otherwise
-    Newton's method from the left on the increasing, concave part before the only maximum (D'Haene et al. 2009,
-    Neural Comput. 21). Propagators after Rotter & Diesmann 1999, Biol. Cybern. 81.
+    Crossing times: closed form for ``tau_mem = 2 * tau_syn`` (Göltz et al. 2021, Nat. Mach. Intell. 3, eq. 9);
+    otherwise Newton's method from the left on the increasing, concave part before the only maximum (D'Haene et al.
+    2009, Neural Comput. 21). Propagators after Rotter & Diesmann 1999, Biol. Cybern. 81.
 
     Examples
     --------
@@ -217,8 +218,8 @@ class LIFDelta(_Spiking):
     threshold, v_rest, bias, refractory, v_init
         As for :class:`LIF`. Input during the refractory period is lost.
     reset : "subtract" or float or array
-        As for :class:`LIF`; here "subtract" keeps what a jump left above the threshold, and a neuron that is still at its
-        threshold afterwards fires again at once.
+        As for :class:`LIF`; here "subtract" keeps what a jump left above the threshold, and a neuron that is still at
+        its threshold afterwards fires again at once.
 
     Examples
     --------
@@ -308,6 +309,7 @@ class LI(NeuronModel):
 
     @property
     def kernel_name(self) -> str:
+        """Name of the compiled kernel."""
         return "li"
 
 

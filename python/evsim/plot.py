@@ -16,7 +16,8 @@ import numpy.typing as npt
 from ._arrays import as_number, as_times
 from ._optional import require
 from .errors import DTypeError, InvalidArgumentError, ShapeMismatchError
-from .network import Layer, Probe
+from .layer import Layer
+from .probe import Probe
 from .spikes import SpikeArray
 
 if TYPE_CHECKING:
@@ -181,18 +182,14 @@ def membrane(
         axes.plot(x, y, color=color, linewidth=1.4, label=names[k] if names else None)
         if fired.size:
             height = thresholds[k % len(thresholds)] if thresholds is not None else columns[:, k].max()
-            axes.plot(
-                fired, np.full(fired.size, height), "v", color=color, markersize=6, zorder=3, clip_on=False
-            )
+            axes.plot(fired, np.full(fired.size, height), "v", color=color, markersize=6, zorder=3, clip_on=False)
     if thresholds is not None:
         for k, height in enumerate(thresholds):
             shade = INK if len(thresholds) == 1 else (colors or COLORS)[k % len(colors or COLORS)]
             axes.axhline(height, color=shade, linestyle=(0, (4, 3)), linewidth=0.9, zorder=1)
     if names and n <= 12:
         axes.legend(frameon=False)
-    axes.set(
-        xlabel=_time_label(time_unit), ylabel="synaptic current" if variable == "i" else "membrane potential"
-    )
+    axes.set(xlabel=_time_label(time_unit), ylabel="synaptic current" if variable == "i" else "membrane potential")
     return axes
 
 
@@ -316,9 +313,7 @@ def _traces(
     variable = "v"
     if isinstance(trace, Probe):
         if values is not None:
-            raise InvalidArgumentError(
-                "a probe brings its own values; give membrane(probe) or (times, values)"
-            )
+            raise InvalidArgumentError("a probe brings its own values; give membrane(probe) or (times, values)")
         times, columns, variable = as_times(trace.times, "times"), trace.values, trace.variable
         neurons = trace.neurons if neurons is None else neurons
         if columns.ndim == 3:
@@ -372,9 +367,7 @@ def _led_to_threshold(
     return np.insert(times, places, fired), np.insert(values, places, thresholds[column % len(thresholds)])
 
 
-def _tiles(
-    matrix: npt.NDArray[np.float64], shape: tuple[int, ...], n_columns: int | None
-) -> npt.NDArray[np.float64]:
+def _tiles(matrix: npt.NDArray[np.float64], shape: tuple[int, ...], n_columns: int | None) -> npt.NDArray[np.float64]:
     n, n_inputs = matrix.shape
     if len(shape) not in (2, 3) or int(np.prod(shape)) != n_inputs:
         raise ShapeMismatchError(

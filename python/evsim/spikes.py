@@ -13,6 +13,14 @@ from ._arrays import as_indices, as_number, as_times
 from .errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
 
 
+def _require_inside(indices: npt.NDArray[np.int32], shape: tuple[int, ...]) -> int:
+    """Check that all indices lie within `shape`; return the number of places."""
+    places = int(np.prod(shape, dtype=object))
+    if indices.size and int(indices.max()) >= places:
+        raise IndexOutOfRangeError(f"index {int(indices.max())} does not fit into shape {shape} ({places} places)")
+    return places
+
+
 class Spike(NamedTuple):
     """One spike.
 
@@ -30,7 +38,7 @@ class Spike(NamedTuple):
     Spike(index=3, time=1.5)
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, as meant
     time: float
 
 
@@ -149,9 +157,7 @@ class SpikeArray:
             shape = tuple(int(n) for n in shape)
             if not shape or min(shape) < 1:
                 raise InvalidArgumentError(f"every dimension of shape must be at least 1, got {shape}")
-            size = int(np.prod(shape, dtype=object))
-            if len(self) and int(self.indices.max()) >= size:
-                raise IndexOutOfRangeError(f"index {int(self.indices.max())} does not fit into shape {shape} ({size} places)")
+            _require_inside(self.indices, shape)
         self._shape = shape
 
     def coordinates(self) -> tuple[npt.NDArray[np.intp], ...]:
@@ -188,13 +194,14 @@ class SpikeArray:
             indices, times = [indices], [times]
         index_array, time_array = as_indices(indices), as_times(times)
         if self._shape is not None:
-            size = int(np.prod(self._shape, dtype=object))
-            if index_array.size and int(index_array.max()) >= size:
-                raise IndexOutOfRangeError(f"index {int(index_array.max())} does not fit into shape {self._shape} ({size} places)")
+            _require_inside(index_array, self._shape)
         self._core.add(index_array, time_array)
 
     def sort(self) -> None:
-        """Sort by time, in place and stably: spikes at one time keep their order. O(n log n); O(n) if sorted already."""
+        """Sort by time, in place and stably: spikes at one time keep their order.
+
+        O(n log n); O(n) if sorted already.
+        """
         self._core.sort()
 
     def clear(self) -> None:
@@ -247,9 +254,7 @@ class SpikeArray:
         return merged
 
     @classmethod
-    def from_dense(
-        cls, dense: npt.ArrayLike, dt: float = 1.0, *, start: float = 0.0
-    ) -> SpikeArray:
+    def from_dense(cls, dense: npt.ArrayLike, dt: float = 1.0, *, start: float = 0.0) -> SpikeArray:
         """Spikes from an array of time steps.
 
         Parameters
@@ -298,7 +303,8 @@ class SpikeArray:
         n_neurons : int, optional
             Number of columns; by default the size of :attr:`shape`, else the largest index + 1.
         start, stop : float
-            Time of the first step, and the end; by default 0 and just after the last spike. Spikes outside are an error.
+            Time of the first step, and the end; by default 0 and just after the last spike. Spikes outside are an
+            error.
 
         Returns
         -------
@@ -323,11 +329,10 @@ class SpikeArray:
         columns: tuple[int, ...] = (n_neurons,) if n_neurons is not None else self._shape or ()
         if len(self) and (int(steps.min()) < 0 or last > n_steps):
             raise InvalidArgumentError(
-                f"spikes from {self.times.min()} to {self.times.max()} do not lie between start = {begin} and stop = {stop}"
+                f"spikes from {self.times.min()} to {self.times.max()} do not lie "
+                f"between start = {begin} and stop = {stop}"
             )
-        size = int(np.prod(columns, dtype=object))
-        if len(self) and int(self.indices.max()) >= size:
-            raise IndexOutOfRangeError(f"index {int(self.indices.max())} does not fit into {columns} neurons")
+        size = _require_inside(self.indices, columns)
         flat = np.bincount(steps * size + self.indices, minlength=n_steps * size)
         return flat.astype(np.int32).reshape(n_steps, *columns)
 
@@ -349,7 +354,8 @@ class SpikeArray:
             try:
                 return SpikeArray(self.indices[key], self.times[key], shape=self._shape)
             except TypeError:
-                raise DTypeError("slices count spikes; for a slice of time use spikes.time_slice(start, stop)") from None
+                message = "slices count spikes; for a slice of time use spikes.time_slice(start, stop)"
+                raise DTypeError(message) from None
         position = int(key) + len(self) if key < 0 else int(key)
         if not 0 <= position < len(self):
             raise IndexOutOfRangeError(f"there is no spike {key} among {len(self)}")
@@ -377,5 +383,7 @@ class SpikeArray:
         return _rebuild, (np.array(self.indices), np.array(self.times), self._shape)
 
 
-def _rebuild(indices: npt.NDArray[np.int32], times: npt.NDArray[np.float64], shape: tuple[int, ...] | None) -> SpikeArray:
+def _rebuild(
+    indices: npt.NDArray[np.int32], times: npt.NDArray[np.float64], shape: tuple[int, ...] | None
+) -> SpikeArray:
     return SpikeArray(indices, times, shape=shape)

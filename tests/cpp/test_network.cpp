@@ -22,7 +22,8 @@ std::shared_ptr<Layer> random_layer(int n_inputs, int n_neurons, const NeuronSet
     std::mt19937 random(seed);
     std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
     for (int input = 0; input < n_inputs; ++input) {
-        auto* row = reinterpret_cast<float*>(layer->connection().data()) + static_cast<std::size_t>(input) * layer->connection().stride();
+        auto* row = reinterpret_cast<float*>(layer->connection().data()) +
+                    static_cast<std::size_t>(input) * layer->connection().stride();
         for (int n = 0; n < n_neurons; ++n) row[n] = uniform(random);
     }
     return layer;
@@ -32,7 +33,8 @@ SpikeArray poisson(int n_inputs, int n_spikes, double duration, unsigned seed) {
     std::mt19937 random(seed);
     std::uniform_real_distribution<double> time(0.0, duration);
     SpikeArray spikes;
-    for (int k = 0; k < n_spikes; ++k) spikes.add(static_cast<std::int32_t>(random() % static_cast<unsigned>(n_inputs)), time(random));
+    for (int k = 0; k < n_spikes; ++k)
+        spikes.add(static_cast<std::int32_t>(random() % static_cast<unsigned>(n_inputs)), time(random));
     spikes.sort();
     return spikes;
 }
@@ -84,7 +86,8 @@ TEST(Network, PiecesEqualTheWhole) {
     SpikeArray pieces;
     std::size_t first = 0;
     for (const double until : {10.0, 10.5, 40.0, 99.0, no_end}) {
-        const auto last = static_cast<std::size_t>(std::upper_bound(input.times().begin(), input.times().end(), until) - input.times().begin());
+        const auto last = static_cast<std::size_t>(std::upper_bound(input.times().begin(), input.times().end(), until) -
+                                                   input.times().begin());
         SpikeArray piece;
         piece.add(input.indices().subspan(first, last - first), input.times().subspan(first, last - first));
         const SpikeArray out = infer(network, piece, {until, std::nullopt, first == 0, {}});

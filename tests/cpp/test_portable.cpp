@@ -10,7 +10,8 @@ namespace evsim {
 namespace {
 
 double ulps(double value, long double truth) {
-    const double spacing = std::nextafter(std::fabs(static_cast<double>(truth)), INFINITY) - std::fabs(static_cast<double>(truth));
+    const double spacing =
+        std::nextafter(std::fabs(static_cast<double>(truth)), INFINITY) - std::fabs(static_cast<double>(truth));
     return static_cast<double>(std::fabs(static_cast<long double>(value) - truth) / spacing);
 }
 

@@ -165,13 +165,9 @@ def test_infer_refuses_damaged_and_missing_files_in_one_line(network, recording,
 @pytest.mark.parametrize("option", ["-o", "--plot"])
 def test_infer_finds_out_early_that_it_cannot_write(network, recording, tmp_path, option):
     suffix = ".npz" if option == "-o" else ".png"
-    assert_one_line_error(
-        run("infer", network, recording, option, tmp_path / f"no/x{suffix}"), "does not exist"
-    )
+    assert_one_line_error(run("infer", network, recording, option, tmp_path / f"no/x{suffix}"), "does not exist")
     (tmp_path / f"folder{suffix}").mkdir()
-    assert_one_line_error(
-        run("infer", network, recording, option, tmp_path / f"folder{suffix}"), "is a folder"
-    )
+    assert_one_line_error(run("infer", network, recording, option, tmp_path / f"folder{suffix}"), "is a folder")
     assert run("infer", network, recording, option, tmp_path / "x.txt").exit_code == 2
 
 
@@ -225,7 +221,8 @@ def test_help_loads_nothing_heavy():
         "import sys; from evsim.cli import app\n"
         "try: app(['--help'])\n"
         "except SystemExit: pass\n"
-        "sys.exit(', '.join({'matplotlib', 'sklearn', 'safetensors', 'scipy', 'cupy'} & set(sys.modules)) or 0)"
+        "heavy = {'matplotlib', 'sklearn', 'safetensors', 'scipy', 'cupy'}\n"
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr

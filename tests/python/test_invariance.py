@@ -52,7 +52,7 @@ def recording(seed=0, n=60, n_inputs=12, step=2.0**-10, end=END):
     """Input on a dyadic grid, some of it simultaneous: sums and differences of such times are exact."""
     rng = np.random.default_rng(seed)
     times = np.sort(rng.integers(0, int(end / step), n)) * step
-    times[n // 2 : n // 2 + 3] = times[n // 2]
+    times[n // 2 : n // 2 + 3] = times[n // 2 : n // 2 + 1]
     return rng.integers(0, n_inputs, n), times
 
 

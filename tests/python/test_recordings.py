@@ -140,9 +140,7 @@ def test_an_array_that_claims_to_be_huge_is_refused(tmp_path):
     import zipfile
 
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        header, {"descr": "<f8", "fortran_order": False, "shape": (1 << 58,)}
-    )
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (1 << 58,)})
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("indices.npy", header.getvalue())
         archive.writestr("times.npy", header.getvalue())

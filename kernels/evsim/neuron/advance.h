@@ -6,13 +6,13 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-/// Moves `state` by `gap`, through every threshold crossing on the way. `fired(elapsed)` is called for each one in order
-/// and returns false to stop early. Returns the number of crossings.
+/// Moves `state` by `gap`, through every threshold crossing on the way. `fired(elapsed)` is called for each one in
+/// order and returns false to stop early. Returns the number of crossings.
 ///
 /// A crossing at the very end of the gap counts if `closed`.
 template <class Model, class Fired>
 EVSIM_FN int advance_by_crossings(const Model& model, typename Model::template State<double>& state,
-                     const typename Model::Neuron& neuron, double gap, bool closed, Fired&& fired) {
+                                  const typename Model::Neuron& neuron, double gap, bool closed, Fired&& fired) {
     double elapsed = 0.0;
     int crossings = 0;
     for (;;) {
@@ -33,8 +33,8 @@ EVSIM_FN int advance_by_crossings(const Model& model, typename Model::template S
 /// The same, by the model's own `advance` if it knows a cheaper way through a gap; `factors` = model.gap(gap).
 template <class Model, class Fired>
 EVSIM_FN int advance(const Model& model, typename Model::template State<double>& state,
-                     const typename Model::Neuron& neuron, double gap, const typename Model::template Gap<double>& factors,
-                     bool closed, Fired&& fired) {
+                     const typename Model::Neuron& neuron, double gap,
+                     const typename Model::template Gap<double>& factors, bool closed, Fired&& fired) {
     if constexpr (requires { model.advance(state, neuron, gap, factors, closed, fired); }) {
         return model.advance(state, neuron, gap, factors, closed, fired);
     } else {

@@ -98,9 +98,9 @@ struct CurrentMembrane {
         return 2.0 * missing / (h + std::sqrt(discriminant));
     }
 
-   private:
-    /// Threshold above rest, any ratio: up to its only maximum v is increasing and concave, so Newton from the left never
-    /// overshoots and every iterate is a lower bound; it may stop as soon as that passes the horizon.
+ private:
+    /// Threshold above rest, any ratio: up to its only maximum v is increasing and concave, so Newton from the left
+    /// never overshoots and every iterate is a lower bound; it may stop as soon as that passes the horizon.
     EVSIM_FN double rising_crossing(double v, double i, double threshold, double horizon) const {
         const double peak = extremum(v, i);
         if (peak == infinity() || value_at(v, i, peak) < threshold) return never();
@@ -108,7 +108,8 @@ struct CurrentMembrane {
         return newton_from_left(v, i, threshold, horizon, t < peak ? t : peak, peak);
     }
 
-    /// Threshold at or below rest (suprathreshold drive), v below it: v ends at rest, so it crosses unless rest is the threshold.
+    /// Threshold at or below rest (suprathreshold drive), v below it: v ends at rest, so it crosses unless rest is the
+    /// threshold.
     EVSIM_FN double drifting_crossing(double v, double i, double threshold, double horizon) const {
         if (i >= 0.0) {  // increasing and concave until v = i >= threshold
             if (i == 0.0) return threshold < 0.0 ? tau_mem * std::log(v / threshold) : never();
@@ -126,7 +127,8 @@ struct CurrentMembrane {
     }
 
     /// Newton on an increasing concave piece, from t at or before the crossing; `last` is the end of the piece.
-    EVSIM_FN double newton_from_left(double v, double i, double threshold, double horizon, double t, double last) const {
+    EVSIM_FN double newton_from_left(double v, double i, double threshold, double horizon, double t,
+                                     double last) const {
         for (int iteration = 0; iteration < 100; ++iteration) {
             if (t > horizon) return never();
             const CurrentMembraneGap<double> g = gap(t);

@@ -40,9 +40,7 @@ struct IafDelta {
     }
     EVSIM_FN State<double> initial(const Neuron& n) const { return {n.v_init - n.v_rest}; }
 
-    EVSIM_FN Gap<double> gap(double) const {
-        return {};
-    }
+    EVSIM_FN Gap<double> gap(double) const { return {}; }
     template <class V, class T>
     EVSIM_FN static V excess(const State<V>& s, const Hot<V>& h, const Gap<T>&) {
         return s.v - h.threshold;
@@ -62,9 +60,7 @@ struct IafDelta {
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
         s.v = reset_subtract ? s.v - (n.threshold - n.v_rest) : n.v_reset - n.v_rest;
     }
-    EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const {
-        return s.v >= n.threshold - n.v_rest;
-    }
+    EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const { return s.v >= n.threshold - n.v_rest; }
     EVSIM_FN double observe(const State<double>& s, const Neuron& n, int) const { return s.v + n.v_rest; }
 
     // While the membrane is held at reset, input is lost.

@@ -1,4 +1,5 @@
-// Leaky integrator: the membrane of lif.h without threshold. A readout: it never spikes, and remembers the maximum of v.
+// Leaky integrator: the membrane of lif.h without threshold. A readout: it never spikes, and remembers the maximum of
+// v.
 #pragma once
 
 #include <evsim/neuron/current_membrane.h>
@@ -48,9 +49,7 @@ struct Li {
         memory[1] = std::numeric_limits<double>::quiet_NaN();
     }
 
-    EVSIM_FN Gap<double> gap(double duration) const {
-        return membrane.gap(duration);
-    }
+    EVSIM_FN Gap<double> gap(double duration) const { return membrane.gap(duration); }
     /// Positive for every neuron whose potential may exceed its maximum so far within the gap.
     template <class V, class T>
     EVSIM_FN static V excess(const State<V>& s, const Hot<V>&, const Gap<T>& g) {

@@ -1,5 +1,6 @@
 // LIF neuron with exponential current synapse.
-//   tau_mem v' = v_rest - v + i + bias,   tau_syn i' = -i,   a spike of weight w: i <- i + w,   v >= threshold: spike, v <- v_reset
+//   tau_mem v' = v_rest - v + i + bias,   tau_syn i' = -i,   a spike of weight w: i <- i + w,   v >= threshold: spike,
+//   v <- v_reset
 // With tau_mem = 2 tau_syn this is EvSpikeSim's neuron. Reset by subtraction of (threshold - v_rest) at an exact
 // crossing is a reset to v_rest.
 #pragma once
@@ -45,9 +46,7 @@ struct Lif {
     }
     EVSIM_FN State<double> initial(const Neuron& n) const { return {n.v_init - n.v_inf(), n.i_init}; }
 
-    EVSIM_FN Gap<double> gap(double duration) const {
-        return membrane.gap(duration);
-    }
+    EVSIM_FN Gap<double> gap(double duration) const { return membrane.gap(duration); }
     /// Positive for every neuron that may reach its threshold within the gap.
     template <class V, class T>
     EVSIM_FN static V excess(const State<V>& s, const Hot<V>& h, const Gap<T>& g) {
@@ -71,9 +70,7 @@ struct Lif {
     EVSIM_FN static bool endless(const Neuron& n) { return n.threshold < n.v_inf(); }
     EVSIM_FN void flow(State<double>& s, double duration) const { decay(s, gap(duration)); }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const { s.v = n.v_reset - n.v_inf(); }
-    EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const {
-        return s.v >= n.threshold - n.v_inf();
-    }
+    EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const { return s.v >= n.threshold - n.v_inf(); }
     EVSIM_FN double observe(const State<double>& s, const Neuron& n, int observable) const {
         return observable == 0 ? s.v + n.v_inf() : s.i;
     }

@@ -46,9 +46,7 @@ struct LifDelta {
     }
     EVSIM_FN State<double> initial(const Neuron& n) const { return {n.v_init - n.v_inf()}; }
 
-    EVSIM_FN Gap<double> gap(double duration) const {
-        return {exponential_of_nonpositive(-duration / tau_mem).value};
-    }
+    EVSIM_FN Gap<double> gap(double duration) const { return {exponential_of_nonpositive(-duration / tau_mem).value}; }
     /// v moves from its value now towards 0, so one of the two ends of the gap is its maximum.
     template <class V, class T>
     EVSIM_FN static V excess(const State<V>& s, const Hot<V>& h, const Gap<T>& g) {
@@ -74,9 +72,7 @@ struct LifDelta {
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
         s.v = reset_subtract ? s.v - (n.threshold - n.v_rest) : n.v_reset - n.v_inf();
     }
-    EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const {
-        return s.v >= n.threshold - n.v_inf();
-    }
+    EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const { return s.v >= n.threshold - n.v_inf(); }
     EVSIM_FN double observe(const State<double>& s, const Neuron& n, int) const { return s.v + n.v_inf(); }
 
     // While the membrane is held at reset, input is lost.

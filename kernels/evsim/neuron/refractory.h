@@ -35,8 +35,7 @@ struct Refractory {
     double refractory;
 
     /// `refractory` is the last shared parameter, after those of the soma.
-    EVSIM_FN explicit Refractory(const double* shared)
-        : soma(shared), refractory(shared[Soma::n_shared]) {}
+    EVSIM_FN explicit Refractory(const double* shared) : soma(shared), refractory(shared[Soma::n_shared]) {}
 
     template <class T>
     EVSIM_FN Hot<T> hot(const Neuron& n) const {
@@ -120,7 +119,7 @@ struct Refractory {
         return soma.observe(s.soma, n, observable);
     }
 
-   private:
+ private:
     /// state <- mask ? held : state, for every variable of the soma.
     template <class V, class Mask, class SomaState>
     EVSIM_FN static void keep_where(const Mask& mask, const SomaState& held, SomaState& state) {

@@ -139,15 +139,11 @@ def _stored_shape(arrays: dict[str, npt.NDArray[Any]]) -> tuple[int, ...] | None
         return None
     stored = arrays["shape"]
     if stored.ndim != 1 or stored.dtype.kind not in "iu":
-        raise ShapeMismatchError(
-            f"shape must be a list of integers, got {stored.dtype} of shape {stored.shape}"
-        )
+        raise ShapeMismatchError(f"shape must be a list of integers, got {stored.dtype} of shape {stored.shape}")
     return tuple(stored.tolist())
 
 
-def _from_events(
-    arrays: dict[str, npt.NDArray[Any]], time_scale: float, shape: tuple[int, ...] | None
-) -> SpikeArray:
+def _from_events(arrays: dict[str, npt.NDArray[Any]], time_scale: float, shape: tuple[int, ...] | None) -> SpikeArray:
     lengths = {name: arrays[name].shape for name in "xypt"}
     if len(set(lengths.values())) != 1 or arrays["t"].ndim != 1:
         raise ShapeMismatchError(f"x, y, p and t must be lists of one length, got shapes {lengths}")
@@ -164,9 +160,7 @@ def _from_events(
     for name, values, size in zip("pyx", (p, y, x), shape, strict=True):
         if values.max(initial=0) >= size:
             raise ShapeMismatchError(f"{name} reaches {values.max()}, outside shape {shape}")
-    return SpikeArray(
-        np.ravel_multi_index((p, y, x), shape), arrays["t"].astype(np.float64) * time_scale, shape=shape
-    )
+    return SpikeArray(np.ravel_multi_index((p, y, x), shape), arrays["t"].astype(np.float64) * time_scale, shape=shape)
 
 
 def _read_nmnist(path: Path, time_scale: float) -> SpikeArray:
@@ -177,8 +171,7 @@ def _read_nmnist(path: Path, time_scale: float) -> SpikeArray:
     whole = len(data) - len(data) % _NMNIST_EVENT_BYTES
     if whole != len(data):
         raise FileFormatError(
-            f"{path} is truncated: the event at byte {whole} has {len(data) - whole} of "
-            f"{_NMNIST_EVENT_BYTES} bytes"
+            f"{path} is truncated: the event at byte {whole} has {len(data) - whole} of {_NMNIST_EVENT_BYTES} bytes"
         )
     events = np.frombuffer(data, dtype=np.uint8).reshape(-1, _NMNIST_EVENT_BYTES).astype(np.int64)
     x, y, polarity = events[:, 0], events[:, 1], events[:, 2] >> 7

@@ -1,0 +1,66 @@
+"""Recording of state variables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from ._arrays import as_indices, as_times
+from .errors import EmptyNetworkError
+
+
+@dataclass
+class Probe:
+    """A variable of chosen neurons at chosen times, exact, not sampled in steps.
+
+    Pass it to :meth:`SpikingNetwork.infer` in ``record=``; afterwards :attr:`values` holds what was asked for. At a
+    time where something jumps, the value after the jump is recorded.
+
+    Parameters
+    ----------
+    layer : int
+        Index of the layer; negative counts from the end.
+    times : array_like of float, shape (n_times,)
+        When; ascending, within the simulated time.
+    neurons : array_like of int, shape (n_recorded,), optional
+        Which neurons; all by default.
+    variable : str
+        ``"v"`` (membrane potential) or, where the model has one, ``"i"`` (synaptic current).
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (n_times, n_recorded)
+        Set by ``infer``; (n_samples, n_times, n_recorded) after a batch.
+
+    Examples
+    --------
+    >>> import evsim
+    >>> net = evsim.SpikingNetwork()
+    >>> layer = net.add_layer(evsim.Dense(1, 1, weights=[[1.0]]), evsim.LI(tau_mem=20.0, tau_syn=10.0))
+    >>> probe = evsim.Probe(0, times=[0.0, 10.0, 20.0])
+    >>> spikes = net.infer([0], [0.0], record=probe)
+    >>> probe.values.round(4)
+    array([[0.    ],
+           [0.2387],
+           [0.2325]])
+    """
+
+    layer: int
+    times: npt.ArrayLike
+    neurons: npt.ArrayLike | None = None
+    variable: str = "v"
+    _values: npt.NDArray[np.float64] | None = field(default=None, init=False, repr=False)
+
+    @property
+    def values(self) -> npt.NDArray[np.float64]:
+        """What was recorded."""
+        if self._values is None:
+            raise EmptyNetworkError("this probe has not been passed to infer(record=...) yet")
+        return self._values
+
+    def request(self, position: int, n_neurons: int) -> tuple[int, str, list[int], list[float]]:
+        """What the core needs to know to record from layer `position` of `n_neurons` neurons."""
+        neurons = np.arange(n_neurons) if self.neurons is None else as_indices(self.neurons, "neurons")
+        return position, self.variable, neurons.tolist(), as_times(self.times, "times").tolist()
