@@ -131,9 +131,7 @@ class Case:
         }
         run = {"start": self.start, "until": self.until, "unit": UNIT[dtype]}
         if isinstance(neuron, evsim.LIF):
-            p = oracle.LifParameters(
-                **common, bias=self.parameter("bias", n), i_init=self.parameter("i_init", n)
-            )
+            p = oracle.LifParameters(**common, bias=self.parameter("bias", n), i_init=self.parameter("i_init", n))
             membrane = membrane or oracle.Membrane(neuron.tau_mem, neuron.tau_syn)
             return oracle.lif(membrane, p, self.times, row, **run)
         leaky = isinstance(neuron, evsim.LIFDelta)
@@ -151,9 +149,7 @@ class Case:
     def check(self, dtype: str, found: list[Any] | None = None) -> Tally:
         """Compare every neuron."""
         found = self.infer(dtype) if found is None else found
-        membrane = (
-            oracle.Membrane(self.tau, self.neuron.tau_syn) if isinstance(self.neuron, evsim.LIF) else None
-        )
+        membrane = oracle.Membrane(self.tau, self.neuron.tau_syn) if isinstance(self.neuron, evsim.LIF) else None
         tally = Tally()
         for n, times in enumerate(found):
             one = compare(times, self.expected(n, dtype, membrane), self.tau, dtype)

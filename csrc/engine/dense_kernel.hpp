@@ -367,18 +367,22 @@ struct DenseKernel {
                                double previous_time, void* out) {
         const Model model(shared);
         Event* events = static_cast<Event*>(out);
-        constexpr std::int64_t block = 64;  // small arrays between simple loops, which GCC vectorises
-        double durations[block];
+        // Blocks of one size and small arrays between simple loops, which GCC vectorises.
+        constexpr int block = 64;
+        double durations[block] = {};
         ExactGap gaps[block];
         for (std::int64_t first = 0; first < n; first += block) {
-            const std::int64_t count = n - first < block ? n - first : block;
-            for (std::int64_t k = 0; k < count; ++k) {
-                durations[k] = times[first + k] - (first + k > 0 ? times[first + k - 1] : previous_time);
+            const int count = n - first < block ? static_cast<int>(n - first) : block;
+            double start = first > 0 ? times[first - 1] : previous_time;
+            for (int k = 0; k < count; ++k) {
+                durations[k] = times[first + k] - start;
+                start = times[first + k];
             }
-            for (std::int64_t k = 0; k < count; ++k) gaps[k] = model.gap(durations[k]);
-            for (std::int64_t k = 0; k < count; ++k) {
-                events[first + k] = {converted<Gap, T, double>(gaps[k]), indices[first + k],
-                                     first + k > 0 ? times[first + k - 1] : previous_time, durations[k], gaps[k]};
+            for (int k = 0; k < block; ++k) gaps[k] = model.gap(durations[k]);
+            for (int k = 0; k < count; ++k) {
+                start = first + k > 0 ? times[first + k - 1] : previous_time;
+                events[first + k] = {converted<Gap, T, double>(gaps[k]), indices[first + k], start, durations[k],
+                                     gaps[k]};
             }
         }
     }

@@ -39,9 +39,7 @@ def delta(
         run.advance(time)
         run.receive(arriving)
     run.advance(MP.inf if until is None else MP.mpf(until))
-    run.out.spikes = [
-        s for s in run.out.spikes if (until is None or s.time < until) and s.time < run.out.certain_until
-    ]
+    run.out.spikes = [s for s in run.out.spikes if (until is None or s.time < until) and s.time < run.out.certain_until]
     return run.out
 
 
@@ -55,9 +53,7 @@ class _Run:
         self.threshold = MP.mpf(p.threshold)
         self.free_from, self.dt = t, 0.0
         parameters = (p.threshold, p.v_rest, p.bias, p.reset or 0.0, p.v_init or 0.0)
-        few_digits = p.tau_mem is None and all(
-            float(x) * 1024 == int(x * 1024) and abs(x) < 4096 for x in parameters
-        )
+        few_digits = p.tau_mem is None and all(float(x) * 1024 == int(x * 1024) and abs(x) < 4096 for x in parameters)
         self.coarse = 0.0 if few_digits else roundings(unit) * unit * sum(abs(x) for x in parameters)
         self.dv = self.coarse
         self.out = Trajectory()
@@ -121,9 +117,7 @@ class _Run:
         factor = MP.exp(-x)
         distance = self.v - self.rest
         self.v = self.rest + distance * factor
-        self.dv = (
-            self.dv + roundings(self.unit) * self.unit * (1 + float(x)) * abs(float(distance))
-        ) * float(factor)
+        self.dv = (self.dv + roundings(self.unit) * self.unit * (1 + float(x)) * abs(float(distance))) * float(factor)
         self.t += length
 
     def _near(self) -> bool:
@@ -168,7 +162,5 @@ class _Run:
         x = elapsed / MP.mpf(self.p.tau_mem)
         factor = MP.exp(-x)
         distance = v - self.rest
-        spread = (dv + roundings(self.unit) * self.unit * (1 + float(x)) * abs(float(distance))) * float(
-            factor
-        )
+        spread = (dv + roundings(self.unit) * self.unit * (1 + float(x)) * abs(float(distance))) * float(factor)
         return self.rest + distance * factor, MP.zero, spread + self.coarse, 0.0

@@ -187,9 +187,7 @@ class _Run:
         held = self.free_from > t
         self.out.segments.append(Segment(t, lambda elapsed: self._value(v, i, dv, di, held, elapsed)))
 
-    def _value(
-        self, v: Any, i: Any, dv: float, di: float, held: bool, elapsed: Any
-    ) -> tuple[Any, Any, float, float]:
+    def _value(self, v: Any, i: Any, dv: float, di: float, held: bool, elapsed: Any) -> tuple[Any, Any, float, float]:
         later_v, later_i = self.membrane.flow(v, i, elapsed)
         dv, di = self.membrane.spread(float(v), float(i), dv, di, elapsed, self.unit)
         if held:

@@ -44,9 +44,7 @@ class Membrane:
         m, c, s = self.factors(elapsed)
         return v * m + i * c, i * s
 
-    def spread(
-        self, v: float, i: float, dv: float, di: float, elapsed: float, unit: float
-    ) -> tuple[float, float]:
+    def spread(self, v: float, i: float, dv: float, di: float, elapsed: float, unit: float) -> tuple[float, float]:
         """Uncertainties of v and i after `elapsed`, from those before and the roundings of one step."""
         m, c, s = (float(f) for f in self.step(elapsed))
         x, y = float(elapsed / self.tau_mem), float(elapsed / self.tau_syn)

@@ -61,7 +61,4 @@ class Trajectory:
 def arrivals(times: Iterable[float], weights: Iterable[float]) -> list[tuple[Any, list[float]]]:
     """Input as (time, weights that arrive then)."""
     pairs = zip(times, weights, strict=True)
-    return [
-        (MP.mpf(t), [float(w) for _, w in group])
-        for t, group in groupby(pairs, key=lambda pair: float(pair[0]))
-    ]
+    return [(MP.mpf(t), [float(w) for _, w in group]) for t, group in groupby(pairs, key=lambda pair: float(pair[0]))]

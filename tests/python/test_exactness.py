@@ -209,21 +209,24 @@ def test_an_input_at_the_time_of_a_crossing_loses_no_spike(dtype, ratio, moved, 
 def test_inputs_of_weight_zero_change_nothing(dtype, ratio):
     """Also at the very times at which neurons fire."""
     rng = np.random.default_rng([6, RATIOS.index(ratio)])
-    case = random_lif(rng, n_neurons=16, ratio=ratio, drive=False)
-    case.weights[:, -1] = 0.0
-    plain = case.infer(dtype)
-    extra = np.concatenate([*plain, *(np.nextafter(times, np.inf) for times in plain), case.times])
-    extra = extra[extra < (case.until or np.inf)]
-    times = np.concatenate([case.times, extra])
-    order = np.argsort(times, kind="stable")
-    indices = np.concatenate([case.indices, np.full(len(extra), case.weights.shape[1] - 1)])
-    interrupted = Case(case.neuron, case.weights, indices[order], times[order], case.until)
-    found = interrupted.infer(dtype)
-    assert [len(t) for t in found] == [len(t) for t in plain]
-    if dtype == "float64":
-        assert_agreement(case.check(dtype, found), spikes=5)
-    else:
-        np.testing.assert_allclose(np.concatenate(found), np.concatenate(plain), atol=1e-3 * case.tau)
+    spikes = 0
+    for _ in range(3):
+        case = random_lif(rng, n_neurons=12, ratio=ratio, drive=False)
+        case.weights[:, -1] = 0.0
+        plain = case.infer(dtype)
+        extra = np.concatenate([*plain, *(np.nextafter(times, np.inf) for times in plain), case.times])
+        extra = extra[extra < (case.until or np.inf)]
+        times = np.concatenate([case.times, extra])
+        order = np.argsort(times, kind="stable")
+        indices = np.concatenate([case.indices, np.full(len(extra), case.weights.shape[1] - 1)])
+        found = Case(case.neuron, case.weights, indices[order], times[order], case.until).infer(dtype)
+        assert [len(t) for t in found] == [len(t) for t in plain]
+        if dtype == "float64":
+            assert_agreement(case.check(dtype, found), spikes=0)
+        else:
+            np.testing.assert_allclose(np.concatenate(found), np.concatenate(plain), atol=1e-3 * case.tau)
+        spikes += sum(len(t) for t in plain)
+    assert spikes >= 10
 
 
 @dtypes
@@ -273,12 +276,8 @@ def test_input_during_the_refractory_period_is_lost_and_input_at_its_end_is_not(
 
 
 @dtypes
-@pytest.mark.parametrize(
-    ("weight", "expected"), [(0.0, [0.0, 2.0, 4.0]), (-3.0, [0.0]), (1.0, [0.0, 2.0, 4.0, 6.0])]
-)
-def test_input_at_the_end_of_the_refractory_period_comes_before_the_threshold_is_looked_at(
-    dtype, weight, expected
-):
+@pytest.mark.parametrize(("weight", "expected"), [(0.0, [0.0, 2.0, 4.0]), (-3.0, [0.0]), (1.0, [0.0, 2.0, 4.0, 6.0])])
+def test_input_at_the_end_of_the_refractory_period_comes_before_the_threshold_is_looked_at(dtype, weight, expected):
     """Subtraction leaves 2.0 after the first spike, so the neuron is above its threshold when it is released."""
     case = Case(evsim.IAFDelta(refractory=2.0), np.array([[3.0, weight]]), [0, 1], [0.0, 2.0], None)
     assert case.infer(dtype)[0].tolist() == expected
@@ -338,19 +337,15 @@ def test_weights_and_thresholds_of_any_size(dtype, ratio, scale):
     rng = np.random.default_rng(8)
     times = np.sort(rng.uniform(0, 6, 12))
     weights = scale * rng.uniform(-0.4, 1.0, (8, 12)) / peak(ratio)
-    case = Case(
-        evsim.LIF(tau_mem=3.0, tau_syn=3.0 / ratio, threshold=scale), weights, np.arange(12), times, None
-    )
+    case = Case(evsim.LIF(tau_mem=3.0, tau_syn=3.0 / ratio, threshold=scale), weights, np.arange(12), times, None)
     assert_agreement(case.check(dtype), spikes=3)
 
 
 @dtypes
 def test_huge_weights_among_tiny_ones(dtype):
     rng = np.random.default_rng(9)
-    weights = rng.choice([1e-12, -1e-12, 1.5, 500.0, -800.0], (24, 20))
-    case = Case(
-        evsim.LIF(tau_mem=2.0, tau_syn=1.0), weights, np.arange(20), np.sort(rng.uniform(0, 20, 20)), None
-    )
+    weights = rng.choice([1e-12, -1e-12, 1.5, 500.0, -800.0], (6, 20))
+    case = Case(evsim.LIF(tau_mem=2.0, tau_syn=1.0), weights, np.arange(20), np.sort(rng.uniform(0, 20, 20)), None)
     assert_agreement(case.check(dtype), spikes=100)
 
 
@@ -359,9 +354,7 @@ def test_huge_weights_among_tiny_ones(dtype):
 def test_time_constants_of_any_size(dtype, tau):
     rng = np.random.default_rng(10)
     times = np.sort(rng.uniform(0, 3 * tau, 12))
-    case = Case(
-        evsim.LIF(tau_mem=tau, tau_syn=tau / 3), rng.uniform(-3, 9, (16, 12)), np.arange(12), times, None
-    )
+    case = Case(evsim.LIF(tau_mem=tau, tau_syn=tau / 3), rng.uniform(-3, 9, (16, 12)), np.arange(12), times, None)
     assert_agreement(case.check(dtype), spikes=16)
 
 
@@ -410,30 +403,22 @@ def check_probes(case, dtype, times):
     compared = 0
     for n in range(n_neurons):
         trajectory = (
-            expected_readout(case, n, dtype)[0]
-            if isinstance(case.neuron, evsim.LI)
-            else case.expected(n, dtype)
+            expected_readout(case, n, dtype)[0] if isinstance(case.neuron, evsim.LI) else case.expected(n, dtype)
         )
         for k, t in enumerate(times):
-            if t >= trajectory.certain_until or any(
-                abs(s.time - t) < 1e-4 * case.tau for s in trajectory.spikes
-            ):
+            if t >= trajectory.certain_until or any(abs(s.time - t) < 1e-4 * case.tau for s in trajectory.spikes):
                 continue
             exact = trajectory.at(t)
             for m, probe in enumerate(probes):
                 error = float(abs(oracle.MP.mpf(probe.values[k, n]) - exact[m]))
-                assert error <= exact[m + 2] + 1e-300, (
-                    f"{variables[m]} of neuron {n} at {t} is off by {error}"
-                )
+                assert error <= exact[m + 2] + 1e-300, f"{variables[m]} of neuron {n} at {t} is off by {error}"
                 compared += 1
     return compared
 
 
 def expected_readout(case, n, dtype):
     neuron = case.neuron
-    p = oracle.ReadoutParameters(
-        **{name: case.parameter(name, n) for name in ("v_rest", "bias", "v_init", "i_init")}
-    )
+    p = oracle.ReadoutParameters(**{name: case.parameter(name, n) for name in ("v_rest", "bias", "v_init", "i_init")})
     row = case.rounded_weights(dtype)[n][case.indices]
     membrane = oracle.Membrane(neuron.tau_mem, neuron.tau_syn)
     return oracle.readout(membrane, p, case.times, row, start=case.start, until=case.until, unit=UNIT[dtype])
@@ -446,9 +431,7 @@ def test_recorded_values_are_exact(dtype, model):
     compared = 0
     for _ in range(6):
         case = (
-            random_lif(rng, n_neurons=6)
-            if model == "LIF"
-            else random_delta(rng, n_neurons=6, leak=model == "LIFDelta")
+            random_lif(rng, n_neurons=6) if model == "LIF" else random_delta(rng, n_neurons=6, leak=model == "LIFDelta")
         )
         end = case.until or case.times[-1] + 3 * case.tau
         times = np.sort(np.concatenate([rng.uniform(case.start, end, 12), case.times[case.times <= end][:6]]))

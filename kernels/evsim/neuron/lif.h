@@ -101,16 +101,12 @@ struct Lif {
     }
 
     // While the membrane is held at reset only the current goes on.
-    template <class V, class T>
-    EVSIM_FN static void decay_held(State<V>& s, const Gap<T>& g) {
-        s.i = s.i * g.syn;
+    template <class Mask, class V>
+    EVSIM_FN static void hold(const Mask& held, const State<V>& before, State<V>& after) {
+        after.v = select(held, before.v, after.v);
     }
     EVSIM_FN void flow_held(State<double>& s, double duration) const {
-        s.i *= exponential_of_nonpositive(-duration / membrane.tau_syn).value;
-    }
-    template <class V>
-    EVSIM_FN static void receive_held(State<V>& s, const V& weight) {
-        s.i += weight;
+        s.i *= exponential_of_nonpositive(-duration * membrane.rate_syn).value;
     }
 };
 

@@ -76,11 +76,11 @@ struct LifDelta {
     EVSIM_FN double observe(const State<double>& s, const Neuron& n, int) const { return s.v + n.v_inf(); }
 
     // While the membrane is held at reset, input is lost.
-    template <class V, class T>
-    EVSIM_FN static void decay_held(State<V>&, const Gap<T>&) {}
+    template <class Mask, class V>
+    EVSIM_FN static void hold(const Mask& held, const State<V>& before, State<V>& after) {
+        after.v = select(held, before.v, after.v);
+    }
     EVSIM_FN void flow_held(State<double>&, double) const {}
-    template <class V>
-    EVSIM_FN static void receive_held(State<V>&, const V&) {}
 };
 
 }  // namespace EVSIM_ISA

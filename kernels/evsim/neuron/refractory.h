@@ -1,8 +1,6 @@
 // Absolute refractory period around any soma: after a spike the membrane is held at reset for `refractory`.
 #pragma once
 
-#include <cstring>
-
 #include <evsim/neuron/advance.h>
 
 namespace evsim {
@@ -47,27 +45,25 @@ struct Refractory {
         constexpr double largest = std::numeric_limits<float>::max();  // stays finite in either precision
         return {soma.gap(duration), duration < largest ? duration : largest};
     }
-    /// A neuron that is released within the gap always takes the exact path.
+    /// A neuron that is, or but for rounding may be, released within the gap always takes the exact path.
     template <class V, class T>
     EVSIM_FN static V excess(const State<V>& s, const Hot<V>& h, const Gap<T>& g) {
         const V free = Soma::excess(s.soma, h, g.soma);
-        const V one = V{} + T(1);
-        return select(s.held > V{}, select(s.held >= V{} + g.duration, -one, one), free);
+        constexpr T up = T(1) + 8 * std::numeric_limits<T>::epsilon();
+        return select(s.held > V{}, (V{} + g.duration * up) - s.held, free);
     }
     template <class V, class T>
     EVSIM_FN static void decay(State<V>& s, const Gap<T>& g) {
-        auto held = s.soma;
-        Soma::decay_held(held, g.soma);
+        const auto before = s.soma;
         Soma::decay(s.soma, g.soma);
-        keep_where<V>(s.held > V{}, held, s.soma);
+        Soma::hold(s.held > V{}, before, s.soma);
         s.held = positive_part(s.held - g.duration);
     }
     template <class V>
     EVSIM_FN static void receive(State<V>& s, const V& weight) {
-        auto held = s.soma;
-        Soma::receive_held(held, weight);
+        const auto before = s.soma;
         Soma::receive(s.soma, weight);
-        keep_where<V>(s.held > V{}, held, s.soma);
+        Soma::hold(s.held > V{}, before, s.soma);
     }
 
     EVSIM_FN static bool endless(const Neuron& n) { return Soma::endless(n); }
@@ -117,18 +113,6 @@ struct Refractory {
     }
     EVSIM_FN double observe(const State<double>& s, const Neuron& n, int observable) const {
         return soma.observe(s.soma, n, observable);
-    }
-
- private:
-    /// state <- mask ? held : state, for every variable of the soma.
-    template <class V, class Mask, class SomaState>
-    EVSIM_FN static void keep_where(const Mask& mask, const SomaState& held, SomaState& state) {
-        constexpr int variables = sizeof(SomaState) / sizeof(V);
-        V from[variables], to[variables];
-        std::memcpy(from, &held, sizeof(SomaState));
-        std::memcpy(to, &state, sizeof(SomaState));
-        for (int k = 0; k < variables; ++k) to[k] = select(mask, from[k], to[k]);
-        std::memcpy(&state, to, sizeof(SomaState));
     }
 };
 

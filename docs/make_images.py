@@ -1,0 +1,99 @@
+"""Make the pictures of the documentation: python docs/make_images.py.
+
+Each is saved with a palette of 128 colours, which keeps the files small.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+import evsim
+from evsim import demo
+
+FOLDER = Path(__file__).parent / "images"
+INPUT = evsim.SpikeArray([0, 1, 0, 1, 2, 0], [2.0, 4.0, 11.0, 12.0, 24.0, 33.0])
+WEIGHTS = [[6.0, 4.0, -3.0], [2.2, 3.6, 2.5], [4.2, -2.5, 7.0]]
+
+
+def save(figure: Figure, name: str, dpi: int = 110) -> None:
+    """Write one picture."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=dpi)
+    picture = Image.open(buffer).convert("RGB").quantize(128, dither=Image.Dither.NONE)
+    picture.save(FOLDER / f"{name}.png", optimize=True)
+
+
+def three_neurons() -> tuple[evsim.SpikingNetwork, evsim.Probe, evsim.SpikeArray]:
+    """Three neurons and what they do with a few spikes."""
+    net = evsim.SpikingNetwork()
+    net.add_layer(evsim.Dense(3, 3, weights=WEIGHTS), evsim.LIF(tau_mem=20.0, tau_syn=5.0, refractory=2.0))
+    probe = evsim.Probe(0, times=np.linspace(0.0, 50.0, 1001))
+    spikes = net.infer(INPUT, until=50.0, record=probe)
+    return net, probe, spikes
+
+
+def draw_digit() -> None:
+    """Draw a digit on its way through the network of ``evsim demo``."""
+    train, test = demo.load_digits()
+    net = demo.template_network(train)
+    example = demo.recognise(net, test, repeats=1).example
+    save(demo.figure(net, test.images[example], int(test.labels[example])), "digit")
+
+
+def draw_raster() -> None:
+    """Draw what 30 neurons answer to random spikes."""
+    rng = np.random.default_rng(4)
+    times = np.sort(rng.uniform(0.0, 200.0, 900))
+    net = evsim.SpikingNetwork(seed=4)
+    net.add_layer(evsim.Dense(40, 30), evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=0.6))
+    spikes = net.infer(rng.integers(0, 40, 900), times)
+    figure = Figure(figsize=(7.0, 2.6), layout="constrained")
+    evsim.plot.raster(spikes, ax=figure.subplots(), n_neurons=30, time_unit="ms")
+    save(figure, "raster")
+
+
+def draw_membrane() -> None:
+    """Draw three membrane potentials with threshold and spikes."""
+    _, probe, spikes = three_neurons()
+    figure = Figure(figsize=(7.0, 2.8), layout="constrained")
+    evsim.plot.membrane(probe, threshold=1.0, spikes=spikes, ax=figure.subplots(), time_unit="ms")
+    save(figure, "membrane")
+
+
+def draw_weights() -> None:
+    """Draw the templates of two digits as small images."""
+    train, _ = demo.load_digits()
+    net = demo.template_network(train)
+    figure = Figure(figsize=(7.0, 1.7), layout="constrained")
+    evsim.plot.weights(net[0].weights[20:40], shape=(8, 8), n_columns=10, ax=figure.subplots())
+    save(figure, "weights")
+
+
+def draw_exact() -> None:
+    """Draw a potential, its exact crossing, and what a clock of 4 ms would make of it."""
+    net = evsim.SpikingNetwork()
+    net.add_layer(evsim.Dense(1, 1, weights=[[4.01]]), evsim.LIF(tau_mem=20.0, tau_syn=10.0))
+    fine, clock = np.linspace(0.0, 40.0, 4001), np.arange(0.0, 41.0, 4.0)
+    probes = evsim.Probe(0, fine), evsim.Probe(0, clock)
+    spikes = net.infer([0], [0.0], until=40.0, record=probes)
+    figure = Figure(figsize=(7.0, 2.8), layout="constrained")
+    ax = figure.subplots()
+    evsim.plot.membrane(probes[0], threshold=1.0, spikes=spikes, ax=ax, labels=["exact"], time_unit="ms")
+    silent = evsim.SpikingNetwork()
+    silent.add_layer(evsim.Dense(1, 1, weights=[[4.01]]), evsim.LI(tau_mem=20.0, tau_syn=10.0))
+    sampled = evsim.Probe(0, clock)
+    silent.infer([0], [0.0], until=40.0, record=sampled)
+    ax.plot(clock, sampled.values[:, 0], "o", color=evsim.plot.INK, markersize=4, label="seen every 4 ms")
+    ax.legend(frameon=False)
+    save(figure, "exact")
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for draw in (draw_digit, draw_raster, draw_membrane, draw_weights, draw_exact):
+        draw()
