@@ -17,8 +17,8 @@ void Network::add(std::shared_ptr<Layer> layer) {
     const std::lock_guard lock(mutex_);
     if (!layers_.empty() && layer->connection().n_inputs() != layers_.back()->connection().n_neurons()) {
         throw ShapeMismatch(text("layer ", layers_.size(), " takes ", layer->connection().n_inputs(),
-                                 " inputs, but layer ", layers_.size() - 1, " has ",
-                                 layers_.back()->connection().n_neurons(), " neurons"));
+                                 " inputs, but layer ", layers_.size() - 1, " gives ",
+                                 layers_.back()->connection().n_neurons()));
     }
     layers_.push_back(std::move(layer));
     time_.reset();

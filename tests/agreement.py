@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class Tally:
     def __str__(self) -> str:
         return (
             f"{self.trials} neuron-trials, {self.spikes} spikes, {self.well_conditioned} of them well-conditioned "
-            f"(largest error {self.worst:.2g} of the tolerance), {self.cut_short} trials decided by rounding at some time"
+            f"(largest error {self.worst:.2g} of the tolerance); rounding decides in {self.cut_short} trials"
         )
 
 
@@ -83,7 +84,7 @@ def per_neuron(spikes: evsim.SpikeArray, n_neurons: int) -> list[Any]:
     order = np.argsort(spikes.indices, kind="stable")
     bounds = np.searchsorted(spikes.indices[order], np.arange(n_neurons + 1))
     times = spikes.times[order]
-    return [times[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [times[a:b] for a, b in pairwise(bounds)]
 
 
 @dataclass

@@ -29,8 +29,9 @@ const std::string& active_isa() {
         const char* wish = std::getenv("EVSIM_SIMD");
         if (wish == nullptr || *wish == '\0') return supported.front();
         if (std::find(supported.begin(), supported.end(), wish) == supported.end()) {
-            throw InvalidArgument(
-                text("EVSIM_SIMD is '", wish, "', but this machine runs only ", supported.front(), " and below"));
+            std::string names;
+            for (const std::string& name : supported) names += (names.empty() ? "" : ", ") + name;
+            throw InvalidArgument(text("EVSIM_SIMD is '", wish, "'; this machine runs: ", names));
         }
         return std::string(wish);
     }();

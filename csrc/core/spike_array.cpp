@@ -87,7 +87,7 @@ void check_spikes(std::span<const std::int32_t> indices, std::span<const double>
         while (times[k] >= times[k - 1]) ++k;
         throw UnsortedSpikes(text(what, ": times must not decrease, but times[", k, "] = ", times[k],
                                   " comes after times[", k - 1, "] = ", times[k - 1],
-                                  "; call SpikeArray(indices, times).sort() first"));
+                                  "; sort them first: spikes = SpikeArray(indices, times); spikes.sort()"));
     }
     bool outside = false;
     for (const std::int32_t index : indices) outside |= index < 0 || index >= n;

@@ -1,11 +1,12 @@
 #include "threads.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <condition_variable>
 #include <cstdlib>
 #include <exception>
 #include <mutex>
-#include <string>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -32,8 +33,14 @@ int available_processors() {
 
 int initial_threads() {
     const char* wish = std::getenv("EVSIM_NUM_THREADS");
-    const int n = wish ? std::atoi(wish) : 0;
-    return n >= 1 ? n : available_processors();
+    if (wish == nullptr || *wish == '\0') return available_processors();
+    const std::string_view digits = wish;
+    int n = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), n);
+    if (error != std::errc() || end != digits.data() + digits.size() || n < 1) {
+        throw InvalidArgument(text("EVSIM_NUM_THREADS must be a whole number of at least 1, got '", wish, "'"));
+    }
+    return n;
 }
 
 std::atomic<int>& thread_setting() {

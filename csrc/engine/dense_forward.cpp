@@ -11,7 +11,7 @@ namespace evsim {
 namespace {
 
 /// Events per pass: what is prepared of them stays in the cache while every tile goes over it.
-constexpr std::size_t chunk_events = 4096;
+constexpr std::size_t chunk_events = 8192;
 /// Fewer synaptic events than this are not worth starting a thread for.
 constexpr double events_worth_a_thread = 4e5;
 
@@ -44,30 +44,45 @@ struct Observation {
     std::size_t probe, time, neuron;
 };
 
-/// Appends the spikes of all tiles to `out`, sorted by (time, neuron). They are already grouped by gap, and gaps follow
-/// each other in time: a counting sort over gaps leaves only the few spikes within one gap to compare.
-void append_sorted(SpikeArray& out, std::span<const TileSpikes> tiles, std::size_t n_gaps) {
-    std::size_t total = 0;
-    for (const TileSpikes& tile : tiles) total += tile.size;
-    if (total == 0) return;
-    std::vector<std::size_t> begin(n_gaps + 1, 0);
-    for (const TileSpikes& tile : tiles) {
-        for (const Emission& e : tile.spikes()) ++begin[e.event + 1];
-    }
-    for (std::size_t gap = 0; gap < n_gaps; ++gap) begin[gap + 1] += begin[gap];
-    std::vector<Spike> spikes(total);
-    std::vector<std::size_t> next(begin.begin(), begin.end() - 1);
-    for (const TileSpikes& tile : tiles) {
-        for (const Emission& e : tile.spikes()) spikes[next[e.event]++] = {e.neuron, e.time};
-    }
-    const auto earlier = [](const Spike& a, const Spike& b) {
-        return a.time != b.time ? a.time < b.time : a.index < b.index;
-    };
-    for (std::size_t gap = 0; gap < n_gaps; ++gap) {
-        if (begin[gap + 1] - begin[gap] > 1) {
-            std::sort(spikes.begin() + static_cast<std::ptrdiff_t>(begin[gap]),
-                      spikes.begin() + static_cast<std::ptrdiff_t>(begin[gap + 1]), earlier);
+bool earlier(const Spike& a, const Spike& b) { return a.time != b.time ? a.time < b.time : a.index < b.index; }
+
+/// Sorts by (time, index). Many spikes are first dealt out to as many bins of equal width in time.
+void sort_spikes(std::span<Spike> spikes) {
+    constexpr std::size_t few = 32;
+    if (spikes.size() > few) {
+        const auto [first, last] = std::minmax_element(spikes.begin(), spikes.end(), earlier);
+        const double begin = first->time, bins_per_time = static_cast<double>(spikes.size() - 1) / (last->time - begin);
+        if (std::isfinite(bins_per_time)) {
+            const auto bin_of = [&](const Spike& s) { return static_cast<std::size_t>((s.time - begin) * bins_per_time); };
+            std::vector<std::uint32_t> end(spikes.size() + 1, 0);
+            for (const Spike& spike : spikes) ++end[bin_of(spike) + 1];
+            for (std::size_t k = 1; k < end.size(); ++k) end[k] += end[k - 1];
+            const std::vector<Spike> unsorted(spikes.begin(), spikes.end());
+            for (const Spike& spike : unsorted) spikes[end[bin_of(spike)]++] = spike;
+            for (std::size_t k = 0, from = 0; k + 1 < end.size(); from = end[k++]) {
+                std::sort(spikes.begin() + static_cast<std::ptrdiff_t>(from), spikes.begin() + end[k], earlier);
+            }
+            return;
         }
+    }
+    std::sort(spikes.begin(), spikes.end(), earlier);
+}
+
+/// Appends the spikes of all tiles to `out`, sorted by (time, neuron). They are already grouped by gap, and gaps follow
+/// each other in time: a counting sort over gaps leaves only the spikes within one gap to compare.
+void append_sorted(SpikeArray& out, std::span<const TileSpikes> tiles, std::size_t n_gaps) {
+    std::vector<std::size_t> end(n_gaps + 1, 0);
+    for (const TileSpikes& tile : tiles) {
+        for (const Emission& e : tile.spikes()) ++end[e.event + 1];
+    }
+    for (std::size_t gap = 0; gap < n_gaps; ++gap) end[gap + 1] += end[gap];
+    if (end.back() == 0) return;
+    std::vector<Spike> spikes(end.back());
+    for (const TileSpikes& tile : tiles) {
+        for (const Emission& e : tile.spikes()) spikes[end[e.event]++] = {e.neuron, e.time};
+    }
+    for (std::size_t gap = 0, from = 0; gap < n_gaps; from = end[gap++]) {
+        if (end[gap] - from > 1) sort_spikes(std::span(spikes).subspan(from, end[gap] - from));
     }
     out.append(spikes);
 }

@@ -8,7 +8,7 @@ SpikeArray(4 spikes, indices 0 to 1, times 3.764... to 10.563...)
 """
 
 from . import encoders, errors, initializers, io, plot, random
-from ._core import __version__, num_threads, set_num_threads
+from ._core import __version__
 from .connections import Dense
 from .errors import EvsimError
 from .io import load, save
@@ -17,6 +17,7 @@ from .network import SpikingNetwork
 from .neurons import LI, LIF, IAFDelta, LIFDelta, NeuronModel
 from .probe import Probe
 from .spikes import Spike, SpikeArray
+from .threads import num_threads, set_num_threads
 
 __all__ = [
     "LI",

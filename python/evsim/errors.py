@@ -41,6 +41,14 @@ class EmptyNetworkError(EvsimError, RuntimeError):
     """A network without layers was asked to compute."""
 
 
+class NotRunError(EvsimError, RuntimeError):
+    """A result was asked for before the call that makes it."""
+
+
+class NoSuchParameterError(EvsimError, AttributeError):
+    """A parameter or result that the layer's neuron model does not have."""
+
+
 class StreamError(EvsimError, RuntimeError):
     """Spikes that lie before the time already simulated."""
 

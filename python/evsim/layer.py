@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from . import _core
 from .connections import Dense, as_weights
-from .errors import EmptyNetworkError
+from .errors import NoSuchParameterError, NotRunError
 from .neurons import NeuronModel
 from .spikes import SpikeArray
 
@@ -74,7 +74,7 @@ class Layer:
 
     def _parameter(self, name: str) -> Any:
         if not hasattr(self.neuron, name):
-            raise AttributeError(f"{type(self.neuron).__name__} neurons have no {name}")
+            raise NoSuchParameterError(f"{type(self.neuron).__name__} neurons have no {name}")
         return getattr(self.neuron, name)
 
     @property
@@ -106,12 +106,12 @@ class Layer:
 
     def _remembered(self, name: str) -> npt.NDArray[np.float64]:
         if self.neuron.spikes:
-            raise AttributeError(f"{type(self.neuron).__name__} neurons keep no {name}; LI readouts do")
+            raise NoSuchParameterError(f"{type(self.neuron).__name__} neurons keep no {name}; LI readouts do")
         values = np.array(self._core.remembered(name), dtype=np.float64).reshape(-1, self.n_neurons)
         if self._batch:
             return values
         if not len(values):
-            raise EmptyNetworkError(f"{name} is known after infer")
+            raise NotRunError(f"{name} is known after infer")
         first: npt.NDArray[np.float64] = values[0]
         return first
 

@@ -105,8 +105,8 @@ class SpikingNetwork:
             raise DTypeError(f"neuron must be a neuron model such as LIF(...), got {neuron!r}")
         if self._layers and connection.n_inputs != self._layers[-1].n_neurons:
             raise ShapeMismatchError(
-                f"layer {len(self)} takes {connection.n_inputs} inputs, but layer {len(self) - 1} has "
-                f"{self._layers[-1].n_neurons} neurons"
+                f"layer {len(self)} takes {connection.n_inputs} inputs, but layer {len(self) - 1} gives "
+                f"{self._layers[-1].n_neurons}"
             )
         layer = Layer(connection, neuron, self.dtype, self._rng or random.generator())
         self._core.add(layer._core)
@@ -209,8 +209,8 @@ class SpikingNetwork:
         times : array_like of float, shape (n,), optional
             Times that go with indices; must not decrease.
         until : float, optional
-            End of the simulated time. Spikes before `until` are returned, inputs after it are not delivered. Without
-            it, the network runs until nothing more can happen.
+            End of the simulated time. Spikes before `until` are returned, inputs up to and including it delivered.
+            Without it, the network runs until nothing more can happen.
         start : float, optional
             Beginning of the simulated time, which matters for neurons that start away from rest. Default: 0, or the
             first input or record time if that is earlier.

@@ -53,8 +53,9 @@ def _same_length(model: Any, *names: str) -> None:
 class NeuronModel:
     """Base class of all neuron models.
 
-    A new model needs a kernel (a header in ``kernels/evsim/neuron`` and a line in ``csrc/engine/models.def``) and
-    a subclass that lists, in the kernel's order, what the kernel calls shared and per-neuron parameters.
+    A new model needs a kernel (a header in ``kernels/evsim/neuron``, named in ``csrc/engine/models.hpp``) and a
+    subclass that lists, in the kernel's order, what the kernel calls shared and per-neuron parameters, named in
+    :data:`MODELS`.
     """
 
     _shared: ClassVar[tuple[str, ...]] = ()

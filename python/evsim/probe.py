@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._arrays import as_indices, as_times
-from .errors import EmptyNetworkError
+from .errors import NotRunError
 
 
 @dataclass
@@ -23,7 +23,7 @@ class Probe:
     layer : int
         Index of the layer; negative counts from the end.
     times : array_like of float, shape (n_times,)
-        When; ascending, within the simulated time.
+        When; ascending, within the simulated time (its end included).
     neurons : array_like of int, shape (n_recorded,), optional
         Which neurons; all by default.
     variable : str
@@ -57,7 +57,7 @@ class Probe:
     def values(self) -> npt.NDArray[np.float64]:
         """What was recorded."""
         if self._values is None:
-            raise EmptyNetworkError("this probe has not been passed to infer(record=...) yet")
+            raise NotRunError("this probe has not been passed to infer(record=...) yet")
         return self._values
 
     def request(self, position: int, n_neurons: int) -> tuple[int, str, list[int], list[float]]:

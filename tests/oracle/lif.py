@@ -12,7 +12,7 @@ from .trajectory import MP, UNIT64, Certain, Segment, Trajectory, arrivals
 
 @dataclass(frozen=True, kw_only=True)
 class LifParameters:
-    """Of one neuron. `reset` is None for subtraction: V is the threshold when the neuron fires, so that is a reset to v_rest."""
+    """Of one neuron. `reset` is None for subtraction: as V is the threshold at a spike, that is a reset to v_rest."""
 
     threshold: float = 1.0
     v_rest: float = 0.0
@@ -169,10 +169,7 @@ class _Run:
         bend = abs(-float(self.i) / tau_syn - slope) / tau_mem
         # Where the potential is higher or lower by dv: slope dt - bend dt^2 / 2 = dv.
         room = slope * slope - 2 * bend * dv
-        if room > 0:
-            dt = 2 * dv / (slope + math.sqrt(room))
-        else:
-            dt = 2 * math.sqrt(2 * dv / bend) if bend > 0 else math.inf
+        dt = 2 * dv / (slope + math.sqrt(room)) if room > 0 else 2 * math.sqrt(2 * dv / bend)
         dt += roundings(UNIT64) * UNIT64 * float(elapsed)
         if dt > 1e-3 * tau_mem and self.out.certain_until > self.t:
             self.out.certain_until = self.t

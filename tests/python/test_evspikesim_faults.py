@@ -32,7 +32,7 @@ def test_a_zero_weight_input_at_the_first_spike_time_removes_no_spike(dtype):
     net = evsim.SpikingNetwork(dtype=dtype)
     net.add_layer(evsim.Dense(2, 1, weights=[[8.0, 0.0]]), evsim.LIF(tau_mem=0.02, tau_syn=0.01))
     plain = net.infer([0], [0.0])
-    assert len(plain) > 2
+    assert len(plain) >= 2
     first = plain.times[0]
     for at in (first, np.float64(np.float32(first)), np.nextafter(first, 0), np.nextafter(first, 1)):
         again = net.infer([0, 1], [0.0, at])
@@ -83,6 +83,7 @@ def test_times_far_from_zero_lose_no_spike(dtype, shift):
 @pytest.mark.parametrize("time_type", ["float64", "float32", "int64"])
 def test_arrays_of_any_type_are_converted_not_misread(dtype, index_type, time_type):
     net, _, _ = dense_workload(dtype, n_neurons=8)
+    net[0].weights[...] *= 10.0
     indices, times = [3, 7, 7, 1], [0, 0, 1, 2]
     expected = spike_lists(net.infer(indices, times))
     assert expected[0]
@@ -202,7 +203,7 @@ def test_layers_may_have_more_than_1024_neurons():
 
 
 def test_building_spike_arrays_takes_linear_time():
-    """Growth by constant amounts makes it quadratic: 2 M spikes took 4 s. Ten times the spikes, at most 30 times the time."""
+    """Growth by constant amounts is quadratic: 2 M spikes took 4 s. Ten times the spikes, at most 30 times the time."""
 
     def seconds(n):
         best = np.inf

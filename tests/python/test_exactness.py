@@ -377,7 +377,7 @@ def test_constant_drive_fires_without_input(dtype):
 
 
 def test_evspikesims_neuron_is_the_lif_with_tau_twice_tau_s():
-    """u(t) = sum w (e^{-t/tau} - e^{-t/tau_s}) - threshold sum e^{-(t - t_spike)/tau}, tau = 2 tau_s, by its own formula."""
+    """u(t) = sum w (e^{-t/tau} - e^{-t/tau_s}) - threshold sum e^{-(t - t_spike)/tau}, tau = 2 tau_s."""
     net = evsim.SpikingNetwork(dtype="float64")
     layer = net.add_fc_layer(1, 1, tau_s=0.5, threshold=0.4)
     layer.weights[...] = 3.0
@@ -387,6 +387,7 @@ def test_evspikesims_neuron_is_the_lif_with_tau_twice_tau_s():
         rise = 3.0 * (np.exp(-t) - np.exp(-t / 0.5))
         return rise - 0.4 * sum(np.exp(-(t - s)) for s in times if s < t)
 
+    # Its own formula, evaluated at the spikes.
     assert len(times) > 1
     np.testing.assert_allclose([potential(t) for t in times], 0.4, rtol=1e-12)
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -134,14 +135,14 @@ def in_pieces(net, indices, times, cuts, end):
         for layer, collected in zip(net, outputs, strict=True):
             collected.append(train(layer.post_spikes))
         first = last
-    return [(sum((i for i, _ in o), []), sum((t for _, t in o), [])) for o in outputs]
+    return [tuple(list(chain.from_iterable(part)) for part in zip(*pieces, strict=True)) for pieces in outputs]
 
 
 @dtypes
 @models
 @pytest.mark.parametrize("layers", [1, 3])
 def test_a_recording_in_pieces_equals_the_whole(dtype, neuron, layers):
-    """To the last bit; cuts at random times, at times of inputs, at spikes, twice at one time, and with empty pieces."""
+    """To the last bit; cuts at random times, at inputs, at spikes, twice at one time, and with empty pieces."""
     net = network(neuron, dtype, layers=layers)
     for seed in range(6):
         indices, times = recording(seed)

@@ -347,9 +347,7 @@ def test_threads_with_networks_of_their_own_do_not_disturb_each_other():
     wrong = []
 
     def work(net):
-        for _ in range(10):
-            if outputs(net, *recording(n=3000)) != expected:
-                wrong.append(net)
+        wrong.extend(k for k in range(10) if outputs(net, *recording(n=3000)) != expected)
 
     threads = [threading.Thread(target=work, args=(net,)) for net in nets]
     for thread in threads:

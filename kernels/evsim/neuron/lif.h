@@ -86,6 +86,10 @@ struct Lif {
         double elapsed = 0.0;
         int crossings = 0;
         for (;;) {
+            // The tangent bound again: rarely is there a second crossing in one gap, and a branch that never surprises costs
+            // less than the square root.
+            const double bound = s.v + (positive_part(s.i) - s.v) * left;
+            if (crossings > 0 && bound * (1.0 + 1e-14) < threshold) break;
             const double u = s.v >= threshold ? 0.0 : CurrentMembrane::quadratic_crossing(s.v, s.i, threshold);
             if (!(closed ? u <= left : u < left)) break;
             elapsed -= membrane.tau_mem * std::log1p(-u);
