@@ -50,6 +50,10 @@ Layer::Layer(std::int64_t n_inputs, std::int64_t n_neurons, int value_bytes, con
     }
     check_parameter(shared_, "shared parameters");
     const std::size_t padded = padded_neurons();
+    const double per_neuron = static_cast<double>(kernel_->n_neuron + kernel_->n_memory) * sizeof(double) +
+                              static_cast<double>(kernel_->n_hot + kernel_->n_state) * value_bytes;
+    require_memory(static_cast<double>(connection_.bytes()) + static_cast<double>(padded) * per_neuron,
+                   text("a layer of ", n_inputs, " inputs to ", n_neurons, " neurons"));
     neurons_ = spread(*kernel_, neurons.per_neuron, connection_.n_neurons(), padded);
     const std::size_t vector_of_values = padded * static_cast<std::size_t>(value_bytes);
     hot_ = AlignedBuffer(static_cast<std::size_t>(kernel_->n_hot) * vector_of_values, "neuron parameters");

@@ -111,8 +111,8 @@ double beginning(const SpikeView& sample, const InferOptions& options) {
 
 }  // namespace
 
-std::vector<std::vector<std::vector<double>>> Network::infer(const std::vector<SpikeView>& samples,
-                                                             const InferOptions& options, Interruption& interruption) {
+Inference Network::infer(const std::vector<SpikeView>& samples, const InferOptions& options,
+                         Interruption& interruption) {
     const std::lock_guard lock(mutex_);
     check_samples(samples, options);
     const std::vector<std::vector<Probe>> probes = plan_probes(options);
@@ -143,11 +143,11 @@ std::vector<std::vector<std::vector<double>>> Network::infer(const std::vector<S
         run_dense(layer, runs[k], probes[k], {num_threads(), max_spikes_per_instant_, name.c_str()}, interruption);
     }
 
-    std::vector<std::vector<std::vector<double>>> recorded;
+    Inference result;
     std::vector<std::size_t> next_probe(layers_.size(), 0);
     for (const RecordRequest& request : options.record) {
         const std::size_t p = next_probe[request.layer]++;
-        auto& values = recorded.emplace_back();
+        auto& values = result.recorded.emplace_back();
         for (SampleRun& run : runs[request.layer]) values.push_back(std::move(run.recorded[p]));
     }
     std::vector<LayerOutput> outputs(layers_.size());
@@ -158,9 +158,10 @@ std::vector<std::vector<std::vector<double>>> Network::infer(const std::vector<S
             outputs[k].final_memory.push_back(std::move(run.final_memory));
         }
     }
+    result.spikes = outputs.back().post_spikes;
     for (std::size_t k = 0; k < layers_.size(); ++k) layers_[k]->output = std::move(outputs[k]);
     time_ = options.until;
-    return recorded;
+    return result;
 }
 
 void Network::reset() {

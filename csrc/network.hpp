@@ -34,6 +34,12 @@ struct InferOptions {
     std::vector<RecordRequest> record;
 };
 
+/// What a call returns.
+struct Inference {
+    std::vector<SpikeArray> spikes;                          ///< of the last layer, per sample
+    std::vector<std::vector<std::vector<double>>> recorded;  ///< per request and sample, [time][neuron]
+};
+
 class Network {
  public:
     explicit Network(std::int32_t max_spikes_per_instant = 1000);
@@ -42,10 +48,8 @@ class Network {
     void add(std::shared_ptr<Layer> layer);
 
     /// Runs the samples through all layers; output and state are left in the layers. Safe to call from several threads,
-    /// one call runs after the other. After an error nothing has changed. Returns the recorded values, per request and
-    /// sample [time][neuron].
-    std::vector<std::vector<std::vector<double>>> infer(const std::vector<SpikeView>& samples,
-                                                        const InferOptions& options, Interruption& interruption);
+    /// one call runs after the other. After an error nothing has changed.
+    Inference infer(const std::vector<SpikeView>& samples, const InferOptions& options, Interruption& interruption);
     /// Forgets spikes and state, keeps weights.
     void reset();
 

@@ -15,6 +15,8 @@ void translate(std::exception_ptr pending) {
         if (pending) std::rethrow_exception(pending);
     } catch (const Error& error) {
         py::set_error(py::module_::import("evsim.errors").attr(error.name()), error.what());
+    } catch (const std::bad_alloc&) {
+        py::set_error(py::module_::import("evsim.errors").attr("MemoryLimitError"), "the system gives no more memory");
     } catch (const Interrupted&) {
         if (!PyErr_Occurred()) PyErr_SetNone(PyExc_KeyboardInterrupt);
     }

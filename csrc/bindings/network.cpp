@@ -14,7 +14,7 @@ bool interrupted_by_signal() {
     return PyErr_CheckSignals() != 0;
 }
 
-std::vector<py::array_t<double>> infer(
+std::pair<std::vector<SpikeArray>, std::vector<py::array_t<double>>> infer(
     Network& self, const std::vector<std::pair<IndexArray, TimeArray>>& samples, double until,
     std::optional<double> start, bool reset,
     const std::vector<std::tuple<std::size_t, std::string, std::vector<std::int32_t>, std::vector<double>>>& record) {
@@ -23,11 +23,11 @@ std::vector<py::array_t<double>> infer(
     InferOptions options{until, start, reset, {}};
     for (const auto& [layer, variable, neurons, times] : record)
         options.record.push_back({layer, variable, neurons, times});
-    std::vector<std::vector<std::vector<double>>> recorded;
+    Inference result;
     {
         const py::gil_scoped_release release;
         Interruption interruption(interrupted_by_signal);
-        recorded = self.infer(views, options, interruption);
+        result = self.infer(views, options, interruption);
     }
     std::vector<py::array_t<double>> out;
     for (std::size_t r = 0; r < record.size(); ++r) {
@@ -36,12 +36,12 @@ std::vector<py::array_t<double>> infer(
         const py::ssize_t n_neurons = static_cast<py::ssize_t>(options.record[r].neurons.size());
         py::array_t<double> values({n_samples, n_times, n_neurons});
         for (py::ssize_t s = 0; s < n_samples; ++s) {
-            const auto& sample = recorded[r][static_cast<std::size_t>(s)];
+            const auto& sample = result.recorded[r][static_cast<std::size_t>(s)];
             std::copy(sample.begin(), sample.end(), values.mutable_data() + s * n_times * n_neurons);
         }
         out.push_back(values);
     }
-    return out;
+    return {std::move(result.spikes), std::move(out)};
 }
 
 using StateTuple = std::tuple<py::bytes, std::vector<double>, double>;

@@ -25,6 +25,7 @@ class Dense {
     std::int32_t n_neurons() const { return n_neurons_; }
     int value_bytes() const { return value_bytes_; }
     std::size_t stride() const { return stride_; }
+    std::size_t bytes() const { return values_.size(); }
     /// Neurons including padding, whose weights are 0.
     std::size_t padded_neurons() const { return padded_; }
     const std::vector<TileRange>& tiles() const { return tiles_; }

@@ -8,7 +8,6 @@
 #include <mutex>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <vector>
 
 #if defined(__linux__)
@@ -74,13 +73,14 @@ void set_num_threads(int n) {
 }
 
 bool Interruption::requested() {
-    if (cancelled()) return true;
-    const auto now = std::chrono::steady_clock::now();
-    if (poll_ && now - last_poll_ >= poll_interval) {
-        last_poll_ = now;
-        if (poll_()) cancel();
+    if (poll_ && std::this_thread::get_id() == owner_ && !cancelled_.load(std::memory_order_relaxed)) {
+        const auto now = std::chrono::steady_clock::now();
+        if (now - last_poll_ >= poll_interval) {
+            last_poll_ = now;
+            if (poll_()) cancel();
+        }
     }
-    return cancelled();
+    return cancelled_.load(std::memory_order_relaxed);
 }
 
 void parallel_for(std::int64_t n, int threads, Interruption& interruption,
@@ -96,7 +96,7 @@ void parallel_for(std::int64_t n, int threads, Interruption& interruption,
     Loop loop;
     const auto help = [&] {
         try {
-            for (std::int64_t k; !loop.stop && !interruption.cancelled() && (k = loop.next++) < n;) body(k);
+            for (std::int64_t k; !loop.stop && !interruption.requested() && (k = loop.next++) < n;) body(k);
         } catch (...) {
             loop.fail(std::current_exception());
         }
@@ -132,7 +132,7 @@ void parallel_for(std::int64_t n, int threads, Interruption& interruption,
         }
     }
     for (std::thread& thread : pool) thread.join();
-    if (interruption.cancelled()) throw Interrupted();
+    if (interruption.requested()) throw Interrupted();
     if (loop.error) std::rethrow_exception(loop.error);
 }
 

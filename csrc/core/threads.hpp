@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <thread>
 
 namespace evsim {
 
@@ -14,20 +15,19 @@ int num_threads();
 /// Throws InvalidArgument unless n >= 1.
 void set_num_threads(int n);
 
-/// Lets a long call be stopped from outside: `poll` is asked now and then, on the calling thread only.
+/// Lets a long call be stopped from outside: `poll` is asked now and then, on the thread that made this object only.
 class Interruption {
  public:
     Interruption() = default;
     explicit Interruption(std::function<bool()> poll) : poll_(std::move(poll)) {}
 
-    /// Calling thread: whether to stop. Asks `poll` at most every 50 ms.
+    /// Whether to stop. Asks `poll` at most every 50 ms.
     bool requested();
-    /// Any thread.
-    bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
     void cancel() { cancelled_.store(true, std::memory_order_relaxed); }
 
  private:
     std::function<bool()> poll_;
+    std::thread::id owner_ = std::this_thread::get_id();
     std::atomic<bool> cancelled_{false};
     std::chrono::steady_clock::time_point last_poll_ = std::chrono::steady_clock::now();
 };

@@ -34,7 +34,7 @@ struct TileSpikes : EmissionBuffer {
         self.capacity = capacity;
     }
     static bool is_cancelled(const EmissionBuffer& buffer) {
-        return static_cast<const TileSpikes&>(buffer).interruption->cancelled();
+        return static_cast<const TileSpikes&>(buffer).interruption->requested();
     }
 };
 
@@ -53,7 +53,9 @@ void sort_spikes(std::span<Spike> spikes) {
         const auto [first, last] = std::minmax_element(spikes.begin(), spikes.end(), earlier);
         const double begin = first->time, bins_per_time = static_cast<double>(spikes.size() - 1) / (last->time - begin);
         if (std::isfinite(bins_per_time)) {
-            const auto bin_of = [&](const Spike& s) { return static_cast<std::size_t>((s.time - begin) * bins_per_time); };
+            const auto bin_of = [&](const Spike& s) {
+                return static_cast<std::size_t>((s.time - begin) * bins_per_time);
+            };
             std::vector<std::uint32_t> end(spikes.size() + 1, 0);
             for (const Spike& spike : spikes) ++end[bin_of(spike) + 1];
             for (std::size_t k = 1; k < end.size(); ++k) end[k] += end[k - 1];

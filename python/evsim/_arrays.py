@@ -37,7 +37,7 @@ def as_indices(values: npt.ArrayLike, name: str = "indices") -> npt.NDArray[np.i
     elif array.dtype.kind not in "iu":
         raise DTypeError(f"{name} must be integers, got dtype {array.dtype}")
     smallest, largest = array.min(), array.max()
-    if smallest < 0 or largest > _INT32_MAX:
+    if int(smallest) < 0 or int(largest) > _INT32_MAX:
         bad = smallest if smallest < 0 else largest
         raise IndexOutOfRangeError(f"{name} must be from 0 to {_INT32_MAX}, got {bad}")
     return np.ascontiguousarray(array, dtype=np.int32)

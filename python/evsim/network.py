@@ -62,7 +62,7 @@ class SpikingNetwork:
         max_spikes_per_instant: int = 1000,
     ) -> None:
         try:
-            name = np.dtype(dtype).name
+            name = np.dtype(dtype).name if dtype is not None else "None"
         except TypeError:
             name = str(dtype)
         if name not in ("float32", "float64"):
@@ -251,7 +251,7 @@ class SpikingNetwork:
         samples, batch = self._samples(inputs, times)
         probes = [record] if isinstance(record, Probe) else list(record)
         requests = [probe.request(self._position(probe.layer), self[probe.layer].n_neurons) for probe in probes]
-        recorded = self._core.infer(
+        spikes, recorded = self._core.infer(
             samples,
             math.inf if until is None else as_float(until, "until"),
             None if start is None else as_float(start, "start"),
@@ -262,7 +262,8 @@ class SpikingNetwork:
             probe._values = values if batch else values[0]
         for layer in self._layers:
             layer._batch = batch
-        return self.output_layer.post_spikes
+        outputs = [SpikeArray._wrap(core) for core in spikes]
+        return outputs if batch else outputs[0]
 
     @staticmethod
     def _samples(inputs: Any, times: Any) -> tuple[list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]], bool]:

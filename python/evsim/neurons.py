@@ -21,7 +21,10 @@ Reset: TypeAlias = "Literal['subtract'] | PerNeuron"
 
 
 def _per_neuron(value: Any, name: str) -> float | npt.NDArray[np.float64]:
-    array = np.array(value)
+    try:
+        array = np.array(value)
+    except ValueError as error:
+        raise ShapeMismatchError(f"{name} must be a number or have shape (n_neurons,): {error}") from None
     if array.dtype.kind not in "iuf":
         raise DTypeError(f"{name} must be a number or an array of numbers, got {value!r}")
     if array.ndim > 1:
@@ -44,7 +47,7 @@ def _require_positive(model: Any, *names: str) -> None:
 
 
 def _same_length(model: Any, *names: str) -> None:
-    lengths = {name: len(v) for name in names if isinstance(v := getattr(model, name), np.ndarray)}
+    lengths = {name: len(v) for name in names if isinstance(v := model._value(name), np.ndarray)}
     if len(set(lengths.values())) > 1:
         raise ShapeMismatchError(f"parameters per neuron must have one length, got {lengths}")
 
@@ -202,6 +205,7 @@ class LIF(_Spiking):
         for name in ("bias", "i_init"):
             object.__setattr__(self, name, _per_neuron(getattr(self, name), name))
         super().__post_init__()
+        _same_length(self, *self._neuron)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -242,6 +246,7 @@ class LIFDelta(_Spiking):
         _require_positive(self, "tau_mem")
         object.__setattr__(self, "bias", _per_neuron(self.bias, "bias"))
         super().__post_init__()
+        _same_length(self, *self._neuron)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

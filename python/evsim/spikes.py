@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple, overload
 
@@ -285,7 +286,7 @@ class SpikeArray:
             raise DTypeError("dense must hold finite spike counts")
         if counts.size and (counts.min() < 0 or (counts.dtype.kind == "f" and np.any(counts != np.trunc(counts)))):
             raise InvalidArgumentError("dense must hold spike counts: whole numbers, not negative")
-        flat = counts.reshape(counts.shape[0], -1)
+        flat = counts.reshape(counts.shape[0], math.prod(counts.shape[1:]))
         steps, neurons = np.nonzero(flat)
         repeats = flat[steps, neurons].astype(np.int64)
         times = as_number(start, "start") + np.repeat(steps, repeats) * step
@@ -295,6 +296,8 @@ class SpikeArray:
         self, dt: float, n_neurons: int | None = None, *, start: float = 0.0, stop: float | None = None
     ) -> npt.NDArray[np.int32]:
         """Count spikes per neuron in steps of `dt`; spike times are rounded down to their step.
+
+        A time within a few ulp below a step belongs to that step, so that what :meth:`from_dense` made comes back.
 
         Parameters
         ----------

@@ -106,7 +106,7 @@ def load(path: str | PathLike[str]) -> SpikingNetwork:
         raise FileFormatError(f"{path} is a safetensors file, but not a network that evsim saved")
     try:
         return _build(json.loads(metadata["evsim"]), arrays)
-    except (KeyError, TypeError, AttributeError, EvsimError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, EvsimError, RecursionError, json.JSONDecodeError) as error:
         raise FileFormatError(f"the network description in {path} is damaged: {error!r}") from None
 
 
@@ -117,7 +117,10 @@ def _build(description: dict[str, Any], arrays: dict[str, Any]) -> SpikingNetwor
         raise FileFormatError(f"format {description['format']} is not known, this evsim reads format {FORMAT_VERSION}")
     net = SpikingNetwork(dtype=description["dtype"])
     for k, layer in enumerate(description["layers"]):
-        net.add_layer(_connection(layer["connection"], arrays[f"{k}.weights"]), _neuron(k, layer, arrays))
+        weights = arrays[f"{k}.weights"]
+        if weights.dtype != net.dtype:
+            raise FileFormatError(f"the weights of layer {k} are {weights.dtype}, but the network is {net.dtype}")
+        net.add_layer(_connection(layer["connection"], weights), _neuron(k, layer, arrays))
     return net
 
 
