@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "errors.hpp"
 
@@ -22,7 +23,50 @@ void check_finite(std::span<const double> times, const char* what) {
     throw NonFinite(text(what, ": times must be finite, but times[", bad - times.begin(), "] is ", *bad));
 }
 
+bool earlier(const Spike& a, const Spike& b) { return a.time < b.time; }
+
+void insertion_sort(std::span<Spike> spikes) {
+    for (std::size_t k = 1; k < spikes.size(); ++k) {
+        const Spike spike = spikes[k];
+        std::size_t place = k;
+        for (; place > 0 && earlier(spike, spikes[place - 1]); --place) spikes[place] = spikes[place - 1];
+        spikes[place] = spike;
+    }
+}
+
+void sort_few(std::span<Spike> spikes) {
+    constexpr std::size_t few = 24;
+    if (spikes.size() <= few) {
+        insertion_sort(spikes);
+    } else {
+        std::stable_sort(spikes.begin(), spikes.end(), earlier);
+    }
+}
+
 }  // namespace
+
+void stable_sort_by_time(std::span<Spike> spikes) {
+    constexpr std::size_t many = 64;
+    if (spikes.size() < many || spikes.size() > std::numeric_limits<std::uint32_t>::max()) return sort_few(spikes);
+    // As many bins of equal width in time as there are spikes; most then hold one or two.
+    const auto [first, last] = std::minmax_element(spikes.begin(), spikes.end(), earlier);
+    const double begin = first->time, bins_per_time = static_cast<double>(spikes.size() - 1) / (last->time - begin);
+    if (!std::isfinite(bins_per_time)) return sort_few(spikes);
+    const auto bin_of = [&](const Spike& spike) {
+        return static_cast<std::size_t>((spike.time - begin) * bins_per_time);
+    };
+    std::vector<std::uint32_t> end(spikes.size() + 2,
+                                   0);  // first where each bin begins, after dealing out where it ends
+    for (const Spike& spike : spikes) ++end[bin_of(spike) + 1];
+    for (std::size_t bin = 1; bin < end.size(); ++bin) end[bin] += end[bin - 1];
+    const std::vector<Spike> unsorted(spikes.begin(), spikes.end());
+    for (const Spike& spike : unsorted) spikes[end[bin_of(spike)]++] = spike;
+    std::size_t from = 0;
+    for (const std::uint32_t to : std::span(end).first(end.size() - 1)) {
+        if (to - from > 1) sort_few(spikes.subspan(from, to - from));
+        from = to;
+    }
+}
 
 void SpikeArray::add(std::span<const std::int32_t> indices, std::span<const double> times) {
     if (indices.size() != times.size()) {
@@ -45,7 +89,7 @@ void SpikeArray::sort() {
     const std::size_t n = size();
     std::vector<Spike> spikes(n);
     for (std::size_t k = 0; k < n; ++k) spikes[k] = (*this)[k];
-    std::stable_sort(spikes.begin(), spikes.end(), [](const Spike& a, const Spike& b) { return a.time < b.time; });
+    stable_sort_by_time(spikes);
     Storage& storage = detach();
     for (std::size_t k = 0; k < n; ++k) {
         storage.indices[k] = spikes[k].index;

@@ -17,6 +17,9 @@ struct Spike {
     auto operator<=>(const Spike&) const = default;
 };
 
+/// Sorts by time; spikes at one time keep their order. O(n) for times that are spread evenly, O(n log n) at worst.
+void stable_sort_by_time(std::span<Spike> spikes);
+
 /// Spikes in the order in which they were added, until sorted. Indices are >= 0 and times finite. Copies share their
 /// memory until one of them changes.
 class SpikeArray {

@@ -44,34 +44,9 @@ struct Observation {
     std::size_t probe, time, neuron;
 };
 
-bool earlier(const Spike& a, const Spike& b) { return a.time != b.time ? a.time < b.time : a.index < b.index; }
-
-/// Sorts by (time, index). Many spikes are first dealt out to as many bins of equal width in time.
-void sort_spikes(std::span<Spike> spikes) {
-    constexpr std::size_t few = 32;
-    if (spikes.size() > few) {
-        const auto [first, last] = std::minmax_element(spikes.begin(), spikes.end(), earlier);
-        const double begin = first->time, bins_per_time = static_cast<double>(spikes.size() - 1) / (last->time - begin);
-        if (std::isfinite(bins_per_time)) {
-            const auto bin_of = [&](const Spike& s) {
-                return static_cast<std::size_t>((s.time - begin) * bins_per_time);
-            };
-            std::vector<std::uint32_t> end(spikes.size() + 1, 0);
-            for (const Spike& spike : spikes) ++end[bin_of(spike) + 1];
-            for (std::size_t k = 1; k < end.size(); ++k) end[k] += end[k - 1];
-            const std::vector<Spike> unsorted(spikes.begin(), spikes.end());
-            for (const Spike& spike : unsorted) spikes[end[bin_of(spike)]++] = spike;
-            for (std::size_t k = 0, from = 0; k + 1 < end.size(); from = end[k++]) {
-                std::sort(spikes.begin() + static_cast<std::ptrdiff_t>(from), spikes.begin() + end[k], earlier);
-            }
-            return;
-        }
-    }
-    std::sort(spikes.begin(), spikes.end(), earlier);
-}
-
 /// Appends the spikes of all tiles to `out`, sorted by (time, neuron). They are already grouped by gap, and gaps follow
-/// each other in time: a counting sort over gaps leaves only the spikes within one gap to compare.
+/// each other in time: a counting sort over gaps leaves only the spikes within one gap to compare. There they come in
+/// the order of neurons, which a stable sort keeps where times are equal.
 void append_sorted(SpikeArray& out, std::span<const TileSpikes> tiles, std::size_t n_gaps) {
     std::vector<std::size_t> end(n_gaps + 1, 0);
     for (const TileSpikes& tile : tiles) {
@@ -84,7 +59,7 @@ void append_sorted(SpikeArray& out, std::span<const TileSpikes> tiles, std::size
         for (const Emission& e : tile.spikes()) spikes[end[e.event]++] = {e.neuron, e.time};
     }
     for (std::size_t gap = 0, from = 0; gap < n_gaps; from = end[gap++]) {
-        if (end[gap] - from > 1) sort_spikes(std::span(spikes).subspan(from, end[gap] - from));
+        if (end[gap] - from > 1) stable_sort_by_time(std::span(spikes).subspan(from, end[gap] - from));
     }
     out.append(spikes);
 }
