@@ -4,7 +4,7 @@
 #include <memory>
 #include <random>
 
-#include "network.hpp"
+#include <evsim/network.hpp>
 
 extern "C" std::int64_t textbook_lif(const float* weights, std::int32_t n_neurons, std::int32_t n_inputs,
                                      const std::int32_t* indices, const double* times, std::int64_t n_events,
@@ -66,7 +66,7 @@ void poisson_layer(benchmark::State& state, const char* model, int value_bytes, 
         network.infer({{input.indices(), input.times()}}, {}, interruption);
     }
     report(state, n_neurons);
-    state.counters["spikes"] = static_cast<double>(layer->output.post_spikes[0].size());
+    state.counters["spikes"] = static_cast<double>(layer->output()->post_spikes[0].size());
 }
 
 void textbook(benchmark::State& state) {

@@ -93,7 +93,7 @@ std::int32_t Layer::observable(const std::string& name) const {
     return position(kernel_->observable_names, kernel_->n_observables, name, kernel_->model, "variable");
 }
 
-std::vector<std::vector<double>> Layer::remembered(const std::string& name) const {
+std::vector<std::vector<double>> Layer::remembered(const LayerOutput& output, const std::string& name) const {
     const auto k =
         static_cast<std::size_t>(position(kernel_->memory_names, kernel_->n_memory, name, kernel_->model, "memory of"));
     std::vector<std::vector<double>> out;
@@ -102,6 +102,53 @@ std::vector<std::vector<double>> Layer::remembered(const std::string& name) cons
         out.emplace_back(first, first + connection_.n_neurons());
     }
     return out;
+}
+
+PackedState Layer::pack(const LayerState& state) const {
+    const auto bytes = static_cast<std::size_t>(kernel_->value_bytes), padded = padded_neurons();
+    const auto n = static_cast<std::size_t>(connection_.n_neurons());
+    PackedState packed;
+    packed.last_event = state.last_event;
+    for (std::size_t k = 0; k < static_cast<std::size_t>(kernel_->n_state); ++k) {
+        const std::byte* first = state.values.data() + k * padded * bytes;
+        packed.values.insert(packed.values.end(), first, first + n * bytes);
+    }
+    for (std::size_t k = 0; k < static_cast<std::size_t>(kernel_->n_memory); ++k) {
+        const double* first = state.memory.data() + k * padded;
+        packed.memory.insert(packed.memory.end(), first, first + n);
+    }
+    return packed;
+}
+
+LayerState Layer::unpack(const PackedState& packed) const {
+    const auto bytes = static_cast<std::size_t>(kernel_->value_bytes), padded = padded_neurons();
+    const auto n = static_cast<std::size_t>(connection_.n_neurons());
+    if (packed.values.size() != static_cast<std::size_t>(kernel_->n_state) * n * bytes ||
+        packed.memory.size() != static_cast<std::size_t>(kernel_->n_memory) * n) {
+        throw ShapeMismatch(
+            text("a state of ", packed.values.size(), " bytes does not fit a layer of ", n, " neurons"));
+    }
+    if (!std::isfinite(packed.last_event)) {
+        throw NonFinite(text("the last event of a state must be finite, got ", packed.last_event));
+    }
+    LayerState state = initial_state(packed.last_event);
+    for (std::size_t k = 0; k < static_cast<std::size_t>(kernel_->n_state); ++k) {
+        std::memcpy(state.values.data() + k * padded * bytes, packed.values.data() + k * n * bytes, n * bytes);
+    }
+    for (std::size_t k = 0; k < static_cast<std::size_t>(kernel_->n_memory); ++k) {
+        std::copy_n(packed.memory.data() + k * n, n, state.memory.data() + k * padded);
+    }
+    return state;
+}
+
+std::shared_ptr<const LayerOutput> Layer::output() const {
+    const std::lock_guard lock(output_mutex_);
+    return output_;
+}
+
+void Layer::set_output(std::shared_ptr<const LayerOutput> output) {
+    const std::lock_guard lock(output_mutex_);
+    output_ = std::move(output);
 }
 
 }  // namespace evsim

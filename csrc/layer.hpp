@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +35,14 @@ struct LayerOutput {
     std::vector<LayerState> states;
     std::vector<SpikeArray> post_spikes;
     std::vector<std::vector<double>> final_memory;  ///< of readouts, at the end of the call
+    bool batch = false;                             ///< whether the caller gave a batch
+};
+
+/// A state without padding, which depends on the machine.
+struct PackedState {
+    std::vector<std::byte> values;  ///< [n_state][n_neurons]
+    std::vector<double> memory;     ///< [n_memory][n_neurons]
+    double last_event = 0.0;
 };
 
 class Layer {
@@ -53,10 +63,16 @@ class Layer {
     std::optional<std::int32_t> endless_neuron() const;
     /// Index of an observable ("v", "i", ...). Throws InvalidArgument, naming those there are.
     std::int32_t observable(const std::string& name) const;
-    /// Values of a remembered quantity ("maximum", ...) at the end of the last call, [sample][neuron].
-    std::vector<std::vector<double>> remembered(const std::string& name) const;
+    /// Values of a remembered quantity ("maximum", ...) in `output`, [sample][neuron].
+    std::vector<std::vector<double>> remembered(const LayerOutput& output, const std::string& name) const;
 
-    LayerOutput output;
+    PackedState pack(const LayerState& state) const;
+    /// Throws ShapeMismatch or NonFinite.
+    LayerState unpack(const PackedState& packed) const;
+
+    /// What the last call left; it never changes, a call replaces it. Safe to ask while another thread infers.
+    std::shared_ptr<const LayerOutput> output() const;
+    void set_output(std::shared_ptr<const LayerOutput> output);
 
  private:
     const NeuronKernel* kernel_;
@@ -65,6 +81,8 @@ class Layer {
     std::vector<double> neurons_;  ///< [padded neuron][parameter]
     AlignedBuffer hot_;
     LayerState initial_;
+    mutable std::mutex output_mutex_;
+    std::shared_ptr<const LayerOutput> output_ = std::make_shared<LayerOutput>();
 };
 
 }  // namespace evsim

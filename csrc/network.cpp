@@ -52,11 +52,17 @@ void Network::check_samples(const std::vector<SpikeView>& samples, const InferOp
     }
     const double begin =
         !options.reset && time_ ? *time_ : options.start.value_or(-std::numeric_limits<double>::infinity());
+    if (options.until == -std::numeric_limits<double>::infinity()) throw NonFinite("until must not be -inf");
+    if (options.start && !options.reset && time_) {
+        throw InvalidArgument(
+            "start is for the beginning of a stream; reset=False goes on where the last call stopped");
+    }
     if (options.until < begin)
         throw InvalidArgument(text("until = ", options.until, " lies before the beginning, ", begin));
-    if (!options.reset && time_ && layers_.front()->output.states.size() != samples.size()) {
-        throw ShapeMismatch(text("reset=False goes on with the ", layers_.front()->output.states.size(),
-                                 " samples of the last call, got ", samples.size()));
+    const std::size_t carried = layers_.front()->output()->states.size();
+    if (!options.reset && time_ && carried != samples.size()) {
+        throw ShapeMismatch(
+            text("reset=False goes on with the ", carried, " samples of the last call, got ", samples.size()));
     }
     if (std::isinf(options.until)) {
         for (std::size_t k = 0; k < layers_.size(); ++k) {
@@ -135,7 +141,7 @@ Inference Network::infer(const std::vector<SpikeView>& samples, const InferOptio
                 run.state = layer.initial_state(beginning(samples[s], options));
                 run.from = -std::numeric_limits<double>::infinity();
             } else {
-                run.state = layer.output.states[s];
+                run.state = layer.output()->states[s];
                 run.from = *time_;
             }
         }
@@ -150,16 +156,18 @@ Inference Network::infer(const std::vector<SpikeView>& samples, const InferOptio
         auto& values = result.recorded.emplace_back();
         for (SampleRun& run : runs[request.layer]) values.push_back(std::move(run.recorded[p]));
     }
-    std::vector<LayerOutput> outputs(layers_.size());
+    std::vector<std::shared_ptr<LayerOutput>> outputs;
     for (std::size_t k = 0; k < layers_.size(); ++k) {
+        LayerOutput& output = *outputs.emplace_back(std::make_shared<LayerOutput>());
+        output.batch = options.batch;
         for (SampleRun& run : runs[k]) {
-            outputs[k].states.push_back(std::move(run.state));
-            outputs[k].post_spikes.push_back(std::move(run.spikes));
-            outputs[k].final_memory.push_back(std::move(run.final_memory));
+            output.states.push_back(std::move(run.state));
+            output.post_spikes.push_back(std::move(run.spikes));
+            output.final_memory.push_back(std::move(run.final_memory));
         }
     }
-    result.spikes = outputs.back().post_spikes;
-    for (std::size_t k = 0; k < layers_.size(); ++k) layers_[k]->output = std::move(outputs[k]);
+    result.spikes = outputs.back()->post_spikes;
+    for (std::size_t k = 0; k < layers_.size(); ++k) layers_[k]->set_output(std::move(outputs[k]));
     time_ = options.until;
     return result;
 }
@@ -167,22 +175,50 @@ Inference Network::infer(const std::vector<SpikeView>& samples, const InferOptio
 void Network::reset() {
     const std::lock_guard lock(mutex_);
     time_.reset();
-    for (const auto& layer : layers_) layer->output = {};
+    for (const auto& layer : layers_) layer->set_output(std::make_shared<LayerOutput>());
 }
 
-void Network::restore(std::optional<double> time, std::vector<std::vector<LayerState>> states) {
+std::optional<double> Network::time() const {
     const std::lock_guard lock(mutex_);
-    if (states.size() != layers_.size()) throw ShapeMismatch("one list of states for each layer is needed");
-    for (std::size_t k = 0; k < layers_.size(); ++k) {
-        const LayerState model = layers_[k]->initial_state(0.0);
-        for (const LayerState& state : states[k]) {
-            if (state.values.size() != model.values.size() || state.memory.size() != model.memory.size()) {
-                throw ShapeMismatch(text("the state of layer ", k, " does not fit its neurons"));
-            }
-        }
+    return time_;
+}
+
+Network::Snapshot Network::snapshot() const {
+    const std::lock_guard lock(mutex_);
+    Snapshot snapshot{time_, {}, false};
+    for (const auto& layer : layers_) {
+        const auto output = layer->output();
+        snapshot.batch = output->batch;
+        auto& states = snapshot.states.emplace_back();
+        for (const LayerState& state : output->states) states.push_back(layer->pack(state));
     }
-    for (std::size_t k = 0; k < layers_.size(); ++k) layers_[k]->output.states = std::move(states[k]);
-    time_ = time;
+    return snapshot;
+}
+
+void Network::restore(const Snapshot& snapshot) {
+    const std::lock_guard lock(mutex_);
+    if (snapshot.states.size() != layers_.size()) throw ShapeMismatch("one list of states for each layer is needed");
+    if (snapshot.time && std::isnan(*snapshot.time)) throw NonFinite("the time of a network must not be NaN");
+    std::vector<std::shared_ptr<LayerOutput>> outputs;
+    for (std::size_t k = 0; k < layers_.size(); ++k) {
+        LayerOutput& output = *outputs.emplace_back(std::make_shared<LayerOutput>());
+        output.batch = snapshot.batch;
+        if (snapshot.states[k].size() != snapshot.states[0].size()) {
+            throw ShapeMismatch(text("layer ", k, " has the states of ", snapshot.states[k].size(),
+                                     " samples, but layer 0 those of ", snapshot.states[0].size()));
+        }
+        for (const PackedState& packed : snapshot.states[k]) {
+            output.states.push_back(layers_[k]->unpack(packed));
+            if (snapshot.time && output.states.back().last_event > *snapshot.time) {
+                throw InvalidArgument(text("layer ", k, ": the last event, at ", packed.last_event,
+                                           ", lies after the time of the network, ", *snapshot.time));
+            }
+            output.final_memory.push_back(output.states.back().memory);
+        }
+        output.post_spikes.resize(output.states.size());
+    }
+    for (std::size_t k = 0; k < layers_.size(); ++k) layers_[k]->set_output(std::move(outputs[k]));
+    time_ = snapshot.time;
 }
 
 }  // namespace evsim

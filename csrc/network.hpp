@@ -31,6 +31,7 @@ struct InferOptions {
     double until = std::numeric_limits<double>::infinity();  ///< end of the simulated time
     std::optional<double> start;  ///< its beginning; by default 0, or the first spike or record time if earlier
     bool reset = true;            ///< false: go on where the last call stopped
+    bool batch = false;           ///< kept with the output, for callers to whom a batch of one is not a single sample
     std::vector<RecordRequest> record;
 };
 
@@ -56,12 +57,18 @@ class Network {
     std::size_t size() const { return layers_.size(); }
     /// Throws IndexOutOfRange.
     const std::shared_ptr<Layer>& layer(std::size_t k) const;
-    /// Time up to which the last call simulated; nothing before the first call.
-    std::optional<double> time() const { return time_; }
-    std::int32_t max_spikes_per_instant() const { return max_spikes_per_instant_; }
+    /// Time up to which the last call simulated; nothing before the first call. Waits for a call that is running.
+    std::optional<double> time() const;
 
-    /// Carried state, to copy a network in the middle of a stream.
-    void restore(std::optional<double> time, std::vector<std::vector<LayerState>> states);
+    /// What a stream carries, to copy a network in the middle of one.
+    struct Snapshot {
+        std::optional<double> time;
+        std::vector<std::vector<PackedState>> states;  ///< [layer][sample]
+        bool batch = false;
+    };
+    Snapshot snapshot() const;
+    /// Throws ShapeMismatch, NonFinite or InvalidArgument, and then restores nothing.
+    void restore(const Snapshot& snapshot);
 
  private:
     void check_samples(const std::vector<SpikeView>& samples, const InferOptions& options) const;
@@ -70,7 +77,7 @@ class Network {
     std::vector<std::shared_ptr<Layer>> layers_;
     std::int32_t max_spikes_per_instant_;
     std::optional<double> time_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
 };
 
 }  // namespace evsim

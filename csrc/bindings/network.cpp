@@ -1,7 +1,5 @@
 #include "bindings.hpp"
 
-#include <cstring>
-
 #include "../network.hpp"
 
 namespace evsim {
@@ -16,11 +14,11 @@ bool interrupted_by_signal() {
 
 std::pair<std::vector<SpikeArray>, std::vector<py::array_t<double>>> infer(
     Network& self, const std::vector<std::pair<IndexArray, TimeArray>>& samples, double until,
-    std::optional<double> start, bool reset,
+    std::optional<double> start, bool reset, bool batch,
     const std::vector<std::tuple<std::size_t, std::string, std::vector<std::int32_t>, std::vector<double>>>& record) {
     std::vector<SpikeView> views;
     for (const auto& [indices, times] : samples) views.push_back({as_span(indices), as_span(times)});
-    InferOptions options{until, start, reset, {}};
+    InferOptions options{until, start, reset, batch, {}};
     for (const auto& [layer, variable, neurons, times] : record)
         options.record.push_back({layer, variable, neurons, times});
     Inference result;
@@ -45,31 +43,38 @@ std::pair<std::vector<SpikeArray>, std::vector<py::array_t<double>>> infer(
 }
 
 using StateTuple = std::tuple<py::bytes, std::vector<double>, double>;
+using SnapshotTuple = std::tuple<std::optional<double>, bool, std::vector<std::vector<StateTuple>>>;
 
-/// Carried state, [layer][sample] of (state variables, memory, time of the last event).
-std::vector<std::vector<StateTuple>> states(const Network& self) {
-    std::vector<std::vector<StateTuple>> out(self.size());
-    for (std::size_t k = 0; k < self.size(); ++k) {
-        for (const LayerState& state : self.layer(k)->output.states) {
-            out[k].emplace_back(py::bytes(reinterpret_cast<const char*>(state.values.data()), state.values.size()),
-                                state.memory, state.last_event);
+/// (time, batch, [layer][sample] of (state variables, memory, time of the last event)).
+SnapshotTuple snapshot(const Network& self) {
+    Network::Snapshot snapshot;
+    {
+        const py::gil_scoped_release release;
+        snapshot = self.snapshot();
+    }
+    std::vector<std::vector<StateTuple>> layers;
+    for (const auto& states : snapshot.states) {
+        auto& out = layers.emplace_back();
+        for (const PackedState& state : states) {
+            out.emplace_back(py::bytes(reinterpret_cast<const char*>(state.values.data()), state.values.size()),
+                             state.memory, state.last_event);
         }
     }
-    return out;
+    return {snapshot.time, snapshot.batch, std::move(layers)};
 }
 
-void restore(Network& self, std::optional<double> time, const std::vector<std::vector<StateTuple>>& tuples) {
-    std::vector<std::vector<LayerState>> states;
-    for (const auto& layer : tuples) {
-        auto& restored = states.emplace_back();
+void restore(Network& self, const SnapshotTuple& tuple) {
+    const auto& [time, batch, layers] = tuple;
+    Network::Snapshot snapshot{time, {}, batch};
+    for (const auto& layer : layers) {
+        auto& states = snapshot.states.emplace_back();
         for (const auto& [bytes, memory, last_event] : layer) {
             const std::string_view values = bytes;
-            LayerState state{AlignedBuffer(values.size(), "a state"), memory, last_event};
-            std::memcpy(state.values.data(), values.data(), values.size());
-            restored.push_back(std::move(state));
+            const auto* first = reinterpret_cast<const std::byte*>(values.data());
+            states.push_back({{first, first + values.size()}, memory, last_event});
         }
     }
-    self.restore(time, std::move(states));
+    self.restore(snapshot);
 }
 
 }  // namespace
@@ -79,11 +84,14 @@ void bind_network(py::module_& module) {
         .def(py::init<std::int32_t>(), py::arg("max_spikes_per_instant"))
         .def("add", &Network::add, py::arg("layer"), py::call_guard<py::gil_scoped_release>())
         .def("infer", &infer, py::arg("samples"), py::arg("until"), py::arg("start"), py::arg("reset"),
-             py::arg("record"))
+             py::arg("batch"), py::arg("record"))
         .def("reset", &Network::reset, py::call_guard<py::gil_scoped_release>())
-        .def("states", &states)
-        .def("restore", &restore, py::arg("time"), py::arg("states"))
-        .def_property_readonly("time", &Network::time);
+        .def("snapshot", &snapshot)
+        .def("restore", &restore, py::arg("snapshot"))
+        .def_property_readonly("time", [](const Network& self) {
+            const py::gil_scoped_release release;
+            return self.time();
+        });
 }
 
 }  // namespace evsim

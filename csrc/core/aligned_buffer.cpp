@@ -1,6 +1,8 @@
 #include "aligned_buffer.hpp"
 
+#include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <new>
 
 #if defined(__linux__)
@@ -18,7 +20,9 @@ constexpr std::size_t cache_line = 64;
 constexpr std::size_t huge_page = std::size_t{1} << 21;
 
 double physical_memory() {
-    return static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+    const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    if (pages < 0 || page < 0) return std::numeric_limits<double>::infinity();  // not known: the allocation will tell
+    return static_cast<double>(pages) * static_cast<double>(page);
 }
 
 }  // namespace

@@ -51,7 +51,7 @@ void stable_sort_by_time(std::span<Spike> spikes) {
     // As many bins of equal width in time as there are spikes; most then hold one or two.
     const auto [first, last] = std::minmax_element(spikes.begin(), spikes.end(), earlier);
     const double begin = first->time, bins_per_time = static_cast<double>(spikes.size() - 1) / (last->time - begin);
-    if (!std::isfinite(bins_per_time)) return sort_few(spikes);
+    if (!std::isfinite(bins_per_time) || bins_per_time == 0.0) return sort_few(spikes);
     const auto bin_of = [&](const Spike& spike) {
         return static_cast<std::size_t>((spike.time - begin) * bins_per_time);
     };
@@ -94,6 +94,20 @@ void SpikeArray::sort() {
     for (std::size_t k = 0; k < n; ++k) {
         storage.indices[k] = spikes[k].index;
         storage.times[k] = spikes[k].time;
+    }
+}
+
+void SpikeArray::order_ties() {
+    const auto disordered = [this](std::size_t k) {
+        return storage_->times[k] == storage_->times[k - 1] && storage_->indices[k] < storage_->indices[k - 1];
+    };
+    for (std::size_t k = 1; k < size(); ++k) {
+        if (!disordered(k)) continue;
+        Storage& storage = detach();
+        const auto run = std::equal_range(storage.times.begin(), storage.times.end(), storage.times[k]);
+        std::sort(storage.indices.begin() + (run.first - storage.times.begin()),
+                  storage.indices.begin() + (run.second - storage.times.begin()));
+        k = static_cast<std::size_t>(run.second - storage.times.begin());
     }
 }
 

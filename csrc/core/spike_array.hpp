@@ -36,6 +36,8 @@ class SpikeArray {
     /// Stable sort by time: spikes at one time keep their order.
     void sort();
     void clear();
+    /// In a sorted array, puts spikes at one time in the order of their indices.
+    void order_ties();
 
     bool is_sorted() const;
     std::size_t size() const { return storage_->times.size(); }

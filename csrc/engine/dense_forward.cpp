@@ -38,10 +38,11 @@ struct TileSpikes : EmissionBuffer {
     }
 };
 
-/// A value to read once `position` input events have passed.
+/// Values of one neuron to read once `position` input events have passed.
 struct Observation {
     std::size_t position;
-    std::size_t probe, time, neuron;
+    std::size_t probe, neuron;
+    std::size_t first_time, n_times;  ///< of the probe
 };
 
 /// Appends the spikes of all tiles to `out`, sorted by (time, neuron). They are already grouped by gap, and gaps follow
@@ -205,8 +206,11 @@ class DenseRun {
 
     void observe(const TileRun& run, SampleRun& sample, const Observation& o) {
         const Probe& probe = probes_[o.probe];
-        sample.recorded[o.probe][o.time * probe.neurons.size() + o.neuron] =
-            kernel_.observe(run, probe.neurons[o.neuron], probe.times[o.time] - run.last_time, probe.observable);
+        std::vector<double> durations(o.n_times);
+        for (std::size_t t = 0; t < o.n_times; ++t) durations[t] = probe.times[o.first_time + t] - run.last_time;
+        double* out = &sample.recorded[o.probe][o.first_time * probe.neurons.size() + o.neuron];
+        check(kernel_.observe(run, probe.neurons[o.neuron], durations.data(), static_cast<std::int64_t>(o.n_times),
+                              probe.observable, out, probe.neurons.size()));
     }
 
     void end_chunk(std::size_t s) {
@@ -217,6 +221,7 @@ class DenseRun {
         append_sorted(sample.spikes, of_sample, scratch.last - scratch.first + 1);
         for (TileSpikes& tile : of_sample) tile.size = 0;
         if (scratch.final) {
+            sample.spikes.order_ties();
             scratch.active = false;
             if (!sample.times.empty()) sample.state.last_event = sample.times.back();
         }
@@ -232,12 +237,15 @@ class DenseRun {
         for (std::size_t s = 0; s < samples_.size(); ++s) {
             const std::span<const double> events = samples_[s].times;
             for (std::size_t p = 0; p < probes_.size(); ++p) {
-                for (std::size_t t = 0; t < probes_[p].times.size(); ++t) {
-                    const auto after = std::upper_bound(events.begin(), events.end(), probes_[p].times[t]);
-                    const auto position = static_cast<std::size_t>(after - events.begin());
+                const std::vector<double>& times = probes_[p].times;
+                for (std::size_t first = 0, last; first < times.size(); first = last) {
+                    const auto next_event = std::upper_bound(events.begin(), events.end(), times[first]);
+                    const auto position = static_cast<std::size_t>(next_event - events.begin());
+                    last = first + 1;
+                    while (last < times.size() && (next_event == events.end() || times[last] < *next_event)) ++last;
                     for (std::size_t n = 0; n < probes_[p].neurons.size(); ++n) {
                         const std::size_t tile = tile_of[static_cast<std::size_t>(probes_[p].neurons[n])];
-                        observations_[task_index(s, tile)].push_back({position, p, t, n});
+                        observations_[task_index(s, tile)].push_back({position, p, n, first, last - first});
                     }
                 }
             }

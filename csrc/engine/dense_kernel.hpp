@@ -79,6 +79,15 @@ inline Wide select_state(const Mask& mask, const Wide& a, const Wide& b) {
     return out;
 }
 
+/// Whether every variable is finite: x - x is 0 for those and NaN otherwise.
+template <class State, class T>
+inline bool finite(const State& state) {
+    T values[Variables<State, T>::count], sum = 0;
+    Variables<State, T>::store(state, values, 1);
+    for (const T value : values) sum += value - value;
+    return sum == T(0);
+}
+
 template <class Model, class T>
 struct DenseKernel {
     using V = Vector<T>;
@@ -147,10 +156,11 @@ struct DenseKernel {
             const double time = start + elapsed < end ? start + elapsed : end;
             if (n >= run.n_neurons) return true;  // padding lives like its neighbour, unseen
             if constexpr (remembers) {
-                double memory[std::size(Model::memory_names)];
+                constexpr std::size_t count = std::size(Model::memory_names);
+                double memory[count];
+                for (std::size_t k = 0; k < count; ++k) memory[k] = run.memory[k * run.stride + n];
                 model.remember(state, neuron, time, memory);
-                for (std::size_t k = 0; k < std::size(Model::memory_names); ++k)
-                    run.memory[k * run.stride + n] = memory[k];
+                for (std::size_t k = 0; k < count; ++k) run.memory[k * run.stride + n] = memory[k];
             }
             if constexpr (Model::spikes) {
                 if (time >= run.emit_from && time < run.emit_until) {
@@ -289,9 +299,9 @@ struct DenseKernel {
         const T* state = static_cast<const T*>(run.state);
         const std::int32_t last = run.first_neuron + n_vectors * width;
         for (std::int32_t n = run.first_neuron; n < last && n < run.n_neurons; ++n) {
-            T sum = 0;  // x - x is 0 for every finite x
-            for (int k = 0; k < n_state; ++k) sum += state[k * run.stride + n] - state[k * run.stride + n];
-            if (sum != T(0)) return {TileStatus::not_finite, n, 0.0};
+            if (!finite<Lane, T>(Variables<Lane, T>::load(state + n, run.stride))) {
+                return {TileStatus::not_finite, n, 0.0};
+            }
         }
         return {TileStatus::ok, 0, 0.0};
     }
@@ -309,6 +319,12 @@ struct DenseKernel {
 
     static TileResult finish(const TileRun& run, double duration) {
         const Model model(run.shared);
+        // A little further than asked, because whether a spike lies before the end is decided by its time, and by
+        // nothing that rounds differently: the next call of a stream takes every spike from that time on.
+        if constexpr (Model::spikes) {
+            const double end = std::fabs(run.emit_until), begin = std::fabs(run.last_time);
+            duration += 4.0 * std::numeric_limits<double>::epsilon() * (end > begin ? end : begin);
+        }
         const ExactGap exact_gap = model.gap(duration);
         const Gap gap = converted<Gap, T, double>(exact_gap);
         const T* state = static_cast<const T*>(run.state);
@@ -320,24 +336,50 @@ struct DenseKernel {
             if (!(Model::excess(lane, Variables<HotLane, T>::load(hot + n, run.stride), gap) > T(0))) continue;
             Exact exact = converted<Exact, double, T>(lane);
             advance_neuron(run, model, exact, n, run.last_event, run.last_time, duration, exact_gap, result);
+            if (result.status == TileStatus::ok && !finite<Exact, double>(exact)) {
+                result = {TileStatus::not_finite, n, run.last_time};
+            }
             if (result.status != TileStatus::ok) return result;
         }
         return result;
     }
 
-    static double observe(const TileRun& run, std::int32_t n, double duration, std::int32_t observable) {
+    /// From crossing to crossing; what lies between two of them is computed from the first, so that rounding does not
+    /// add up.
+    static TileResult observe(const TileRun& run, std::int32_t n, const double* durations, std::int64_t count,
+                              std::int32_t observable, double* out, std::size_t out_stride) {
         const Model model(run.shared);
         const Neuron neuron = neuron_at(run.neurons, n);
-        Exact state =
-            converted<Exact, double, T>(Variables<Lane, T>::load(static_cast<const T*>(run.state) + n, run.stride));
-        std::int32_t crossings = 0;
-        double last = -1.0;
-        advance(model, state, neuron, duration, model.gap(duration), true, [&](double elapsed) {
-            crossings = elapsed == last ? crossings + 1 : 1;
-            last = elapsed;
-            return crossings <= run.max_spikes_per_instant;
-        });
-        return model.observe(state, neuron, observable);
+        const T* values = static_cast<const T*>(run.state) + n;
+        Exact state = converted<Exact, double, T>(Variables<Lane, T>::load(values, run.stride));
+        double now = 0.0, last_time = never();
+        std::int32_t at_this_instant = 0;
+        std::uint32_t burst = 0;
+        for (std::int64_t k = 0; k < count;) {
+            Exact next = state;
+            double crossing = infinity();
+            const double left = durations[count - 1] - now;
+            advance(model, next, neuron, left, model.gap(left), true, [&](double elapsed) {
+                crossing = now + elapsed;
+                return false;
+            });
+            for (; k < count && durations[k] < crossing; ++k) {
+                Exact then = state;
+                if (durations[k] > now) model.flow(then, durations[k] - now);
+                out[static_cast<std::size_t>(k) * out_stride] = model.observe(then, neuron, observable);
+            }
+            if (k == count) break;
+            const double time = run.last_time + crossing;
+            at_this_instant = time == last_time ? at_this_instant + 1 : 1;
+            if (at_this_instant > run.max_spikes_per_instant) return {TileStatus::too_many_spikes, n, time};
+            if ((++burst & 0xffff) == 0 && run.emissions->cancelled(*run.emissions)) {
+                return {TileStatus::cancelled, n, time};
+            }
+            last_time = time;
+            state = next;
+            now = crossing;
+        }
+        return {TileStatus::ok, 0, 0.0};
     }
 
     static void prepare(const double* shared, const double* neurons, std::size_t stride, void* hot, void* state,

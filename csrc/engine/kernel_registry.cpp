@@ -18,7 +18,7 @@ const std::vector<NeuronKernel>& kernels() {
     static const std::vector<NeuronKernel> all = [] {
         std::vector<NeuronKernel> found;
         const AddKernel add = [](void* registry, const NeuronKernel& kernel) {
-            static_cast<std::vector<NeuronKernel>*>(registry)->push_back(kernel);
+            if (kernel.abi == neuron_kernel_abi) static_cast<std::vector<NeuronKernel>*>(registry)->push_back(kernel);
         };
         const std::string& isa = active_isa();
 #if defined(EVSIM_X86_64)

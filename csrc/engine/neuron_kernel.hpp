@@ -81,10 +81,12 @@ struct NeuronKernel {
                            double previous_time, void* events);
     /// Events [first_event, last_event): crossings in the gap before each event, then the event.
     TileResult (*run)(const TileRun&);
-    /// Crossings in the `duration` after the last event. State and memory are left as if it had passed.
+    /// Crossings in the `duration` after the last event. Memory is left as if it had passed; the state is not changed.
     TileResult (*finish)(const TileRun&, double duration);
-    /// Variable `observable` of one neuron `duration` after the last event. Changes nothing.
-    double (*observe)(const TileRun&, std::int32_t neuron, double duration, std::int32_t observable);
+    /// Variable `observable` of one neuron at `count` ascending `durations` after the last event, to out[k *
+    /// out_stride]. Changes nothing.
+    TileResult (*observe)(const TileRun&, std::int32_t neuron, const double* durations, std::int64_t count,
+                          std::int32_t observable, double* out, std::size_t out_stride);
 };
 
 }  // namespace evsim

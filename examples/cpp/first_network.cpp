@@ -1,6 +1,6 @@
 // Two inputs, one LIF neuron: prints when it fires.
 #include <cstdio>
-#include <network.hpp>
+#include <evsim/network.hpp>
 
 int main() {
     // tau_mem, tau_syn; then threshold, v_rest, v_reset, bias, v_init, i_init
@@ -16,6 +16,6 @@ int main() {
     input.add(1, 2.0);
     evsim::Interruption interruption;
     network.infer({{input.indices(), input.times()}}, {}, interruption);
-    const evsim::SpikeArray& output = layer->output.post_spikes[0];
+    const evsim::SpikeArray& output = layer->output()->post_spikes[0];
     for (std::size_t k = 0; k < output.size(); ++k) std::printf("neuron %d at %.6f\n", output[k].index, output[k].time);
 }

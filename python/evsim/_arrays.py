@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -65,17 +66,28 @@ def as_number(value: Any, name: str) -> float:
 
 def as_float(value: Any, name: str) -> float:
     """One float, infinity and NaN included."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise DTypeError(f"{name} must be a number, got {value!r}") from None
     if array.dtype.kind not in "iuf" or array.ndim != 0:
         raise DTypeError(f"{name} must be a number, got {value!r}")
     return float(array)
 
 
+def as_integer(value: Any, name: str) -> int:
+    """One integer, as Python's own indexing takes it."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise DTypeError(f"{name} must be an integer, got {value!r}") from None
+
+
 def as_size(value: Any, name: str) -> int:
     """One integer >= 1."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "iu" or array.ndim != 0:
+    if isinstance(value, (bool, np.bool_)):
         raise DTypeError(f"{name} must be an integer, got {value!r}")
-    if not 1 <= int(array) <= _INT32_MAX:
-        raise InvalidArgumentError(f"{name} must be from 1 to {_INT32_MAX}, got {int(array)}")
-    return int(array)
+    number = as_integer(value, name)
+    if not 1 <= number <= _INT32_MAX:
+        raise InvalidArgumentError(f"{name} must be from 1 to {_INT32_MAX}, got {number}")
+    return number

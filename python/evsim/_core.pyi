@@ -43,13 +43,13 @@ class Layer:
         shared: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         per_neuron: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]],
     ) -> None: ...
-    def remembered(self, name: str) -> list[list[float]]: ...
+    def n_spikes(self) -> tuple[list[int], bool]: ...
+    def output(self) -> tuple[list[SpikeArray], bool]: ...
+    def remembered(self, name: str) -> tuple[numpy.typing.NDArray[numpy.float64], bool]: ...
     @property
     def n_inputs(self) -> int: ...
     @property
     def n_neurons(self) -> int: ...
-    @property
-    def post_spikes(self) -> list[SpikeArray]: ...
     @property
     def weights(self) -> numpy.ndarray: ...
 
@@ -67,6 +67,7 @@ class Network:
         until: typing.SupportsFloat | typing.SupportsIndex,
         start: typing.SupportsFloat | typing.SupportsIndex | None,
         reset: bool,
+        batch: bool,
         record: collections.abc.Sequence[
             tuple[
                 typing.SupportsInt | typing.SupportsIndex,
@@ -79,18 +80,21 @@ class Network:
     def reset(self) -> None: ...
     def restore(
         self,
-        time: typing.SupportsFloat | typing.SupportsIndex | None,
-        states: collections.abc.Sequence[
+        snapshot: tuple[
+            typing.SupportsFloat | typing.SupportsIndex | None,
+            bool,
             collections.abc.Sequence[
-                tuple[
-                    bytes,
-                    collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-                    typing.SupportsFloat | typing.SupportsIndex,
+                collections.abc.Sequence[
+                    tuple[
+                        bytes,
+                        collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+                        typing.SupportsFloat | typing.SupportsIndex,
+                    ]
                 ]
-            ]
+            ],
         ],
     ) -> None: ...
-    def states(self) -> list[list[tuple[bytes, list[float], float]]]: ...
+    def snapshot(self) -> tuple[float | None, bool, list[list[tuple[bytes, list[float], float]]]]: ...
     @property
     def time(self) -> float | None: ...
 

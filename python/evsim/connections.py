@@ -30,7 +30,7 @@ def as_weights(values: npt.ArrayLike, shape: tuple[int, int], dtype: npt.DTypeLi
     return converted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dense:
     """Every input reaches every neuron.
 

@@ -31,7 +31,6 @@ class Layer:
         value_bytes = np.dtype(dtype).itemsize
         self._core = _core.Layer(connection.n_inputs, connection.n_neurons, value_bytes, kernel, shared, per_neuron)
         self._core.weights[...] = connection.initial_weights(dtype, rng)
-        self._batch = False
 
     @property
     def n_inputs(self) -> int:
@@ -79,17 +78,21 @@ class Layer:
 
     @property
     def post_spikes(self) -> SpikeArray | list[SpikeArray]:
-        """What the layer fired in the last call of ``infer``: one array, or one per sample after a batch."""
-        spikes = [SpikeArray._wrap(core) for core in self._core.post_spikes]
-        if self._batch:
+        """What the layer fired in the last call of ``infer``: one array, or one per sample after a batch.
+
+        Each access makes a new list; keep it when you loop over a large batch.
+        """
+        cores, batch = self._core.output()
+        spikes = [SpikeArray._wrap(core) for core in cores]
+        if batch:
             return spikes
         return spikes[0] if spikes else SpikeArray()
 
     @property
     def n_spikes(self) -> int | list[int]:
         """Number of spikes in :attr:`post_spikes`."""
-        spikes = self.post_spikes
-        return [len(s) for s in spikes] if isinstance(spikes, list) else len(spikes)
+        counts, batch = self._core.n_spikes()
+        return counts if batch else sum(counts)
 
     @property
     def maximum(self) -> npt.NDArray[np.float64]:
@@ -107,8 +110,8 @@ class Layer:
     def _remembered(self, name: str) -> npt.NDArray[np.float64]:
         if self.neuron.spikes:
             raise NoSuchParameterError(f"{type(self.neuron).__name__} neurons keep no {name}; LI readouts do")
-        values = np.array(self._core.remembered(name), dtype=np.float64).reshape(-1, self.n_neurons)
-        if self._batch:
+        values, batch = self._core.remembered(name)
+        if batch:
             return values
         if not len(values):
             raise NotRunError(f"{name} is known after infer")

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core, random
-from ._arrays import as_float, as_indices, as_number, as_size, as_times
+from ._arrays import as_float, as_indices, as_integer, as_number, as_size, as_times
 from .connections import Dense
 from .errors import DTypeError, EmptyNetworkError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
-from .initializers import Initializer
+from .initializers import ConstantInitializer, Initializer
 from .layer import Layer
 from .neurons import LIF, NeuronModel
 from .probe import Probe
@@ -71,7 +71,10 @@ class SpikingNetwork:
             raise InvalidArgumentError(f"device must be 'cpu', got {device!r}")
         self.dtype = name
         self.device = device
-        self._rng = None if seed is None else np.random.default_rng(seed)
+        try:
+            self._rng = None if seed is None else np.random.default_rng(seed)
+        except (TypeError, ValueError) as error:
+            raise InvalidArgumentError(f"seed must be a whole number that is not negative, got {seed!r}") from error
         self._max_spikes_per_instant = as_size(max_spikes_per_instant, "max_spikes_per_instant")
         self._core = _core.Network(self._max_spikes_per_instant)
         self._layers: list[Layer] = []
@@ -238,7 +241,9 @@ class SpikingNetwork:
 
         Notes
         -----
-        Cost: n_spikes * n_neurons synaptic events per layer. After an error the network is as it was before the call.
+        Cost: n_spikes * n_neurons synaptic events per layer; a call that continues a stream starts from the last input
+        spike, so neurons that fire by themselves cost least in long pieces. After an error the network is as it was
+        before the call. A spike at exactly `until` is returned if an input at `until` completes the interval.
 
         Examples
         --------
@@ -249,19 +254,20 @@ class SpikingNetwork:
         array([ 3.4736,  6.7215, 11.9116])
         """
         samples, batch = self._samples(inputs, times)
-        probes = [record] if isinstance(record, Probe) else list(record)
+        probes = [record] if isinstance(record, Probe) else record
+        if not isinstance(probes, Sequence) or not all(isinstance(probe, Probe) for probe in probes):
+            raise DTypeError(f"record must be a Probe or a sequence of them, got {record!r}")
         requests = [probe.request(self._position(probe.layer), self[probe.layer].n_neurons) for probe in probes]
         spikes, recorded = self._core.infer(
             samples,
             math.inf if until is None else as_float(until, "until"),
             None if start is None else as_float(start, "start"),
             bool(reset),
+            batch,
             requests,
         )
         for probe, values in zip(probes, recorded, strict=True):
             probe._values = values if batch else values[0]
-        for layer in self._layers:
-            layer._batch = batch
         outputs = [SpikeArray._wrap(core) for core in spikes]
         return outputs if batch else outputs[0]
 
@@ -313,7 +319,8 @@ class SpikingNetwork:
         return self._layers[self._position(index)]
 
     def _position(self, index: int) -> int:
-        position = int(index) + len(self) if index < 0 else int(index)
+        number = as_integer(index, "a layer index")
+        position = number + len(self) if number < 0 else number
         if not 0 <= position < len(self):
             raise IndexOutOfRangeError(f"there is no layer {index}; the network has {len(self)}")
         return position
@@ -349,15 +356,15 @@ class SpikingNetwork:
             "dtype": self.dtype,
             "rng": self._rng,
             "max_spikes_per_instant": self._max_spikes_per_instant,
-            "layers": [(layer.neuron, np.ascontiguousarray(layer.weights), layer._batch) for layer in self],
-            "time": self.time,
-            "states": self._core.states(),
+            "layers": [(layer.neuron, np.ascontiguousarray(layer.weights)) for layer in self],
+            "snapshot": self._core.snapshot(),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         SpikingNetwork.__init__(self, dtype=state["dtype"], max_spikes_per_instant=state["max_spikes_per_instant"])
         self._rng = state["rng"]
-        for neuron, weights, batch in state["layers"]:
+        for neuron, weights in state["layers"]:
             n_neurons, n_inputs = weights.shape
-            self.add_layer(Dense(n_inputs, n_neurons, weights=weights), neuron)._batch = batch
-        self._core.restore(state["time"], state["states"])
+            layer = self.add_layer(Dense(n_inputs, n_neurons, ConstantInitializer()), neuron)
+            layer.weights[...] = weights
+        self._core.restore(state["snapshot"])

@@ -38,6 +38,11 @@ def _per_neuron(value: Any, name: str) -> float | npt.NDArray[np.float64]:
     return array
 
 
+def _hashable(value: Any) -> bytes:
+    """Bytes that are equal for equal parameters (0.0 and -0.0 are)."""
+    return (value if isinstance(value, str) else repr((np.asarray(value) + 0.0).tolist())).encode()
+
+
 def _require_positive(model: Any, *names: str) -> None:
     for name in names:
         value = as_number(getattr(model, name), name)
@@ -85,7 +90,7 @@ class NeuronModel:
         return all(np.array_equal(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
 
     def __hash__(self) -> int:
-        return hash((type(self), *(np.asarray(getattr(self, f.name)).tobytes() for f in fields(self))))
+        return hash((type(self), *(_hashable(getattr(self, f.name)) for f in fields(self))))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

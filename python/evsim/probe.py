@@ -11,7 +11,7 @@ from ._arrays import as_indices, as_times
 from .errors import NotRunError
 
 
-@dataclass
+@dataclass(eq=False)
 class Probe:
     """A variable of chosen neurons at chosen times, exact, not sampled in steps.
 

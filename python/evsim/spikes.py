@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._arrays import as_indices, as_number, as_times
+from ._arrays import as_indices, as_integer, as_number, as_times
 from .errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
 
 
@@ -155,7 +155,10 @@ class SpikeArray:
     @shape.setter
     def shape(self, shape: tuple[int, ...] | None) -> None:
         if shape is not None:
-            shape = tuple(int(n) for n in shape)
+            try:
+                shape = tuple(as_integer(n, "a dimension of shape") for n in shape)
+            except TypeError:
+                raise DTypeError(f"shape must be a tuple of integers, got {shape!r}") from None
             if not shape or min(shape) < 1:
                 raise InvalidArgumentError(f"every dimension of shape must be at least 1, got {shape}")
             _require_inside(self.indices, shape)
@@ -359,7 +362,8 @@ class SpikeArray:
             except TypeError:
                 message = "slices count spikes; for a slice of time use spikes.time_slice(start, stop)"
                 raise DTypeError(message) from None
-        position = int(key) + len(self) if key < 0 else int(key)
+        number = as_integer(key, "a position")
+        position = number + len(self) if number < 0 else number
         if not 0 <= position < len(self):
             raise IndexOutOfRangeError(f"there is no spike {key} among {len(self)}")
         return Spike(*self._core[position])

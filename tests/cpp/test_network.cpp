@@ -5,8 +5,8 @@
 #include <random>
 #include <thread>
 
-#include "core/errors.hpp"
-#include "network.hpp"
+#include <evsim/core/errors.hpp>
+#include <evsim/network.hpp>
 
 namespace evsim {
 namespace {
@@ -42,7 +42,7 @@ SpikeArray poisson(int n_inputs, int n_spikes, double duration, unsigned seed) {
 SpikeArray infer(Network& network, const SpikeArray& input, const InferOptions& options = {}) {
     Interruption interruption;
     network.infer({{input.indices(), input.times()}}, options, interruption);
-    return network.layer(network.size() - 1)->output.post_spikes[0];
+    return network.layer(network.size() - 1)->output()->post_spikes[0];
 }
 
 TEST(Network, OneInputCrossesWhereTheQuadraticSays) {
@@ -90,7 +90,7 @@ TEST(Network, PiecesEqualTheWhole) {
                                                    input.times().begin());
         SpikeArray piece;
         piece.add(input.indices().subspan(first, last - first), input.times().subspan(first, last - first));
-        const SpikeArray out = infer(network, piece, {until, std::nullopt, first == 0, {}});
+        const SpikeArray out = infer(network, piece, {until, std::nullopt, first == 0, false, {}});
         pieces.add(out.indices(), out.times());
         first = last;
     }
@@ -112,7 +112,7 @@ TEST(Network, CallsFromSeveralThreadsRunOneAfterTheOther) {
         });
     }
     for (std::thread& thread : threads) thread.join();
-    EXPECT_EQ(network.layer(0)->output.post_spikes[0].size(), expected);
+    EXPECT_EQ(network.layer(0)->output()->post_spikes[0].size(), expected);
 }
 
 TEST(Network, ErrorsLeaveItUnchanged) {
@@ -126,8 +126,8 @@ TEST(Network, ErrorsLeaveItUnchanged) {
     SpikeArray foreign;
     foreign.add(5, 1.0);
     EXPECT_THROW(infer(network, foreign), IndexOutOfRange);
-    EXPECT_THROW(infer(network, input, {no_end, std::nullopt, false, {}}), StreamOrder);
-    EXPECT_EQ(network.layer(0)->output.post_spikes[0], before);
+    EXPECT_THROW(infer(network, input, {no_end, std::nullopt, false, false, {}}), StreamOrder);
+    EXPECT_EQ(network.layer(0)->output()->post_spikes[0], before);
     EXPECT_EQ(infer(network, input), before);
 }
 
@@ -141,11 +141,42 @@ TEST(Network, WeightsThatAreNotFiniteAreReported) {
     EXPECT_THROW(infer(network, input), NonFinite);
 }
 
+TEST(Network, AStreamCutBesideASpikeLosesNothing) {
+    for (const double tau_syn : {10.0, 5.0}) {
+        Network network;
+        auto layer = std::make_shared<Layer>(1, 1, 8, lif(20.0, tau_syn, 1.0));
+        const double weight = 1772.0708647929257;
+        std::memcpy(layer->connection().data(), &weight, sizeof weight);
+        network.add(layer);
+        SpikeArray input;
+        input.add(0, 0.0);
+        const SpikeArray whole = infer(network, input, {1.0, std::nullopt, true, false, {}});
+        ASSERT_GT(whole.size(), 2u);
+        for (int ulps = -64; ulps <= 64; ++ulps) {
+            double cut = whole[0].time;
+            for (int k = 0; k < std::abs(ulps); ++k) cut = std::nextafter(cut, ulps < 0 ? 0.0 : 1.0);
+            SpikeArray pieces = infer(network, input, {cut, std::nullopt, true, false, {}});
+            const SpikeArray rest = infer(network, SpikeArray(), {1.0, std::nullopt, false, false, {}});
+            pieces.add(rest.indices(), rest.times());
+            EXPECT_EQ(pieces, whole) << "cut " << ulps << " ulp beside the first spike";
+        }
+    }
+}
+
+TEST(Network, ABurstCanBeInterrupted) {
+    Network network;
+    network.add(random_layer(1, 1, lif(1.0, 1.0, 1.0, 1.0001), 1));
+    Interruption interruption([] { return true; });
+    const InferOptions options{1e9, std::nullopt, true, false, {}};
+    EXPECT_THROW(network.infer({{}}, options, interruption), Interrupted);
+    EXPECT_FALSE(network.time().has_value());
+}
+
 TEST(Network, EndlessDriveNeedsAnEnd) {
     Network network;
     network.add(random_layer(1, 1, lif(20.0, 10.0, 1.0, 2.0), 1));
     EXPECT_THROW(infer(network, SpikeArray()), InvalidArgument);
-    const SpikeArray spikes = infer(network, SpikeArray(), {100.0, std::nullopt, true, {}});
+    const SpikeArray spikes = infer(network, SpikeArray(), {100.0, std::nullopt, true, false, {}});
     ASSERT_EQ(spikes.size(), 7u);  // one every 20 ln 2
     EXPECT_NEAR(spikes[6].time, 7 * 20.0 * std::log(2.0), 1e-4);
 }

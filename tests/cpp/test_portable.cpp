@@ -53,8 +53,8 @@ TEST(CurrentMembrane, PropagatorHasNoCancellationNearEqualTimeConstants) {
 TEST(CurrentMembrane, InfiniteGapForgetsEverything) {
     for (const double tau_mem : {5.0, 10.0, 20.0}) {
         const auto gap = CurrentMembrane(tau_mem, 10.0).gap(std::numeric_limits<double>::infinity());
-        EXPECT_EQ(gap.mem, 0.0);
-        EXPECT_EQ(gap.syn, 0.0);
+        EXPECT_EQ(gap.mem_change, -1.0);
+        EXPECT_EQ(gap.syn_change, -1.0);
         EXPECT_EQ(gap.syn_to_mem, 0.0);
         EXPECT_GE(gap.tangent, 1.0);
     }

@@ -4,8 +4,8 @@
 #include <limits>
 #include <random>
 
-#include "core/errors.hpp"
-#include "core/spike_array.hpp"
+#include <evsim/core/errors.hpp>
+#include <evsim/core/spike_array.hpp>
 
 namespace evsim {
 namespace {
@@ -40,6 +40,36 @@ TEST(SpikeArray, SortKeepsEverySpike) {
             EXPECT_LT(spikes[k - 1].index, spikes[k].index);
         }
     }
+}
+
+TEST(SpikeArray, SortsAnySpread) {
+    std::mt19937 random(2);
+    const double huge = 1.7e308;
+    for (const double outlier : {0.0, 1e9, 1e300, huge}) {
+        std::vector<std::int32_t> indices(500);
+        std::vector<double> times(500);
+        for (std::size_t k = 0; k < times.size(); ++k) {
+            indices[k] = static_cast<std::int32_t>(k);
+            times[k] = static_cast<double>(random() % 50);
+        }
+        times[3] = outlier;
+        times[4] = -outlier;
+        SpikeArray spikes = make(indices, times);
+        spikes.sort();
+        ASSERT_TRUE(spikes.is_sorted());
+        for (std::size_t k = 1; k < spikes.size(); ++k) {
+            EXPECT_EQ(spikes[k].time, times[static_cast<std::size_t>(spikes[k].index)]);
+            if (spikes[k].time == spikes[k - 1].time) {
+                EXPECT_LT(spikes[k - 1].index, spikes[k].index);
+            }
+        }
+    }
+}
+
+TEST(SpikeArray, OrderTiesSortsIndicesOfEqualTimes) {
+    SpikeArray spikes = make({4, 7, 2, 5, 1}, {0.0, 1.0, 1.0, 1.0, 2.0});
+    spikes.order_ties();
+    EXPECT_EQ(spikes, make({4, 2, 5, 7, 1}, {0.0, 1.0, 1.0, 1.0, 2.0}));
 }
 
 TEST(SpikeArray, AddsAllOrNothing) {

@@ -5,8 +5,8 @@
 #include <thread>
 #include <vector>
 
-#include "core/errors.hpp"
-#include "core/threads.hpp"
+#include <evsim/core/errors.hpp>
+#include <evsim/core/threads.hpp>
 
 namespace evsim {
 namespace {

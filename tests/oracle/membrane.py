@@ -45,12 +45,17 @@ class Membrane:
         return v * m + i * c, i * s
 
     def spread(self, v: float, i: float, dv: float, di: float, elapsed: float, unit: float) -> tuple[float, float]:
-        """Uncertainties of v and i after `elapsed`, from those before and the roundings of one step."""
+        """Uncertainties of v and i after `elapsed`, from those before and the roundings of one step.
+
+        A step may be computed as v m or as v + v (m - 1): one loses digits of the rate of decay over short steps, the
+        other, by the term with 1 - m, digits of what is left after long ones.
+        """
         m, c, s = (float(f) for f in self.step(elapsed))
         x, y = float(elapsed / self.tau_mem), float(elapsed / self.tau_syn)
         k = roundings(unit) * unit
-        rounding_v = k * (1 + x) * abs(v) * m + k * (1 + x + y) * abs(i) * c
-        return dv * m + di * c + rounding_v, di * s + k * (1 + y) * abs(i) * s
+        rounding_v = k * ((1 + x) * m + (1 - m)) * abs(v) + k * (1 + x + y) * abs(i) * c
+        rounding_i = k * ((1 + y) * s + (1 - s)) * abs(i)
+        return dv * m + di * c + rounding_v, di * s + rounding_i
 
     def extremum(self, v: Any, i: Any) -> Any:
         """Time of the only zero of v'; call it only where v' changes sign."""

@@ -8,11 +8,14 @@ namespace evsim {
 inline namespace EVSIM_ISA {
 
 /// What a gap does to (v, i), computed once per event for a whole layer:
-/// v <- v * mem + i * syn_to_mem, i <- i * syn.
+/// v <- v + v * mem_change + i * syn_to_mem, i <- i + i * syn_change.
+/// Changes, not factors: close to 1 a factor in float would lose most digits of the rate of decay.
 template <class T>
 struct CurrentMembraneGap {
-    T mem, syn_to_mem, syn;
-    /// 1 - e^{-gap/tau_mem}, rounded up. While i >= 0 it only decays, so v stays below v * mem + i * tangent.
+    T mem_change;  ///< e^{-gap/tau_mem} - 1
+    T syn_to_mem;
+    T syn_change;  ///< e^{-gap/tau_syn} - 1
+    /// -mem_change, rounded up. While i >= 0 it only decays, so v stays below v + v * mem_change + i * tangent.
     T tangent;
 };
 
@@ -33,31 +36,46 @@ struct CurrentMembrane {
           coupling(tau_mem_ == tau_syn_ ? 0.0 : rate_mem / rate_step),
           equal_coupling(tau_mem_ == tau_syn_ ? rate_mem : 0.0) {}
 
-    /// Exact propagator (Rotter & Diesmann 1999). With s the slower of the two exponentials and y = rate_step * gap the
-    /// coupling is s (1 - e^{-y}) rate_mem / rate_step, free of cancellation for every ratio of the time constants; its
-    /// limit for equal ones is s * gap * rate_mem. No branches, so that a loop over gaps vectorises.
-    EVSIM_FN CurrentMembraneGap<double> gap(double duration) const {
+    /// Exact propagator (Rotter & Diesmann 1999): v <- v * mem.value + i * syn_to_mem, i <- i * syn.value. With s the
+    /// slower of the two exponentials and y = rate_step * duration, syn_to_mem = s (1 - e^{-y}) rate_mem / rate_step,
+    /// free of cancellation for every ratio of the time constants; its limit for equal ones is s * duration * rate_mem.
+    struct Propagator {
+        Exponential mem, syn;
+        double syn_to_mem;
+    };
+    /// No branches, so that a loop over gaps vectorises.
+    EVSIM_FN Propagator propagator(double duration) const {
         const double longest = 1000.0 * (tau_mem + tau_syn);  // all has decayed to 0 by then; keeps infinity out
         duration = duration < longest ? duration : longest;
         const Exponential mem = exponential_of_nonpositive(-duration * rate_mem);
         const Exponential syn = exponential_of_nonpositive(-duration * rate_syn);
         const Exponential step = exponential_of_nonpositive(-duration * rate_step);
         const double slow = larger(mem.value, syn.value);
-        const double coupled = slow * (duration * equal_coupling - step.minus_one * coupling);
+        return {mem, syn, slow * (duration * equal_coupling - step.minus_one * coupling)};
+    }
+
+    EVSIM_FN CurrentMembraneGap<double> gap(double duration) const {
+        const Propagator p = propagator(duration);
         constexpr double up = 1.0 + 1e-6;  // more than the rounding of a float
-        return {mem.value, coupled, syn.value, -mem.minus_one * up};
+        return {p.mem.minus_one, p.syn_to_mem, p.syn.minus_one, -p.mem.minus_one * up};
+    }
+
+    EVSIM_FN void flow(double& v, double& i, double duration) const {
+        const Propagator p = propagator(duration);
+        v = v * p.mem.value + i * p.syn_to_mem;
+        i *= p.syn.value;
     }
 
     /// Upper bound of v over the coming gap, for any v below threshold.
     template <class V, class T>
     EVSIM_FN static V bound(const V& v, const V& i, const CurrentMembraneGap<T>& gap) {
-        return multiply_add(positive_part(i), V{} + gap.tangent, v * gap.mem);
+        return multiply_add(positive_part(i), V{} + gap.tangent, multiply_add(v, V{} + gap.mem_change, v));
     }
 
     template <class V, class T>
     EVSIM_FN static void decay(V& v, V& i, const CurrentMembraneGap<T>& gap) {
-        v = multiply_add(i, V{} + gap.syn_to_mem, v * gap.mem);
-        i = i * gap.syn;
+        v = multiply_add(i, V{} + gap.syn_to_mem, multiply_add(v, V{} + gap.mem_change, v));
+        i = multiply_add(i, V{} + gap.syn_change, i);
     }
 
     /// Time of the extremum of v, where v = i; infinity if there is none.
@@ -67,7 +85,7 @@ struct CurrentMembrane {
         const double denominator = v * d + i * tau_syn;
         const double z = (i - v) * d / denominator;
         if (!(z > -1.0)) return infinity();
-        const double scale = tau_mem * tau_syn / denominator * (i - v);
+        const double scale = tau_mem * (tau_syn / denominator) * (i - v);
         const double time = scale * (std::fabs(z) < 1e-300 ? 1.0 : std::log1p(z) / z);
         return time >= 0.0 ? time : infinity();
     }
@@ -109,9 +127,9 @@ struct CurrentMembrane {
     /// Threshold at or below rest (suprathreshold drive), v below it: v ends at rest, so it crosses unless rest is the
     /// threshold.
     EVSIM_FN double drifting_crossing(double v, double i, double threshold, double horizon) const {
-        if (i >= 0.0) {  // increasing and concave until v = i >= threshold
-            if (i == 0.0) return threshold < 0.0 ? tau_mem * std::log(v / threshold) : never();
-            return newton_from_left(v, i, threshold, horizon, 0.0, infinity());
+        if (i == 0.0) return threshold < 0.0 ? tau_mem * std::log(v / threshold) : never();
+        if (i > 0.0) {  // increasing until v = i
+            return threshold < 0.0 ? increasing_crossing(v, i, threshold, 0.0, horizon) : zero_crossing(v, i);
         }
         if (threshold == 0.0) return never();
         const double rise = i < v ? extremum(v, i) : 0.0;  // v falls to its minimum first
@@ -119,9 +137,17 @@ struct CurrentMembrane {
         return increasing_crossing(v, i, threshold, rise, horizon);
     }
 
+    /// Time at which v < 0 reaches 0, with i > 0; v may also approach 0 from below for ever.
+    EVSIM_FN double zero_crossing(double v, double i) const {
+        const double d = tau_mem - tau_syn;
+        if (d == 0.0) return -v * tau_mem / i;
+        const double z = v * (d / tau_syn) / i;
+        return z > -1.0 ? -tau_mem * (tau_syn / d) * std::log1p(z) : never();
+    }
+
     EVSIM_FN double value_at(double v, double i, double t) const {
-        const CurrentMembraneGap<double> g = gap(t);
-        return v * g.mem + i * g.syn_to_mem;
+        flow(v, i, t);
+        return v;
     }
 
     /// Newton on an increasing concave piece, from t at or before the crossing; `last` is the end of the piece.
@@ -129,9 +155,9 @@ struct CurrentMembrane {
                                      double last) const {
         for (int iteration = 0; iteration < 100; ++iteration) {
             if (t > horizon) return never();
-            const CurrentMembraneGap<double> g = gap(t);
-            const double value = v * g.mem + i * g.syn_to_mem;
-            const double slope = (i * g.syn - value) * rate_mem;
+            double value = v, current = i;
+            flow(value, current, t);
+            const double slope = (current - value) * rate_mem;
             const double step = (threshold - value) / slope;
             if (!(slope > 0.0) || !(step > 0.0)) return t;  // at the crossing, to the last digit
             const double next = t + step;
@@ -152,14 +178,14 @@ struct CurrentMembrane {
         }
         double t = low;
         for (int iteration = 0; iteration < 200; ++iteration) {
-            const CurrentMembraneGap<double> g = gap(t);
-            const double value = v * g.mem + i * g.syn_to_mem;
+            double value = v, current = i;
+            flow(value, current, t);
             if (value < threshold) {
                 low = t;
             } else {
                 high = t;
             }
-            const double slope = (i * g.syn - value) * rate_mem;
+            const double slope = (current - value) * rate_mem;
             double next = t + (threshold - value) / slope;
             if (!(next > low && next < high)) next = low + 0.5 * (high - low);
             if (next == t || next == low || next == high || std::fabs(next - t) < 1e-17 * tau_mem) return next;

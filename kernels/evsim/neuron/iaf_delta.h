@@ -8,7 +8,6 @@ namespace evsim {
 inline namespace EVSIM_ISA {
 
 struct IafDelta {
-    static constexpr const char* name = "iaf_delta";
     static constexpr bool spikes = true;
     static constexpr bool jumps = true;
     static constexpr int n_shared = 1;
@@ -58,7 +57,10 @@ struct IafDelta {
     EVSIM_FN static bool endless(const Neuron&) { return false; }
     EVSIM_FN void flow(State<double>&, double) const {}
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
+        const double before = s.v;
         s.v = reset_subtract ? s.v - (n.threshold - n.v_rest) : n.v_reset - n.v_rest;
+        if (s.v == before)
+            s.v = std::numeric_limits<double>::quiet_NaN();  // too large to be reset: reported as not finite
     }
     EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const { return s.v >= n.threshold - n.v_rest; }
     EVSIM_FN double observe(const State<double>& s, const Neuron& n, int) const { return s.v + n.v_rest; }

@@ -8,7 +8,6 @@ namespace evsim {
 inline namespace EVSIM_ISA {
 
 struct Li {
-    static constexpr const char* name = "li";
     static constexpr bool spikes = false;
     static constexpr bool jumps = false;
     static constexpr int n_shared = 2;
@@ -79,9 +78,10 @@ struct Li {
         return s.v > s.maximum ? 0.0 : never();
     }
     EVSIM_FN static bool endless(const Neuron&) { return false; }
-    EVSIM_FN void flow(State<double>& s, double duration) const { decay(s, gap(duration)); }
+    EVSIM_FN void flow(State<double>& s, double duration) const { membrane.flow(s.v, s.i, duration); }
     EVSIM_FN void fire(State<double>& s, const Neuron&) const { s.maximum = s.v; }
     EVSIM_FN void remember(const State<double>& s, const Neuron& n, double time, double* memory) const {
+        if (s.v + n.v_inf() <= memory[0]) return;  // the state's maximum is rounded to its type
         memory[0] = s.v + n.v_inf();
         memory[1] = time;
     }

@@ -12,7 +12,6 @@ namespace evsim {
 inline namespace EVSIM_ISA {
 
 struct Lif {
-    static constexpr const char* name = "lif";
     static constexpr bool spikes = true;
     static constexpr bool jumps = false;
     static constexpr int n_shared = 2;
@@ -68,7 +67,7 @@ struct Lif {
     }
     /// Whether constant drive alone makes the neuron fire for ever.
     EVSIM_FN static bool endless(const Neuron& n) { return n.threshold < n.v_inf(); }
-    EVSIM_FN void flow(State<double>& s, double duration) const { decay(s, gap(duration)); }
+    EVSIM_FN void flow(State<double>& s, double duration) const { membrane.flow(s.v, s.i, duration); }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const { s.v = n.v_reset - n.v_inf(); }
     EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const { return s.v >= n.threshold - n.v_inf(); }
     EVSIM_FN double observe(const State<double>& s, const Neuron& n, int observable) const {
@@ -82,19 +81,22 @@ struct Lif {
                          Fired&& fired) const {
         const double threshold = n.threshold - n.v_inf();
         if (!membrane.is_quadratic() || threshold <= 0.0) return advance_by_crossings(*this, s, n, gap, closed, fired);
-        double left = 1.0 - factors.mem;
+        double left = -factors.mem_change;
         double elapsed = 0.0;
         int crossings = 0;
         for (;;) {
-            // The tangent bound again: rarely is there a second crossing in one gap, and a branch that never surprises costs
-            // less than the square root.
+            // The tangent bound again: rarely is there a second crossing in one gap, and a branch that never surprises
+            // costs less than the square root.
             const double bound = s.v + (positive_part(s.i) - s.v) * left;
             if (crossings > 0 && bound * (1.0 + 1e-14) < threshold) break;
             const double u = s.v >= threshold ? 0.0 : CurrentMembrane::quadratic_crossing(s.v, s.i, threshold);
-            if (!(closed ? u <= left : u < left)) break;
-            elapsed -= membrane.tau_mem * std::log1p(-u);
+            if (!(u <= left + 1e-15)) break;
+            // Times decide, as everywhere: a stream that is cut near a spike must come to the same verdict twice.
+            const double time = elapsed - membrane.tau_mem * std::log1p(-u);
+            if (!(closed ? time <= gap : time < gap)) break;
+            elapsed = time;
             s.i *= (1.0 - u) * (1.0 - u);
-            left = (left - u) / (1.0 - u);
+            left = left > u ? (left - u) / (1.0 - u) : 0.0;
             fire(s, n);
             ++crossings;
             if (!fired(elapsed)) return crossings;

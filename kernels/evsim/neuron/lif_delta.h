@@ -10,7 +10,6 @@ namespace evsim {
 inline namespace EVSIM_ISA {
 
 struct LifDelta {
-    static constexpr const char* name = "lif_delta";
     static constexpr bool spikes = true;
     static constexpr bool jumps = true;
     static constexpr int n_shared = 2;
@@ -32,7 +31,7 @@ struct LifDelta {
     };
     template <class T>
     struct Gap {
-        T mem;
+        T mem_change;  ///< e^{-gap/tau_mem} - 1
     };
 
     double tau_mem;
@@ -46,15 +45,17 @@ struct LifDelta {
     }
     EVSIM_FN State<double> initial(const Neuron& n) const { return {n.v_init - n.v_inf()}; }
 
-    EVSIM_FN Gap<double> gap(double duration) const { return {exponential_of_nonpositive(-duration / tau_mem).value}; }
+    EVSIM_FN Gap<double> gap(double duration) const {
+        return {exponential_of_nonpositive(-duration / tau_mem).minus_one};
+    }
     /// v moves from its value now towards 0, so one of the two ends of the gap is its maximum.
     template <class V, class T>
     EVSIM_FN static V excess(const State<V>& s, const Hot<V>& h, const Gap<T>& g) {
-        return larger(s.v, s.v * g.mem) - h.threshold;
+        return larger(s.v, multiply_add(s.v, V{} + g.mem_change, s.v)) - h.threshold;
     }
     template <class V, class T>
     EVSIM_FN static void decay(State<V>& s, const Gap<T>& g) {
-        s.v = s.v * g.mem;
+        s.v = multiply_add(s.v, V{} + g.mem_change, s.v);
     }
     template <class V>
     EVSIM_FN static void receive(State<V>& s, const V& weight) {
@@ -68,9 +69,14 @@ struct LifDelta {
     }
     /// Whether constant drive alone makes the neuron fire for ever.
     EVSIM_FN static bool endless(const Neuron& n) { return n.threshold < n.v_inf(); }
-    EVSIM_FN void flow(State<double>& s, double duration) const { decay(s, gap(duration)); }
+    EVSIM_FN void flow(State<double>& s, double duration) const {
+        s.v *= exponential_of_nonpositive(-duration / tau_mem).value;
+    }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
+        const double before = s.v;
         s.v = reset_subtract ? s.v - (n.threshold - n.v_rest) : n.v_reset - n.v_inf();
+        if (s.v == before)
+            s.v = std::numeric_limits<double>::quiet_NaN();  // too large to be reset: reported as not finite
     }
     EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const { return s.v >= n.threshold - n.v_inf(); }
     EVSIM_FN double observe(const State<double>& s, const Neuron& n, int) const { return s.v + n.v_inf(); }

@@ -22,6 +22,7 @@ struct Refractory {
     struct State {
         typename Soma::template State<V> soma;
         V held;  ///< time for which the membrane is still held
+        V lost;  ///< what rounding has taken from it (Kahan), so that many events do not make the period drift
     };
     template <class T>
     struct Gap {
@@ -39,7 +40,7 @@ struct Refractory {
     EVSIM_FN Hot<T> hot(const Neuron& n) const {
         return soma.template hot<T>(n);
     }
-    EVSIM_FN State<double> initial(const Neuron& n) const { return {soma.initial(n), 0.0}; }
+    EVSIM_FN State<double> initial(const Neuron& n) const { return {soma.initial(n), 0.0, 0.0}; }
 
     EVSIM_FN Gap<double> gap(double duration) const {
         constexpr double largest = std::numeric_limits<float>::max();  // stays finite in either precision
@@ -57,7 +58,10 @@ struct Refractory {
         const auto before = s.soma;
         Soma::decay(s.soma, g.soma);
         Soma::hold(s.held > V{}, before, s.soma);
-        s.held = positive_part(s.held - g.duration);
+        const V step = (V{} - g.duration) - s.lost;
+        const V left = s.held + step;
+        s.lost = select(left > V{}, (left - s.held) - step, V{});
+        s.held = positive_part(left);
     }
     template <class V>
     EVSIM_FN static void receive(State<V>& s, const V& weight) {
@@ -78,12 +82,14 @@ struct Refractory {
         if (held > 0.0) {
             soma.flow_held(s.soma, held);
             s.held -= held;
+            s.lost = 0.0;
         }
         if (duration > held) soma.flow(s.soma, duration - held);
     }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
         soma.fire(s.soma, n);
         s.held = refractory;
+        s.lost = 0.0;
     }
     /// Held, then the soma up to its next spike, and again.
     template <class Fired>
@@ -104,6 +110,7 @@ struct Refractory {
             const auto left_factors = elapsed > 0.0 ? soma.gap(left) : factors.soma;
             if (evsim::advance(soma, s.soma, n, left, left_factors, closed, stop) == 0) return crossings;
             s.held = refractory;
+            s.lost = 0.0;
             elapsed += crossing;
             if (!fired(elapsed)) return crossings + 1;
         }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..connections import Dense
-from ..errors import EvsimError, FileFormatError, MissingDependencyError
+from ..errors import FileFormatError, MemoryLimitError, MissingDependencyError, NonFiniteError
 from ..neurons import MODELS, NeuronModel
 from .atomic import replacing
 
@@ -40,6 +40,8 @@ def save(net: SpikingNetwork, path: str | PathLike[str]) -> None:
 
     Raises
     ------
+    NonFiniteError
+        A weight is NaN or infinite.
     MissingDependencyError
         Without the package safetensors.
     OSError
@@ -59,6 +61,8 @@ def save(net: SpikingNetwork, path: str | PathLike[str]) -> None:
     arrays: dict[str, Any] = {}
     layers = []
     for k, layer in enumerate(net):
+        if not np.all(np.isfinite(layer.weights)):
+            raise NonFiniteError(f"the weights of layer {k} are not all finite; such a network cannot be read back")
         arrays[f"{k}.weights"] = np.ascontiguousarray(layer.weights)
         parameters: dict[str, Any] = {}
         for item in fields(layer.neuron):
@@ -68,7 +72,12 @@ def save(net: SpikingNetwork, path: str | PathLike[str]) -> None:
             else:
                 parameters[item.name] = value
         layers.append({"connection": "Dense", "neuron": type(layer.neuron).__name__, "parameters": parameters})
-    description = {"format": FORMAT_VERSION, "dtype": net.dtype, "layers": layers}
+    description = {
+        "format": FORMAT_VERSION,
+        "dtype": net.dtype,
+        "max_spikes_per_instant": net._max_spikes_per_instant,
+        "layers": layers,
+    }
     with replacing(path) as temporary:
         safetensors.numpy.save_file(arrays, temporary, metadata={"evsim": json.dumps(description)})
 
@@ -100,13 +109,15 @@ def load(path: str | PathLike[str]) -> SpikingNetwork:
         with safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (safetensors.SafetensorError, OSError, ValueError, TypeError) as error:
+    except Exception as error:  # whatever a damaged header or an unknown tensor type makes the reader raise
         raise FileFormatError(f"{path} is not a readable network file: {error}") from None
     if "evsim" not in metadata:
         raise FileFormatError(f"{path} is a safetensors file, but not a network that evsim saved")
     try:
         return _build(json.loads(metadata["evsim"]), arrays)
-    except (KeyError, TypeError, AttributeError, EvsimError, RecursionError, json.JSONDecodeError) as error:
+    except MemoryLimitError:
+        raise
+    except Exception as error:  # the description may hold anything
         raise FileFormatError(f"the network description in {path} is damaged: {error!r}") from None
 
 
@@ -115,7 +126,11 @@ def _build(description: dict[str, Any], arrays: dict[str, Any]) -> SpikingNetwor
 
     if description["format"] != FORMAT_VERSION:
         raise FileFormatError(f"format {description['format']} is not known, this evsim reads format {FORMAT_VERSION}")
-    net = SpikingNetwork(dtype=description["dtype"])
+    if description["dtype"] not in ("float32", "float64"):
+        raise FileFormatError(f"dtype {description['dtype']!r} is not known")
+    net = SpikingNetwork(
+        dtype=description["dtype"], max_spikes_per_instant=description.get("max_spikes_per_instant", 1000)
+    )
     for k, layer in enumerate(description["layers"]):
         weights = arrays[f"{k}.weights"]
         if weights.dtype != net.dtype:
