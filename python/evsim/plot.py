@@ -151,7 +151,7 @@ def membrane(
 
     Raises
     ------
-    EmptyNetworkError
+    NotRunError
         The probe has not recorded anything yet.
     ShapeMismatchError
         Times, values, neurons, labels or thresholds differ in number, or the probe recorded a batch.
