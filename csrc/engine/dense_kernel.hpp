@@ -60,7 +60,7 @@ inline Wide broadcast_state(const Lane& lane) {
     T values[count];
     V wide[count];
     Variables<Lane, T>::store(lane, values, 1);
-    for (int k = 0; k < count; ++k) wide[k] = V{} + values[k];
+    for (int k = 0; k < count; ++k) wide[k] = broadcast<V>(values[k]);
     Wide out;
     std::memcpy(&out, wide, sizeof(Wide));
     return out;

@@ -39,6 +39,12 @@ EVSIM_FN V select(const Mask& condition, const V& a, const V& b) {
     return condition ? a : b;
 }
 
+/// `value` in every lane. (0 + value would cost an addition, because of -0; value - 0 costs none.)
+template <class V, class T>
+EVSIM_FN V broadcast(const T& value) {
+    return value - V{};
+}
+
 template <class V>
 EVSIM_FN V larger(const V& a, const V& b) {
     return select(a > b, a, b);

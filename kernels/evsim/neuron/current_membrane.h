@@ -69,13 +69,14 @@ struct CurrentMembrane {
     /// Upper bound of v over the coming gap, for any v below threshold.
     template <class V, class T>
     EVSIM_FN static V bound(const V& v, const V& i, const CurrentMembraneGap<T>& gap) {
-        return multiply_add(positive_part(i), V{} + gap.tangent, multiply_add(v, V{} + gap.mem_change, v));
+        return multiply_add(positive_part(i), broadcast<V>(gap.tangent),
+                            multiply_add(v, broadcast<V>(gap.mem_change), v));
     }
 
     template <class V, class T>
     EVSIM_FN static void decay(V& v, V& i, const CurrentMembraneGap<T>& gap) {
-        v = multiply_add(i, V{} + gap.syn_to_mem, multiply_add(v, V{} + gap.mem_change, v));
-        i = multiply_add(i, V{} + gap.syn_change, i);
+        v = multiply_add(i, broadcast<V>(gap.syn_to_mem), multiply_add(v, broadcast<V>(gap.mem_change), v));
+        i = multiply_add(i, broadcast<V>(gap.syn_change), i);
     }
 
     /// Time of the extremum of v, where v = i; infinity if there is none.

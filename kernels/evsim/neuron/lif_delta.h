@@ -51,11 +51,11 @@ struct LifDelta {
     /// v moves from its value now towards 0, so one of the two ends of the gap is its maximum.
     template <class V, class T>
     EVSIM_FN static V excess(const State<V>& s, const Hot<V>& h, const Gap<T>& g) {
-        return larger(s.v, multiply_add(s.v, V{} + g.mem_change, s.v)) - h.threshold;
+        return larger(s.v, multiply_add(s.v, broadcast<V>(g.mem_change), s.v)) - h.threshold;
     }
     template <class V, class T>
     EVSIM_FN static void decay(State<V>& s, const Gap<T>& g) {
-        s.v = multiply_add(s.v, V{} + g.mem_change, s.v);
+        s.v = multiply_add(s.v, broadcast<V>(g.mem_change), s.v);
     }
     template <class V>
     EVSIM_FN static void receive(State<V>& s, const V& weight) {

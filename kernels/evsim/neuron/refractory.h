@@ -51,7 +51,7 @@ struct Refractory {
     EVSIM_FN static V excess(const State<V>& s, const Hot<V>& h, const Gap<T>& g) {
         const V free = Soma::excess(s.soma, h, g.soma);
         constexpr T up = T(1) + 8 * std::numeric_limits<T>::epsilon();
-        return select(s.held > V{}, (V{} + g.duration * up) - s.held, free);
+        return select(s.held > V{}, broadcast<V>(g.duration * up) - s.held, free);
     }
     template <class V, class T>
     EVSIM_FN static void decay(State<V>& s, const Gap<T>& g) {
