@@ -11,7 +11,10 @@ import numpy.typing as npt
 
 from . import _core
 from ._arrays import as_indices, as_integer, as_number, as_times
-from .errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
+from .errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, MemoryLimitError, ShapeMismatchError
+
+_MOST_CELLS = 2**32
+"""Largest dense array that to_dense makes; counting takes 8 bytes a cell."""
 
 
 def _require_inside(indices: npt.NDArray[np.int32], shape: tuple[int, ...]) -> int:
@@ -327,7 +330,13 @@ class SpikeArray:
         if step <= 0:
             raise InvalidArgumentError(f"dt must be positive, got {step}")
         # A time that from_dense made, start + k dt, must come back to step k although it is rounded.
-        steps = np.floor((self.times - begin) / step * (1 + 4e-16)).astype(np.int64)
+        with np.errstate(over="ignore"):
+            positions = np.floor((self.times - begin) / step * (1 + 4e-16))
+        if len(self) and not np.abs(positions).max() < 2**53:
+            raise MemoryLimitError(
+                f"steps of {step} are too short for spikes up to {self.times.max()}; choose a longer dt"
+            )
+        steps = positions.astype(np.int64)
         last = int(steps.max()) + 1 if len(self) else 0
         n_steps = last if stop is None else int(np.ceil((as_number(stop, "stop") - begin) / step * (1 - 4e-16)))
         if n_neurons is None and self._shape is None:
@@ -339,6 +348,8 @@ class SpikeArray:
                 f"between start = {begin} and stop = {stop}"
             )
         size = _require_inside(self.indices, columns)
+        if n_steps * size > _MOST_CELLS:
+            raise MemoryLimitError(f"{n_steps} steps of {size} neurons do not fit into memory; choose a longer dt")
         flat = np.bincount(steps * size + self.indices, minlength=n_steps * size)
         return flat.astype(np.int32).reshape(n_steps, *columns)
 

@@ -217,3 +217,9 @@ def test_a_network_with_weights_that_are_not_finite_is_not_saved(tmp_path):
     with pytest.raises(evsim.errors.NonFiniteError, match="layer 0"):
         net.save(tmp_path / "net.safetensors")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("dt", [1e-300, 1e-12, 1e-9])
+def test_a_dense_array_beyond_all_memory_is_refused_before_it_is_made(dt):
+    with pytest.raises(evsim.errors.MemoryLimitError, match="longer dt"):
+        evsim.SpikeArray([0, 99], [0.0, 1000.0]).to_dense(dt)
