@@ -21,14 +21,19 @@ class Workload:
     """EvSpikeSim's time for it, one core of an AMD EPYC with AVX-512."""
 
 
-def latency_digit(thresholds: tuple[float, float], name: str, reference_ms: float) -> Workload:
-    """MNIST-like latency code: 150 of 784 pixels fire once within 100 ms, 784-800-10, tau_s 130 ms."""
+def latency_digit(layers: list[tuple[int, float]], name: str, reference_ms: float | None) -> Workload:
+    """MNIST-like latency code: 150 of 784 pixels fire once within 100 ms, tau_s 130 ms.
+
+    Layers are (neurons, threshold).
+    """
     rng = np.random.default_rng(0)
     times = np.sort(rng.uniform(0, 0.1, 150))
     indices = rng.choice(784, 150, replace=False).astype(np.int32)
     net = evsim.SpikingNetwork(seed=1)
-    net.add_fc_layer(784, 800, 0.130, thresholds[0])
-    net.add_fc_layer(800, 10, 0.130, thresholds[1])
+    n_inputs = 784
+    for n_neurons, threshold in layers:
+        net.add_fc_layer(n_inputs, n_neurons, 0.130, threshold)
+        n_inputs = n_neurons
     return Workload(name, net, indices, times, reference_ms)
 
 
@@ -52,8 +57,9 @@ def poisson(
 def all_workloads() -> list[Workload]:
     """Return the workloads in the order of the table."""
     return [
-        latency_digit((0.2, 1.3), "latency digit 784-800-10, busy", 5.48),
-        latency_digit((2.0, 1.3), "latency digit 784-800-10, sparse", 2.48),
+        latency_digit([(800, 0.2), (10, 1.3)], "latency digit 784-800-10, busy", 5.48),
+        latency_digit([(800, 2.0), (10, 1.3)], "latency digit 784-800-10, sparse", 2.48),
+        latency_digit([(100, 2.0)], "latency digit 784-100", None),
         poisson([(100, 1.0)], "Poisson 1000 -> 100", 22.9),
         poisson([(1000, 2.0)], "Poisson 1000 -> 1000", None),
         poisson([(1000, 2.0)], "Poisson 1000 -> 1000, refractory 1 ms", None, refractory=1.0),
