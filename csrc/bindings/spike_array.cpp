@@ -24,9 +24,6 @@ void bind_spike_array(py::module_& module) {
                 self.add(as_span(indices), as_span(times));
             },
             py::arg("indices").noconvert(), py::arg("times").noconvert())
-        .def(
-            "add_one", [](SpikeArray& self, std::int32_t index, double time) { self.add(index, time); },
-            py::arg("index"), py::arg("time"))
         .def("sort", &SpikeArray::sort, py::call_guard<py::gil_scoped_release>())
         .def("is_sorted", &SpikeArray::is_sorted)
         .def("clear", &SpikeArray::clear)

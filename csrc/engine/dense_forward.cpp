@@ -173,11 +173,15 @@ class DenseRun {
         SampleRun& sample = samples_[s];
         TileRun run = tile_run(s, tile);
         if (!observations_.empty()) {
-            for (const Observation& o : observations_[task_index(s, tile)]) {
-                const bool here = o.position <= scratch.last && (o.position > scratch.first || scratch.first == 0);
-                if (!here) continue;
-                advance_to(run, sample, o.position);
-                observe(run, sample, o);
+            // Those after the first event of the chunk up to its last; at the very beginning also those before any
+            // event.
+            const std::vector<Observation>& planned = observations_[task_index(s, tile)];
+            const auto later = [](std::size_t position, const Observation& o) { return position < o.position; };
+            auto o = scratch.first == 0 ? planned.begin()
+                                        : std::upper_bound(planned.begin(), planned.end(), scratch.first, later);
+            for (; o != planned.end() && o->position <= scratch.last; ++o) {
+                advance_to(run, sample, o->position);
+                observe(run, sample, *o);
             }
         }
         advance_to(run, sample, scratch.last);

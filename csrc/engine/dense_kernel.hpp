@@ -435,7 +435,6 @@ struct DenseKernel {
         kernel.model = name;
         kernel.value_bytes = sizeof(T);
         kernel.lanes = width;
-        kernel.spikes = Model::spikes;
         kernel.n_shared = Model::n_shared;
         kernel.n_neuron = n_neuron;
         kernel.n_hot = n_hot;

@@ -63,7 +63,6 @@ struct NeuronKernel {
     const char* model;
     std::int32_t value_bytes;  ///< 4 or 8: weights and state
     std::int32_t lanes;        ///< neurons per SIMD vector
-    bool spikes;               ///< false for readouts
     std::int32_t n_shared, n_neuron, n_hot, n_state, n_memory, n_observables;
     const char* const* shared_names;
     const char* const* neuron_names;

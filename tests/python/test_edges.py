@@ -223,3 +223,21 @@ def test_a_network_with_weights_that_are_not_finite_is_not_saved(tmp_path):
 def test_a_dense_array_beyond_all_memory_is_refused_before_it_is_made(dt):
     with pytest.raises(evsim.errors.MemoryLimitError, match="longer dt"):
         evsim.SpikeArray([0, 99], [0.0, 1000.0]).to_dense(dt)
+
+
+def test_recording_a_long_input_equals_recording_its_beginning():
+    rng = np.random.default_rng(3)
+    times, indices = np.sort(rng.uniform(0.0, 100.0, 20_000)), rng.integers(0, 5, 20_000)
+    net = evsim.SpikingNetwork(seed=1)
+    net.add_layer(evsim.Dense(5, 70), evsim.LIF(tau_mem=20.0, tau_syn=10.0, refractory=0.5))
+    # 8192 events are prepared at a time: look around those borders, before the first event and after the last one
+    borders = [0, 1, 8191, 8192, 8193, 16383, 16384, 16385, 19_999]
+    wanted = np.sort(np.concatenate([[0.0], times[borders], times[borders] + 1e-6, [110.0]]))
+    whole = evsim.Probe(0, wanted)
+    net.infer(indices, times, record=whole)
+    assert np.ptp(whole.values) > 0
+    for k, moment in enumerate(wanted):
+        past = times <= moment
+        alone = evsim.Probe(0, [moment])
+        net.infer(indices[past], times[past], record=alone)
+        np.testing.assert_array_equal(whole.values[k], alone.values[0])
