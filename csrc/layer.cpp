@@ -41,9 +41,15 @@ std::vector<double> spread(const NeuronKernel& kernel, const std::vector<std::ve
 }  // namespace
 
 Layer::Layer(std::int64_t n_inputs, std::int64_t n_neurons, int value_bytes, const NeuronSettings& neurons)
-    : kernel_(&find_kernel(neurons.model, value_bytes)),
-      connection_(n_inputs, n_neurons, value_bytes, kernel_->lanes),
-      shared_(neurons.shared) {
+    : Layer(n_inputs, n_neurons, find_kernel(neurons.model, value_bytes), neurons) {}
+
+Layer::Layer(std::int64_t n_inputs, std::int64_t n_neurons, std::shared_ptr<const NeuronKernel> kernel,
+             const NeuronSettings& neurons, const RuleSettings& rule)
+    : kernel_(std::move(kernel)),
+      connection_(n_inputs, n_neurons, kernel_->value_bytes, kernel_->lanes),
+      shared_(neurons.shared),
+      rule_(rule) {
+    const int value_bytes = kernel_->value_bytes;
     if (shared_.size() != static_cast<std::size_t>(kernel_->n_shared)) {
         throw ShapeMismatch(text("neuron model '", kernel_->model, "' has ", kernel_->n_shared,
                                  " shared parameters, got ", shared_.size()));
@@ -52,7 +58,8 @@ Layer::Layer(std::int64_t n_inputs, std::int64_t n_neurons, int value_bytes, con
     const std::size_t padded = padded_neurons();
     const double per_neuron = static_cast<double>(kernel_->n_neuron + kernel_->n_memory) * sizeof(double) +
                               static_cast<double>(kernel_->n_hot + kernel_->n_state) * value_bytes;
-    require_memory(static_cast<double>(connection_.bytes()) + static_cast<double>(padded) * per_neuron,
+    const double copies = plastic() ? 1.0 + kernel_->rule->n_synaptic_traces + kernel_->rule->writes_weights : 1.0;
+    require_memory(static_cast<double>(connection_.bytes()) * copies + static_cast<double>(padded) * per_neuron,
                    text("a layer of ", n_inputs, " inputs to ", n_neurons, " neurons"));
     neurons_ = spread(*kernel_, neurons.per_neuron, connection_.n_neurons(), padded);
     const std::size_t vector_of_values = padded * static_cast<std::size_t>(value_bytes);
@@ -61,12 +68,54 @@ Layer::Layer(std::int64_t n_inputs, std::int64_t n_neurons, int value_bytes, con
     initial_.memory.resize(static_cast<std::size_t>(kernel_->n_memory) * padded);
     kernel_->prepare(shared_.data(), neurons_.data(), padded, hot_.data(), initial_.values.data(),
                      initial_.memory.data());
+    if (plastic()) set_rule_parameters(rule.parameters);
 }
 
 LayerState Layer::initial_state(double start) const {
     LayerState state = initial_;
     state.last_event = start;
+    if (plastic()) state.traces = initial_traces(*kernel_, connection_);
     return state;
+}
+
+std::shared_ptr<const Plasticity> Layer::plasticity() const {
+    if (!plastic()) throw InvalidArgument("the layer has no kernel with callbacks");
+    const std::lock_guard lock(output_mutex_);
+    return plasticity_;
+}
+
+void Layer::set_rule_parameters(std::vector<double> parameters) {
+    if (!plastic()) throw InvalidArgument("the layer has no kernel with callbacks");
+    auto rule = std::make_shared<const Plasticity>(*kernel_, std::move(parameters), rule_.tau_syn, rule_.tau_mem);
+    const std::lock_guard lock(output_mutex_);
+    plasticity_ = std::move(rule);
+}
+
+void Layer::set_next_traces(Traces traces) {
+    if (!plastic()) throw InvalidArgument("the layer has no kernel with callbacks");
+    const auto n_neurons = static_cast<std::size_t>(connection_.n_neurons());
+    const auto n_synapses = n_neurons * static_cast<std::size_t>(connection_.n_inputs());
+    const std::size_t neuron = n_neurons * static_cast<std::size_t>(kernel_->rule->n_neuron_traces);
+    const std::size_t synaptic = n_synapses * static_cast<std::size_t>(kernel_->rule->n_synaptic_traces);
+    if ((!traces.neuron.empty() && traces.neuron.size() != neuron) ||
+        (!traces.synaptic.empty() && traces.synaptic.size() != synaptic)) {
+        throw ShapeMismatch(text("the layer has ", neuron, " neuron traces and ", synaptic, " synaptic traces, got ",
+                                 traces.neuron.size(), " and ", traces.synaptic.size()));
+    }
+    const std::lock_guard lock(output_mutex_);
+    if (next_traces_ && traces.neuron.empty()) traces.neuron = next_traces_->neuron;
+    if (next_traces_ && traces.synaptic.empty()) traces.synaptic = next_traces_->synaptic;
+    next_traces_ = std::make_shared<const Traces>(std::move(traces));
+}
+
+std::shared_ptr<const Traces> Layer::next_traces() const {
+    const std::lock_guard lock(output_mutex_);
+    return next_traces_;
+}
+
+void Layer::clear_next_traces(const std::shared_ptr<const Traces>& used) {
+    const std::lock_guard lock(output_mutex_);
+    if (next_traces_ == used) next_traces_.reset();
 }
 
 std::optional<std::int32_t> Layer::endless_neuron() const {
@@ -117,6 +166,12 @@ PackedState Layer::pack(const LayerState& state) const {
         const double* first = state.memory.data() + k * padded;
         packed.memory.insert(packed.memory.end(), first, first + n);
     }
+    if (plastic()) {
+        packed.traces = {neuron_traces(*kernel_, connection_, state.traces),
+                         synaptic_traces(*kernel_, connection_, *plasticity(), state.traces, state.last_event)};
+        packed.post_times.assign(state.traces.post_times.begin(),
+                                 state.traces.post_times.begin() + static_cast<std::ptrdiff_t>(n));
+    }
     return packed;
 }
 
@@ -131,7 +186,18 @@ LayerState Layer::unpack(const PackedState& packed) const {
     if (!std::isfinite(packed.last_event)) {
         throw NonFinite(text("the last event of a state must be finite, got ", packed.last_event));
     }
+    if (plastic() &&
+        (packed.post_times.size() != n ||
+         packed.traces.neuron.size() != n * static_cast<std::size_t>(kernel_->rule->n_neuron_traces) ||
+         packed.traces.synaptic.size() != n * static_cast<std::size_t>(connection_.n_inputs()) *
+                                              static_cast<std::size_t>(kernel_->rule->n_synaptic_traces))) {
+        throw ShapeMismatch("the traces of a state do not fit the layer");
+    }
     LayerState state = initial_state(packed.last_event);
+    if (plastic()) {
+        std::copy(packed.post_times.begin(), packed.post_times.end(), state.traces.post_times.begin());
+        assign(*kernel_, connection_, packed.traces, packed.last_event, state.traces);
+    }
     for (std::size_t k = 0; k < static_cast<std::size_t>(kernel_->n_state); ++k) {
         std::memcpy(state.values.data() + k * padded * bytes, packed.values.data() + k * n * bytes, n * bytes);
     }

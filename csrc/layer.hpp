@@ -13,6 +13,7 @@
 #include "core/aligned_buffer.hpp"
 #include "core/spike_array.hpp"
 #include "engine/neuron_kernel.hpp"
+#include "plasticity.hpp"
 
 namespace evsim {
 
@@ -21,13 +22,22 @@ struct LayerState {
     AlignedBuffer values;        ///< state variables as of the last input event, [n_state][padded neurons]
     std::vector<double> memory;  ///< what readouts remember, likewise as of the last input event
     double last_event = 0.0;     ///< time of that event, or of the start
+    TraceState traces;           ///< of layers with a plasticity rule
 };
 
 /// A neuron model with its parameters: `shared` one value each, `per_neuron` one value or one per neuron each.
 struct NeuronSettings {
-    std::string model;
+    std::string model;  ///< of those that evsim ships; anything where the kernel is given
     std::vector<double> shared;
     std::vector<std::vector<double>> per_neuron;
+};
+
+/// A plasticity rule with values for its parameters, in the kernel's order.
+struct RuleSettings {
+    std::vector<double> parameters;
+    double tau_syn = std::numeric_limits<double>::quiet_NaN();  ///< of the neurons, where they have them
+    double tau_mem = std::numeric_limits<double>::quiet_NaN();
+    BatchUpdate batch_update = BatchUpdate::sum;
 };
 
 /// What the last call left in a layer, per sample.
@@ -36,6 +46,7 @@ struct LayerOutput {
     std::vector<SpikeArray> post_spikes;
     std::vector<std::vector<double>> final_memory;  ///< of readouts, at the end of the call
     bool batch = false;                             ///< whether the caller gave a batch
+    std::shared_ptr<const Plasticity> rule;         ///< whose traces the states hold
 };
 
 /// A state without padding, which depends on the machine.
@@ -43,11 +54,16 @@ struct PackedState {
     std::vector<std::byte> values;  ///< [n_state][n_neurons]
     std::vector<double> memory;     ///< [n_memory][n_neurons]
     double last_event = 0.0;
+    Traces traces;                   ///< as of each neuron's last event
+    std::vector<double> post_times;  ///< [n_neurons], where there are traces
 };
 
 class Layer {
  public:
-    /// Weights start at 0. Throws InvalidArgument, ShapeMismatch, NonFinite or MemoryLimit.
+    /// Weights start at 0; `rule` is for kernels that have one. Throws InvalidArgument, ShapeMismatch, NonFinite or
+    /// MemoryLimit.
+    Layer(std::int64_t n_inputs, std::int64_t n_neurons, std::shared_ptr<const NeuronKernel> kernel,
+          const NeuronSettings& neurons, const RuleSettings& rule = {});
     Layer(std::int64_t n_inputs, std::int64_t n_neurons, int value_bytes, const NeuronSettings& neurons);
 
     const NeuronKernel& kernel() const { return *kernel_; }
@@ -57,6 +73,8 @@ class Layer {
     const double* neurons() const { return neurons_.data(); }
     const void* hot() const { return hot_.data(); }
     std::size_t padded_neurons() const { return connection_.padded_neurons(); }
+    bool plastic() const { return kernel_->rule != nullptr; }
+    bool learns() const { return plastic() && kernel_->rule->writes_weights; }
 
     LayerState initial_state(double start) const;
     /// Index of the first neuron that fires for ever without input.
@@ -65,6 +83,16 @@ class Layer {
     std::int32_t observable(const std::string& name) const;
     /// Values of a remembered quantity ("maximum", ...) in `output`, [sample][neuron].
     std::vector<std::vector<double>> remembered(const LayerOutput& output, const std::string& name) const;
+
+    /// The rule as of now. Throws InvalidArgument if there is none.
+    std::shared_ptr<const Plasticity> plasticity() const;
+    /// Other values for its parameters, from the next call on. Throws like the constructor.
+    void set_rule_parameters(std::vector<double> parameters);
+    BatchUpdate batch_update() const { return rule_.batch_update; }
+    /// Traces that the next call begins with, once; an empty part begins as it would have. Throws ShapeMismatch.
+    void set_next_traces(Traces traces);
+    std::shared_ptr<const Traces> next_traces() const;
+    void clear_next_traces(const std::shared_ptr<const Traces>& used);
 
     PackedState pack(const LayerState& state) const;
     /// Throws ShapeMismatch or NonFinite.
@@ -75,13 +103,16 @@ class Layer {
     void set_output(std::shared_ptr<const LayerOutput> output);
 
  private:
-    const NeuronKernel* kernel_;
+    std::shared_ptr<const NeuronKernel> kernel_;
     Dense connection_;
     std::vector<double> shared_;
     std::vector<double> neurons_;  ///< [padded neuron][parameter]
     AlignedBuffer hot_;
     LayerState initial_;
-    mutable std::mutex output_mutex_;
+    RuleSettings rule_;
+    mutable std::mutex output_mutex_;  ///< for what follows
+    std::shared_ptr<const Plasticity> plasticity_;
+    std::shared_ptr<const Traces> next_traces_;
     std::shared_ptr<const LayerOutput> output_ = std::make_shared<LayerOutput>();
 };
 

@@ -124,6 +124,15 @@ Inference Network::infer(const std::vector<SpikeView>& samples, const InferOptio
     const std::vector<std::vector<Probe>> probes = plan_probes(options);
     const bool fresh = options.reset || !time_;
 
+    // What a rule is and begins with is settled before the first layer runs.
+    struct RuleRun {
+        std::shared_ptr<const Plasticity> rule;
+        std::shared_ptr<const Traces> first_traces;
+    };
+    std::vector<RuleRun> rules(layers_.size());
+    for (std::size_t k = 0; k < layers_.size(); ++k) {
+        if (layers_[k]->plastic()) rules[k] = {layers_[k]->plasticity(), layers_[k]->next_traces()};
+    }
     std::vector<std::vector<SampleRun>> runs(layers_.size());
     for (std::size_t k = 0; k < layers_.size(); ++k) {
         const Layer& layer = *layers_[k];
@@ -144,6 +153,12 @@ Inference Network::infer(const std::vector<SpikeView>& samples, const InferOptio
                 run.state = layer.output()->states[s];
                 run.from = *time_;
             }
+            if (!layer.plastic()) continue;
+            run.rule = rules[k].rule;
+            if (rules[k].first_traces)
+                assign(layer.kernel(), layer.connection(), *rules[k].first_traces, run.state.last_event,
+                       run.state.traces);
+            if (layer.learns()) run.weights = layer.connection().copy();
         }
         const std::string name = text("layer ", k);
         run_dense(layer, runs[k], probes[k], {num_threads(), max_spikes_per_instant_, name.c_str()}, interruption);
@@ -164,12 +179,26 @@ Inference Network::infer(const std::vector<SpikeView>& samples, const InferOptio
             output.states.push_back(std::move(run.state));
             output.post_spikes.push_back(std::move(run.spikes));
             output.final_memory.push_back(std::move(run.final_memory));
+            output.rule = run.rule;
         }
     }
     result.spikes = outputs.back()->post_spikes;
+    learn_weights(runs);
     for (std::size_t k = 0; k < layers_.size(); ++k) layers_[k]->set_output(std::move(outputs[k]));
+    for (std::size_t k = 0; k < layers_.size(); ++k) layers_[k]->clear_next_traces(rules[k].first_traces);
     time_ = options.until;
     return result;
+}
+
+void Network::learn_weights(const std::vector<std::vector<SampleRun>>& runs) {
+    std::vector<Learned> learned;
+    for (std::size_t k = 0; k < layers_.size(); ++k) {
+        if (!layers_[k]->learns() || runs[k].empty()) continue;
+        std::vector<const AlignedBuffer*> weights;
+        for (const SampleRun& run : runs[k]) weights.push_back(&run.weights);
+        learned.emplace_back(layers_[k]->connection(), weights, layers_[k]->batch_update(), text("layer ", k));
+    }
+    for (Learned& layer : learned) layer.apply();
 }
 
 void Network::reset() {

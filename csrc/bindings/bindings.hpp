@@ -6,6 +6,7 @@
 #include <pybind11/stl.h>
 
 #include "../core/spike_array.hpp"
+#include "../engine/neuron_kernel.hpp"
 
 namespace evsim {
 
@@ -28,6 +29,12 @@ py::array_t<T> view(std::span<const T> values, py::handle owner) {
     return array;
 }
 
+/// A kernel as Python holds it.
+struct KernelHandle {
+    std::shared_ptr<const NeuronKernel> kernel;
+};
+
+void bind_kernel(py::module_& module);
 void bind_spike_array(py::module_& module);
 void bind_layer(py::module_& module);
 void bind_network(py::module_& module);

@@ -6,6 +6,10 @@ namespace evsim {
 
 namespace {
 
+py::array_t<double> as_array(const std::vector<double>& values) {
+    return py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
 /// Writable view of the weights, shape (n_neurons, n_inputs); keeps the layer alive.
 py::array weights_view(const std::shared_ptr<Layer>& layer) {
     Dense& dense = layer->connection();
@@ -29,18 +33,39 @@ std::pair<py::array_t<double>, bool> remembered(const Layer& layer, const std::s
     return {array, output->batch};
 }
 
+/// Traces of all samples in a row, and the number of samples; 0 if they are one set for all: those that the next call
+/// begins with, or none.
+std::pair<py::array_t<double>, std::size_t> traces(const Layer& layer, bool synaptic) {
+    if (const auto next = layer.next_traces()) {
+        const std::vector<double>& values = synaptic ? next->synaptic : next->neuron;
+        if (!values.empty()) return {as_array(values), 0};
+    }
+    const auto output = layer.output();
+    const NeuronKernel& kernel = layer.kernel();
+    std::vector<double> all;
+    for (const LayerState& state : output->states) {
+        const std::vector<double> values =
+            synaptic ? synaptic_traces(kernel, layer.connection(), *output->rule, state.traces, state.last_event)
+                     : neuron_traces(kernel, layer.connection(), state.traces);
+        all.insert(all.end(), values.begin(), values.end());
+    }
+    return {as_array(all), output->batch ? output->states.size() : 0};
+}
+
 }  // namespace
 
 void bind_layer(py::module_& module) {
     py::class_<Layer, std::shared_ptr<Layer>>(module, "Layer")
-        .def(py::init([](std::int64_t n_inputs, std::int64_t n_neurons, int value_bytes, std::string model,
-                         std::vector<double> shared, std::vector<std::vector<double>> per_neuron) {
-                 return std::make_shared<Layer>(
-                     n_inputs, n_neurons, value_bytes,
-                     NeuronSettings{std::move(model), std::move(shared), std::move(per_neuron)});
+        .def(py::init([](std::int64_t n_inputs, std::int64_t n_neurons, const KernelHandle& kernel,
+                         std::vector<double> shared, std::vector<std::vector<double>> per_neuron,
+                         std::vector<double> rule_parameters, double tau_syn, double tau_mem, bool mean_of_batch) {
+                 return std::make_shared<Layer>(n_inputs, n_neurons, kernel.kernel,
+                                                NeuronSettings{"", std::move(shared), std::move(per_neuron)},
+                                                RuleSettings{std::move(rule_parameters), tau_syn, tau_mem,
+                                                             mean_of_batch ? BatchUpdate::mean : BatchUpdate::sum});
              }),
-             py::arg("n_inputs"), py::arg("n_neurons"), py::arg("value_bytes"), py::arg("model"), py::arg("shared"),
-             py::arg("per_neuron"))
+             py::arg("n_inputs"), py::arg("n_neurons"), py::arg("kernel"), py::arg("shared"), py::arg("per_neuron"),
+             py::arg("rule_parameters"), py::arg("tau_syn"), py::arg("tau_mem"), py::arg("mean_of_batch"))
         .def_property_readonly("n_inputs", [](const Layer& self) { return self.connection().n_inputs(); })
         .def_property_readonly("n_neurons", [](const Layer& self) { return self.connection().n_neurons(); })
         .def_property_readonly("weights", &weights_view)
@@ -56,7 +81,18 @@ void bind_layer(py::module_& module) {
                  for (const SpikeArray& spikes : output->post_spikes) counts.push_back(spikes.size());
                  return std::make_pair(counts, output->batch);
              })
-        .def("remembered", &remembered, py::arg("name"));
+        .def("remembered", &remembered, py::arg("name"))
+        .def("rule_parameters", [](const Layer& self) { return self.plasticity()->parameters(); })
+        .def("set_rule_parameters", &Layer::set_rule_parameters, py::arg("values"))
+        .def("time_constants", [](const Layer& self) { return self.plasticity()->time_constants(); })
+        .def("traces", &traces, py::arg("synaptic"))
+        .def(
+            "set_next_traces",
+            [](Layer& self, const TimeArray& neuron, const TimeArray& synaptic) {
+                self.set_next_traces({{neuron.data(), neuron.data() + neuron.size()},
+                                      {synaptic.data(), synaptic.data() + synaptic.size()}});
+            },
+            py::arg("neuron"), py::arg("synaptic"));
 }
 
 }  // namespace evsim

@@ -27,6 +27,7 @@ void translate(std::exception_ptr pending) {
 PYBIND11_MODULE(_core, module) {
     py::register_exception_translator(translate);
     bind_spike_array(module);
+    bind_kernel(module);
     bind_layer(module);
     bind_network(module);
     module.attr("__version__") = EVSIM_VERSION;

@@ -42,10 +42,12 @@ std::pair<std::vector<SpikeArray>, std::vector<py::array_t<double>>> infer(
     return {std::move(result.spikes), std::move(out)};
 }
 
-using StateTuple = std::tuple<py::bytes, std::vector<double>, double>;
+using StateTuple =
+    std::tuple<py::bytes, std::vector<double>, double, std::vector<double>, std::vector<double>, std::vector<double>>;
 using SnapshotTuple = std::tuple<std::optional<double>, bool, std::vector<std::vector<StateTuple>>>;
 
-/// (time, batch, [layer][sample] of (state variables, memory, time of the last event)).
+/// (time, batch, [layer][sample] of (state variables, memory, time of the last event, neuron traces, synaptic traces,
+/// times of the last output spikes)).
 SnapshotTuple snapshot(const Network& self) {
     Network::Snapshot snapshot;
     {
@@ -57,7 +59,8 @@ SnapshotTuple snapshot(const Network& self) {
         auto& out = layers.emplace_back();
         for (const PackedState& state : states) {
             out.emplace_back(py::bytes(reinterpret_cast<const char*>(state.values.data()), state.values.size()),
-                             state.memory, state.last_event);
+                             state.memory, state.last_event, state.traces.neuron, state.traces.synaptic,
+                             state.post_times);
         }
     }
     return {snapshot.time, snapshot.batch, std::move(layers)};
@@ -68,10 +71,10 @@ void restore(Network& self, const SnapshotTuple& tuple) {
     Network::Snapshot snapshot{time, {}, batch};
     for (const auto& layer : layers) {
         auto& states = snapshot.states.emplace_back();
-        for (const auto& [bytes, memory, last_event] : layer) {
+        for (const auto& [bytes, memory, last_event, neuron, synaptic, post_times] : layer) {
             const std::string_view values = bytes;
             const auto* first = reinterpret_cast<const std::byte*>(values.data());
-            states.push_back({{first, first + values.size()}, memory, last_event});
+            states.push_back({{first, first + values.size()}, memory, last_event, {neuron, synaptic}, post_times});
         }
     }
     self.restore(snapshot);

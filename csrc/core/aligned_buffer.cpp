@@ -34,22 +34,28 @@ void require_memory(double bytes, const std::string& what) {
     }
 }
 
-AlignedBuffer::AlignedBuffer(std::size_t bytes, const std::string& what) : size_(bytes) {
-    if (bytes == 0) return;
+AlignedBuffer::AlignedBuffer(std::size_t bytes, const std::string& what) : AlignedBuffer(uninitialized(bytes, what)) {
+    if (bytes > 0) std::memset(data_.get(), 0, bytes);
+}
+
+AlignedBuffer AlignedBuffer::uninitialized(std::size_t bytes, const std::string& what) {
+    AlignedBuffer buffer;
+    if (bytes == 0) return buffer;
     require_memory(static_cast<double>(bytes), what);
     const std::size_t alignment = bytes >= huge_page ? huge_page : cache_line;
     const std::size_t padded = (bytes + alignment - 1) / alignment * alignment;
-    data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, padded)));
-    if (!data_)
+    buffer.size_ = bytes;
+    buffer.data_.reset(static_cast<std::byte*>(std::aligned_alloc(alignment, padded)));
+    if (!buffer.data_)
         throw MemoryLimit(
             text(what, " needs ", static_cast<double>(bytes) / 1e9, " GB, which the system does not give"));
 #if defined(__linux__)
-    if (alignment == huge_page) madvise(data_.get(), padded, MADV_HUGEPAGE);
+    if (alignment == huge_page) madvise(buffer.data_.get(), padded, MADV_HUGEPAGE);
 #endif
-    std::memset(data_.get(), 0, padded);
+    return buffer;
 }
 
-AlignedBuffer::AlignedBuffer(const AlignedBuffer& other) : AlignedBuffer(other.size_, "a copy") {
+AlignedBuffer::AlignedBuffer(const AlignedBuffer& other) : AlignedBuffer(uninitialized(other.size_, "a copy")) {
     if (size_ > 0) std::memcpy(data_.get(), other.data_.get(), size_);
 }
 

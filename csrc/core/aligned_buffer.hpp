@@ -1,4 +1,4 @@
-// Zeroed memory for weights and state, aligned for any SIMD width.
+// Memory for weights and state, aligned for any SIMD width.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,10 @@ void require_memory(double bytes, const std::string& what);
 class AlignedBuffer {
  public:
     AlignedBuffer() = default;
-    /// Large buffers lie on huge pages where the system has them.
+    /// Zeroed memory. Large buffers lie on huge pages where the system has them.
     AlignedBuffer(std::size_t bytes, const std::string& what);
+    /// Memory that holds anything.
+    static AlignedBuffer uninitialized(std::size_t bytes, const std::string& what);
     AlignedBuffer(const AlignedBuffer& other);
     AlignedBuffer& operator=(const AlignedBuffer& other);
     AlignedBuffer(AlignedBuffer&&) noexcept = default;

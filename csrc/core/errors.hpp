@@ -45,6 +45,13 @@ struct RunawaySpiking : Error {
     explicit RunawaySpiking(const std::string& m) : Error("RunawaySpikingError", m) {}
 };
 
+struct KernelLoad : Error {
+    explicit KernelLoad(const std::string& m) : Error("KernelLoadError", m) {}
+};
+struct KernelFailed : Error {
+    explicit KernelFailed(const std::string& m) : Error("KernelError", m) {}
+};
+
 /// The caller asked to stop (Ctrl-C); nothing is wrong with the call.
 struct Interrupted : std::exception {
     const char* what() const noexcept override { return "interrupted"; }

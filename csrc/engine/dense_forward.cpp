@@ -135,9 +135,18 @@ class DenseRun {
         scratch.previous_time = scratch.first > 0 ? sample.times[scratch.first - 1] : sample.state.last_event;
         const std::size_t count = scratch.last - scratch.first;
         scratch.events.resize(count * kernel_.event_bytes);
-        kernel_.prepare_events(layer_.shared().data(), sample.indices.data() + scratch.first,
-                               sample.times.data() + scratch.first, static_cast<std::int64_t>(count),
-                               scratch.previous_time, scratch.events.data());
+        EventRun run{};
+        run.shared = layer_.shared().data();
+        run.indices = sample.indices.data() + scratch.first;
+        run.times = sample.times.data() + scratch.first;
+        run.n = static_cast<std::int64_t>(count);
+        run.previous_time = scratch.previous_time;
+        if (sample.rule) {
+            run.rates = sample.rule->rates().data();
+            run.last_arrivals = sample.state.traces.last_arrivals.data();
+        }
+        run.events = scratch.events.data();
+        kernel_.prepare_events(run);
         if (scratch.final) sample.final_memory = sample.state.memory;
     }
 
@@ -164,6 +173,22 @@ class DenseRun {
         run.emit_until = std::numeric_limits<double>::infinity();
         run.max_spikes_per_instant = options_.max_spikes_per_instant;
         run.emissions = &tile_spikes_[task_index(s, tile)];
+        if (layer_.learns()) run.weights = sample.weights.data();
+        return run;
+    }
+
+    TraceRun trace_run(std::size_t s, std::size_t tile) {
+        SampleRun& sample = samples_[s];
+        TraceRun run{};
+        run.parameters = sample.rule->parameters().data();
+        run.rates = sample.rule->rates().data();
+        run.neuron_traces = sample.state.traces.neuron.data();
+        run.synaptic_traces = sample.state.traces.synaptic.data();
+        // A rule that does not learn does not write.
+        run.weights = layer_.learns() ? sample.weights.data() : const_cast<std::byte*>(layer_.connection().data());
+        run.n_inputs = layer_.connection().n_inputs();
+        run.arrivals = sample.state.traces.arrivals.data() + tile * static_cast<std::size_t>(run.n_inputs);
+        run.post_times = sample.state.traces.post_times.data();
         return run;
     }
 
@@ -172,6 +197,13 @@ class DenseRun {
         if (!scratch.active) return;
         SampleRun& sample = samples_[s];
         TileRun run = tile_run(s, tile);
+        TraceRun traces;
+        char message[TraceRun::message_bytes] = "";
+        if (sample.rule) {
+            traces = trace_run(s, tile);
+            traces.message = message;
+            run.traces = &traces;
+        }
         if (!observations_.empty()) {
             // Those after the first event of the chunk up to its last; at the very beginning also those before any
             // event.
@@ -194,7 +226,7 @@ class DenseRun {
         }
         run.memory = sample.final_memory.data();
         run.emit_until = sample.until;
-        check(kernel_.finish(run, sample.until - run.last_time));
+        check(kernel_.finish(run, sample.until - run.last_time), message);
     }
 
     /// Runs the events of `sample` up to (not including) `position`; afterwards `run` stands at the last event that
@@ -203,7 +235,7 @@ class DenseRun {
         const SampleScratch& scratch = scratch_[static_cast<std::size_t>(&sample - samples_.data())];
         run.last_event = static_cast<std::int64_t>(position - scratch.first);
         if (run.last_event == run.first_event) return;
-        check(kernel_.run(run));
+        check(kernel_.run(run), run.traces ? run.traces->message : "");
         run.first_event = run.last_event;
         run.last_time = sample.times[position - 1];
     }
@@ -260,12 +292,14 @@ class DenseRun {
         }
     }
 
-    void check(const TileResult& result) const {
+    void check(const TileResult& result, const char* message = "") const {
         switch (result.status) {
             case TileStatus::ok:
                 return;
             case TileStatus::cancelled:
                 throw Interrupted();
+            case TileStatus::rule_failed:
+                throw KernelFailed(text(options_.layer_name, ": the kernel threw an exception: ", message));
             case TileStatus::too_many_spikes:
                 throw RunawaySpiking(text(options_.layer_name, ": neuron ", result.neuron, " fired more than ",
                                           options_.max_spikes_per_instant, " times at t = ", result.time,

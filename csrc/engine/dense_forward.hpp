@@ -21,9 +21,11 @@ struct Probe {
 struct SampleRun {
     std::span<const std::int32_t> indices;  ///< of the input spikes, none later than `until`
     std::span<const double> times;
-    LayerState state;    ///< in: where the last call stopped; out: after the last input spike
-    double from = 0.0;   ///< spikes before this time were reported by the last call
-    double until = 0.0;  ///< spikes at or after this time are left to the next call
+    LayerState state;                        ///< in: where the last call stopped; out: after the last input spike
+    double from = 0.0;                       ///< spikes before this time were reported by the last call
+    double until = 0.0;                      ///< spikes at or after this time are left to the next call
+    std::shared_ptr<const Plasticity> rule;  ///< of a plastic layer
+    AlignedBuffer weights;                   ///< of a layer that learns: this sample's own
 
     SpikeArray spikes;                          ///< out: sorted by (time, index)
     std::vector<double> final_memory;           ///< out

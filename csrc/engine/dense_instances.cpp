@@ -10,9 +10,9 @@ namespace evsim {
 
 /// Calls `add` with the table of every model in float and in double.
 void EVSIM_JOIN(visit_kernels_, EVSIM_ISA)(void (*add)(void* registry, const NeuronKernel&), void* registry) {
-#define EVSIM_ADD(name, ...)                                     \
-    add(registry, DenseKernel<__VA_ARGS__, float>::table(name)); \
-    add(registry, DenseKernel<__VA_ARGS__, double>::table(name));
+#define EVSIM_ADD(name, ...)                                      \
+    add(registry, DenseKernel<__VA_ARGS__, float>::table(#name)); \
+    add(registry, DenseKernel<__VA_ARGS__, double>::table(#name));
     EVSIM_FOR_ALL_MODELS(EVSIM_ADD)
 #undef EVSIM_ADD
 }

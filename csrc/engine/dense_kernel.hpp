@@ -3,92 +3,20 @@
 
 #include <bit>
 #include <cstring>
+#include <exception>
 #include <iterator>
 #include <type_traits>
 
 #include <evsim/neuron/advance.h>
 
 #include "neuron_kernel.hpp"
+#include "plastic_tile.hpp"
+#include "variables.hpp"
 
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-/// A struct of variables of type V, read from and written to a structure of arrays.
-template <class Struct, class V>
-struct Variables {
-    static constexpr int count = std::is_empty_v<Struct> ? 0 : static_cast<int>(sizeof(Struct) / sizeof(V));
-
-    template <class T>
-    static Struct load(const T* base, std::size_t stride) {
-        Struct out{};
-        if constexpr (count > 0) {
-            V values[count];
-            for (int k = 0; k < count; ++k) std::memcpy(&values[k], base + k * stride, sizeof(V));
-            std::memcpy(&out, values, sizeof(Struct));
-        }
-        return out;
-    }
-    template <class T>
-    static void store(const Struct& in, T* base, std::size_t stride) {
-        if constexpr (count > 0) {
-            V values[count];
-            std::memcpy(values, &in, sizeof(Struct));
-            for (int k = 0; k < count; ++k) std::memcpy(base + k * stride, &values[k], sizeof(V));
-        }
-    }
-};
-
-/// The same variables in another precision.
-template <class To, class ToValue, class FromValue, class From>
-inline To converted(const From& from) {
-    constexpr int count = Variables<To, ToValue>::count;
-    if constexpr (count == 0) {
-        return {};
-    } else {
-        FromValue in[count];
-        ToValue out[count];
-        Variables<From, FromValue>::store(from, in, 1);
-        for (int k = 0; k < count; ++k) out[k] = static_cast<ToValue>(in[k]);
-        return Variables<To, ToValue>::load(out, 1);
-    }
-}
-
-/// Every variable of a single neuron's state, in all lanes.
-template <class Wide, class V, class Lane, class T>
-inline Wide broadcast_state(const Lane& lane) {
-    constexpr int count = Variables<Lane, T>::count;
-    T values[count];
-    V wide[count];
-    Variables<Lane, T>::store(lane, values, 1);
-    for (int k = 0; k < count; ++k) wide[k] = broadcast<V>(values[k]);
-    Wide out;
-    std::memcpy(&out, wide, sizeof(Wide));
-    return out;
-}
-
-/// mask ? a : b for every variable.
-template <class V, class Mask, class Wide>
-inline Wide select_state(const Mask& mask, const Wide& a, const Wide& b) {
-    constexpr int count = Variables<Wide, V>::count;
-    V from_a[count], from_b[count];
-    std::memcpy(from_a, &a, sizeof(Wide));
-    std::memcpy(from_b, &b, sizeof(Wide));
-    for (int k = 0; k < count; ++k) from_b[k] = select(mask, from_a[k], from_b[k]);
-    Wide out;
-    std::memcpy(&out, from_b, sizeof(Wide));
-    return out;
-}
-
-/// Whether every variable is finite: x - x is 0 for those and NaN otherwise.
-template <class State, class T>
-inline bool finite(const State& state) {
-    T values[Variables<State, T>::count], sum = 0;
-    Variables<State, T>::store(state, values, 1);
-    for (const T value : values) sum += value - value;
-    return sum == T(0);
-}
-
-template <class Model, class T>
+template <class Model, class T, class Rule = NoRule>
 struct DenseKernel {
     using V = Vector<T>;
     using Neuron = typename Model::Neuron;
@@ -106,6 +34,7 @@ struct DenseKernel {
     static_assert(sizeof(Neuron) == n_neuron * sizeof(double));
     static constexpr int n_hot = Variables<HotLane, T>::count;
     static constexpr bool remembers = requires { Model::memory_names; };
+    using Traces = PlasticTile<Model, T, Rule>;
 
     static Neuron neuron_at(const double* neurons, std::int32_t n) {
         Neuron neuron;
@@ -119,6 +48,7 @@ struct DenseKernel {
         std::int32_t input;
         double start, duration;
         ExactGap exact_gap;
+        [[no_unique_address]] typename Traces::EventFactors trace_factors;
     };
     static const Event* events_of(const TileRun& run) { return static_cast<const Event*>(run.events); }
     static const T* row(const TileRun& run, const Event& event) {
@@ -142,6 +72,7 @@ struct DenseKernel {
     struct Crossings {
         const TileRun& run;
         const Model& model;
+        Traces& traces;
         const Exact& state;
         const Neuron& neuron;
         std::int32_t n;
@@ -167,6 +98,7 @@ struct DenseKernel {
                     EmissionBuffer& out = *run.emissions;
                     if (out.size == out.capacity) out.grow(out);
                     out.data[out.size++] = {static_cast<std::uint32_t>(event), n, time};
+                    if constexpr (Traces::active) traces.on_output(n, time, start, state);
                 }
             }
             at_this_instant = time == last_time ? at_this_instant + 1 : 1;
@@ -179,10 +111,11 @@ struct DenseKernel {
     };
 
     /// Moves one neuron through the gap before `event`; true if it crossed.
-    static bool advance_neuron(const TileRun& run, const Model& model, Exact& state, std::int32_t n, std::int64_t event,
-                               double start, double duration, const ExactGap& gap, TileResult& result) {
+    static bool advance_neuron(const TileRun& run, const Model& model, Traces& traces, Exact& state, std::int32_t n,
+                               std::int64_t event, double start, double duration, const ExactGap& gap,
+                               TileResult& result) {
         const Neuron neuron = neuron_at(run.neurons, n);
-        Crossings crossings{run, model, state, neuron, n, event, start, start + duration, result};
+        Crossings crossings{run, model, traces, state, neuron, n, event, start, start + duration, result};
         // Where an event moves the potential itself, it comes first at its time; elsewhere the potential has already
         // arrived.
         return advance(model, state, neuron, duration, gap, !Model::jumps, crossings) > 0;
@@ -202,8 +135,8 @@ struct DenseKernel {
 
     /// Moves the flagged neurons through the gap before `event`.
     template <int N>
-    [[gnu::noinline]] static void advance_flagged(const TileRun& run, const Model& model, std::int64_t event,
-                                                  ExactStep<N>& step) {
+    [[gnu::noinline]] static void advance_flagged(const TileRun& run, const Model& model, Traces& traces,
+                                                  std::int64_t event, ExactStep<N>& step) {
         const double start = events_of(run)[event].start, duration = events_of(run)[event].duration;
         const ExactGap& gap = events_of(run)[event].exact_gap;
         step.n_moved = 0;
@@ -213,14 +146,15 @@ struct DenseKernel {
             const int lane = std::countr_zero(flagged);
             const std::int32_t n = run.first_neuron + lane;
             Exact exact = converted<Exact, double, T>(Variables<Lane, T>::load(step.before + lane, step.stride));
-            const bool crossed = advance_neuron(run, model, exact, n, event, start, duration, gap, step.result);
+            const bool crossed = advance_neuron(run, model, traces, exact, n, event, start, duration, gap, step.result);
             Lane after = converted<Lane, T, double>(exact);
             if (!crossed) {
                 // Rounded to T, the potential may be at the threshold although the exact one stayed an ulp below. That
                 // is a crossing at the end of the gap; left alone, the neuron would sit above threshold, mute.
                 exact = converted<Exact, double, T>(after);
                 if (model.at_threshold(exact, neuron_at(run.neurons, n))) {
-                    advance_neuron(run, model, exact, n, event, start + duration, 0.0, model.gap(0.0), step.result);
+                    advance_neuron(run, model, traces, exact, n, event, start + duration, 0.0, model.gap(0.0),
+                                   step.result);
                     after = converted<Lane, T, double>(exact);
                 }
             }
@@ -246,6 +180,7 @@ struct DenseKernel {
     template <int N>
     static TileResult run_tile(const TileRun& run) {
         const Model model(run.shared);
+        Traces traces(run, model);
         T* const layer_state = static_cast<T*>(run.state) + run.first_neuron;
         const T* const hot_base = static_cast<const T*>(run.hot) + run.first_neuron;
         const Event* const events = events_of(run);
@@ -272,7 +207,7 @@ struct DenseKernel {
                     step.flagged |= std::uint64_t{positive_lanes(Model::excess(state[k], hot[k], gap))} << (k * width);
                     Variables<Wide, V>::store(state[k], step.before + k * width, step.stride);
                 }
-                advance_flagged<N>(run, model, event, step);
+                advance_flagged<N>(run, model, traces, event, step);
                 if (step.result.status != TileStatus::ok) return step.result;
 #pragma GCC unroll 4
                 for (int k = 0; k < N; ++k) {
@@ -282,6 +217,7 @@ struct DenseKernel {
                 replace_moved<N>(step, state);
 #pragma GCC unroll 4
                 for (int k = 0; k < N; ++k) Model::receive(state[k], load_vector(weights + k * width));
+                call_on_input<N>(traces, events[event], state);
                 continue;
             }
 #pragma GCC unroll 4
@@ -289,10 +225,43 @@ struct DenseKernel {
                 Model::decay(state[k], gap);
                 Model::receive(state[k], load_vector(weights + k * width));
             }
+            call_on_input<N>(traces, events[event], state);
         }
 #pragma GCC unroll 4
         for (int k = 0; k < N; ++k) Variables<Wide, V>::store(state[k], layer_state + k * width, run.stride);
         return check_finite(run, N);
+    }
+
+    template <int N>
+    static void call_on_input(Traces& traces, const Event& event, const Wide (&state)[N]) {
+        if constexpr (Traces::active) {
+            constexpr std::size_t stride = N * width;
+            alignas(V) T values[Rule::uses_context ? n_state * stride : 1];
+            if constexpr (Rule::uses_context) {
+                for (int k = 0; k < N; ++k) Variables<Wide, V>::store(state[k], values + k * width, stride);
+            }
+            traces.on_input(event.trace_factors, event.input, event.start, values);
+        }
+    }
+
+    /// An exception of a user's callback must not leave the library that it comes from.
+    template <class Body>
+    static TileResult guarded(const TileRun& run, Body&& body) {
+        if constexpr (Traces::active) {
+            const auto failed = [&](const char* message) -> TileResult {
+                std::strncpy(run.traces->message, message, TraceRun::message_bytes - 1);
+                return {TileStatus::rule_failed, 0, 0.0};
+            };
+            try {
+                return body();
+            } catch (const std::exception& error) {
+                return failed(error.what());
+            } catch (...) {
+                return failed("an exception that is no std::exception");
+            }
+        } else {
+            return body();
+        }
     }
 
     static TileResult check_finite(const TileRun& run, int n_vectors) {
@@ -307,18 +276,25 @@ struct DenseKernel {
     }
 
     static TileResult run(const TileRun& run) {
-        switch (run.n_vectors) {
-            case 4:
-                return run_tile<4>(run);
-            case 2:
-                return run_tile<2>(run);
-            default:
-                return run_tile<1>(run);
-        }
+        return guarded(run, [&] {
+            switch (run.n_vectors) {
+                case 4:
+                    return run_tile<4>(run);
+                case 2:
+                    return run_tile<2>(run);
+                default:
+                    return run_tile<1>(run);
+            }
+        });
     }
 
     static TileResult finish(const TileRun& run, double duration) {
+        return guarded(run, [&] { return finish_tile(run, duration); });
+    }
+
+    static TileResult finish_tile(const TileRun& run, double duration) {
         const Model model(run.shared);
+        Traces traces(run, model);
         // A little further than asked, because whether a spike lies before the end is decided by its time, and by
         // nothing that rounds differently: the next call of a stream takes every spike from that time on.
         if constexpr (Model::spikes) {
@@ -335,7 +311,7 @@ struct DenseKernel {
             const Lane lane = Variables<Lane, T>::load(state + n, run.stride);
             if (!(Model::excess(lane, Variables<HotLane, T>::load(hot + n, run.stride), gap) > T(0))) continue;
             Exact exact = converted<Exact, double, T>(lane);
-            advance_neuron(run, model, exact, n, run.last_event, run.last_time, duration, exact_gap, result);
+            advance_neuron(run, model, traces, exact, n, run.last_event, run.last_time, duration, exact_gap, result);
             if (result.status == TileStatus::ok && !finite<Exact, double>(exact)) {
                 result = {TileStatus::not_finite, n, run.last_time};
             }
@@ -405,27 +381,42 @@ struct DenseKernel {
         return -1;
     }
 
-    static void prepare_events(const double* shared, const std::int32_t* indices, const double* times, std::int64_t n,
-                               double previous_time, void* out) {
-        const Model model(shared);
-        Event* events = static_cast<Event*>(out);
+    static void prepare_events(const EventRun& run) {
+        const Model model(run.shared);
+        Event* events = static_cast<Event*>(run.events);
         // Blocks of one size and small arrays between simple loops, which GCC vectorises.
         constexpr int block = 64;
         double durations[block] = {};
         ExactGap gaps[block];
-        for (std::int64_t first = 0; first < n; first += block) {
-            const int count = n - first < block ? static_cast<int>(n - first) : block;
-            double start = first > 0 ? times[first - 1] : previous_time;
+        for (std::int64_t first = 0; first < run.n; first += block) {
+            const double* const times = run.times + first;
+            const int count = run.n - first < block ? static_cast<int>(run.n - first) : block;
+            double start = first > 0 ? times[-1] : run.previous_time;
             for (int k = 0; k < count; ++k) {
-                durations[k] = times[first + k] - start;
-                start = times[first + k];
+                durations[k] = times[k] - start;
+                start = times[k];
             }
             for (int k = 0; k < block; ++k) gaps[k] = model.gap(durations[k]);
             for (int k = 0; k < count; ++k) {
-                start = first + k > 0 ? times[first + k - 1] : previous_time;
-                events[first + k] = {converted<Gap, T, double>(gaps[k]), indices[first + k], start, durations[k],
-                                     gaps[k]};
+                start = first + k > 0 ? times[k - 1] : run.previous_time;
+                Event& event = events[first + k];
+                event = {converted<Gap, T, double>(gaps[k]), run.indices[first + k], start, durations[k], gaps[k], {}};
+                if constexpr (Traces::active) {
+                    Traces::prepare(event.trace_factors, times[k], durations[k], run.rates,
+                                    run.last_arrivals[event.input]);
+                }
             }
+        }
+    }
+
+    static const RuleInterface* rule_interface() {
+        if constexpr (Traces::active) {
+            static const RuleInterface interface{
+                Rule::n_neuron_traces, Rule::n_synaptic_traces,  Rule::n_parameters,        Rule::writes_weights,
+                Rule::parameter_text,  Rule::default_parameters, Rule::trace_time_constants};
+            return &interface;
+        } else {
+            return nullptr;
         }
     }
 
@@ -440,6 +431,7 @@ struct DenseKernel {
         kernel.n_hot = n_hot;
         kernel.n_state = n_state;
         kernel.n_observables = static_cast<std::int32_t>(std::size(Model::observable_names));
+        kernel.spikes = Model::spikes;
         kernel.shared_names = Model::shared_names;
         kernel.neuron_names = Model::neuron_names;
         kernel.observable_names = Model::observable_names;
@@ -447,7 +439,10 @@ struct DenseKernel {
             kernel.n_memory = static_cast<std::int32_t>(std::size(Model::memory_names));
             kernel.memory_names = Model::memory_names;
         }
+        if constexpr (requires { Model::shared_defaults; }) kernel.shared_defaults = Model::shared_defaults;
+        if constexpr (requires { Model::neuron_defaults; }) kernel.neuron_defaults = Model::neuron_defaults;
         kernel.event_bytes = sizeof(Event);
+        kernel.rule = rule_interface();
         kernel.prepare = prepare;
         kernel.first_endless = first_endless;
         kernel.prepare_events = prepare_events;

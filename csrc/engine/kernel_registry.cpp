@@ -33,9 +33,10 @@ const std::vector<NeuronKernel>& kernels() {
 
 }  // namespace
 
-const NeuronKernel& find_kernel(const std::string& model, int value_bytes) {
+std::shared_ptr<const NeuronKernel> find_kernel(const std::string& model, int value_bytes) {
     for (const NeuronKernel& kernel : kernels()) {
-        if (kernel.model == model && kernel.value_bytes == value_bytes) return kernel;
+        if (kernel.model == model && kernel.value_bytes == value_bytes)
+            return {std::shared_ptr<void>(), &kernel};  // lives as long as the program
     }
     std::string known;
     for (const std::string& name : model_names()) known += (known.empty() ? "" : ", ") + name;

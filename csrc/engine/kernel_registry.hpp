@@ -1,6 +1,7 @@
 // The compiled neuron models of the instruction set in use.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,7 @@
 namespace evsim {
 
 /// The kernel of `model` for weights of `value_bytes` (4 or 8). Throws InvalidArgument, naming the models there are.
-const NeuronKernel& find_kernel(const std::string& model, int value_bytes);
+std::shared_ptr<const NeuronKernel> find_kernel(const std::string& model, int value_bytes);
 std::vector<std::string> model_names();
 
 }  // namespace evsim

@@ -5,10 +5,24 @@
 #include <evsim/neuron/li.h>
 #include <evsim/neuron/lif.h>
 #include <evsim/neuron/lif_delta.h>
+#include <evsim/neuron/model.h>
 #include <evsim/neuron/refractory.h>
 
 /// model(name, C++ type) for each of them.
-#define EVSIM_FOR_ALL_MODELS(model)                                                         \
-    model("lif", Lif) model("lif_refractory", Refractory<Lif>) model("lif_delta", LifDelta) \
-        model("lif_delta_refractory", Refractory<LifDelta>) model("iaf_delta", IafDelta)    \
-            model("iaf_delta_refractory", Refractory<IafDelta>) model("li", Li)
+#define EVSIM_FOR_ALL_MODELS(model)                                                   \
+    model(lif, Lif) model(lif_refractory, Refractory<Lif>) model(lif_delta, LifDelta) \
+        model(lif_delta_refractory, Refractory<LifDelta>) model(iaf_delta, IafDelta)  \
+            model(iaf_delta_refractory, Refractory<IafDelta>) model(li, Li)
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+/// model_lif, model_lif_refractory, ...: the same types by name, for kernels compiled at run time.
+#define EVSIM_NAME_MODEL(name, ...)   \
+    using model_##name = __VA_ARGS__; \
+    static_assert(NeuronModel<model_##name>);
+EVSIM_FOR_ALL_MODELS(EVSIM_NAME_MODEL)
+#undef EVSIM_NAME_MODEL
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim

@@ -1,13 +1,14 @@
 // The contract between the core and a compiled neuron model: a versioned table of plain functions over plain memory.
-// The same table comes from the built-in models (one per instruction set) and from models compiled at run time.
+// The same table comes from the built-in models (one per instruction set) and from kernels compiled at run time.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace evsim {
 
-inline constexpr std::uint32_t neuron_kernel_abi = 1;
+inline constexpr std::uint32_t neuron_kernel_abi = 2;
 
 /// A spike and the input event in whose preceding gap it lies.
 struct Emission {
@@ -22,6 +23,24 @@ struct EmissionBuffer {
     std::size_t size, capacity;
     void (*grow)(EmissionBuffer&);
     bool (*cancelled)(const EmissionBuffer&);  ///< asked now and then during very long bursts
+};
+
+/// What a plasticity rule keeps of one tile of neurons. Traces decay when they are touched: a neuron's own at each of
+/// its events, those of a synapse when its input arrives or its neuron fires.
+struct TraceRun {
+    const double* parameters;
+    const double* rates;    ///< inverse time constants of the neuron traces, then of the synaptic traces
+    void* neuron_traces;    ///< [trace * stride + neuron], as of the neuron's last event
+    void* synaptic_traces;  ///< [(input * n_synaptic_traces + trace) * stride + neuron], as of the last touch
+    void* weights;          ///< those of the TileRun, to be written
+    double* arrivals;       ///< last arrival at each input of the tile, or one of the two values below
+    double* post_times;     ///< last output spike of each neuron of the layer, or -infinity
+    std::int32_t n_inputs;
+    char* message;  ///< what an exception says, `message_bytes` long
+
+    static constexpr double unwritten = -std::numeric_limits<double>::infinity();  ///< traces of the input mean 0
+    static constexpr double zeroed = std::numeric_limits<double>::lowest();        ///< and have been written so
+    static constexpr std::size_t message_bytes = 512;
 };
 
 /// One stretch of input events through one tile (a few SIMD vectors) of neurons.
@@ -48,14 +67,36 @@ struct TileRun {
     double emit_from, emit_until;  ///< only spikes in [emit_from, emit_until) are reported
     std::int32_t max_spikes_per_instant;
     EmissionBuffer* emissions;
+    TraceRun* traces;  ///< nullptr without a plasticity rule
 };
 
-enum class TileStatus : std::int32_t { ok = 0, too_many_spikes = 1, not_finite = 2, cancelled = 3 };
+enum class TileStatus : std::int32_t { ok = 0, too_many_spikes = 1, not_finite = 2, cancelled = 3, rule_failed = 4 };
 
 struct TileResult {
     TileStatus status;
     std::int32_t neuron;  ///< where it went wrong
     double time;
+};
+
+/// Input events to be prepared for all tiles.
+struct EventRun {
+    const double* shared;
+    const std::int32_t* indices;
+    const double* times;
+    std::int64_t n;
+    double previous_time;   ///< of the event before the first
+    const double* rates;    ///< as in TraceRun
+    double* last_arrivals;  ///< per input, or -infinity; brought up to date. nullptr without a plasticity rule
+    void* events;           ///< out
+};
+
+/// What a plasticity rule declares.
+struct RuleInterface {
+    std::int32_t n_neuron_traces, n_synaptic_traces, n_parameters;
+    bool writes_weights;
+    const char* parameter_text;  ///< "a = 1, b = 2" as in the source
+    void (*default_parameters)(double* out);
+    void (*trace_time_constants)(const double* parameters, double tau_syn, double tau_mem, double* out);
 };
 
 struct NeuronKernel {
@@ -64,23 +105,27 @@ struct NeuronKernel {
     std::int32_t value_bytes;  ///< 4 or 8: weights and state
     std::int32_t lanes;        ///< neurons per SIMD vector
     std::int32_t n_shared, n_neuron, n_hot, n_state, n_memory, n_observables;
+    bool spikes;
     const char* const* shared_names;
     const char* const* neuron_names;
     const char* const* observable_names;
     const char* const* memory_names;
+    const double* shared_defaults;  ///< NaN where there is none; nullptr if there are none at all
+    const double* neuron_defaults;
     std::size_t event_bytes;
+    const RuleInterface* rule;  ///< nullptr without one
 
     /// Derived parameters, initial state and memory of `stride` neurons.
     void (*prepare)(const double* shared, const double* neurons, std::size_t stride, void* hot, void* state,
                     double* memory);
     /// The first of n_neurons neurons that constant drive alone makes fire for ever, or -1.
     std::int32_t (*first_endless)(const double* neurons, std::int32_t n_neurons);
-    /// What every tile needs to know of n input events, the first of which follows `previous_time`.
-    void (*prepare_events)(const double* shared, const std::int32_t* indices, const double* times, std::int64_t n,
-                           double previous_time, void* events);
+    /// What every tile needs to know of some input events.
+    void (*prepare_events)(const EventRun&);
     /// Events [first_event, last_event): crossings in the gap before each event, then the event.
     TileResult (*run)(const TileRun&);
-    /// Crossings in the `duration` after the last event. Memory is left as if it had passed; the state is not changed.
+    /// Crossings in the `duration` after the last event. Memory and traces are left as if it had passed; the state is
+    /// not changed.
     TileResult (*finish)(const TileRun&, double duration);
     /// Variable `observable` of one neuron at `count` ascending `durations` after the last event, to out[k *
     /// out_stride]. Changes nothing.

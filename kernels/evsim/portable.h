@@ -29,9 +29,21 @@ EVSIM_FN float multiply_add(float a, float b, float c) { return fmaf(a, b, c); }
 EVSIM_FN double multiply_add(double a, double b, double c) { return fma(a, b, c); }
 #endif
 
+template <class A, class B>
+inline constexpr bool same_type = false;
+template <class A>
+inline constexpr bool same_type<A, A> = true;
+template <class A, class B>
+concept SameAs = same_type<A, B>;
+
 /// The time of a crossing that does not happen: not before any time, not even infinity.
 EVSIM_FN double never() { return std::numeric_limits<double>::quiet_NaN(); }
 EVSIM_FN double infinity() { return std::numeric_limits<double>::infinity(); }
+
+template <class T>
+EVSIM_FN constexpr T epsilon() {
+    return std::numeric_limits<T>::epsilon();
+}
 
 /// `condition ? a : b`, lane by lane when the condition is a SIMD mask.
 template <class Mask, class V>

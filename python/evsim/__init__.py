@@ -7,11 +7,12 @@
 SpikeArray(4 spikes, indices 0 to 1, times 3.764... to 10.563...)
 """
 
-from . import encoders, errors, initializers, io, plot, random
+from . import encoders, errors, initializers, io, kernels, neurons, plot, random
 from ._core import __version__
 from .connections import Dense
 from .errors import EvsimError
 from .io import load, save
+from .kernels import Kernel
 from .layer import Layer
 from .network import SpikingNetwork
 from .neurons import LI, LIF, IAFDelta, LIFDelta, NeuronModel
@@ -25,6 +26,7 @@ __all__ = [
     "Dense",
     "EvsimError",
     "IAFDelta",
+    "Kernel",
     "LIFDelta",
     "Layer",
     "NeuronModel",
@@ -37,7 +39,9 @@ __all__ = [
     "errors",
     "initializers",
     "io",
+    "kernels",
     "load",
+    "neurons",
     "num_threads",
     "plot",
     "random",

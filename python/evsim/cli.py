@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from .demo import Recognition
+    from .jit import Entry
     from .network import SpikingNetwork
     from .spikes import SpikeArray
 
@@ -340,6 +342,51 @@ def _installed(package: str, extra: str) -> str:
         return f"not installed: python -m pip install 'evsim\\[{extra}]'"
 
 
+class CacheAction(str, Enum):
+    """What ``evsim cache`` does."""
+
+    LIST = "list"
+    CLEAR = "clear"
+
+
+@app.command()
+def cache(
+    action: Annotated[CacheAction, typer.Argument(help="Show the kernels, or remove them.")] = CacheAction.LIST,
+    path: Annotated[
+        Path | None, typer.Option(help="Folder given as compile_path, instead of your own cache folder.")
+    ] = None,
+) -> None:
+    """List or clear the [bold]compiled kernels[/bold] that are kept on disk.
+
+    Kernels are compiled anew when they are needed again.
+    """
+    from . import jit
+
+    folder = f"{jit.cache_folder(path)}  "
+    if action is CacheAction.CLEAR:
+        _say(folder, f"{_count(jit.clear(path), 'compiled kernel')} removed")
+        return
+    entries = jit.entries(path)
+    if entries:
+        console.print(_cache_table(entries))
+    _say(folder, f"{_count(len(entries), 'compiled kernel')}, {_size(sum(entry.size for entry in entries))}")
+
+
+def _cache_table(entries: list[Entry]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="Compiled kernels", title_justify="left", title_style="bold")
+    table.add_column("kernel", style="cyan", overflow="fold")
+    table.add_column("compiled", no_wrap=True)
+    table.add_column("by")
+    table.add_column("size", justify="right", no_wrap=True)
+    for entry in entries:
+        date = f"{entry.created.astimezone():%Y-%m-%d %H:%M}"
+        table.add_row(Text(entry.name), date, Text(entry.compiler), _size(entry.size))
+    return table
+
+
 # Helpers
 
 
@@ -404,6 +451,17 @@ def _duration(seconds: float) -> str:
         if seconds * factor >= 1:
             return f"{seconds * factor:.3g} {unit}"
     return f"{seconds * 1e9:.3g} ns"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _size(n_bytes: int) -> str:
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n_bytes >= factor:
+            return f"{n_bytes / factor:.3g} {unit}"
+    return f"{n_bytes} B"
 
 
 def main() -> None:

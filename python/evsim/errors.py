@@ -63,3 +63,23 @@ class FileFormatError(EvsimError, ValueError):
 
 class MissingDependencyError(EvsimError, ImportError):
     """An optional package is not installed; the message names the extra that brings it."""
+
+
+class CompilerNotFoundError(EvsimError, RuntimeError):
+    """No C++20 compiler; the message says what was tried and what to install."""
+
+
+class KernelCompileError(EvsimError, RuntimeError):
+    """A kernel that does not compile; the message has the compiler's words."""
+
+
+class KernelCacheError(EvsimError, OSError):
+    """A folder for compiled kernels that others could write to."""
+
+
+class KernelLoadError(EvsimError, RuntimeError):
+    """A compiled kernel that cannot be loaded or was made for another version."""
+
+
+class KernelError(EvsimError, RuntimeError):
+    """An exception thrown by a user's kernel while it ran."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -9,7 +12,15 @@ import numpy.typing as npt
 
 from . import _core
 from .connections import Dense, as_weights
-from .errors import NoSuchParameterError, NotRunError
+from .errors import (
+    DTypeError,
+    InvalidArgumentError,
+    NonFiniteError,
+    NoSuchParameterError,
+    NotRunError,
+    ShapeMismatchError,
+)
+from .kernels import Kernel, check_parameters, compile_kernel, parameter_names
 from .neurons import NeuronModel
 from .spikes import SpikeArray
 
@@ -23,13 +34,39 @@ class Layer:
         The neuron model with its parameters.
     n_inputs, n_neurons : int
         Sizes.
+    kernel : Kernel or None
+        The user's callbacks.
     """
 
-    def __init__(self, connection: Dense, neuron: NeuronModel, dtype: str, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        connection: Dense,
+        neuron: NeuronModel,
+        dtype: str,
+        rng: np.random.Generator,
+        kernel: Kernel | None = None,
+        compile_path: str | PathLike[str] | None = None,
+    ) -> None:
         self.neuron = neuron
-        kernel, shared, per_neuron = neuron.kernel_settings()
-        value_bytes = np.dtype(dtype).itemsize
-        self._core = _core.Layer(connection.n_inputs, connection.n_neurons, value_bytes, kernel, shared, per_neuron)
+        self.kernel = kernel
+        name, shared, per_neuron = neuron.kernel_settings()
+        kernel_type = neuron.kernel_type()
+        if kernel is None and kernel_type.source is None:
+            self._compiled = _core.Kernel.builtin(name, np.dtype(dtype).itemsize)
+        else:
+            callbacks = kernel.source if kernel else None
+            self._compiled = compile_kernel(kernel_type, callbacks, dtype, compile_path)
+        self._core = _core.Layer(
+            connection.n_inputs,
+            connection.n_neurons,
+            self._compiled,
+            shared,
+            per_neuron,
+            self._rule_parameters(kernel.parameters) if kernel else [],
+            getattr(neuron, "tau_syn", math.nan),
+            getattr(neuron, "tau_mem", math.nan),
+            kernel is not None and kernel.batch_update == "mean",
+        )
         self._core.weights[...] = connection.initial_weights(dtype, rng)
 
     @property
@@ -76,6 +113,91 @@ class Layer:
             raise NoSuchParameterError(f"{type(self.neuron).__name__} neurons have no {name}")
         return getattr(self.neuron, name)
 
+    # Kernels with callbacks
+
+    def _rule_parameters(self, values: Mapping[str, float], current: Sequence[float] | None = None) -> list[float]:
+        names = parameter_names(self._compiled.parameter_text)
+        merged = dict(zip(names, current or self._compiled.default_parameters, strict=True))
+        for name, value in check_parameters(values).items():
+            if name not in merged:
+                raise InvalidArgumentError(
+                    f"the kernel has no parameter {name!r}; it has: {', '.join(names) or 'none'}"
+                )
+            merged[name] = value
+        return list(merged.values())
+
+    def _require_kernel(self) -> Kernel:
+        if self.kernel is None:
+            raise NoSuchParameterError("the layer has no kernel; give one to add_layer")
+        return self.kernel
+
+    @property
+    def kernel_parameters(self) -> dict[str, float]:
+        """Parameters of the layer's kernel. Assign a mapping to change some of them, from the next call on."""
+        self._require_kernel()
+        return dict(zip(parameter_names(self._compiled.parameter_text), self._core.rule_parameters(), strict=True))
+
+    @kernel_parameters.setter
+    def kernel_parameters(self, values: Mapping[str, float]) -> None:
+        self._require_kernel()
+        self._core.set_rule_parameters(self._rule_parameters(values, self._core.rule_parameters()))
+
+    @property
+    def neuron_traces(self) -> npt.NDArray[Any]:
+        """Neuron traces after the last call, each as of its neuron's last event.
+
+        Shape (n_neurons, n_traces), or (n_samples, n_neurons, n_traces) after a batch, in the network's dtype; a copy.
+        Assign values of shape (n_neurons, n_traces), or one number, to begin the next call with them; calls after it
+        begin at zero again, unless they go on with ``reset=False``.
+        """
+        self._require_kernel()
+        return self._traces(False, (self.n_neurons, self._compiled.n_neuron_traces))
+
+    @neuron_traces.setter
+    def neuron_traces(self, values: npt.ArrayLike) -> None:
+        self._require_kernel()
+        shape = (self.n_neurons, self._compiled.n_neuron_traces)
+        self._core.set_next_traces(self._as_traces(values, shape), np.empty(0))
+
+    @property
+    def synaptic_traces(self) -> npt.NDArray[Any]:
+        """Synaptic traces after the last call, each as of its neuron's last event.
+
+        Shape (n_neurons, n_inputs, n_traces), or (n_samples, n_neurons, n_inputs, n_traces) after a batch; read and
+        assigned like :attr:`neuron_traces`.
+        """
+        self._require_kernel()
+        return self._traces(True, (self.n_neurons, self.n_inputs, self._compiled.n_synaptic_traces))
+
+    @synaptic_traces.setter
+    def synaptic_traces(self, values: npt.ArrayLike) -> None:
+        self._require_kernel()
+        shape = (self.n_neurons, self.n_inputs, self._compiled.n_synaptic_traces)
+        self._core.set_next_traces(np.empty(0), self._as_traces(values, shape))
+
+    def _traces(self, synaptic: bool, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+        values, n_samples = self._core.traces(synaptic)
+        if n_samples:
+            shape = (n_samples, *shape)
+        elif not values.size:
+            values = np.zeros(shape)
+        traces: npt.NDArray[Any] = values.reshape(shape).astype(self.weights.dtype)
+        traces.flags.writeable = False  # a change would be lost; the property is to be assigned
+        return traces
+
+    @staticmethod
+    def _as_traces(values: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+        try:
+            array = np.asarray(values)
+            if array.dtype.kind not in "iuf":
+                raise DTypeError(f"traces must be real numbers, got dtype {array.dtype}")
+            array = np.broadcast_to(array.astype(np.float64), shape)
+        except ValueError as error:
+            raise ShapeMismatchError(f"traces must have shape {shape}: {error}") from None
+        if not np.all(np.isfinite(array)):
+            raise NonFiniteError("traces must be finite")
+        return array.ravel()
+
     @property
     def post_spikes(self) -> SpikeArray | list[SpikeArray]:
         """What the layer fired in the last call of ``infer``: one array, or one per sample after a batch.
@@ -119,4 +241,5 @@ class Layer:
         return first
 
     def __repr__(self) -> str:
-        return f"Layer(Dense({self.n_inputs}, {self.n_neurons}), {self.neuron!r})"
+        kernel = f", kernel={self.kernel!r}" if self.kernel else ""
+        return f"Layer(Dense({self.n_inputs}, {self.n_neurons}), {self.neuron!r}{kernel})"

@@ -15,6 +15,7 @@ from ._arrays import as_float, as_indices, as_integer, as_number, as_size, as_ti
 from .connections import Dense
 from .errors import DTypeError, EmptyNetworkError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
 from .initializers import ConstantInitializer, Initializer
+from .kernels import Kernel
 from .layer import Layer
 from .neurons import LIF, NeuronModel
 from .probe import Probe
@@ -26,6 +27,8 @@ class SpikingNetwork:
 
     Parameters
     ----------
+    compile_path : path, optional
+        Folder for kernels compiled at run time, in place of the user's cache folder.
     dtype : {"float32", "float64"}
         Type of weights and neuron state. Times are always float64.
     seed : int, optional
@@ -55,6 +58,7 @@ class SpikingNetwork:
 
     def __init__(
         self,
+        compile_path: str | PathLike[str] | None = None,
         *,
         dtype: npt.DTypeLike = "float32",
         seed: int | None = None,
@@ -78,10 +82,15 @@ class SpikingNetwork:
         self._max_spikes_per_instant = as_size(max_spikes_per_instant, "max_spikes_per_instant")
         self._core = _core.Network(self._max_spikes_per_instant)
         self._layers: list[Layer] = []
+        if compile_path is not None and not isinstance(compile_path, (str, PathLike)):
+            raise DTypeError(f"compile_path must be a path, got {compile_path!r}")
+        self.compile_path = compile_path
 
     # Building
 
-    def add_layer(self, connection: Dense, neuron: NeuronModel) -> Layer:
+    def add_layer(
+        self, connection: Dense, neuron: NeuronModel, *, kernel: Kernel | str | PathLike[str] | None = None
+    ) -> Layer:
         """Append a layer.
 
         Parameters
@@ -90,6 +99,8 @@ class SpikingNetwork:
             Its ``n_inputs`` must be the number of neurons of the last layer.
         neuron : NeuronModel
             Such as ``LIF(...)``.
+        kernel : Kernel, path or str, optional
+            Callbacks, such as a plasticity rule: see :class:`Kernel`. Compiled now, unless it is in the cache.
 
         Returns
         -------
@@ -101,6 +112,8 @@ class SpikingNetwork:
             The layer does not take what the last one gives, or a per-neuron parameter has another length.
         MemoryLimitError
             The weights do not fit into memory.
+        KernelCompileError, CompilerNotFoundError, KernelCacheError, KernelLoadError
+            The kernel cannot be compiled or loaded.
         """
         if not isinstance(connection, Dense):
             raise DTypeError(f"connection must be a Dense, got {connection!r}")
@@ -111,7 +124,9 @@ class SpikingNetwork:
                 f"layer {len(self)} takes {connection.n_inputs} inputs, but layer {len(self) - 1} gives "
                 f"{self._layers[-1].n_neurons}"
             )
-        layer = Layer(connection, neuron, self.dtype, self._rng or random.generator())
+        if kernel is not None and not isinstance(kernel, Kernel):
+            kernel = Kernel(kernel)
+        layer = Layer(connection, neuron, self.dtype, self._rng or random.generator(), kernel, self.compile_path)
         self._core.add(layer._core)
         self._layers.append(layer)
         return layer
@@ -157,6 +172,39 @@ class SpikingNetwork:
         return self.add_layer(
             Dense(n_inputs, n_neurons, initializer), LIF(tau_mem=2 * tau_syn, tau_syn=tau_syn, threshold=threshold)
         )
+
+    def add_fc_layer_from_source(
+        self,
+        src_path: str | PathLike[str] | Kernel,
+        n_inputs: int,
+        n_neurons: int,
+        tau_s: float,
+        threshold: float,
+        initializer: Initializer | None = None,
+        buffer_size: int = 64,
+    ) -> Layer:
+        """Append a layer like :meth:`add_fc_layer` with the callbacks of a source file.
+
+        Parameters
+        ----------
+        src_path : path, str or Kernel
+            See :class:`Kernel`. Sources written for EvSpikeSim compile as they are.
+        n_inputs, n_neurons, tau_s, threshold, initializer, buffer_size
+            As for :meth:`add_fc_layer`.
+
+        Returns
+        -------
+        Layer
+
+        Raises
+        ------
+        KernelCompileError, CompilerNotFoundError, KernelCacheError, KernelLoadError
+            The source cannot be compiled or loaded.
+        """
+        as_size(buffer_size, "buffer_size")
+        tau_syn = as_number(tau_s, "tau_s")
+        neuron = LIF(tau_mem=2 * tau_syn, tau_syn=tau_syn, threshold=threshold)
+        return self.add_layer(Dense(n_inputs, n_neurons, initializer), neuron, kernel=src_path)
 
     # Running
 
@@ -356,15 +404,31 @@ class SpikingNetwork:
             "dtype": self.dtype,
             "rng": self._rng,
             "max_spikes_per_instant": self._max_spikes_per_instant,
-            "layers": [(layer.neuron, np.ascontiguousarray(layer.weights)) for layer in self],
+            "compile_path": self.compile_path,
+            "layers": [
+                (
+                    layer.neuron,
+                    np.ascontiguousarray(layer.weights),
+                    layer.kernel,
+                    layer.kernel and layer.kernel_parameters,
+                )
+                for layer in self
+            ],
             "snapshot": self._core.snapshot(),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        SpikingNetwork.__init__(self, dtype=state["dtype"], max_spikes_per_instant=state["max_spikes_per_instant"])
+        SpikingNetwork.__init__(
+            self,
+            state["compile_path"],
+            dtype=state["dtype"],
+            max_spikes_per_instant=state["max_spikes_per_instant"],
+        )
         self._rng = state["rng"]
-        for neuron, weights in state["layers"]:
+        for neuron, weights, kernel, parameters in state["layers"]:
             n_neurons, n_inputs = weights.shape
-            layer = self.add_layer(Dense(n_inputs, n_neurons, ConstantInitializer()), neuron)
+            layer = self.add_layer(Dense(n_inputs, n_neurons, ConstantInitializer()), neuron, kernel=kernel)
             layer.weights[...] = weights
+            if kernel:
+                layer.kernel_parameters = parameters
         self._core.restore(state["snapshot"])

@@ -1,3 +1,4 @@
+import json
 import re
 import subprocess
 import sys
@@ -65,7 +66,7 @@ def assert_one_line_error(result, *words, code=1):
 def test_help_lists_the_commands():
     result = run("--help")
     assert result.exit_code == 0
-    for command in ("demo", "infer", "info"):
+    for command in ("cache", "demo", "infer", "info"):
         assert command in result.stdout
 
 
@@ -206,6 +207,44 @@ def test_demo_cannot_write_into_a_file(tmp_path):
 def test_demo_without_scikit_learn_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn", None)
     assert_one_line_error(run("demo", "-o", tmp_path / "out"), "scikit-learn", "evsim[demo]")
+
+
+@pytest.fixture
+def kernels(tmp_path):
+    folder = tmp_path / "[models]" / "evsim-kernels"
+    folder.mkdir(mode=0o700, parents=True)
+    for key, name, size in (("a" * 64, "/models/[red]adaptive.cpp", 1500), ("b" * 64, "lif.cpp", 2_000_000)):
+        (folder / f"{key}.so").write_bytes(bytes(size))
+        (folder / f"{key}.json").write_text(json.dumps({"name": name, "compiler": "c++ 12.2.0"}))
+    return folder
+
+
+def test_cache_lists_compiled_kernels(kernels):
+    result = run("cache", "--path", kernels.parent)
+    assert result.exit_code == 0, result.stderr
+    for word in ("/models/[red]adaptive.cpp", "lif.cpp", "c++ 12.2.0", "1.5 kB", "2 MB"):
+        assert word in result.stdout
+    assert result.stdout.splitlines()[-1] == f"{kernels}  2 compiled kernels, 2 MB"
+
+
+def test_cache_clear_removes_compiled_kernels(kernels):
+    (kernels / "mine.txt").touch()
+    result = run("cache", "clear", "--path", kernels.parent)
+    assert result.stdout == f"{kernels}  2 compiled kernels removed\n"
+    assert [path.name for path in kernels.iterdir()] == ["mine.txt"]
+    assert run("cache", "--path", kernels.parent).stdout == f"{kernels}  0 compiled kernels, 0 B\n"
+
+
+def test_cache_uses_the_folder_of_the_environment(kernels, monkeypatch):
+    monkeypatch.setenv("EVSIM_CACHE_DIR", str(kernels))
+    assert "2 compiled kernels, 2 MB" in run("cache").stdout
+
+
+def test_cache_refuses_an_unsafe_folder_and_an_unknown_action(kernels):
+    kernels.chmod(0o777)
+    for action in ("list", "clear"):
+        assert_one_line_error(run("cache", action, "--path", kernels.parent), str(kernels), "mode 777", "chmod 700")
+    assert run("cache", "melt").exit_code == 2
 
 
 def test_the_command_prints_errors_on_stderr_without_traceback(tmp_path):

@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ._arrays import as_number
-from .errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
+from .._arrays import as_number
+from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
+from ..kernels import NeuronType
 
 PerNeuron: TypeAlias = "float | npt.ArrayLike"
 Reset: TypeAlias = "Literal['subtract'] | PerNeuron"
@@ -63,7 +64,7 @@ class NeuronModel:
 
     A new model needs a kernel (a header in ``kernels/evsim/neuron``, named in ``csrc/engine/models.hpp``) and a
     subclass that lists, in the kernel's order, what the kernel calls shared and per-neuron parameters, named in
-    :data:`MODELS`.
+    :data:`MODELS`. A model of your own needs neither: see :func:`evsim.neurons.from_source`.
     """
 
     _shared: ClassVar[tuple[str, ...]] = ()
@@ -74,6 +75,10 @@ class NeuronModel:
     def kernel_name(self) -> str:
         """Name of the compiled kernel."""
         raise NotImplementedError
+
+    def kernel_type(self) -> NeuronType:
+        """Return what kernels compiled at run time call the model."""
+        return NeuronType(self.kernel_name, f"evsim::model_{self.kernel_name}")
 
     def _value(self, name: str) -> Any:
         return getattr(self, name)

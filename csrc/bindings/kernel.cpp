@@ -1,0 +1,60 @@
+#include "bindings.hpp"
+
+#include "../core/errors.hpp"
+#include "../engine/kernel_registry.hpp"
+#include "../jit/library.hpp"
+
+namespace evsim {
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+Names names(const char* const* first, std::int32_t n) { return {first, first + n}; }
+
+std::vector<double> defaults(const double* values, std::int32_t n) {
+    if (!values) return std::vector<double>(static_cast<std::size_t>(n), std::numeric_limits<double>::quiet_NaN());
+    return {values, values + n};
+}
+
+const RuleInterface& rule(const KernelHandle& handle) {
+    if (!handle.kernel->rule) throw InvalidArgument("the kernel has no callbacks");
+    return *handle.kernel->rule;
+}
+
+}  // namespace
+
+void bind_kernel(py::module_& module) {
+    using Self = const KernelHandle&;
+    py::class_<KernelHandle>(module, "Kernel")
+        .def_static(
+            "builtin",
+            [](const std::string& model, int value_bytes) { return KernelHandle{find_kernel(model, value_bytes)}; },
+            py::arg("model"), py::arg("value_bytes"))
+        .def_static(
+            "load", [](const std::string& path) { return KernelHandle{load_kernel(path)}; }, py::arg("path"))
+        .def_property_readonly("spikes", [](Self self) { return self.kernel->spikes; })
+        .def_property_readonly("shared_names",
+                               [](Self self) { return names(self.kernel->shared_names, self.kernel->n_shared); })
+        .def_property_readonly("neuron_names",
+                               [](Self self) { return names(self.kernel->neuron_names, self.kernel->n_neuron); })
+        .def_property_readonly(
+            "observable_names",
+            [](Self self) { return names(self.kernel->observable_names, self.kernel->n_observables); })
+        .def_property_readonly("shared_defaults",
+                               [](Self self) { return defaults(self.kernel->shared_defaults, self.kernel->n_shared); })
+        .def_property_readonly("neuron_defaults",
+                               [](Self self) { return defaults(self.kernel->neuron_defaults, self.kernel->n_neuron); })
+        .def_property_readonly("has_rule", [](Self self) { return self.kernel->rule != nullptr; })
+        .def_property_readonly("n_neuron_traces", [](Self self) { return rule(self).n_neuron_traces; })
+        .def_property_readonly("n_synaptic_traces", [](Self self) { return rule(self).n_synaptic_traces; })
+        .def_property_readonly("writes_weights", [](Self self) { return rule(self).writes_weights; })
+        .def_property_readonly("parameter_text", [](Self self) { return std::string(rule(self).parameter_text); })
+        .def_property_readonly("default_parameters", [](Self self) {
+            std::vector<double> values(static_cast<std::size_t>(rule(self).n_parameters));
+            rule(self).default_parameters(values.data());
+            return values;
+        });
+}
+
+}  // namespace evsim

@@ -1,0 +1,226 @@
+// A plasticity rule on a tile of neurons: which callback comes when, and how traces decay.
+#pragma once
+
+#include <algorithm>
+#include <limits>
+
+#include <evsim/callbacks.h>
+#include <evsim/plasticity/decay.h>
+
+#include "neuron_kernel.hpp"
+#include "variables.hpp"
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+/// Layers that do not learn.
+struct NoRule {};
+
+template <class Model, class T, class Rule>
+struct PlasticTile {
+    static constexpr bool active = true;
+    static constexpr int n_neuron = Rule::n_neuron_traces, n_synaptic = Rule::n_synaptic_traces;
+    static constexpr int n_observables = static_cast<int>(std::size(Model::observable_names));
+    static constexpr int width = lanes<T>;
+    static constexpr bool visits_synapses = Rule::has_post_synapse && (n_synaptic > 0 || Rule::writes_weights);
+    using Exact = typename Model::template State<double>;
+    using Lane = typename Model::template State<T>;
+    using Neuron = typename Model::Neuron;
+
+    /// What all tiles share of an input event.
+    struct EventFactors {
+        double time;
+        T neuron_change[n_neuron + 1];      ///< over the gap before it
+        T synaptic_change[n_synaptic + 1];  ///< since the last arrival at the same input
+    };
+    static void prepare(EventFactors& out, double time, double duration, const double* rates, double& last_arrival) {
+        out.time = time;
+        for (int k = 0; k < n_neuron; ++k) out.neuron_change[k] = trace_change<T>(duration, rates[k]);
+        const double since = last_arrival == TraceRun::unwritten ? 0.0 : time - last_arrival;
+        for (int k = 0; k < n_synaptic; ++k) out.synaptic_change[k] = trace_change<T>(since, rates[n_neuron + k]);
+        last_arrival = time;
+    }
+
+    const TileRun& run;
+    const TraceRun& traces;
+    const Model& model;
+    const Rule rule;
+    const int count;  ///< neurons of the tile without padding
+    double latest_post;
+    bool all_written = false;
+
+    PlasticTile(const TileRun& run_, const Model& model_)
+        : run(run_),
+          traces(*run_.traces),
+          model(model_),
+          rule(traces.parameters),
+          count(std::min(run.n_vectors * width, run.n_neurons - run.first_neuron)),
+          latest_post(*std::max_element(traces.post_times + run.first_neuron,
+                                        traces.post_times + run.first_neuron + std::max(count, 1))) {}
+
+    T* neuron_traces(std::int32_t n) const { return static_cast<T*>(traces.neuron_traces) + n; }
+    T* synaptic_traces(std::int32_t input, std::int32_t n) const {
+        return static_cast<T*>(traces.synaptic_traces) + static_cast<std::size_t>(input) * n_synaptic * run.stride + n;
+    }
+    T* weights(std::int32_t input, std::int32_t n) const {
+        return static_cast<T*>(traces.weights) + static_cast<std::size_t>(input) * run.weight_stride + n;
+    }
+    void observe(const Exact& state, std::int32_t n, double* out) const {
+        Neuron neuron;
+        std::memcpy(&neuron, run.neurons + static_cast<std::size_t>(n) * (sizeof(Neuron) / sizeof(double)),
+                    sizeof(Neuron));
+        for (int k = 0; k < n_observables; ++k) out[k] = model.observe(state, neuron, k);
+    }
+
+    /// An input spike has been integrated: on_pre_synapse, then on_pre_neuron, for every neuron of the tile. `state` is
+    /// that of the neurons, [variable][neuron of the tile].
+    void on_input(const EventFactors& event, std::int32_t input, double start, const T* state) {
+        const double before = traces.arrivals[input];
+        T* const row = synaptic_traces(input, run.first_neuron);
+        if (before == TraceRun::unwritten) write_zeros(input);
+        if (latest_post <= start && (!visits_synapses || latest_post <= before || before == TraceRun::unwritten)) {
+            call_pre(
+                event, input, row, state, [&](int k, int) { return event.neuron_change[k]; },
+                [&](int k, int) { return event.synaptic_change[k]; });
+        } else {
+            T neuron_change[n_neuron + 1][4 * width], synaptic_change[n_synaptic + 1][4 * width];
+            const double* const post = traces.post_times + run.first_neuron;
+            fill_changes<n_neuron>(neuron_change, event.time, post, start, traces.rates);
+            fill_changes<n_synaptic>(synaptic_change, event.time, post,
+                                     before == TraceRun::unwritten ? event.time : before, traces.rates + n_neuron);
+            call_pre(
+                event, input, row, state, [&](int k, int lane) { return neuron_change[k][lane]; },
+                [&](int k, int lane) { return synaptic_change[k][lane]; });
+        }
+        traces.arrivals[input] = event.time;
+    }
+
+    /// A neuron has fired: on_post_neuron, then on_post_synapse for every input. `state` is that after the reset.
+    void on_output(std::int32_t n, double time, double start, const Exact& state) {
+        double observables[n_observables > 0 ? n_observables : 1] = {};
+        if constexpr (Rule::uses_context) observe(state, n, observables);
+        Context context{time, n, -1, observables};
+        T of_neuron[n_neuron + 1];
+        const double last_post = traces.post_times[n], since = std::max(last_post, start);
+        for (int k = 0; k < n_neuron; ++k) {
+            const T value = neuron_traces(n)[static_cast<std::size_t>(k) * run.stride];
+            of_neuron[k] = multiply_add(value, trace_change<T>(time - since, traces.rates[k]), value);
+        }
+        rule.on_post_neuron(of_neuron, context);
+        for (int k = 0; k < n_neuron; ++k) neuron_traces(n)[static_cast<std::size_t>(k) * run.stride] = of_neuron[k];
+        if constexpr (visits_synapses) {
+            if (!all_written) {
+                for (std::int32_t input = 0; input < traces.n_inputs; ++input) {
+                    if (traces.arrivals[input] != TraceRun::unwritten) continue;
+                    write_zeros(input);
+                    traces.arrivals[input] = TraceRun::zeroed;
+                }
+                all_written = true;
+            }
+            call_post_synapses(n, time, last_post, of_neuron, context);
+        }
+        traces.post_times[n] = time;
+        latest_post = std::max(latest_post, time);
+    }
+
+ private:
+    void write_zeros(std::int32_t input) {
+        for (int k = 0; k < n_synaptic; ++k) {
+            std::fill_n(synaptic_traces(input, run.first_neuron) + static_cast<std::size_t>(k) * run.stride,
+                        run.n_vectors * width, T(0));
+        }
+    }
+
+    /// Decay up to `time` since each neuron's last spike, or since `floor` if that is later.
+    template <int n>
+    void fill_changes(T (&change)[n + 1][4 * width], double time, const double* post, double floor,
+                      const double* rates) const {
+        for (int k = 0; k < n; ++k) {
+            const double rate = rates[k];
+            for (int lane = 0; lane < count; ++lane) {
+                const double since = post[lane] > floor ? post[lane] : floor;
+                change[k][lane] = trace_change<T>(time - since, rate);
+            }
+        }
+    }
+
+    template <class NeuronChange, class SynapticChange>
+    void call_pre(const EventFactors& event, std::int32_t input, T* row, const T* state, NeuronChange neuron_change,
+                  SynapticChange synaptic_change) {
+        T* const weight = weights(input, run.first_neuron);
+        T* const own = neuron_traces(run.first_neuron);
+        const std::size_t stride = run.stride;
+        const int n_lanes = count;
+        const Rule local = rule;
+#pragma GCC ivdep
+        for (int lane = 0; lane < n_lanes; ++lane) {
+            double observables[n_observables > 0 ? n_observables : 1] = {};
+            const std::int32_t n = run.first_neuron + lane;
+            if constexpr (Rule::uses_context) {
+                const Lane values =
+                    Variables<Lane, T>::load(state + lane, static_cast<std::size_t>(run.n_vectors * width));
+                observe(converted<Exact, double, T>(values), n, observables);
+            }
+            const Context context{event.time, n, input, observables};
+            T of_neuron[n_neuron + 1], of_synapse[n_synaptic + 1];
+            for (int k = 0; k < n_neuron; ++k) {
+                const T value = own[static_cast<std::size_t>(k) * stride + static_cast<std::size_t>(lane)];
+                of_neuron[k] = multiply_add(value, neuron_change(k, lane), value);
+            }
+            for (int k = 0; k < n_synaptic; ++k) {
+                const T value = row[static_cast<std::size_t>(k) * stride + static_cast<std::size_t>(lane)];
+                of_synapse[k] = multiply_add(value, synaptic_change(k, lane), value);
+            }
+            const T integrated = weight[lane];
+            T learned = integrated;
+            local.on_pre_synapse(learned, of_neuron, of_synapse, context);
+            local.on_pre_neuron(integrated, of_neuron, context);
+            if constexpr (Rule::writes_weights) weight[lane] = learned;
+            for (int k = 0; k < n_neuron; ++k)
+                own[static_cast<std::size_t>(k) * stride + static_cast<std::size_t>(lane)] = of_neuron[k];
+            for (int k = 0; k < n_synaptic; ++k)
+                row[static_cast<std::size_t>(k) * stride + static_cast<std::size_t>(lane)] = of_synapse[k];
+        }
+    }
+
+    void call_post_synapses(std::int32_t n, double time, double last_post, const T* of_neuron, Context context) {
+        constexpr int block = 128;
+        T change[n_synaptic + 1][block];
+        const Rule local = rule;
+        for (std::int32_t first = 0; first < traces.n_inputs; first += block) {
+            const int n_rows = std::min<std::int32_t>(block, traces.n_inputs - first);
+            const double* const arrivals = traces.arrivals + first;
+            for (int k = 0; k < n_synaptic; ++k) {
+                const double rate = traces.rates[n_neuron + k];
+                for (int r = 0; r < n_rows; ++r) {
+                    const double since = arrivals[r] > last_post ? arrivals[r] : last_post;
+                    change[k][r] = trace_change<T>(time - since, rate);
+                }
+            }
+            T* row = synaptic_traces(first, n);
+            T* weight = weights(first, n);
+            for (int r = 0; r < n_rows; ++r, row += n_synaptic * run.stride, weight += run.weight_stride) {
+                T of_synapse[n_synaptic + 1];
+                for (int k = 0; k < n_synaptic; ++k) {
+                    const T value = row[static_cast<std::size_t>(k) * run.stride];
+                    of_synapse[k] = multiply_add(value, change[k][r], value);
+                }
+                T learned = *weight;
+                context.input = first + r;
+                local.on_post_synapse(learned, of_neuron, of_synapse, context);
+                if constexpr (Rule::writes_weights) *weight = learned;
+                for (int k = 0; k < n_synaptic; ++k) row[static_cast<std::size_t>(k) * run.stride] = of_synapse[k];
+            }
+        }
+    }
+};
+
+template <class Model, class T>
+struct PlasticTile<Model, T, NoRule> {
+    static constexpr bool active = false;
+    struct EventFactors {};
+    PlasticTile(const TileRun&, const Model&) {}
+};
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim

@@ -1,0 +1,15 @@
+// Kernels compiled at run time: shared libraries with one neuron kernel each.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "../engine/neuron_kernel.hpp"
+
+namespace evsim {
+
+/// The kernel of the shared library at `path`, which stays loaded as long as anybody holds the kernel. Throws
+/// KernelLoad. Loading runs code of the library: check before where it comes from.
+std::shared_ptr<const NeuronKernel> load_kernel(const std::string& path);
+
+}  // namespace evsim

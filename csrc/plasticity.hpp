@@ -1,0 +1,73 @@
+// What a layer with a plasticity rule keeps beside its neurons: the rule's parameters and the traces.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "connection/dense.hpp"
+#include "core/aligned_buffer.hpp"
+#include "engine/neuron_kernel.hpp"
+
+namespace evsim {
+
+/// Traces of one sample. They decay when they are touched, so each is as of its own last touch.
+struct TraceState {
+    AlignedBuffer neuron;               ///< [trace][padded neuron]
+    AlignedBuffer synaptic;             ///< [input][trace][padded neuron]
+    std::vector<double> arrivals;       ///< [tile][input], see TraceRun
+    std::vector<double> post_times;     ///< [padded neuron]
+    std::vector<double> last_arrivals;  ///< [input]
+};
+
+/// How the weight changes of the samples of a batch come together.
+enum class BatchUpdate { sum, mean };
+
+/// Traces by neuron, without padding: neuron [neuron][trace], synaptic [neuron][input][trace].
+struct Traces {
+    std::vector<double> neuron, synaptic;
+};
+
+/// A rule with values for its parameters. It never changes; other values are another rule.
+class Plasticity {
+ public:
+    /// `tau_syn`, `tau_mem`: of the neurons, NaN where they have none. Throws ShapeMismatch, NonFinite or
+    /// InvalidArgument.
+    Plasticity(const NeuronKernel& kernel, std::vector<double> parameters, double tau_syn, double tau_mem);
+
+    const std::vector<double>& parameters() const { return parameters_; }
+    const std::vector<double>& rates() const { return rates_; }
+    const std::vector<double>& time_constants() const { return time_constants_; }
+
+ private:
+    std::vector<double> parameters_, time_constants_, rates_;
+};
+
+/// All traces 0.
+TraceState initial_traces(const NeuronKernel& kernel, const Dense& connection);
+/// Traces as of each neuron's last event: its last input spike, at `last_event`, or a later one of its own.
+std::vector<double> neuron_traces(const NeuronKernel& kernel, const Dense& connection, const TraceState& state);
+std::vector<double> synaptic_traces(const NeuronKernel& kernel, const Dense& connection, const Plasticity& rule,
+                                    const TraceState& state, double last_event);
+/// Overwrites the traces with values as of each neuron's last event. An empty part is left as it is.
+void assign(const NeuronKernel& kernel, const Dense& connection, const Traces& values, double last_event,
+            TraceState& state);
+/// What the samples of a batch have learned, each from the same beginning.
+class Learned {
+ public:
+    /// Throws NonFinite if the weights would not be.
+    Learned(Dense& connection, std::vector<const AlignedBuffer*> samples, BatchUpdate update,
+            const std::string& layer_name);
+    /// Writes it into the connection.
+    void apply();
+
+ private:
+    template <class T>
+    T value(std::size_t k) const;
+
+    Dense& connection_;
+    std::vector<const AlignedBuffer*> samples_;
+    double share_;  ///< of each sample's change
+};
+
+}  // namespace evsim

@@ -1,0 +1,172 @@
+// The callbacks of the source before it, as a plasticity rule. Included after a user's kernel source, never before.
+#pragma once
+
+#include <evsim/callbacks.h>
+
+// A qualified name means the user's, or what follows if there is none: a using-directive comes second.
+namespace evsim_not_defined {
+struct Marker {};
+struct Parameters {};
+inline constexpr char evsim_parameter_text[] = "";
+EVSIM_FN void on_pre_neuron(Marker) {}
+EVSIM_FN void on_pre_synapse(Marker) {}
+EVSIM_FN void on_post_neuron(Marker) {}
+EVSIM_FN void on_post_synapse(Marker) {}
+EVSIM_FN void neuron_traces_tau(Marker) {}
+EVSIM_FN void synaptic_traces_tau(Marker) {}
+}  // namespace evsim_not_defined
+using namespace evsim_not_defined;
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+using Parameters = ::Parameters;
+
+/// A function of the user's as an object, which can be asked what arguments it takes.
+#define EVSIM_FUNCTION_OBJECT(name)                                                                      \
+    struct Call_##name {                                                                                 \
+        template <class... A>                                                                            \
+        EVSIM_FN constexpr auto operator()(A&&... a) const -> decltype(::name(static_cast<A&&>(a)...)) { \
+            return ::name(static_cast<A&&>(a)...);                                                       \
+        }                                                                                                \
+    };
+EVSIM_FUNCTION_OBJECT(on_pre_neuron)
+EVSIM_FUNCTION_OBJECT(on_pre_synapse)
+EVSIM_FUNCTION_OBJECT(on_post_neuron)
+EVSIM_FUNCTION_OBJECT(on_post_synapse)
+EVSIM_FUNCTION_OBJECT(neuron_traces_tau)
+EVSIM_FUNCTION_OBJECT(synaptic_traces_tau)
+#undef EVSIM_FUNCTION_OBJECT
+
+template <class Call, class Marker = evsim_not_defined::Marker>
+inline constexpr bool defined = !requires(Call f, Marker m) { f(m); };
+
+/// Whether `Call` takes A..., with or without parameters and context after them.
+template <class Call, class... A>
+inline constexpr bool takes_context = requires(Call f, A... a, const Parameters& p, const Context& c) {
+    f(static_cast<A>(a)..., p, c);
+} || requires(Call f, A... a, const Context& c) { f(static_cast<A>(a)..., c); };
+template <class Call, class... A>
+inline constexpr bool takes = takes_context<Call, A...> || requires(Call f, A... a) { f(static_cast<A>(a)...); } ||
+                              requires(Call f, A... a, const Parameters& p) { f(static_cast<A>(a)..., p); };
+
+template <class Call, class... A>
+EVSIM_FN void call_with(const Parameters& p, const Context& c, A&&... a) {
+    constexpr Call f{};
+    if constexpr (requires { f(a..., p, c); }) {
+        f(a..., p, c);
+    } else if constexpr (requires { f(a..., p); }) {
+        f(a..., p);
+    } else if constexpr (requires { f(a..., c); }) {
+        f(a..., c);
+    } else {
+        f(a...);
+    }
+}
+
+/// What a function of time constants returns. It may take (tau_syn, tau_mem), (tau_mem) or nothing, then parameters.
+template <class Call>
+EVSIM_FN constexpr auto time_constants_of(double tau_syn, double tau_mem, const Parameters& p) {
+    constexpr Call f{};
+    if constexpr (!defined<Call>) {
+        return TimeConstants<0>{};
+    } else if constexpr (requires { f(tau_syn, tau_mem, p); }) {
+        return f(tau_syn, tau_mem, p);
+    } else if constexpr (requires { f(tau_syn, tau_mem); }) {
+        return f(tau_syn, tau_mem);
+    } else if constexpr (requires { f(tau_mem, p); }) {
+        return f(tau_mem, p);
+    } else if constexpr (requires { f(tau_mem); }) {
+        return f(tau_mem);
+    } else if constexpr (requires { f(p); }) {
+        return f(p);
+    } else {
+        return f();
+    }
+}
+
+struct UserRule {
+    using T = real;
+    using NeuronTau = decltype(time_constants_of<Call_neuron_traces_tau>(0.0, 0.0, Parameters{}));
+    using SynapticTau = decltype(time_constants_of<Call_synaptic_traces_tau>(0.0, 0.0, Parameters{}));
+    static constexpr int n_neuron_traces = NeuronTau::count;
+    static constexpr int n_synaptic_traces = SynapticTau::count;
+    static constexpr const char* parameter_text = ::evsim_parameter_text;
+    static constexpr int n_parameters = static_cast<int>(sizeof(Parameters) / sizeof(T));  // 0 of an empty struct
+
+    static constexpr bool has_pre_neuron = takes<Call_on_pre_neuron, const T&, T*>;
+    static constexpr bool has_post_neuron = takes<Call_on_post_neuron, T*>;
+    static constexpr bool has_pre_synapse = takes<Call_on_pre_synapse, T&, const T*, T*>;
+    static constexpr bool has_post_synapse = takes<Call_on_post_synapse, T&, const T*, T*>;
+    /// A weight taken by reference is written.
+    static constexpr bool writes_weights = (has_pre_synapse && !takes<Call_on_pre_synapse, const T&, const T*, T*>) ||
+                                           (has_post_synapse && !takes<Call_on_post_synapse, const T&, const T*, T*>);
+    static constexpr bool uses_context =
+        takes_context<Call_on_pre_neuron, const T&, T*> || takes_context<Call_on_post_neuron, T*> ||
+        takes_context<Call_on_pre_synapse, T&, const T*, T*> || takes_context<Call_on_post_synapse, T&, const T*, T*>;
+
+    static_assert(defined<Call_on_pre_neuron> || defined<Call_on_pre_synapse> || defined<Call_on_post_neuron> ||
+                      defined<Call_on_post_synapse>,
+                  "the kernel defines none of on_pre_neuron, on_pre_synapse, on_post_neuron and on_post_synapse");
+    static_assert(
+        has_pre_neuron || !defined<Call_on_pre_neuron>,
+        "on_pre_neuron must take (real weight, real* neuron_traces), then, if it likes, const Parameters& and "
+        "const Context&; real is the network's dtype");
+    static_assert(has_post_neuron || !defined<Call_on_post_neuron>,
+                  "on_post_neuron must take (real* neuron_traces), then, if it likes, const Parameters& and const "
+                  "Context&; real is the network's dtype");
+    static_assert(has_pre_synapse || !defined<Call_on_pre_synapse>,
+                  "on_pre_synapse must take (real weight or real& weight, const real* neuron_traces, real* "
+                  "synaptic_traces), then, if it likes, const Parameters& and const Context&; real is the network's "
+                  "dtype");
+    static_assert(has_post_synapse || !defined<Call_on_post_synapse>,
+                  "on_post_synapse must take (real weight or real& weight, const real* neuron_traces, real* "
+                  "synaptic_traces), then, if it likes, const Parameters& and const Context&; real is the network's "
+                  "dtype");
+
+    Parameters parameters;
+
+    /// Values in the order of the declaration.
+    EVSIM_FN explicit UserRule(const double* values) : parameters() {
+        if constexpr (n_parameters > 0) {
+            T* out = reinterpret_cast<T*>(&parameters);
+            for (int k = 0; k < n_parameters; ++k) out[k] = static_cast<T>(values[k]);
+        }
+    }
+
+    EVSIM_FN void on_pre_neuron(T weight, T* neuron_traces, const Context& context) const {
+        if constexpr (has_pre_neuron)
+            call_with<Call_on_pre_neuron>(parameters, context, static_cast<const T&>(weight), neuron_traces);
+    }
+    EVSIM_FN void on_post_neuron(T* neuron_traces, const Context& context) const {
+        if constexpr (has_post_neuron) call_with<Call_on_post_neuron>(parameters, context, neuron_traces);
+    }
+    EVSIM_FN void on_pre_synapse(T& weight, const T* neuron_traces, T* synaptic_traces, const Context& context) const {
+        if constexpr (has_pre_synapse)
+            call_with<Call_on_pre_synapse>(parameters, context, weight, neuron_traces, synaptic_traces);
+    }
+    EVSIM_FN void on_post_synapse(T& weight, const T* neuron_traces, T* synaptic_traces, const Context& context) const {
+        if constexpr (has_post_synapse)
+            call_with<Call_on_post_synapse>(parameters, context, weight, neuron_traces, synaptic_traces);
+    }
+
+    /// Time constants of the neuron traces, then of the synaptic ones.
+    static void trace_time_constants(const double* values, double tau_syn, double tau_mem, double* out) {
+        const UserRule rule(values);
+        const NeuronTau neuron = time_constants_of<Call_neuron_traces_tau>(tau_syn, tau_mem, rule.parameters);
+        for (int k = 0; k < n_neuron_traces; ++k) out[k] = neuron[k];
+        const SynapticTau synaptic = time_constants_of<Call_synaptic_traces_tau>(tau_syn, tau_mem, rule.parameters);
+        for (int k = 0; k < n_synaptic_traces; ++k) out[n_neuron_traces + k] = synaptic[k];
+    }
+    /// What the source gives the parameters.
+    static void default_parameters(double* out) {
+        if constexpr (n_parameters > 0) {
+            const Parameters defaults{};
+            const T* values = reinterpret_cast<const T*>(&defaults);
+            for (int k = 0; k < n_parameters; ++k) out[k] = static_cast<double>(values[k]);
+        }
+    }
+};
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim

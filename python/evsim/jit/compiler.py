@@ -1,0 +1,251 @@
+"""The C++ compiler of this machine: found, asked which flags it takes, run, and quoted when it complains."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import platform
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import CompilerNotFoundError, InvalidArgumentError, KernelCompileError
+
+_NAMES = ("c++", "g++", "clang++")
+_ADVICE = (
+    "install one (Debian, Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install; "
+    "conda: conda install cxx-compiler) or name one in the environment variable CXX"
+)
+_PROBE = b"#include <concepts>\ntemplate <std::integral T> T same(T x) { return x; }\n"
+_PROBE_TIMEOUT = 60.0
+_FLAGS = (
+    *("-std=c++20", "-O3", "-shared", "-fPIC", "-fvisibility=hidden"),
+    # Not -ffast-math: NaN and infinity have a meaning, and every build rounds alike.
+    *("-ffp-contract=off", "-fno-trapping-math", "-fno-math-errno"),
+    *("-Wall", "-Wno-unknown-pragmas"),
+)
+_MESSAGE_LIMIT = 8000
+_FIRST_ERROR = re.compile(r"^(?P<file>.+?):(?P<line>\d+):(?:\d+:)? (?P<what>(?:fatal )?error: .*)$", re.MULTILINE)
+_NAMED_FILE = re.compile(r'^[ \t]*#[ \t]*line[ \t]+\d+[ \t]+"((?:[^"\\\n]|\\.)+)"', re.MULTILINE)
+# Whatever is not plainly an include of <...> may bring in a file of the user's.
+_OWN_FILES = re.compile(
+    r"^[ \t]*(?:#|%:)[ \t]*(?:include|import|embed)(?![ \t]*<)|\b__has_(?:include|embed)", re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class Compiler:
+    r"""A C++20 compiler that works.
+
+    Parameters
+    ----------
+    command : tuple of str
+        The program and the arguments that come with it.
+    version : str
+        All it says when asked for ``--version``.
+
+    Examples
+    --------
+    >>> print(Compiler(("/usr/bin/g++",), "g++ 12.2.0\nCopyright ..."))
+    g++ 12.2.0
+    """
+
+    command: tuple[str, ...]
+    version: str
+
+    def __str__(self) -> str:
+        return self.version.partition("\n")[0]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A translation unit: its text, and the folders its includes are looked for in."""
+
+    text: str
+    include_folders: tuple[Path, ...] = ()
+    quote_folder: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """The file that the first ``#line`` names."""
+        named = _NAMED_FILE.search(self.text)
+        return re.sub(r"\\(.)", r"\1", named[1]) if named else "unnamed"
+
+    @property
+    def may_include_own_files(self) -> bool:
+        """Whether the text alone does not say what will be compiled."""
+        return _OWN_FILES.search(self.text) is not None
+
+    def write(self, folder: Path) -> Path:
+        """Write the text under a name that no message of the compiler shows."""
+        path = folder / "kernel.cpp"
+        path.write_bytes(f'#line 1 "<evsim>"\n{self.text}'.encode(errors="surrogateescape"))
+        return path
+
+    def search_options(self) -> list[str]:
+        """Return the options that make the compiler look into the folders."""
+        options = [option for folder in self.include_folders for option in ("-I", os.path.abspath(folder))]
+        return options if self.quote_folder is None else [*options, "-iquote", os.path.abspath(self.quote_folder)]
+
+
+def find_compiler() -> Compiler:
+    """Return ``$CXX`` if that is set, or the first of c++, g++ and clang++ that works and understands C++20.
+
+    Raises
+    ------
+    CompilerNotFoundError
+        There is none, or ``$CXX`` does not work.
+    """
+    return _find(os.environ.get("CXX", "").strip(), os.environ.get("PATH"))
+
+
+@functools.cache
+def _find(named: str, path: str | None) -> Compiler:
+    if named:
+        found = _examine(named, path)
+        if isinstance(found, Compiler):
+            return found
+        raise CompilerNotFoundError(f"the environment variable CXX names {named}, which {found}; correct or unset it")
+    tried = []
+    for name in _NAMES:
+        found = _examine(name, path)
+        if isinstance(found, Compiler):
+            return found
+        tried.append(f"{name} {found}")
+    raise CompilerNotFoundError(f"no C++20 compiler: {'; '.join(tried)}. Please {_ADVICE}")
+
+
+def _examine(words: str, path: str | None) -> Compiler | str:
+    """Return the compiler, or what is wrong with it."""
+    try:
+        name, *arguments = shlex.split(words)
+    except ValueError as error:
+        return f"cannot be read as a command: {error}"
+    program = shutil.which(name, path=path)
+    if program is None:
+        return "is not found"
+    command = (os.path.abspath(program), *arguments)
+    try:
+        version = _run([*command, "--version"], _PROBE_TIMEOUT)
+        probe = _run([*command, "-std=c++20", "-x", "c++", "-fsyntax-only", "-"], _PROBE_TIMEOUT, source=_PROBE)
+    except subprocess.TimeoutExpired:
+        return f"does not answer within {_PROBE_TIMEOUT:g} s"
+    except OSError as error:
+        return f"cannot be run: {error.strerror}"
+    for result, failure in ((version, "does not tell its version"), (probe, "does not compile C++20")):
+        if result.returncode != 0:
+            return f"{failure} (exit code {result.returncode}): {_shortened(_decoded(result.stderr))}".rstrip(" :")
+    return Compiler(command, _decoded(version.stdout))
+
+
+@functools.cache
+def flags(compiler: Compiler) -> tuple[str, ...]:
+    """Return the flags a kernel is compiled with."""
+    # Apple's clang and some compilers for aarch64 know only one of the two.
+    native = next(([flag] for flag in ("-march=native", "-mcpu=native") if _accepts(compiler, flag)), [])
+    wide = platform.machine() in ("x86_64", "AMD64") and "avx512f" in cpu().split()
+    return (*_FLAGS, *native, *(["-mprefer-vector-width=512"] if native and wide else []))
+
+
+def _accepts(compiler: Compiler, flag: str) -> bool:
+    try:
+        return _run([*compiler.command, flag, "-x", "c++", "-fsyntax-only", "-"], _PROBE_TIMEOUT).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+@functools.cache
+def cpu() -> str:
+    """Return what native code depends on: the model and the features of the first processor."""
+    try:
+        first, _, _ = Path("/proc/cpuinfo").read_text(errors="replace").partition("\n\n")
+    except OSError:
+        return f"{platform.processor()} {platform.machine()}"
+    telling = ("flags", "Features", "model name", "CPU implementer", "CPU part")
+    return "\n".join([platform.machine(), *(line for line in first.splitlines() if line.startswith(telling))])
+
+
+def compile_library(compiler: Compiler, unit: Unit, folder: Path) -> Path:
+    """Compile a unit to a shared library in `folder`, which also holds all intermediate files."""
+    library = folder / "kernel.so"
+    _invoke(compiler, unit, folder, "-o", str(library))
+    return library
+
+
+def preprocess(compiler: Compiler, unit: Unit) -> bytes:
+    """Return a unit with all its includes in place."""
+    with tempfile.TemporaryDirectory(prefix="evsim-") as folder:
+        return _invoke(compiler, unit, Path(folder), "-E", "-P")
+
+
+def _invoke(compiler: Compiler, unit: Unit, folder: Path, *arguments: str) -> bytes:
+    timeout = _timeout()
+    source = str(unit.write(folder))
+    command = [*compiler.command, *flags(compiler), *unit.search_options(), source, *arguments]
+    try:
+        result = _run(command, timeout, temporary=folder)
+    except subprocess.TimeoutExpired:
+        raise KernelCompileError(
+            f"{unit.name}: {compiler.command[0]} was stopped after {timeout:g} s; "
+            "the environment variable EVSIM_COMPILE_TIMEOUT sets another number of seconds"
+        ) from None
+    except OSError as error:
+        raise KernelCompileError(f"{unit.name}: {compiler.command[0]} cannot be run: {error.strerror}") from None
+    if result.returncode != 0:
+        raise KernelCompileError(_complaint(compiler, unit, result.returncode, _decoded(result.stderr)))
+    return result.stdout
+
+
+def _run(
+    command: Sequence[str], timeout: float, *, source: bytes = b"", temporary: Path | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "LANG": "C", "LC_ALL": "C"}
+    if temporary is not None:
+        environment["TMPDIR"] = str(temporary)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
+    ) as process:
+        try:
+            output, messages = process.communicate(source, timeout)
+        except BaseException:
+            # What was started is a driver with children: on a timeout and on Ctrl-C all of them have to go.
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, output, messages)
+
+
+def _timeout() -> float:
+    given = os.environ.get("EVSIM_COMPILE_TIMEOUT") or "300"
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = 0.0
+    # The cache takes what is older than a day for abandoned.
+    if not 0 < seconds <= 86400:
+        raise InvalidArgumentError(f"EVSIM_COMPILE_TIMEOUT must be a number of seconds up to 86400, not {given!r}")
+    return seconds
+
+
+def _complaint(compiler: Compiler, unit: Unit, code: int, messages: str) -> str:
+    first = _FIRST_ERROR.search(messages)
+    summary = f"{first['file']}:{first['line']}: {first['what']}" if first else f"{unit.name} does not compile"
+    ending = f"exit code {code}" if code > 0 else f"signal {-code}"
+    return f"{summary}\n\n{compiler.command[0]} ended with {ending} and says:\n{_shortened(messages)}"
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode(errors="replace").strip()
+
+
+def _shortened(text: str) -> str:
+    excess, half = len(text) - _MESSAGE_LIMIT, _MESSAGE_LIMIT // 2
+    return text if excess <= 0 else f"{text[:half]}\n[{excess:,} characters left out]\n{text[-half:]}"

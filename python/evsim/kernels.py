@@ -1,0 +1,233 @@
+"""User kernels: callbacks and neuron models in C++, compiled when they are first used."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Literal
+
+from . import _core, jit
+from ._arrays import as_float
+from .errors import DTypeError, InvalidArgumentError, NonFiniteError
+
+INCLUDE_FOLDER = Path(_core.__file__).parent / "include"
+"""The headers that kernel sources include."""
+
+
+def shipped(name: str) -> Path:
+    """Path of a kernel source that evsim ships, such as ``"adaptive_lif.h"``.
+
+    Raises
+    ------
+    InvalidArgumentError
+        There is none of this name; the message lists those there are.
+
+    Examples
+    --------
+    >>> shipped("adaptive_lif.h").name
+    'adaptive_lif.h'
+    """
+    sources = {path.name: path for path in sorted((INCLUDE_FOLDER / "shipped").iterdir())}
+    if name not in sources:
+        raise InvalidArgumentError(f"evsim ships no kernel {name!r}; it ships: {', '.join(sources)}")
+    return sources[name]
+
+
+BatchUpdate = Literal["sum", "mean"]
+_ONCE = re.compile(r"^[ \t]*#[ \t]*pragma[ \t]+once[ \t]*$", re.MULTILINE)
+_EVSPIKESIM = re.compile(r"^[ \t]*#[ \t]*include[ \t]*[<\"]evspikesim/", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Source:
+    r"""C++ text, and the file it was read from, if any.
+
+    Examples
+    --------
+    >>> Source.read("int answer() {\n    return 42;\n}").name
+    'source string'
+    """
+
+    text: str = field(repr=False)
+    path: str | None = None
+
+    @classmethod
+    def read(cls, source: str | PathLike[str]) -> Source:
+        """Take `source` as text if it is a string of more than one line, else as the path of a file."""
+        if isinstance(source, str) and "\n" in source:
+            return cls(source)
+        if not isinstance(source, (str, PathLike)):
+            raise DTypeError(f"a kernel source is a path or a string of C++, got {source!r}")
+        path = Path(fspath(source)).absolute()
+        try:
+            return cls(path.read_text(encoding="utf-8"), str(path))
+        except UnicodeDecodeError as error:
+            raise InvalidArgumentError(f"{path} is not a text file: {error}") from None
+        except ValueError as error:  # a null byte in the path
+            raise InvalidArgumentError(f"{source!r} is not a path: {error}") from None
+
+    @property
+    def name(self) -> str:
+        """How messages call it."""
+        return self.path or "source string"
+
+    @property
+    def is_evspikesim(self) -> bool:
+        """Whether it was written for EvSpikeSim."""
+        return bool(_EVSPIKESIM.search(self.text))
+
+    def listing(self) -> str:
+        """Return the text with the file and line that compiler messages shall name."""
+        escaped = self.name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        text = _ONCE.sub("", self.text)  # it is no header here
+        return f'#line 1 "{escaped}"\n{text}\n'
+
+
+class Kernel:
+    r"""Callbacks of a layer, such as a plasticity rule, in C++.
+
+    Parameters
+    ----------
+    source : path or str
+        A file (``.cpp`` or ``.cu``), or the C++ text itself if it has more than one line.
+    parameters : mapping of str to float, optional
+        Values for what the source declares with ``EVSIM_PARAMETERS``; others keep the source's values.
+    batch_update : {"sum", "mean"}
+        For kernels that write weights. Each sample of a batch learns from the same first weights; afterwards the layer
+        gets the sum, or the mean, of their changes.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    InvalidArgumentError, NonFiniteError, DTypeError
+        For other values.
+
+    See Also
+    --------
+    SpikingNetwork.add_layer : takes a kernel, and compiles it.
+
+    Examples
+    --------
+    >>> import evsim
+    >>> rule = evsim.Kernel('''
+    ... #include <evsim/callbacks.h>
+    ... using evsim::real;
+    ... EVSIM_PARAMETERS(rate = 0.5)
+    ... void on_pre_synapse(real& weight, const real*, real*, const Parameters& p) { weight += p.rate; }
+    ... ''')
+    >>> net = evsim.SpikingNetwork()
+    >>> layer = net.add_layer(evsim.Dense(1, 1, weights=[[1.0]]), evsim.LIF(tau_mem=20.0, tau_syn=5.0), kernel=rule)
+    >>> spikes = net.infer([0, 0, 0], [1.0, 2.0, 3.0])
+    >>> layer.weights
+    array([[2.5]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        source: str | PathLike[str],
+        *,
+        parameters: Mapping[str, float] | None = None,
+        batch_update: BatchUpdate = "sum",
+    ) -> None:
+        if batch_update not in ("sum", "mean"):
+            raise InvalidArgumentError(f"batch_update must be 'sum' or 'mean', got {batch_update!r}")
+        self.source = Source.read(source)
+        self.parameters = check_parameters(parameters or {})
+        self.batch_update: BatchUpdate = batch_update
+
+    def __repr__(self) -> str:
+        return f"Kernel({self.source.name!r}, parameters={self.parameters}, batch_update={self.batch_update!r})"
+
+
+def check_parameters(values: Mapping[str, float]) -> dict[str, float]:
+    """Parameters as finite floats."""
+    if not isinstance(values, Mapping):
+        raise DTypeError(f"kernel parameters are a mapping of names to numbers, got {values!r}")
+    checked = {str(name): as_float(value, f"kernel parameter {name!r}") for name, value in values.items()}
+    for name, value in checked.items():
+        if value - value != 0.0:
+            raise NonFiniteError(f"kernel parameter {name!r} must be finite, got {value}")
+    return checked
+
+
+def parameter_names(declaration: str) -> list[str]:
+    """Names in the text of an ``EVSIM_PARAMETERS`` declaration.
+
+    Examples
+    --------
+    >>> parameter_names("rate = 0.5, w_max = larger(1, 2), offset{3}")
+    ['rate', 'w_max', 'offset']
+    """
+    depth, parts = 0, [""]
+    for letter in declaration:
+        depth += (letter in "([{") - (letter in ")]}")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [match.group() for part in parts if (match := re.match(r"\w+", part.strip()))]
+
+
+@dataclass(frozen=True)
+class NeuronType:
+    """A neuron model as C++ code sees it: what to include, and the name of the type."""
+
+    name: str
+    cpp_type: str
+    source: Source | None = None
+
+
+def compile_kernel(
+    neuron: NeuronType, callbacks: Source | None, dtype: str, compile_path: str | PathLike[str] | None
+) -> _core.Kernel:
+    """Compile a neuron model with its callbacks, or find it in the cache, and load it.
+
+    Raises
+    ------
+    KernelCompileError, CompilerNotFoundError, KernelCacheError, KernelLoadError
+        The reason why not.
+    """
+    folder = None if compile_path is None else Path(compile_path)
+    definitions = {"EVSIM_ISA": "user", "EVSIM_REAL": {"float32": "float", "float64": "double"}[dtype]}
+    if callbacks and callbacks.is_evspikesim:
+        counts = ctypes.CDLL(str(_build({**definitions, "EVSIM_TRACE_COUNTS": ""}, callbacks, [], folder)))
+        definitions["EVSIM_N_NEURON_TRACES"] = str(counts.evsim_trace_count(0))
+        definitions["EVSIM_N_SYNAPTIC_TRACES"] = str(counts.evsim_trace_count(1))
+    model = [neuron.source.listing() if neuron.source else "", "#include <evsim/engine/models.hpp>\n"]
+    rule = "UserRule" if callbacks else "NoRule"
+    export = [
+        "#include <evsim/engine/user_kernel.hpp>\n",
+        f'EVSIM_EXPORT_KERNEL("{neuron.name}", {rule}, {neuron.cpp_type})\n',
+    ]
+    return _core.Kernel.load(str(_build(definitions, callbacks, export, folder, model, neuron.source)))
+
+
+def _build(
+    definitions: Mapping[str, str],
+    callbacks: Source | None,
+    export: list[str],
+    folder: Path | None,
+    model: list[str] | None = None,
+    neuron: Source | None = None,
+) -> Path:
+    unit = [f"#define {name} {value}\n" for name, value in definitions.items()]
+    unit += ["#include <evsim/callbacks.h>\n", *(model or [])]
+    if callbacks:
+        unit.append(callbacks.listing())
+        if callbacks.is_evspikesim:
+            unit.append("#include <evspikesim/adapter.h>\n")
+        if export:
+            unit.append("#include <evsim/plasticity/user_rule.h>\n")
+    unit.append(f'#line 1 "evsim, after {callbacks.name if callbacks else "the model"}"\n')
+    own = next((Path(source.path) for source in (callbacks, neuron) if source and source.path), None)
+    return jit.build(
+        "".join([*unit, *export]),
+        include_folders=[INCLUDE_FOLDER],
+        quote_folder=own.parent if own else None,
+        folder=folder,
+    )

@@ -1,0 +1,6 @@
+"""Neuron models: those that evsim ships, and your own (:func:`from_source`)."""
+
+from .models import LI, LIF, MODELS, IAFDelta, LIFDelta, NeuronModel
+from .user import UserNeuronModel, from_source
+
+__all__ = ["LI", "LIF", "MODELS", "IAFDelta", "LIFDelta", "NeuronModel", "UserNeuronModel", "from_source"]
