@@ -51,13 +51,16 @@ inline constexpr bool takes = takes_context<Call, A...> || requires(Call f, A...
                               requires(Call f, A... a, const Parameters& p) { f(static_cast<A>(a)..., p); };
 
 template <class Call, class... A>
+inline constexpr bool takes_just = requires(Call f, A... a) { f(static_cast<A>(a)...); };
+
+template <class Call, class... A>
 EVSIM_FN void call_with(const Parameters& p, const Context& c, A&&... a) {
     constexpr Call f{};
-    if constexpr (requires { f(a..., p, c); }) {
+    if constexpr (takes_just<Call, A&..., const Parameters&, const Context&>) {
         f(a..., p, c);
-    } else if constexpr (requires { f(a..., p); }) {
+    } else if constexpr (takes_just<Call, A&..., const Parameters&>) {
         f(a..., p);
-    } else if constexpr (requires { f(a..., c); }) {
+    } else if constexpr (takes_just<Call, A&..., const Context&>) {
         f(a..., c);
     } else {
         f(a...);
