@@ -1,248 +1,5 @@
-// A dense layer on a GPU: one thread for each (sample, neuron), past which all input events of the sample go.
-//
-// The unit that includes this file defines EVSIM_MODEL, and EVSIM_RULE if there are callbacks. Semantics and order are
-// those of csrc/engine/dense_kernel.hpp. Layout: [sample][variable][neuron]; weights [input][neuron], so that the loads
-// of a warp are contiguous; what all neurons share of an event is read by all threads at the same address.
-#pragma once
-
-#include <evsim/engine/variables.hpp>
-#include <evsim/neuron/model.h>
-
-#include "plasticity.h"
-
-#if defined(__CUDACC__)
-#define EVSIM_COLD __noinline__
-#else
-#define EVSIM_COLD __attribute__((noinline))
-#endif
-
-namespace evsim {
-inline namespace EVSIM_ISA {
-
-using Count = unsigned long long;
-inline constexpr Count nobody = ~Count{0};
-
-/// What a launch reports.
-struct Status {
-    Count n_spikes;    ///< also of those that found no room
-    Count runaway;     ///< first (sample, neuron) that fired too often at one instant, as sample * n_neurons + neuron
-    Count not_finite;  ///< first one whose state is not finite
-};
-
-/// What all threads of a layer share.
-template <class Model, class T>
-struct DenseLaunch {
-    const double* shared;   ///< parameters of the layer
-    const double* neurons;  ///< parameters per neuron, [neuron][parameter]
-    const T* hot;           ///< [variable][neuron]
-    std::int64_t n_neurons;
-    const T* weights;
-    std::int64_t weights_of_sample;  ///< from one sample's to the next, 0 if all have the same
-
-    const std::int64_t* offsets;  ///< events of sample s: offsets[s] to offsets[s + 1]
-    const std::int32_t* indices;
-    const double* times;
-    const typename Model::template Gap<T>* gaps;             ///< before event e of sample s, at [e + s]; the last one of
-    const typename Model::template Gap<double>* exact_gaps;  ///< a sample leads from its last event to `until`
-    const double* last_events;                               ///< per sample, before the first event
-
-    double emit_from, until;  ///< spikes before `emit_from` were reported by the last call
-    std::int32_t max_spikes_per_instant;
-    std::int32_t* spike_samples;
-    std::int32_t* spike_neurons;
-    double* spike_times;
-    Count capacity;
-    Status* status;
-    double* failure_times;  ///< [sample][neuron]
-};
-
-template <class Model, class T, class Traces>
-struct DenseThread {
-    using Neuron = typename Model::Neuron;
-    using Gap = typename Model::template Gap<T>;
-    using ExactGap = typename Model::template Gap<double>;
-    using Exact = typename Model::template State<double>;
-    using Lane = typename Model::template State<T>;
-    using Hot = typename Model::template Hot<T>;
-
-    static constexpr int n_state = Variables<Lane, T>::count;
-    static constexpr bool remembers = requires { Model::memory_names; };
-    static constexpr int n_memory = [] {
-        if constexpr (remembers)
-            return static_cast<int>(sizeof(Model::memory_names) / sizeof(Model::memory_names[0]));
-        else
-            return 0;
-    }();
-
-    const DenseLaunch<Model, T>& run;
-    const Model model;
-    const std::int32_t sample, n;
-    const Neuron neuron;
-    double memory[n_memory + 1];
-    double emit_until = infinity();  ///< while events pass, their times decide what is simulated
-    bool failed = false;
-
-    EVSIM_FN DenseThread(const DenseLaunch<Model, T>& run_, std::int32_t sample_, std::int32_t n_)
-        : run(run_), model(run_.shared), sample(sample_), n(n_), neuron(neuron_at(run_.neurons, n_)) {}
-
-    EVSIM_FN static Neuron neuron_at(const double* neurons, std::int32_t n) {
-        Neuron neuron;
-        std::memcpy(&neuron, neurons + static_cast<std::int64_t>(n) * (sizeof(Neuron) / sizeof(double)),
-                    sizeof(Neuron));
-        return neuron;
-    }
-    /// Place of variable 0 of this neuron among `count` variables of all samples.
-    EVSIM_FN std::int64_t place(int count) const { return static_cast<std::int64_t>(sample) * count * run.n_neurons + n; }
-    EVSIM_FN Count number() const { return static_cast<Count>(sample) * static_cast<Count>(run.n_neurons) + n; }
-
-    EVSIM_FN void fail(Count& first, double time) {
-        failed = true;
-        run.failure_times[number()] = time;
-        atomicMin(&first, number());
-    }
-    EVSIM_FN void emit(double time) const {
-        const Count k = atomicAdd(&run.status->n_spikes, Count{1});
-        if (k >= run.capacity) return;
-        run.spike_samples[k] = sample;
-        run.spike_neurons[k] = n;
-        run.spike_times[k] = time;
-    }
-
-    /// Moves `state` through a gap; whether it crossed. `event` is the one after the gap.
-    EVSIM_FN bool advance_neuron(Exact& state, Traces& traces, std::int64_t event, double start, double duration,
-                                 const ExactGap& gap) {
-        const double end = start + duration;
-        double last_time = never();
-        std::int32_t at_this_instant = 0;
-        const auto crossed = [&](double elapsed) {
-            const double time = start + elapsed < end ? start + elapsed : end;
-            if constexpr (remembers) model.remember(state, neuron, time, memory);
-            if constexpr (Model::spikes) {
-                if (time >= run.emit_from && time < emit_until) {
-                    emit(time);
-                    traces.on_output(time, start, state, event);
-                }
-            }
-            at_this_instant = time == last_time ? at_this_instant + 1 : 1;
-            last_time = time;
-            if (at_this_instant > run.max_spikes_per_instant) fail(run.status->runaway, time);
-            return !failed && time < emit_until;
-        };
-        return advance(model, state, neuron, duration, gap, !Model::jumps, crossed) > 0;
-    }
-
-    /// The state of a neuron that may cross in the gap before `event`, at the end of that gap.
-    EVSIM_COLD EVSIM_FN Lane through_gap(Lane lane, Traces& traces, std::int64_t event, double start, double duration) {
-        Exact exact = converted<Exact, double, T>(lane);
-        const bool crossed =
-            advance_neuron(exact, traces, event, start, duration, run.exact_gaps[event + sample]);
-        lane = converted<Lane, T, double>(exact);
-        if (crossed) return lane;
-        // Rounded to T, the potential may be at the threshold although the exact one stayed an ulp below: a crossing at
-        // the end of the gap.
-        exact = converted<Exact, double, T>(lane);
-        if (!model.at_threshold(exact, neuron)) return lane;
-        advance_neuron(exact, traces, event, start + duration, 0.0, model.gap(0.0));
-        return converted<Lane, T, double>(exact);
-    }
-
-    EVSIM_FN const T* row(std::int64_t event) const {
-        return run.weights + sample * run.weights_of_sample + run.indices[event] * run.n_neurons + n;
-    }
-
-    /// One event and the gap before it.
-    EVSIM_FN void step(Lane& state, const Hot& hot, Traces& traces, std::int64_t event, double& start, T weight) {
-        const Gap gap = run.gaps[event + sample];
-        const double time = run.times[event];
-        bool moved = false;
-        if (Model::excess(state, hot, gap) > T(0)) {
-            // Arrivals of one instant are applied together before the threshold is looked at.
-            if (time > start) {
-                state = through_gap(state, traces, event, start, time - start);
-                moved = true;
-            }
-        }
-        if (!moved) Model::decay(state, gap);
-        Model::receive(state, weight);
-        traces.on_input(event, run.indices[event], time, start, state);
-        start = time;
-    }
-
-    /// All events of the sample. Weights that nobody writes are loaded a few events ahead, so that the loads overlap.
-    EVSIM_FN Lane pass_events(Lane state, const Hot& hot, Traces& traces) {
-        constexpr int group = Traces::active ? 1 : 8;
-        const std::int64_t last = run.offsets[sample + 1];
-        double start = run.last_events[sample];
-        std::int64_t event = run.offsets[sample];
-        for (; event + group <= last && !failed; event += group) {
-            T weight[group];
-#pragma unroll
-            for (int k = 0; k < group; ++k) weight[k] = *row(event + k);
-#pragma unroll
-            for (int k = 0; k < group; ++k) {
-                if (!failed) step(state, hot, traces, event + k, start, weight[k]);
-            }
-        }
-        for (; event < last && !failed; ++event) step(state, hot, traces, event, start, *row(event));
-        return state;
-    }
-
-    /// From the last event to the end of the simulated time.
-    EVSIM_COLD EVSIM_FN void finish(Lane lane, const Hot& hot, Traces& traces) {
-        const std::int64_t event = run.offsets[sample + 1];
-        if (!(Model::excess(lane, hot, run.gaps[event + sample]) > T(0))) return;
-        const double start = event > run.offsets[sample] ? run.times[event - 1] : run.last_events[sample];
-        emit_until = run.until;
-        Exact exact = converted<Exact, double, T>(lane);
-        advance_neuron(exact, traces, event, start, last_duration(start, run.until), run.exact_gaps[event + sample]);
-        if (!failed && !finite<Exact, double>(exact)) fail(run.status->not_finite, start);
-    }
-    /// A little further than asked, because whether a spike lies before the end is decided by its time, and by nothing
-    /// that rounds differently: the next call of a stream takes every spike from that time on.
-    EVSIM_FN static double last_duration(double start, double until) {
-        if constexpr (!Model::spikes) return until - start;
-        const double end = std::fabs(until), begin = std::fabs(start);
-        return until - start + 4.0 * std::numeric_limits<double>::epsilon() * (end > begin ? end : begin);
-    }
-
-    EVSIM_FN static void store_initial_memory(const Model& model, const Neuron& neuron, double* to,
-                                              std::size_t stride) {
-        if constexpr (remembers) {
-            double values[n_memory];
-            model.initial_memory(neuron, values);
-            for (int k = 0; k < n_memory; ++k) to[k * stride] = values[k];
-        }
-    }
-    EVSIM_FN void load_memory(const double* from) {
-        for (int k = 0; k < n_memory; ++k) memory[k] = from[place(n_memory) + k * run.n_neurons];
-    }
-    EVSIM_FN void store_memory(double* to) const {
-        for (int k = 0; k < n_memory; ++k) to[place(n_memory) + k * run.n_neurons] = memory[k];
-    }
-};
-
-using Model = EVSIM_MODEL;
-#if defined(EVSIM_RULE)
-using Traces = RuleTraces<Model, real, EVSIM_RULE>;
-#else
-using Traces = NoTraces<Model, real>;
-#endif
-using Launch = DenseLaunch<Model, real>;
-using Thread = DenseThread<Model, real, Traces>;
-
-/// Number of this thread, where one block has threads of one sample only.
-struct Place {
-    std::int32_t sample;
-    std::int64_t k;
-};
-EVSIM_FN Place place(std::int32_t blocks_per_sample) {
-    const auto block = static_cast<std::int64_t>(blockIdx.x);
-    return {static_cast<std::int32_t>(block / blocks_per_sample),
-            block % blocks_per_sample * static_cast<std::int64_t>(blockDim.x) + threadIdx.x};
-}
-
-}  // namespace EVSIM_ISA
-}  // namespace evsim
+// The kernels of a dense layer; what happens in them is in dense_thread.h.
+#include "dense_thread.h"
 
 /// Sizes that the launching side needs.
 extern "C" __global__ void evsim_describe(int* out) {
@@ -253,6 +10,7 @@ extern "C" __global__ void evsim_describe(int* out) {
     out[3] = static_cast<int>(sizeof(Thread::Gap));
     out[4] = static_cast<int>(sizeof(Thread::ExactGap));
     out[5] = Model::spikes;
+    out[6] = Traces::visits_synapses;
 }
 
 /// Derived parameters, initial state and memory; whether a neuron fires for ever without input.
@@ -272,7 +30,7 @@ extern "C" __global__ void evsim_prepare(const double* shared, const double* neu
 }
 
 /// What all neurons share of the gaps before the events and after the last one.
-extern "C" __global__ void evsim_gaps(const double* shared, const long long* offsets, const double* times,
+extern "C" __global__ void evsim_gaps(const double* shared, const std::int64_t* offsets, const double* times,
                                       const double* last_events, double until, int n_samples, int blocks_per_sample,
                                       void* gaps, void* exact_gaps) {
     using namespace evsim;
@@ -290,15 +48,15 @@ extern "C" __global__ void evsim_gaps(const double* shared, const long long* off
 /// The layer.
 extern "C" __global__ void __launch_bounds__(128)
     evsim_dense(const double* shared, const double* neurons, const evsim::real* hot, int n_neurons, int n_inputs,
-                int n_samples, int blocks_per_sample, evsim::real* weights, long long weights_of_sample,
-                const long long* offsets, const int* indices, const double* times, const void* gaps,
+                int n_samples, int blocks_per_sample, evsim::real* weights, std::int64_t weights_of_sample,
+                const std::int64_t* offsets, const int* indices, const double* times, const void* gaps,
                 const void* exact_gaps, const double* last_events, double emit_from, double until,
                 int max_spikes_per_instant, int* spike_samples, int* spike_neurons, double* spike_times,
                 unsigned long long capacity, void* status, double* failure_times, const evsim::real* state_before,
                 evsim::real* state_after, const double* memory_before, double* memory_after, double* memory_at_end,
                 const double* rule_parameters, const double* rates, evsim::real* neuron_traces,
                 evsim::real* synaptic_traces, double* last_outputs, const double* last_arrivals,
-                const double* previous_arrivals, const long long* arrival_offsets, const long long* arrival_events) {
+                const double* previous_arrivals, const std::int64_t* arrival_offsets, const std::int64_t* arrival_events) {
     using namespace evsim;
     const auto [sample, k] = place(blocks_per_sample);
     if (sample >= n_samples || k >= n_neurons) return;
@@ -324,10 +82,10 @@ extern "C" __global__ void __launch_bounds__(128)
                      capacity,
                      static_cast<Status*>(status),
                      failure_times};
-    const PlasticLaunch<real> plastic{rule_parameters, rates,           neuron_traces,     synaptic_traces,
-                                      weights + sample * weights_of_sample, last_outputs,  last_arrivals,
-                                      previous_arrivals, arrival_offsets, arrival_events,  times, n_inputs,
-                                      n_neurons};
+    const PlasticLaunch<real> plastic{
+        rule_parameters, rates,         neuron_traces,     synaptic_traces, weights + sample * weights_of_sample,
+        last_outputs,    last_arrivals, previous_arrivals, arrival_offsets, arrival_events,
+        times,           n_inputs,      n_neurons};
     Thread thread(run, sample, n);
     Traces traces(plastic, thread.model, thread.neuron, sample, n);
     const std::size_t stride = static_cast<std::size_t>(n_neurons);

@@ -6,7 +6,8 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-/// What all threads of a layer with callbacks share. Traces: [sample][trace][neuron] and [sample][input][trace][neuron].
+/// What all threads of a layer with callbacks share. Traces: [sample][trace][neuron] and
+/// [sample][input][trace][neuron].
 template <class T>
 struct PlasticLaunch {
     const double* parameters;
@@ -15,18 +16,18 @@ struct PlasticLaunch {
     T* synaptic_traces;
     T* weights;  ///< of the thread's sample
     double* last_outputs;
-    const double* last_arrivals;         ///< [sample][input], before this call, or -infinity
-    const double* previous_arrivals;     ///< per event, the arrival before it at the same input, or -infinity
-    const std::int64_t* arrival_offsets; ///< [sample][input]: which of `arrival_events` are at this input
-    const std::int64_t* arrival_events;  ///< the events, by sample and input, then in order
-    const double* times;                 ///< of the events
+    const double* last_arrivals;          ///< [sample][input], before this call, or -infinity
+    const double* previous_arrivals;      ///< per event, the arrival before it at the same input, or -infinity
+    const std::int64_t* arrival_offsets;  ///< [sample][input]: which of `arrival_events` are at this input
+    const std::int64_t* arrival_events;   ///< the events, by sample and input, then in order
+    const double* times;                  ///< of the events
     std::int32_t n_inputs, n_neurons;
 };
 
 /// Layers without callbacks.
 template <class Model, class T>
 struct NoTraces {
-    static constexpr bool active = false;
+    static constexpr bool active = false, visits_synapses = false;
     using Exact = typename Model::template State<double>;
     using Lane = typename Model::template State<T>;
     EVSIM_FN NoTraces(const PlasticLaunch<T>&, const Model&, const typename Model::Neuron&, std::int32_t,
@@ -38,7 +39,7 @@ struct NoTraces {
 
 template <class Model, class T, class Rule>
 struct RuleTraces {
-    static constexpr bool active = true;
+    static constexpr bool active = true, visits_synapses = NeuronTraces<Model, T, Rule>::visits_synapses;
     using Exact = typename Model::template State<double>;
     using Lane = typename Model::template State<T>;
 

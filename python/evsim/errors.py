@@ -65,6 +65,10 @@ class MissingDependencyError(EvsimError, ImportError):
     """An optional package is not installed; the message names the extra that brings it."""
 
 
+class DeviceError(EvsimError, RuntimeError):
+    """There is no GPU, or no driver for it."""
+
+
 class CompilerNotFoundError(EvsimError, RuntimeError):
     """No C++20 compiler; the message says what was tried and what to install."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike, fspath
 from pathlib import Path
@@ -193,41 +193,43 @@ def compile_kernel(
         The reason why not.
     """
     folder = None if compile_path is None else Path(compile_path)
-    definitions = {"EVSIM_ISA": "user", "EVSIM_REAL": {"float32": "float", "float64": "double"}[dtype]}
-    if callbacks and callbacks.is_evspikesim:
-        counts = ctypes.CDLL(str(_build({**definitions, "EVSIM_TRACE_COUNTS": ""}, callbacks, [], folder)))
-        definitions["EVSIM_N_NEURON_TRACES"] = str(counts.evsim_trace_count(0))
-        definitions["EVSIM_N_SYNAPTIC_TRACES"] = str(counts.evsim_trace_count(1))
-    model = [neuron.source.listing() if neuron.source else "", "#include <evsim/engine/models.hpp>\n"]
-    rule = "UserRule" if callbacks else "NoRule"
     export = [
         "#include <evsim/engine/user_kernel.hpp>\n",
-        f'EVSIM_EXPORT_KERNEL("{neuron.name}", {rule}, {neuron.cpp_type})\n',
+        f'EVSIM_EXPORT_KERNEL("{neuron.name}", {"UserRule" if callbacks else "NoRule"}, {neuron.cpp_type})\n',
     ]
-    return _core.Kernel.load(str(_build(definitions, callbacks, export, folder, model, neuron.source)))
+    text = unit(definitions(callbacks, dtype, "user", folder), neuron, callbacks, export)
+    return _core.Kernel.load(str(_build(text, [callbacks, neuron.source], folder)))
 
 
-def _build(
-    definitions: Mapping[str, str],
-    callbacks: Source | None,
-    export: list[str],
-    folder: Path | None,
-    model: list[str] | None = None,
-    neuron: Source | None = None,
-) -> Path:
-    unit = [f"#define {name} {value}\n" for name, value in definitions.items()]
-    unit += ["#include <evsim/callbacks.h>\n", *(model or [])]
+def definitions(callbacks: Source | None, dtype: str, isa: str, folder: Path | None) -> dict[str, str]:
+    """Return what has to be defined before a unit: `isa` names the copy of the inline functions."""
+    definitions = {"EVSIM_ISA": isa, "EVSIM_REAL": {"float32": "float", "float64": "double"}[dtype]}
+    if callbacks and callbacks.is_evspikesim:
+        asking = unit({**definitions, "EVSIM_TRACE_COUNTS": ""}, None, callbacks, [])
+        counts = ctypes.CDLL(str(_build(asking, [callbacks], folder)))
+        definitions["EVSIM_N_NEURON_TRACES"] = str(counts.evsim_trace_count(0))
+        definitions["EVSIM_N_SYNAPTIC_TRACES"] = str(counts.evsim_trace_count(1))
+    return definitions
+
+
+def unit(
+    definitions: Mapping[str, str], neuron: NeuronType | None, callbacks: Source | None, export: Sequence[str]
+) -> str:
+    """Return the translation unit of a neuron model and callbacks; it ends with `export`."""
+    parts = [f"#define {name} {value}\n" for name, value in definitions.items()]
+    parts.append("#include <evsim/callbacks.h>\n")
+    if neuron:
+        parts += [neuron.source.listing() if neuron.source else "", "#include <evsim/engine/models.hpp>\n"]
     if callbacks:
-        unit.append(callbacks.listing())
+        parts.append(callbacks.listing())
         if callbacks.is_evspikesim:
-            unit.append("#include <evspikesim/adapter.h>\n")
+            parts.append("#include <evspikesim/adapter.h>\n")
         if export:
-            unit.append("#include <evsim/plasticity/user_rule.h>\n")
-    unit.append(f'#line 1 "evsim, after {callbacks.name if callbacks else "the model"}"\n')
-    own = next((Path(source.path) for source in (callbacks, neuron) if source and source.path), None)
-    return jit.build(
-        "".join([*unit, *export]),
-        include_folders=[INCLUDE_FOLDER],
-        quote_folder=own.parent if own else None,
-        folder=folder,
-    )
+            parts.append("#include <evsim/plasticity/user_rule.h>\n")
+    parts.append(f'#line 1 "evsim, after {callbacks.name if callbacks else "the model"}"\n')
+    return "".join([*parts, *export])
+
+
+def _build(text: str, sources: Sequence[Source | None], folder: Path | None) -> Path:
+    own = next((Path(source.path) for source in sources if source and source.path), None)
+    return jit.build(text, include_folders=[INCLUDE_FOLDER], quote_folder=own.parent if own else None, folder=folder)

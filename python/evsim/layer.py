@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from ._backend import Backend, LayerSource
 from .connections import Dense, as_weights
 from .errors import (
     DTypeError,
@@ -44,19 +45,22 @@ class Layer:
         neuron: NeuronModel,
         dtype: str,
         rng: np.random.Generator,
+        backend: Backend,
         kernel: Kernel | None = None,
         compile_path: str | PathLike[str] | None = None,
     ) -> None:
+        self._backend = backend
         self.neuron = neuron
         self.kernel = kernel
         name, shared, per_neuron = neuron.kernel_settings()
         kernel_type = neuron.kernel_type()
-        if kernel is None and kernel_type.source is None:
+        callbacks = kernel.source if kernel else None
+        if callbacks is None and kernel_type.source is None:
             self._compiled = _core.Kernel.builtin(name, np.dtype(dtype).itemsize)
         else:
-            callbacks = kernel.source if kernel else None
             self._compiled = compile_kernel(kernel_type, callbacks, dtype, compile_path)
-        self._core = _core.Layer(
+        self._core = backend.layer(
+            LayerSource(kernel_type, callbacks, dtype, compile_path),
             connection.n_inputs,
             connection.n_neurons,
             self._compiled,
@@ -67,7 +71,7 @@ class Layer:
             getattr(neuron, "tau_mem", math.nan),
             kernel is not None and kernel.batch_update == "mean",
         )
-        self._core.weights[...] = connection.initial_weights(dtype, rng)
+        self._core.weights[...] = backend.to_device(connection.initial_weights(dtype, rng))
 
     @property
     def n_inputs(self) -> int:
@@ -90,7 +94,11 @@ class Layer:
     @weights.setter
     def weights(self, values: npt.ArrayLike) -> None:
         view = self._core.weights
-        view[...] = as_weights(values, (self.n_neurons, self.n_inputs), view.dtype)
+        checked = as_weights(self._backend.to_host(values), (self.n_neurons, self.n_inputs), view.dtype)
+        view[...] = self._backend.to_device(checked)
+
+    def _host_weights(self) -> npt.NDArray[Any]:
+        return np.ascontiguousarray(self._backend.to_host(self.weights))
 
     @property
     def threshold(self) -> float | npt.NDArray[np.float64]:
@@ -157,7 +165,7 @@ class Layer:
     def neuron_traces(self, values: npt.ArrayLike) -> None:
         self._require_kernel()
         shape = (self.n_neurons, self._compiled.n_neuron_traces)
-        self._core.set_next_traces(self._as_traces(values, shape), np.empty(0))
+        self._core.set_next_traces(self._as_traces(self._backend.to_host(values), shape), np.empty(0))
 
     @property
     def synaptic_traces(self) -> npt.NDArray[Any]:
@@ -173,7 +181,7 @@ class Layer:
     def synaptic_traces(self, values: npt.ArrayLike) -> None:
         self._require_kernel()
         shape = (self.n_neurons, self.n_inputs, self._compiled.n_synaptic_traces)
-        self._core.set_next_traces(np.empty(0), self._as_traces(values, shape))
+        self._core.set_next_traces(np.empty(0), self._as_traces(self._backend.to_host(values), shape))
 
     def _traces(self, synaptic: bool, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         values, n_samples = self._core.traces(synaptic)
@@ -182,7 +190,8 @@ class Layer:
         elif not values.size:
             values = np.zeros(shape)
         traces: npt.NDArray[Any] = values.reshape(shape).astype(self.weights.dtype)
-        traces.flags.writeable = False  # a change would be lost; the property is to be assigned
+        if isinstance(traces, np.ndarray):
+            traces.flags.writeable = False  # a change would be lost; the property is to be assigned
         return traces
 
     @staticmethod
@@ -205,7 +214,7 @@ class Layer:
         Each access makes a new list; keep it when you loop over a large batch.
         """
         cores, batch = self._core.output()
-        spikes = [SpikeArray._wrap(core) for core in cores]
+        spikes = [self._backend.wrap(core) for core in cores]
         if batch:
             return spikes
         return spikes[0] if spikes else SpikeArray()

@@ -10,8 +10,9 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from . import _core, random
-from ._arrays import as_float, as_indices, as_integer, as_number, as_size, as_times
+from . import random
+from ._arrays import as_float, as_integer, as_number, as_size
+from ._backend import find_backend
 from .connections import Dense
 from .errors import DTypeError, EmptyNetworkError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
 from .initializers import ConstantInitializer, Initializer
@@ -33,8 +34,8 @@ class SpikingNetwork:
         Type of weights and neuron state. Times are always float64.
     seed : int, optional
         For the initialisers of this network; without it they draw from :mod:`evsim.random`.
-    device : {"cpu"}
-        Where it runs.
+    device : {"cpu", "cuda"}
+        Where it runs; "cuda" is an NVIDIA GPU, through CuPy.
     max_spikes_per_instant : int
         A neuron that fires more often than this at one instant raises RunawaySpikingError.
 
@@ -71,8 +72,7 @@ class SpikingNetwork:
             name = str(dtype)
         if name not in ("float32", "float64"):
             raise InvalidArgumentError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
-        if device != "cpu":
-            raise InvalidArgumentError(f"device must be 'cpu', got {device!r}")
+        self._backend = find_backend(device)
         self.dtype = name
         self.device = device
         try:
@@ -80,7 +80,7 @@ class SpikingNetwork:
         except (TypeError, ValueError) as error:
             raise InvalidArgumentError(f"seed must be a whole number that is not negative, got {seed!r}") from error
         self._max_spikes_per_instant = as_size(max_spikes_per_instant, "max_spikes_per_instant")
-        self._core = _core.Network(self._max_spikes_per_instant)
+        self._core = self._backend.network(self._max_spikes_per_instant)
         self._layers: list[Layer] = []
         if compile_path is not None and not isinstance(compile_path, (str, PathLike)):
             raise DTypeError(f"compile_path must be a path, got {compile_path!r}")
@@ -126,7 +126,8 @@ class SpikingNetwork:
             )
         if kernel is not None and not isinstance(kernel, Kernel):
             kernel = Kernel(kernel)
-        layer = Layer(connection, neuron, self.dtype, self._rng or random.generator(), kernel, self.compile_path)
+        rng = self._rng or random.generator()
+        layer = Layer(connection, neuron, self.dtype, rng, self._backend, kernel, self.compile_path)
         self._core.add(layer._core)
         self._layers.append(layer)
         return layer
@@ -316,12 +317,12 @@ class SpikingNetwork:
         )
         for probe, values in zip(probes, recorded, strict=True):
             probe._values = values if batch else values[0]
-        outputs = [SpikeArray._wrap(core) for core in spikes]
+        outputs = [self._backend.wrap(core) for core in spikes]
         return outputs if batch else outputs[0]
 
-    @staticmethod
-    def _samples(inputs: Any, times: Any) -> tuple[list[tuple[npt.NDArray[np.int32], npt.NDArray[np.float64]]], bool]:
-        if isinstance(inputs, SpikeArray):
+    def _samples(self, inputs: Any, times: Any) -> tuple[list[tuple[Any, Any]], bool]:
+        as_indices, as_times = self._backend.as_indices, self._backend.as_times
+        if isinstance(inputs, self._backend.spike_arrays):
             if times is not None:
                 raise InvalidArgumentError(
                     "a SpikeArray brings its own times; give infer(spikes) or infer(indices, times)"
@@ -335,7 +336,7 @@ class SpikingNetwork:
                 "infer takes a SpikeArray, or indices and times, or a list of samples; got " + type(inputs).__name__
             )
         for k, sample in enumerate(inputs):
-            if isinstance(sample, SpikeArray):
+            if isinstance(sample, self._backend.spike_arrays):
                 samples.append((sample.indices, sample.times))
             elif isinstance(sample, (tuple, list)) and len(sample) == 2:
                 samples.append((as_indices(sample[0]), as_times(sample[1])))
@@ -402,13 +403,14 @@ class SpikingNetwork:
     def __getstate__(self) -> dict[str, Any]:
         return {
             "dtype": self.dtype,
+            "device": self.device,
             "rng": self._rng,
             "max_spikes_per_instant": self._max_spikes_per_instant,
             "compile_path": self.compile_path,
             "layers": [
                 (
                     layer.neuron,
-                    np.ascontiguousarray(layer.weights),
+                    layer._host_weights(),
                     layer.kernel,
                     layer.kernel and layer.kernel_parameters,
                 )
@@ -422,13 +424,14 @@ class SpikingNetwork:
             self,
             state["compile_path"],
             dtype=state["dtype"],
+            device=state["device"],
             max_spikes_per_instant=state["max_spikes_per_instant"],
         )
         self._rng = state["rng"]
         for neuron, weights, kernel, parameters in state["layers"]:
             n_neurons, n_inputs = weights.shape
             layer = self.add_layer(Dense(n_inputs, n_neurons, ConstantInitializer()), neuron, kernel=kernel)
-            layer.weights[...] = weights
+            layer.weights[...] = self._backend.to_device(weights)
             if kernel:
                 layer.kernel_parameters = parameters
         self._core.restore(state["snapshot"])

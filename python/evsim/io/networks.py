@@ -61,9 +61,10 @@ def save(net: SpikingNetwork, path: str | PathLike[str]) -> None:
     arrays: dict[str, Any] = {}
     layers = []
     for k, layer in enumerate(net):
-        if not np.all(np.isfinite(layer.weights)):
+        weights = layer._host_weights()
+        if not np.all(np.isfinite(weights)):
             raise NonFiniteError(f"the weights of layer {k} are not all finite; such a network cannot be read back")
-        arrays[f"{k}.weights"] = np.ascontiguousarray(layer.weights)
+        arrays[f"{k}.weights"] = weights
         parameters: dict[str, Any] = {}
         for item in fields(layer.neuron):
             value = getattr(layer.neuron, item.name)

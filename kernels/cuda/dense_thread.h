@@ -1,0 +1,294 @@
+// A dense layer on a GPU: one thread for each (sample, neuron), past which all input events of the sample go.
+//
+// The unit defines EVSIM_MODEL, and EVSIM_RULE if there are callbacks, before it includes dense.cu or record.cu.
+// Semantics and order are those of csrc/engine/dense_kernel.hpp. Layout: [sample][variable][neuron]; weights
+// [input][neuron], so that the loads of a warp are contiguous; what all neurons share of an event is read by all
+// threads at the same address.
+#pragma once
+
+#include <evsim/neuron/model.h>
+#include <evsim/engine/variables.hpp>
+
+#include "plasticity.h"
+
+#if defined(__CUDACC__)
+#define EVSIM_COLD __noinline__
+#else
+#define EVSIM_COLD __attribute__((noinline))
+#endif
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+using Count = unsigned long long;
+inline constexpr Count nobody = ~Count{0};
+
+/// What a launch reports.
+struct Status {
+    Count n_spikes;    ///< also of those that found no room
+    Count runaway;     ///< first (sample, neuron) that fired too often at one instant, as sample * n_neurons + neuron
+    Count not_finite;  ///< first one whose state is not finite
+};
+
+/// What all threads of a layer share.
+template <class Model, class T>
+struct DenseLaunch {
+    const double* shared;   ///< parameters of the layer
+    const double* neurons;  ///< parameters per neuron, [neuron][parameter]
+    const T* hot;           ///< [variable][neuron]
+    std::int64_t n_neurons;
+    const T* weights;
+    std::int64_t weights_of_sample;  ///< from one sample's to the next, 0 if all have the same
+
+    const std::int64_t* offsets;  ///< events of sample s: offsets[s] to offsets[s + 1]
+    const std::int32_t* indices;
+    const double* times;
+    const typename Model::template Gap<T>* gaps;  ///< before event e of sample s, at [e + s]; the last one of
+    const typename Model::template Gap<double>* exact_gaps;  ///< a sample leads from its last event to `until`
+    const double* last_events;                               ///< per sample, before the first event
+
+    double emit_from, until;  ///< spikes before `emit_from` were reported by the last call
+    std::int32_t max_spikes_per_instant;
+    std::int32_t* spike_samples;
+    std::int32_t* spike_neurons;
+    double* spike_times;
+    Count capacity;
+    Status* status;
+    double* failure_times;  ///< [sample][neuron]
+};
+
+template <class Model, class T, class Traces>
+struct DenseThread {
+    using Neuron = typename Model::Neuron;
+    using Gap = typename Model::template Gap<T>;
+    using ExactGap = typename Model::template Gap<double>;
+    using Exact = typename Model::template State<double>;
+    using Lane = typename Model::template State<T>;
+    using Hot = typename Model::template Hot<T>;
+
+    static constexpr int n_state = Variables<Lane, T>::count;
+    static constexpr bool remembers = requires { Model::memory_names; };
+    static constexpr int n_memory = [] {
+        if constexpr (remembers)
+            return static_cast<int>(sizeof(Model::memory_names) / sizeof(Model::memory_names[0]));
+        else
+            return 0;
+    }();
+
+    const DenseLaunch<Model, T>& run;
+    const Model model;
+    const std::int32_t sample, n;
+    const Neuron neuron;
+    double memory[n_memory + 1] = {};
+    double emit_until = infinity();  ///< while events pass, their times decide what is simulated
+    bool failed = false;
+
+    EVSIM_FN DenseThread(const DenseLaunch<Model, T>& run_, std::int32_t sample_, std::int32_t n_)
+        : run(run_), model(run_.shared), sample(sample_), n(n_), neuron(neuron_at(run_.neurons, n_)) {}
+
+    EVSIM_FN static Neuron neuron_at(const double* neurons, std::int32_t n) {
+        Neuron neuron;
+        std::memcpy(&neuron, neurons + static_cast<std::int64_t>(n) * (sizeof(Neuron) / sizeof(double)),
+                    sizeof(Neuron));
+        return neuron;
+    }
+    /// Place of variable 0 of this neuron among `count` variables of all samples.
+    EVSIM_FN std::int64_t place(int count) const {
+        return static_cast<std::int64_t>(sample) * count * run.n_neurons + n;
+    }
+    EVSIM_FN Count number() const { return static_cast<Count>(sample) * static_cast<Count>(run.n_neurons) + n; }
+
+    EVSIM_FN void fail(Count& first, double time) {
+        failed = true;
+        run.failure_times[number()] = time;
+        atomicMin(&first, number());
+    }
+    EVSIM_FN void emit(double time) const {
+        const Count k = atomicAdd(&run.status->n_spikes, Count{1});
+        if (k >= run.capacity) return;
+        run.spike_samples[k] = sample;
+        run.spike_neurons[k] = n;
+        run.spike_times[k] = time;
+    }
+
+    /// Moves `state` through a gap; whether it crossed. `event` is the one after the gap.
+    EVSIM_FN bool advance_neuron(Exact& state, Traces& traces, std::int64_t event, double start, double duration,
+                                 const ExactGap& gap) {
+        const double end = start + duration;
+        double last_time = never();
+        std::int32_t at_this_instant = 0;
+        const auto crossed = [&](double elapsed) {
+            const double time = start + elapsed < end ? start + elapsed : end;
+            if constexpr (remembers) model.remember(state, neuron, time, memory);
+            if constexpr (Model::spikes) {
+                if (time >= run.emit_from && time < emit_until) {
+                    emit(time);
+                    traces.on_output(time, start, state, event);
+                }
+            }
+            at_this_instant = time == last_time ? at_this_instant + 1 : 1;
+            last_time = time;
+            if (at_this_instant > run.max_spikes_per_instant) fail(run.status->runaway, time);
+            return !failed && time < emit_until;
+        };
+        return advance(model, state, neuron, duration, gap, !Model::jumps, crossed) > 0;
+    }
+
+    /// The state of a neuron that may cross in the gap before `event`, at the end of that gap.
+    EVSIM_COLD EVSIM_FN Lane through_gap(Lane lane, Traces& traces, std::int64_t event, double start, double duration) {
+        Exact exact = converted<Exact, double, T>(lane);
+        const bool crossed = advance_neuron(exact, traces, event, start, duration, run.exact_gaps[event + sample]);
+        lane = converted<Lane, T, double>(exact);
+        if (crossed) return lane;
+        // Rounded to T, the potential may be at the threshold although the exact one stayed an ulp below: a crossing at
+        // the end of the gap.
+        exact = converted<Exact, double, T>(lane);
+        if (!model.at_threshold(exact, neuron)) return lane;
+        advance_neuron(exact, traces, event, start + duration, 0.0, model.gap(0.0));
+        return converted<Lane, T, double>(exact);
+    }
+
+    EVSIM_FN const T* row(std::int64_t event) const {
+        return run.weights + sample * run.weights_of_sample + run.indices[event] * run.n_neurons + n;
+    }
+
+    /// One event and the gap before it.
+    EVSIM_FN void step(Lane& state, const Hot& hot, Traces& traces, std::int64_t event, double& start, T weight) {
+        const Gap gap = run.gaps[event + sample];
+        const double time = run.times[event];
+        bool moved = false;
+        if (Model::excess(state, hot, gap) > T(0)) {
+            // Arrivals of one instant are applied together before the threshold is looked at.
+            if (time > start) {
+                state = through_gap(state, traces, event, start, time - start);
+                moved = true;
+            }
+        }
+        if (!moved) Model::decay(state, gap);
+        Model::receive(state, weight);
+        traces.on_input(event, run.indices[event], time, start, state);
+        start = time;
+    }
+
+    /// All events of the sample. Weights that nobody writes are loaded a few events ahead, so that the loads overlap.
+    EVSIM_FN Lane pass_events(Lane state, const Hot& hot, Traces& traces) {
+        constexpr int group = Traces::active ? 1 : 8;
+        const std::int64_t last = run.offsets[sample + 1];
+        double start = run.last_events[sample];
+        std::int64_t event = run.offsets[sample];
+        for (; event + group <= last && !failed; event += group) {
+            T weight[group];
+#pragma unroll
+            for (int k = 0; k < group; ++k) weight[k] = *row(event + k);
+#pragma unroll
+            for (int k = 0; k < group; ++k) {
+                if (!failed) step(state, hot, traces, event + k, start, weight[k]);
+            }
+        }
+        for (; event < last && !failed; ++event) step(state, hot, traces, event, start, *row(event));
+        return state;
+    }
+
+    /// From the last event to the end of the simulated time.
+    EVSIM_COLD EVSIM_FN void finish(Lane lane, const Hot& hot, Traces& traces) {
+        const std::int64_t event = run.offsets[sample + 1];
+        if (!(Model::excess(lane, hot, run.gaps[event + sample]) > T(0))) return;
+        const double start = event > run.offsets[sample] ? run.times[event - 1] : run.last_events[sample];
+        emit_until = run.until;
+        Exact exact = converted<Exact, double, T>(lane);
+        advance_neuron(exact, traces, event, start, last_duration(start, run.until), run.exact_gaps[event + sample]);
+        if (!failed && !finite<Exact, double>(exact)) fail(run.status->not_finite, start);
+    }
+    /// A little further than asked, because whether a spike lies before the end is decided by its time, and by nothing
+    /// that rounds differently: the next call of a stream takes every spike from that time on.
+    EVSIM_FN static double last_duration(double start, double until) {
+        if constexpr (!Model::spikes) return until - start;
+        const double end = std::fabs(until), begin = std::fabs(start);
+        return until - start + 4.0 * std::numeric_limits<double>::epsilon() * (end > begin ? end : begin);
+    }
+
+    /// Variable `observable` at `count` ascending times from `start` on, if nothing arrives until then, to
+    /// out[k * stride]. From crossing to crossing; what lies between two of them is computed from the first, so that
+    /// rounding does not add up.
+    EVSIM_COLD EVSIM_FN void observe(Lane lane, double start, const double* at, std::int64_t count,
+                                     std::int32_t observable, double* out, std::int64_t stride) {
+        Exact state = converted<Exact, double, T>(lane);
+        double now = 0.0, last_time = never();
+        std::int32_t at_this_instant = 0;
+        for (std::int64_t k = 0; k < count;) {
+            Exact next = state;
+            double crossing = infinity();
+            const double left = at[count - 1] - start - now;
+            advance(model, next, neuron, left, model.gap(left), true, [&](double elapsed) {
+                crossing = now + elapsed;
+                return false;
+            });
+            for (; k < count && at[k] - start < crossing; ++k) {
+                Exact then = state;
+                if (at[k] - start > now) model.flow(then, at[k] - start - now);
+                out[k * stride] = model.observe(then, neuron, observable);
+            }
+            if (k == count) return;
+            const double time = start + crossing;
+            at_this_instant = time == last_time ? at_this_instant + 1 : 1;
+            if (at_this_instant > run.max_spikes_per_instant) return fail(run.status->runaway, time);
+            last_time = time;
+            state = next;
+            now = crossing;
+        }
+    }
+
+    /// All events of the sample, and the variable at all `count` times.
+    EVSIM_FN void record(Lane state, const Hot& hot, const double* at, std::int64_t count, std::int32_t observable,
+                         double* out, std::int64_t stride, Traces& traces) {
+        double start = run.last_events[sample];
+        std::int64_t first = 0;
+        for (std::int64_t event = run.offsets[sample]; !failed; ++event) {
+            const bool is_end = event == run.offsets[sample + 1];
+            std::int64_t last = first;
+            while (last < count && (is_end || at[last] < run.times[event])) ++last;
+            if (last > first) observe(state, start, at + first, last - first, observable, out + first * stride, stride);
+            first = last;
+            if (is_end || failed) return;
+            step(state, hot, traces, event, start, *row(event));
+        }
+    }
+
+    EVSIM_FN static void store_initial_memory(const Model& model, const Neuron& neuron, double* to,
+                                              std::size_t stride) {
+        if constexpr (remembers) {
+            double values[n_memory];
+            model.initial_memory(neuron, values);
+            for (int k = 0; k < n_memory; ++k) to[k * stride] = values[k];
+        }
+    }
+    EVSIM_FN void load_memory(const double* from) {
+        for (int k = 0; k < n_memory; ++k) memory[k] = from[place(n_memory) + k * run.n_neurons];
+    }
+    EVSIM_FN void store_memory(double* to) const {
+        for (int k = 0; k < n_memory; ++k) to[place(n_memory) + k * run.n_neurons] = memory[k];
+    }
+};
+
+using Model = EVSIM_MODEL;
+#if defined(EVSIM_RULE)
+using Traces = RuleTraces<Model, real, EVSIM_RULE>;
+#else
+using Traces = NoTraces<Model, real>;
+#endif
+using Launch = DenseLaunch<Model, real>;
+using Thread = DenseThread<Model, real, Traces>;
+
+/// Number of this thread, where one block has threads of one sample only.
+struct Place {
+    std::int32_t sample;
+    std::int64_t k;
+};
+EVSIM_FN Place place(std::int32_t blocks_per_sample) {
+    const auto block = static_cast<std::int64_t>(blockIdx.x);
+    return {static_cast<std::int32_t>(block / blocks_per_sample),
+            block % blocks_per_sample * static_cast<std::int64_t>(blockDim.x) + threadIdx.x};
+}
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim

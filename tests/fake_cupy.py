@@ -1,0 +1,102 @@
+"""What evsim uses of CuPy, on NumPy: kernels are compiled with the host's C++ compiler and run thread by thread."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import types
+from pathlib import Path
+
+import numpy as np
+from numpy import (  # noqa: F401
+    arange,
+    asarray,
+    ascontiguousarray,
+    bincount,
+    concatenate,
+    empty,
+    empty_like,
+    exp,
+    flatnonzero,
+    full,
+    isfinite,
+    lexsort,
+    maximum,
+    ndarray,
+    repeat,
+    searchsorted,
+    stack,
+    where,
+    zeros,
+    zeros_like,
+)
+
+from evsim import jit
+from evsim.errors import KernelCompileError
+
+IS_EMULATION = True
+SHIM = Path(__file__).parent / "cuda_emulation"
+
+
+class CompileException(Exception):
+    pass
+
+
+def asnumpy(array):
+    return np.array(array)
+
+
+class Function:
+    def __init__(self, library, name):
+        self.entry, self.name = getattr(library, f"launch_{name}"), name
+
+    def __call__(self, grid, block, arguments):
+        cells = []
+        for argument in arguments:
+            if isinstance(argument, np.ndarray):
+                assert argument.flags.c_contiguous, f"{self.name} got an array that is not contiguous"
+                cells.append(np.array([argument.ctypes.data], np.uintp))
+            else:
+                assert isinstance(argument, np.generic), f"{self.name} got {argument!r}, whose size is not known"
+                cells.append(np.array([argument]))
+        pointers = (ctypes.c_void_p * len(cells))(*(cell.ctypes.data for cell in cells))
+        sizes = (ctypes.c_int * len(cells))(*(cell.itemsize for cell in cells))
+        wrong = self.entry(grid[0], block[0], pointers, sizes, len(cells))
+        assert wrong == -1, f"{self.name}: argument {wrong} of {len(cells)} has not the size that the kernel expects"
+
+
+class RawModule:
+    def __init__(self, *, code, options):
+        self.code, self.library = code, None
+        folders = [Path(option[2:]) for option in options if option.startswith("-I")]
+        self.folders = [folder for folder in folders if folder.parts[-2:] != ("cuda", "std")]
+
+    def compile(self):
+        file = re.search(r"#include <(cuda/\w+\.cu)>", self.code).group(1)
+        text = (self.folders[0] / file).read_text()
+        names = re.findall(r'extern "C" __global__ void\s+(?:__launch_bounds__\(\d+\)\s+)?(\w+)\(', text)
+        entries = "".join(
+            f'extern "C" __attribute__((visibility("default"))) int launch_{name}(unsigned grid, unsigned block, '
+            f"void** arguments, const int* sizes, int count) {{ return launch(&{name}, grid, block, arguments, sizes, "
+            "count); }\n"
+            for name in names
+        )
+        try:
+            path = jit.build(f"#include <shim.h>\n{self.code}{entries}", include_folders=[*self.folders, SHIM])
+        except KernelCompileError as error:
+            raise CompileException(str(error)) from None
+        self.library = ctypes.CDLL(str(path))
+
+    def get_function(self, name):
+        return Function(self.library, name)
+
+
+class OutOfMemoryError(MemoryError):
+    pass
+
+
+cuda = types.SimpleNamespace(
+    runtime=types.SimpleNamespace(getDeviceCount=lambda: 1),
+    memory=types.SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+    compiler=types.SimpleNamespace(CompileException=CompileException),
+)
