@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
+import os
 import re
+import subprocess
+import tempfile
 import types
 from pathlib import Path
 
@@ -32,10 +36,10 @@ from numpy import (  # noqa: F401
 )
 
 from evsim import jit
-from evsim.errors import KernelCompileError
 
-IS_EMULATION = True
 SHIM = Path(__file__).parent / "cuda_emulation"
+FLAGS = ["-std=c++20", "-O1", "-shared", "-fPIC", "-ffp-contract=off", "-march=native", "-Wno-unknown-pragmas"]
+BUILDS = tempfile.TemporaryDirectory(prefix="evsim-emulation-")
 
 
 class CompileException(Exception):
@@ -81,11 +85,16 @@ class RawModule:
             "count); }\n"
             for name in names
         )
-        try:
-            path = jit.build(f"#include <shim.h>\n{self.code}{entries}", include_folders=[*self.folders, SHIM])
-        except KernelCompileError as error:
-            raise CompileException(str(error)) from None
-        self.library = ctypes.CDLL(str(path))
+        text = f"#include <shim.h>\n{self.code}{entries}"
+        path = Path(BUILDS.name, hashlib.sha256(text.encode()).hexdigest())
+        path.with_suffix(".cpp").write_text(text)
+        own = os.environ.get("EVSIM_EMULATION_FLAGS", "").split()
+        searched = [f"-I{folder}" for folder in [*self.folders, SHIM]]
+        command = [*jit.find_compiler().command, *FLAGS, *own, *searched, f"{path}.cpp", "-o", f"{path}.so"]
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+        if result.returncode:
+            raise CompileException(result.stderr)
+        self.library = ctypes.CDLL(f"{path}.so")
 
     def get_function(self, name):
         return Function(self.library, name)

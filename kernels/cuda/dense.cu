@@ -56,7 +56,8 @@ extern "C" __global__ void __launch_bounds__(128)
                 evsim::real* state_after, const double* memory_before, double* memory_after, double* memory_at_end,
                 const double* rule_parameters, const double* rates, evsim::real* neuron_traces,
                 evsim::real* synaptic_traces, double* last_outputs, const double* last_arrivals,
-                const double* previous_arrivals, const std::int64_t* arrival_offsets, const std::int64_t* arrival_events) {
+                const double* previous_arrivals, const std::int64_t* arrival_offsets,
+                const std::int64_t* arrival_events) {
     using namespace evsim;
     const auto [sample, k] = place(blocks_per_sample);
     if (sample >= n_samples || k >= n_neurons) return;

@@ -13,7 +13,9 @@
 
 #if defined(__CUDACC__)
 #define EVSIM_COLD __noinline__
+#define EVSIM_HOT __device__ __forceinline__
 #else
+#define EVSIM_HOT inline
 #define EVSIM_COLD __attribute__((noinline))
 #endif
 
@@ -135,7 +137,12 @@ struct DenseThread {
     }
 
     /// The state of a neuron that may cross in the gap before `event`, at the end of that gap.
-    EVSIM_COLD EVSIM_FN Lane through_gap(Lane lane, Traces& traces, std::int64_t event, double start, double duration) {
+    EVSIM_COLD EVSIM_FN Lane through_gap(Lane lane, Traces& traces, std::int64_t event) {
+        const double start = start_of(event), duration = run.times[event] - start;
+        if (duration == 0.0) {  // arrivals of one instant are applied together before the threshold is looked at
+            Model::decay(lane, run.gaps[event + sample]);
+            return lane;
+        }
         Exact exact = converted<Exact, double, T>(lane);
         const bool crossed = advance_neuron(exact, traces, event, start, duration, run.exact_gaps[event + sample]);
         lane = converted<Lane, T, double>(exact);
@@ -148,44 +155,54 @@ struct DenseThread {
         return converted<Lane, T, double>(exact);
     }
 
-    EVSIM_FN const T* row(std::int64_t event) const {
-        return run.weights + sample * run.weights_of_sample + run.indices[event] * run.n_neurons + n;
+    /// What the loop over events reads, in registers.
+    struct Events {
+        const Gap* gaps;
+        const std::int32_t* indices;
+        const T* weights;  ///< of this neuron
+        std::int64_t n_neurons;
+        EVSIM_HOT const T* weight(std::int64_t event) const { return weights + indices[event] * n_neurons; }
+    };
+    EVSIM_FN Events events() const {
+        return {run.gaps + sample, run.indices, run.weights + sample * run.weights_of_sample + n, run.n_neurons};
+    }
+    /// Time at which the gap before `event` begins.
+    EVSIM_FN double start_of(std::int64_t event) const {
+        return event > run.offsets[sample] ? run.times[event - 1] : run.last_events[sample];
     }
 
-    /// One event and the gap before it.
-    EVSIM_FN void step(Lane& state, const Hot& hot, Traces& traces, std::int64_t event, double& start, T weight) {
-        const Gap gap = run.gaps[event + sample];
-        const double time = run.times[event];
-        bool moved = false;
+    /// One event and the gap before it. A callback in the gap may write the weight.
+    EVSIM_HOT void step(const Events& events, Lane& state, const Hot& hot, Traces& traces, std::int64_t event,
+                        const T* weight) {
+        const Gap gap = events.gaps[event];
         if (Model::excess(state, hot, gap) > T(0)) {
-            // Arrivals of one instant are applied together before the threshold is looked at.
-            if (time > start) {
-                state = through_gap(state, traces, event, start, time - start);
-                moved = true;
-            }
+            state = through_gap(state, traces, event);
+        } else {
+            Model::decay(state, gap);
         }
-        if (!moved) Model::decay(state, gap);
-        Model::receive(state, weight);
-        traces.on_input(event, run.indices[event], time, start, state);
-        start = time;
+        Model::receive(state, *weight);
+        traces.on_input(event, events.indices[event], *this, state);
     }
 
     /// All events of the sample. Weights that nobody writes are loaded a few events ahead, so that the loads overlap.
     EVSIM_FN Lane pass_events(Lane state, const Hot& hot, Traces& traces) {
-        constexpr int group = Traces::active ? 1 : 8;
+        constexpr bool learns = Traces::active;
+        constexpr int group = learns ? 1 : 8;
+        const Events events = this->events();
         const std::int64_t last = run.offsets[sample + 1];
-        double start = run.last_events[sample];
         std::int64_t event = run.offsets[sample];
         for (; event + group <= last && !failed; event += group) {
             T weight[group];
 #pragma unroll
-            for (int k = 0; k < group; ++k) weight[k] = *row(event + k);
+            for (int k = 0; k < group; ++k) weight[k] = learns ? T(0) : *events.weight(event + k);
 #pragma unroll
             for (int k = 0; k < group; ++k) {
-                if (!failed) step(state, hot, traces, event + k, start, weight[k]);
+                if (!failed) {
+                    step(events, state, hot, traces, event + k, learns ? events.weight(event + k) : weight + k);
+                }
             }
         }
-        for (; event < last && !failed; ++event) step(state, hot, traces, event, start, *row(event));
+        for (; event < last && !failed; ++event) step(events, state, hot, traces, event, events.weight(event));
         return state;
     }
 
@@ -193,7 +210,7 @@ struct DenseThread {
     EVSIM_COLD EVSIM_FN void finish(Lane lane, const Hot& hot, Traces& traces) {
         const std::int64_t event = run.offsets[sample + 1];
         if (!(Model::excess(lane, hot, run.gaps[event + sample]) > T(0))) return;
-        const double start = event > run.offsets[sample] ? run.times[event - 1] : run.last_events[sample];
+        const double start = start_of(event);
         emit_until = run.until;
         Exact exact = converted<Exact, double, T>(lane);
         advance_neuron(exact, traces, event, start, last_duration(start, run.until), run.exact_gaps[event + sample]);
@@ -241,16 +258,17 @@ struct DenseThread {
     /// All events of the sample, and the variable at all `count` times.
     EVSIM_FN void record(Lane state, const Hot& hot, const double* at, std::int64_t count, std::int32_t observable,
                          double* out, std::int64_t stride, Traces& traces) {
-        double start = run.last_events[sample];
+        const Events events = this->events();
         std::int64_t first = 0;
         for (std::int64_t event = run.offsets[sample]; !failed; ++event) {
             const bool is_end = event == run.offsets[sample + 1];
             std::int64_t last = first;
             while (last < count && (is_end || at[last] < run.times[event])) ++last;
-            if (last > first) observe(state, start, at + first, last - first, observable, out + first * stride, stride);
+            if (last > first)
+                observe(state, start_of(event), at + first, last - first, observable, out + first * stride, stride);
             first = last;
             if (is_end || failed) return;
-            step(state, hot, traces, event, start, *row(event));
+            step(events, state, hot, traces, event, events.weight(event));
         }
     }
 

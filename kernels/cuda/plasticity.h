@@ -32,7 +32,8 @@ struct NoTraces {
     using Lane = typename Model::template State<T>;
     EVSIM_FN NoTraces(const PlasticLaunch<T>&, const Model&, const typename Model::Neuron&, std::int32_t,
                       std::int32_t) {}
-    EVSIM_FN void on_input(std::int64_t, std::int32_t, double, double, const Lane&) {}
+    template <class Thread>
+    EVSIM_FN void on_input(std::int64_t, std::int32_t, const Thread&, const Lane&) {}
     EVSIM_FN void on_output(double, double, const Exact&, std::int64_t) {}
     EVSIM_FN void store() const {}
 };
@@ -65,8 +66,10 @@ struct RuleTraces {
                 run.n_inputs};
     }
 
-    EVSIM_FN void on_input(std::int64_t event, std::int32_t input, double time, double start, const Lane& state) {
-        traces.on_input(input, time, start, run.previous_arrivals[event], converted<Exact, double, T>(state));
+    template <class Thread>
+    EVSIM_FN void on_input(std::int64_t event, std::int32_t input, const Thread& thread, const Lane& state) {
+        traces.on_input(input, run.times[event], thread.start_of(event), run.previous_arrivals[event],
+                        converted<Exact, double, T>(state));
     }
     EVSIM_FN void on_output(double time, double start, const Exact& state, std::int64_t event) {
         traces.on_output(time, start, state, [&](std::int32_t input) { return last_arrival(input, event); });
