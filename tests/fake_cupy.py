@@ -16,7 +16,6 @@ from numpy import (  # noqa: F401
     arange,
     asarray,
     ascontiguousarray,
-    bincount,
     concatenate,
     empty,
     empty_like,

@@ -146,5 +146,8 @@ def _sorted(xp: Any, found: list[Any], n_samples: int) -> Batch:
         return Batch(neurons, times, np.zeros(n_samples + 1, np.int64))
     keys = [neurons.astype(np.float64), times, *([samples.astype(np.float64)] if n_samples > 1 else [])]
     order = xp.lexsort(xp.stack(keys))
-    counts = xp.asnumpy(xp.bincount(samples, minlength=n_samples)) if n_samples > 1 else np.array([len(times)])
-    return Batch(neurons[order], times[order], np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
+    if n_samples > 1:
+        offsets = xp.asnumpy(xp.searchsorted(samples[order], xp.arange(n_samples + 1))).astype(np.int64)
+    else:
+        offsets = np.array([0, len(times)])
+    return Batch(neurons[order], times[order], offsets)
