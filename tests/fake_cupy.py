@@ -34,14 +34,14 @@ from numpy import (  # noqa: F401
     zeros_like,
 )
 
-from evsim import jit
+from evsim import _core, jit
 
 SHIM = Path(__file__).parent / "cuda_emulation"
-FLAGS = ["-std=c++20", "-O1", "-shared", "-fPIC", "-ffp-contract=off", "-march=native", "-Wno-unknown-pragmas"]
+FLAGS = ["-std=c++20", "-O1", "-shared", "-fPIC", "-ffp-contract=off", "-Wno-unknown-pragmas"]
 BUILDS = tempfile.TemporaryDirectory(prefix="evsim-emulation-")
 
 
-class CompileException(Exception):
+class CompileException(Exception):  # noqa: N818 (CuPy's name)
     pass
 
 
@@ -75,8 +75,8 @@ class RawModule:
         self.folders = [folder for folder in folders if folder.parts[-2:] != ("cuda", "std")]
 
     def compile(self):
-        file = re.search(r"#include <(cuda/\w+\.cu)>", self.code).group(1)
-        text = (self.folders[0] / file).read_text()
+        file = re.search(r"#include <(cuda/\w+\.cu)>", self.code)
+        text = (self.folders[0] / file.group(1)).read_text() if file else self.code
         names = re.findall(r'extern "C" __global__ void\s+(?:__launch_bounds__\(\d+\)\s+)?(\w+)\(', text)
         entries = "".join(
             f'extern "C" __attribute__((visibility("default"))) int launch_{name}(unsigned grid, unsigned block, '
@@ -88,6 +88,9 @@ class RawModule:
         path = Path(BUILDS.name, hashlib.sha256(text.encode()).hexdigest())
         path.with_suffix(".cpp").write_text(text)
         own = os.environ.get("EVSIM_EMULATION_FLAGS", "").split()
+        # Fused multiply-adds where the CPU's engine has them: in its instruction set, and in what users compile.
+        if _core.active_isa() != "baseline" or re.search("EVSIM_RULE|evsim_neuron_model", self.code):
+            own.append("-march=native")
         searched = [f"-I{folder}" for folder in [*self.folders, SHIM]]
         command = [*jit.find_compiler().command, *FLAGS, *own, *searched, f"{path}.cpp", "-o", f"{path}.so"]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -96,6 +99,8 @@ class RawModule:
         self.library = ctypes.CDLL(f"{path}.so")
 
     def get_function(self, name):
+        if self.library is None:
+            self.compile()
         return Function(self.library, name)
 
 

@@ -1,6 +1,7 @@
 // CUDA's words for a host compiler: kernels as functions, and a launch as loops over the grid.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <utility>
@@ -8,6 +9,9 @@
 #define __global__
 #define __launch_bounds__(n)
 
+struct float4 {
+    float x, y, z, w;
+};
 struct Index3 {
     unsigned x = 0, y = 0, z = 0;
 };

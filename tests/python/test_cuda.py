@@ -1,4 +1,4 @@
-"""Networks on the GPU do what they do on the CPU: to the last bit where the GPU is emulated, else within the promise."""
+"""Networks on the GPU do what they do on the CPU: to the last bit in emulation, else within the promised error."""
 
 import copy
 import math
@@ -29,6 +29,7 @@ NEURONS = {
         tau_mem=20.0, tau_adapt=100.0, jump=0.4
     ),
 }
+
 
 @pytest.fixture(autouse=True)
 def device(monkeypatch):
@@ -298,7 +299,9 @@ def test_a_layer_that_learns_is_not_recorded_on_the_gpu():
 def test_a_source_that_does_not_compile_names_the_line(monkeypatch):
     net = evsim.SpikingNetwork(device="cuda")
     compiled = plastic("float32")[0][0]._compiled
-    monkeypatch.setattr("evsim.layer.compile_kernel", lambda *_: compiled)  # or else the host's compiler complains first
+    monkeypatch.setattr(
+        "evsim.layer.compile_kernel", lambda *_: compiled
+    )  # or else the host's compiler complains first
     source = "#include <evsim/callbacks.h>\n\nvoid on_post_neuron(evsim::real* t) { no_such_thing(); }\n"
     with pytest.raises(KernelCompileError, match=r"source string[:(]3"):
         net.add_layer(evsim.Dense(2, 2), NEURONS["lif"](), kernel=evsim.Kernel(source))
@@ -422,7 +425,7 @@ def test_without_a_gpu_the_error_says_so(monkeypatch, count):
         return count
 
     monkeypatch.setattr(gpu.CUPY.cuda.runtime, "getDeviceCount", get_device_count)
-    with pytest.raises(DeviceError, match="needs an NVIDIA GPU.*(driver too old|finds none)"):
+    with pytest.raises(DeviceError, match=r"needs an NVIDIA GPU.*(driver too old|finds none)"):
         evsim.SpikingNetwork(device="cuda")
 
 

@@ -1,6 +1,7 @@
 """The CUDA kernels compile for the GPUs we name, where no GPU is there to run them."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import nvrtc
 import pytest
@@ -76,7 +77,9 @@ def test_a_broken_source_fails_with_its_line():
     source = Source(STDP.replace("neuron_traces[0] += 1", "neuron_traces[0] += one"), "/home/me/rule.cpp")
     line = next(k for k, text in enumerate(source.text.splitlines(), 1) if "+= one" in text)
     made = dense_program(NeuronType("lif", "evsim::model_lif"), source, "float32")
-    with pytest.raises(nvrtc.CompileError, match=rf'/home/me/rule\.cpp\({line}\): error: identifier "one" is undefined'):
+    with pytest.raises(
+        nvrtc.CompileError, match=rf'/home/me/rule\.cpp\({line}\): error: identifier "one" is undefined'
+    ):
         nvrtc.compile_program(made.text, made.options, "sm_90")
 
 
@@ -99,3 +102,10 @@ def test_multiplications_are_fused_only_where_the_headers_say_so():
         "sm_90",
     )
     assert b"fma" not in ptx
+
+
+def test_the_yardsticks_of_the_benchmark_compile():
+    text = (Path(__file__).parents[2] / "bench" / "limits.cu").read_text()
+    ptx, _ = nvrtc.compile_program(text, ["-std=c++20"], "sm_90")
+    assert b".entry copy" in ptx
+    assert b".entry multiply_add" in ptx

@@ -60,8 +60,8 @@ struct numeric_limits<float> {
     static constexpr float min() { return 0x1p-126f; }
     static constexpr float max() { return 0x1.fffffep127f; }
     static constexpr float lowest() { return -max(); }
-    static constexpr float infinity() { return __builtin_bit_cast(float, 0x7f800000u); }
-    static constexpr float quiet_NaN() { return __builtin_bit_cast(float, 0x7fc00000u); }
+    static float infinity() { return __int_as_float(0x7f800000); }
+    static float quiet_NaN() { return __int_as_float(0x7fc00000); }
 };
 template <>
 struct numeric_limits<double> {
@@ -69,8 +69,8 @@ struct numeric_limits<double> {
     static constexpr double min() { return 0x1p-1022; }
     static constexpr double max() { return 0x1.fffffffffffffp1023; }
     static constexpr double lowest() { return -max(); }
-    static constexpr double infinity() { return __builtin_bit_cast(double, 0x7ff0000000000000ull); }
-    static constexpr double quiet_NaN() { return __builtin_bit_cast(double, 0x7ff8000000000000ull); }
+    static double infinity() { return __longlong_as_double(0x7ff0000000000000); }
+    static double quiet_NaN() { return __longlong_as_double(0x7ff8000000000000); }
 };
 template <>
 struct numeric_limits<int> {

@@ -1,8 +1,8 @@
 """Networks on an NVIDIA GPU, through CuPy: ``SpikingNetwork(device="cuda")``.
 
 The mathematics is that of the headers in ``kernels/evsim``, which the CPU uses as well; ``kernels/cuda`` holds the
-event loop. It is compiled for the GPU at hand when a layer is added, and kept in CuPy's cache. Importing this module needs
-neither CuPy nor a GPU; making a network does.
+event loop. It is compiled for the GPU at hand when a layer is added, and kept in CuPy's cache. Importing this module
+needs neither CuPy nor a GPU; making a network does.
 """
 
 from __future__ import annotations
