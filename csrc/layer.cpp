@@ -74,7 +74,7 @@ Layer::Layer(std::int64_t n_inputs, std::int64_t n_neurons, std::shared_ptr<cons
 LayerState Layer::initial_state(double start) const {
     LayerState state = initial_;
     state.last_event = start;
-    if (plastic()) state.traces = initial_traces(*kernel_, connection_);
+    if (plastic()) state.traces = initial_traces(*kernel_, connection_, pool_);
     return state;
 }
 
@@ -212,9 +212,19 @@ std::shared_ptr<const LayerOutput> Layer::output() const {
     return output_;
 }
 
-void Layer::set_output(std::shared_ptr<const LayerOutput> output) {
-    const std::lock_guard lock(output_mutex_);
-    output_ = std::move(output);
+void Layer::set_output(std::shared_ptr<LayerOutput> output) {
+    {
+        const std::lock_guard lock(output_mutex_);
+        output_.swap(output);
+    }
+    if (output.use_count() > 1) return;  // somebody reads it
+    for (LayerState& state : output->states) pool_.give(std::move(state.traces.synaptic));
+}
+
+AlignedBuffer Layer::copy_of_weights() const {
+    AlignedBuffer copy = pool_.take(connection_.bytes(), "a copy of the weights");
+    std::memcpy(copy.data(), connection_.data(), connection_.bytes());
+    return copy;
 }
 
 }  // namespace evsim

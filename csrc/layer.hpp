@@ -100,7 +100,10 @@ class Layer {
 
     /// What the last call left; it never changes, a call replaces it. Safe to ask while another thread infers.
     std::shared_ptr<const LayerOutput> output() const;
-    void set_output(std::shared_ptr<const LayerOutput> output);
+    void set_output(std::shared_ptr<LayerOutput> output);
+    /// For one call; to be given back to `pool`.
+    AlignedBuffer copy_of_weights() const;
+    BufferPool& pool() const { return pool_; }
 
  private:
     std::shared_ptr<const NeuronKernel> kernel_;
@@ -113,7 +116,8 @@ class Layer {
     mutable std::mutex output_mutex_;  ///< for what follows
     std::shared_ptr<const Plasticity> plasticity_;
     std::shared_ptr<const Traces> next_traces_;
-    std::shared_ptr<const LayerOutput> output_ = std::make_shared<LayerOutput>();
+    std::shared_ptr<LayerOutput> output_ = std::make_shared<LayerOutput>();
+    mutable BufferPool pool_;
 };
 
 }  // namespace evsim

@@ -31,7 +31,7 @@ Plasticity::Plasticity(const NeuronKernel& kernel, std::vector<double> parameter
             text("the kernel has ", rule.n_parameters, " parameters, got ", parameters_.size(), " values"));
     }
     for (const double value : parameters_) {
-        if (!std::isfinite(value)) throw NonFinite(text("kernel parameters must be finite, got ", value));
+        if (std::isnan(value)) throw NonFinite("kernel parameters must not be NaN");
     }
     time_constants_.resize(count(rule.n_neuron_traces + rule.n_synaptic_traces));
     rule.trace_time_constants(parameters_.data(), tau_syn, tau_mem, time_constants_.data());
@@ -48,13 +48,13 @@ Plasticity::Plasticity(const NeuronKernel& kernel, std::vector<double> parameter
     }
 }
 
-TraceState initial_traces(const NeuronKernel& kernel, const Dense& connection) {
+TraceState initial_traces(const NeuronKernel& kernel, const Dense& connection, BufferPool& pool) {
     const RuleInterface& rule = *kernel.rule;
     const std::size_t values = connection.padded_neurons() * count(kernel.value_bytes);
     const std::size_t n_inputs = count(connection.n_inputs());
     TraceState state;
     state.neuron = AlignedBuffer(count(rule.n_neuron_traces) * values, "neuron traces");
-    state.synaptic = AlignedBuffer::uninitialized(n_inputs * count(rule.n_synaptic_traces) * values, "synaptic traces");
+    state.synaptic = pool.take(n_inputs * count(rule.n_synaptic_traces) * values, "synaptic traces");
     state.arrivals.assign(connection.tiles().size() * n_inputs, TraceRun::unwritten);
     state.post_times.assign(connection.padded_neurons(), -std::numeric_limits<double>::infinity());
     state.last_arrivals.assign(n_inputs, TraceRun::unwritten);

@@ -44,7 +44,7 @@ class Plasticity {
 };
 
 /// All traces 0.
-TraceState initial_traces(const NeuronKernel& kernel, const Dense& connection);
+TraceState initial_traces(const NeuronKernel& kernel, const Dense& connection, BufferPool& pool);
 /// Traces as of each neuron's last event: its last input spike, at `last_event`, or a later one of its own.
 std::vector<double> neuron_traces(const NeuronKernel& kernel, const Dense& connection, const TraceState& state);
 std::vector<double> synaptic_traces(const NeuronKernel& kernel, const Dense& connection, const Plasticity& rule,

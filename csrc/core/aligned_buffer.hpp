@@ -3,7 +3,9 @@
 
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <vector>
 
 namespace evsim {
 
@@ -32,6 +34,21 @@ class AlignedBuffer {
     };
     std::unique_ptr<std::byte, Free> data_;
     std::size_t size_ = 0;
+};
+
+/// Buffers of calls gone by, for the next ones: the system hands out fresh memory page by page, at several times the
+/// cost of using it.
+class BufferPool {
+ public:
+    /// Memory that holds anything.
+    AlignedBuffer take(std::size_t bytes, const std::string& what);
+    void give(AlignedBuffer buffer);
+
+ private:
+    static constexpr std::size_t most_spare = 4;  ///< more are freed
+
+    std::mutex mutex_;
+    std::vector<AlignedBuffer> spare_;
 };
 
 }  // namespace evsim

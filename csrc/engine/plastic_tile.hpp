@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include <evsim/callbacks.h>
 #include <evsim/plasticity/decay.h>
@@ -47,7 +48,7 @@ struct PlasticTile {
     const Rule rule;
     const int count;  ///< neurons of the tile without padding
     double latest_post;
-    bool all_written = false;
+    std::vector<std::int32_t> written;  ///< inputs whose traces are in memory, and not 0 by default
 
     PlasticTile(const TileRun& run_, const Model& model_)
         : run(run_),
@@ -56,7 +57,12 @@ struct PlasticTile {
           rule(traces.parameters),
           count(std::min(run.n_vectors * width, run.n_neurons - run.first_neuron)),
           latest_post(*std::max_element(traces.post_times + run.first_neuron,
-                                        traces.post_times + run.first_neuron + std::max(count, 1))) {}
+                                        traces.post_times + run.first_neuron + std::max(count, 1))) {
+        written.reserve(static_cast<std::size_t>(traces.n_inputs));
+        for (std::int32_t input = 0; input < traces.n_inputs; ++input) {
+            if (traces.arrivals[input] != TraceRun::unwritten) written.push_back(input);
+        }
+    }
 
     T* neuron_traces(std::int32_t n) const { return static_cast<T*>(traces.neuron_traces) + n; }
     T* synaptic_traces(std::int32_t input, std::int32_t n) const {
@@ -109,22 +115,18 @@ struct PlasticTile {
         rule.on_post_neuron(of_neuron, context);
         for (int k = 0; k < n_neuron; ++k) neuron_traces(n)[static_cast<std::size_t>(k) * run.stride] = of_neuron[k];
         if constexpr (visits_synapses) {
-            if (!all_written) {
-                for (std::int32_t input = 0; input < traces.n_inputs; ++input) {
-                    if (traces.arrivals[input] != TraceRun::unwritten) continue;
-                    write_zeros(input);
-                    traces.arrivals[input] = TraceRun::zeroed;
-                }
-                all_written = true;
-            }
-            call_post_synapses(n, time, last_post, of_neuron, context);
+            const std::size_t n_written = written.size();
+            call_post_unwritten(n, of_neuron, context);
+            call_post_written(n, n_written, time, last_post, of_neuron, context);
         }
         traces.post_times[n] = time;
         latest_post = std::max(latest_post, time);
     }
 
  private:
+    /// From now on the traces of the input are in memory.
     void write_zeros(std::int32_t input) {
+        written.push_back(input);
         for (int k = 0; k < n_synaptic; ++k) {
             std::fill_n(synaptic_traces(input, run.first_neuron) + static_cast<std::size_t>(k) * run.stride,
                         run.n_vectors * width, T(0));
@@ -183,35 +185,69 @@ struct PlasticTile {
         }
     }
 
-    void call_post_synapses(std::int32_t n, double time, double last_post, const T* of_neuron, Context context) {
-        constexpr int block = 128;
-        T change[n_synaptic + 1][block];
+    /// Inputs that no spike has come from: their traces are 0, and stay so for most rules, which then cost nothing
+    /// here.
+    void call_post_unwritten(std::int32_t n, const T* of_neuron, Context context) {
+        if (written.size() == static_cast<std::size_t>(traces.n_inputs)) return;
         const Rule local = rule;
-        for (std::int32_t first = 0; first < traces.n_inputs; first += block) {
-            const int n_rows = std::min<std::int32_t>(block, traces.n_inputs - first);
-            const double* const arrivals = traces.arrivals + first;
+        for (std::int32_t input = 0; input < traces.n_inputs; ++input) {
+            if (traces.arrivals[input] != TraceRun::unwritten) continue;
+            T of_synapse[n_synaptic + 1] = {};
+            T* const weight = weights(input, n);
+            T learned = *weight;
+            context.input = input;
+            local.on_post_synapse(learned, of_neuron, of_synapse, context);
+            bool changed = Rule::writes_weights && learned != *weight;
+            for (int k = 0; k < n_synaptic; ++k) changed |= of_synapse[k] != T(0);
+            if (!changed) continue;
+            write_zeros(input);
+            traces.arrivals[input] = TraceRun::zeroed;
+            store_synapse(synaptic_traces(input, n), of_synapse);
+            if constexpr (Rule::writes_weights) *weight = learned;
+        }
+    }
+
+    /// The first `n_written` of the other inputs, a block at a time: first how much all have decayed, in SIMD.
+    void call_post_written(std::int32_t n, std::size_t n_written, double time, double last_post, const T* of_neuron,
+                           Context context) {
+        constexpr std::size_t block = 128;
+        T change[n_synaptic + 1][block];
+        double since[block];
+        const Rule local = rule;
+        for (std::size_t first = 0; first < n_written; first += block) {
+            const std::int32_t* const inputs = written.data() + first;
+            const std::size_t n_rows = std::min(block, n_written - first);
+            for (std::size_t r = 0; r < n_rows; ++r) {
+                const double arrival = traces.arrivals[inputs[r]];
+                since[r] = time - (arrival > last_post ? arrival : last_post);
+            }
             for (int k = 0; k < n_synaptic; ++k) {
                 const double rate = traces.rates[n_neuron + k];
-                for (int r = 0; r < n_rows; ++r) {
-                    const double since = arrivals[r] > last_post ? arrivals[r] : last_post;
-                    change[k][r] = trace_change<T>(time - since, rate);
+                if (rate == 0.0) {
+                    std::fill_n(change[k], n_rows, T(0));
+                } else {
+                    for (std::size_t r = 0; r < n_rows; ++r) change[k][r] = trace_change<T>(since[r], rate);
                 }
             }
-            T* row = synaptic_traces(first, n);
-            T* weight = weights(first, n);
-            for (int r = 0; r < n_rows; ++r, row += n_synaptic * run.stride, weight += run.weight_stride) {
+            for (std::size_t r = 0; r < n_rows; ++r) {
+                T* const row = synaptic_traces(inputs[r], n);
+                T* const weight = weights(inputs[r], n);
                 T of_synapse[n_synaptic + 1];
                 for (int k = 0; k < n_synaptic; ++k) {
                     const T value = row[static_cast<std::size_t>(k) * run.stride];
                     of_synapse[k] = multiply_add(value, change[k][r], value);
                 }
                 T learned = *weight;
-                context.input = first + r;
+                context.input = inputs[r];
                 local.on_post_synapse(learned, of_neuron, of_synapse, context);
                 if constexpr (Rule::writes_weights) *weight = learned;
-                for (int k = 0; k < n_synaptic; ++k) row[static_cast<std::size_t>(k) * run.stride] = of_synapse[k];
+                store_synapse(row, of_synapse);
             }
         }
+    }
+
+    void store_synapse(T* row, const T* of_synapse) const {
+        for (int k = 0; k < n_synaptic; ++k) row[static_cast<std::size_t>(k) * run.stride] = of_synapse[k];
     }
 };
 

@@ -41,6 +41,12 @@ EVSIM_FN constexpr TimeConstants<static_cast<int>(sizeof...(Tau))> time_constant
     return {{static_cast<double>(tau)...}};
 }
 
+/// `value`, kept within [low, high].
+template <class T>
+EVSIM_FN T bounded(T value, T low, T high) {
+    return value < low ? low : value > high ? high : value;
+}
+
 }  // namespace EVSIM_ISA
 }  // namespace evsim
 

@@ -145,13 +145,13 @@ class Kernel:
 
 
 def check_parameters(values: Mapping[str, float]) -> dict[str, float]:
-    """Parameters as finite floats."""
+    """Parameters as floats, none of them NaN."""
     if not isinstance(values, Mapping):
         raise DTypeError(f"kernel parameters are a mapping of names to numbers, got {values!r}")
     checked = {str(name): as_float(value, f"kernel parameter {name!r}") for name, value in values.items()}
     for name, value in checked.items():
-        if value - value != 0.0:
-            raise NonFiniteError(f"kernel parameter {name!r} must be finite, got {value}")
+        if value != value:
+            raise NonFiniteError(f"kernel parameter {name!r} must not be NaN")
     return checked
 
 
