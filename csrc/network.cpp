@@ -194,8 +194,8 @@ void Network::learn_weights(std::vector<std::vector<SampleRun>>& runs) {
     std::vector<Learned> learned;
     for (std::size_t k = 0; k < layers_.size(); ++k) {
         if (!layers_[k]->learns() || runs[k].empty()) continue;
-        std::vector<const AlignedBuffer*> weights;
-        for (const SampleRun& run : runs[k]) weights.push_back(&run.weights);
+        std::vector<AlignedBuffer*> weights;
+        for (SampleRun& run : runs[k]) weights.push_back(&run.weights);
         learned.emplace_back(layers_[k]->connection(), weights, layers_[k]->batch_update(), text("layer ", k));
     }
     for (Learned& layer : learned) layer.apply();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "core/errors.hpp"
@@ -133,39 +134,50 @@ void assign(const NeuronKernel& kernel, const Dense& connection, const Traces& v
     });
 }
 
-Learned::Learned(Dense& connection, std::vector<const AlignedBuffer*> samples, BatchUpdate update,
-                 const std::string& layer_name)
-    : connection_(connection),
-      samples_(std::move(samples)),
-      share_(update == BatchUpdate::mean ? 1.0 / static_cast<double>(samples_.size()) : 1.0) {
-    with_value_type(connection_.value_bytes(), [&](auto type) {
-        using T = decltype(type);
-        const std::size_t n = connection_.bytes() / sizeof(T);
-        T sum = 0;  // x - x is 0 for finite x, else NaN
-        for (std::size_t k = 0; k < n; ++k) sum += value<T>(k) - value<T>(k);
-        if (!(sum == T(0))) {
-            throw NonFinite(
-                text(layer_name, ": the kernel made weights that are not finite; all are left as they were"));
-        }
-    });
-}
+namespace {
 
+/// Whether all are finite: x - x is 0 for those and NaN otherwise. Many sums, because one would wait for itself.
 template <class T>
-T Learned::value(std::size_t k) const {
-    const auto of = [k](const std::byte* values) { return reinterpret_cast<const T*>(values)[k]; };
-    if (samples_.size() == 1) return of(samples_[0]->data());
-    const double before = static_cast<double>(of(connection_.data()));
-    double change = 0.0;
-    for (const AlignedBuffer* sample : samples_) change += static_cast<double>(of(sample->data())) - before;
-    return static_cast<T>(before + share_ * change);
+bool all_finite(const T* values, std::size_t n) {
+    constexpr std::size_t width = 64;
+    T sums[width] = {};
+    for (std::size_t first = 0; first < n; first += width) {
+        const std::size_t end = std::min(width, n - first);
+        for (std::size_t k = 0; k < end; ++k) sums[k] += values[first + k] - values[first + k];
+    }
+    return std::all_of(sums, sums + width, [](T sum) { return sum == T(0); });
 }
 
-void Learned::apply() {
-    with_value_type(connection_.value_bytes(), [&](auto type) {
-        using T = decltype(type);
-        T* weights = reinterpret_cast<T*>(connection_.data());
-        for (std::size_t k = 0; k < connection_.bytes() / sizeof(T); ++k) weights[k] = value<T>(k);
-    });
+/// Adds up what the samples have changed, in the first of them.
+template <class T>
+void combine(const T* before, const std::vector<AlignedBuffer*>& samples, double share, std::size_t n) {
+    T* out = reinterpret_cast<T*>(samples.front()->data());
+    for (std::size_t k = 0; k < n; ++k) {
+        const double start = static_cast<double>(before[k]);
+        double change = 0.0;
+        for (const AlignedBuffer* sample : samples)
+            change += static_cast<double>(reinterpret_cast<const T*>(sample->data())[k]) - start;
+        out[k] = static_cast<T>(start + share * change);
+    }
 }
+
+}  // namespace
+
+Learned::Learned(Dense& connection, const std::vector<AlignedBuffer*>& samples, BatchUpdate update,
+                 const std::string& layer_name)
+    : connection_(connection), weights_(*samples.front()) {
+    const bool finite = with_value_type(connection.value_bytes(), [&](auto type) {
+        using T = decltype(type);
+        const std::size_t n = connection.bytes() / sizeof(T);
+        const double share = update == BatchUpdate::mean ? 1.0 / static_cast<double>(samples.size()) : 1.0;
+        if (samples.size() > 1) combine(reinterpret_cast<const T*>(connection.data()), samples, share, n);
+        return all_finite(reinterpret_cast<const T*>(weights_.data()), n);
+    });
+    if (!finite) {
+        throw NonFinite(text(layer_name, ": the kernel made weights that are not finite; all are left as they were"));
+    }
+}
+
+void Learned::apply() { std::memcpy(connection_.data(), weights_.data(), connection_.bytes()); }
 
 }  // namespace evsim

@@ -55,19 +55,15 @@ void assign(const NeuronKernel& kernel, const Dense& connection, const Traces& v
 /// What the samples of a batch have learned, each from the same beginning.
 class Learned {
  public:
-    /// Throws NonFinite if the weights would not be.
-    Learned(Dense& connection, std::vector<const AlignedBuffer*> samples, BatchUpdate update,
+    /// `samples` are left in no useful state. Throws NonFinite if the weights would not be.
+    Learned(Dense& connection, const std::vector<AlignedBuffer*>& samples, BatchUpdate update,
             const std::string& layer_name);
     /// Writes it into the connection.
     void apply();
 
  private:
-    template <class T>
-    T value(std::size_t k) const;
-
     Dense& connection_;
-    std::vector<const AlignedBuffer*> samples_;
-    double share_;  ///< of each sample's change
+    const AlignedBuffer& weights_;
 };
 
 }  // namespace evsim

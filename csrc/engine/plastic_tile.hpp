@@ -48,7 +48,9 @@ struct PlasticTile {
     const Rule rule;
     const int count;  ///< neurons of the tile without padding
     double latest_post;
-    std::vector<std::int32_t> written;  ///< inputs whose traces are in memory, and not 0 by default
+    std::vector<std::int32_t> written;    ///< inputs whose traces are in memory
+    std::vector<std::int32_t> unwritten;  ///< inputs whose traces are still 0
+    std::vector<std::int32_t> place;      ///< of each unwritten input in its list
 
     PlasticTile(const TileRun& run_, const Model& model_)
         : run(run_),
@@ -58,10 +60,19 @@ struct PlasticTile {
           count(std::min(run.n_vectors * width, run.n_neurons - run.first_neuron)),
           latest_post(*std::max_element(traces.post_times + run.first_neuron,
                                         traces.post_times + run.first_neuron + std::max(count, 1))) {
-        written.reserve(static_cast<std::size_t>(traces.n_inputs));
-        for (std::int32_t input = 0; input < traces.n_inputs; ++input) {
-            if (traces.arrivals[input] != TraceRun::unwritten) written.push_back(input);
+        const auto n_inputs = static_cast<std::size_t>(traces.n_inputs);
+        written.resize(n_inputs + 1);
+        unwritten.resize(n_inputs + 1);
+        place.resize(n_inputs);
+        std::size_t n_written = 0, n_unwritten = 0;
+        for (std::size_t input = 0; input < n_inputs; ++input) {
+            const bool is_unwritten = traces.arrivals[input] == TraceRun::unwritten;
+            place[input] = static_cast<std::int32_t>(n_unwritten);
+            unwritten[n_unwritten] = written[n_written] = static_cast<std::int32_t>(input);
+            (is_unwritten ? n_unwritten : n_written) += 1;
         }
+        written.resize(n_written);
+        unwritten.resize(n_unwritten);
     }
 
     T* neuron_traces(std::int32_t n) const { return static_cast<T*>(traces.neuron_traces) + n; }
@@ -126,6 +137,10 @@ struct PlasticTile {
  private:
     /// From now on the traces of the input are in memory.
     void write_zeros(std::int32_t input) {
+        const std::int32_t last = unwritten.back(), at = place[static_cast<std::size_t>(input)];
+        unwritten[static_cast<std::size_t>(at)] = last;
+        place[static_cast<std::size_t>(last)] = at;
+        unwritten.pop_back();
         written.push_back(input);
         for (int k = 0; k < n_synaptic; ++k) {
             std::fill_n(synaptic_traces(input, run.first_neuron) + static_cast<std::size_t>(k) * run.stride,
@@ -188,10 +203,9 @@ struct PlasticTile {
     /// Inputs that no spike has come from: their traces are 0, and stay so for most rules, which then cost nothing
     /// here.
     void call_post_unwritten(std::int32_t n, const T* of_neuron, Context context) {
-        if (written.size() == static_cast<std::size_t>(traces.n_inputs)) return;
         const Rule local = rule;
-        for (std::int32_t input = 0; input < traces.n_inputs; ++input) {
-            if (traces.arrivals[input] != TraceRun::unwritten) continue;
+        for (std::size_t u = unwritten.size(); u-- > 0;) {  // backwards: write_zeros puts the last one in its place
+            const std::int32_t input = unwritten[u];
             T of_synapse[n_synaptic + 1] = {};
             T* const weight = weights(input, n);
             T learned = *weight;

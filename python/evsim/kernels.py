@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import re
 from collections.abc import Mapping
@@ -139,6 +140,12 @@ class Kernel:
         self.source = Source.read(source)
         self.parameters = check_parameters(parameters or {})
         self.batch_update: BatchUpdate = batch_update
+
+    def with_parameters(self, values: Mapping[str, float]) -> Kernel:
+        """Return the same kernel with other values for some parameters."""
+        other = copy.copy(self)
+        other.parameters = self.parameters | check_parameters(values)
+        return other
 
     def __repr__(self) -> str:
         return f"Kernel({self.source.name!r}, parameters={self.parameters}, batch_update={self.batch_update!r})"
