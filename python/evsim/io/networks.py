@@ -13,6 +13,7 @@ import numpy as np
 
 from ..connections import Dense
 from ..errors import (
+    DTypeError,
     FileFormatError,
     InvalidArgumentError,
     MemoryLimitError,
@@ -156,7 +157,7 @@ def load(
     for (connection, neuron, _), kernel in zip(layers, chosen, strict=True):
         try:
             net.add_layer(connection, neuron, kernel=kernel)
-        except ShapeMismatchError as error:
+        except (DTypeError, NonFiniteError, ShapeMismatchError) as error:
             raise FileFormatError(f"{path}: {error}") from None
     return net
 
