@@ -212,17 +212,13 @@ std::shared_ptr<const LayerOutput> Layer::output() const {
     return output_;
 }
 
-void Layer::set_output(std::shared_ptr<LayerOutput> output) {
-    {
-        const std::lock_guard lock(output_mutex_);
-        output_.swap(output);
-    }
-    if (output.use_count() > 1) return;  // somebody reads it
-    for (LayerState& state : output->states) pool_.give(std::move(state.traces.synaptic));
+void Layer::set_output(std::shared_ptr<const LayerOutput> output) {
+    const std::lock_guard lock(output_mutex_);
+    output_.swap(output);  // the old one is freed after the lock
 }
 
-AlignedBuffer Layer::copy_of_weights() const {
-    AlignedBuffer copy = pool_.take(connection_.bytes(), "a copy of the weights");
+PooledBuffer Layer::copy_of_weights() const {
+    PooledBuffer copy(pool_, connection_.bytes(), "a copy of the weights");
     std::memcpy(copy.data(), connection_.data(), connection_.bytes());
     return copy;
 }

@@ -100,10 +100,8 @@ class Layer {
 
     /// What the last call left; it never changes, a call replaces it. Safe to ask while another thread infers.
     std::shared_ptr<const LayerOutput> output() const;
-    void set_output(std::shared_ptr<LayerOutput> output);
-    /// For one call; to be given back to `pool`.
-    AlignedBuffer copy_of_weights() const;
-    BufferPool& pool() const { return pool_; }
+    void set_output(std::shared_ptr<const LayerOutput> output);
+    PooledBuffer copy_of_weights() const;
 
  private:
     std::shared_ptr<const NeuronKernel> kernel_;
@@ -116,8 +114,8 @@ class Layer {
     mutable std::mutex output_mutex_;  ///< for what follows
     std::shared_ptr<const Plasticity> plasticity_;
     std::shared_ptr<const Traces> next_traces_;
-    std::shared_ptr<LayerOutput> output_ = std::make_shared<LayerOutput>();
-    mutable BufferPool pool_;
+    std::shared_ptr<const LayerOutput> output_ = std::make_shared<LayerOutput>();
+    std::shared_ptr<BufferPool> pool_ = std::make_shared<BufferPool>();
 };
 
 }  // namespace evsim

@@ -194,14 +194,11 @@ void Network::learn_weights(std::vector<std::vector<SampleRun>>& runs) {
     std::vector<Learned> learned;
     for (std::size_t k = 0; k < layers_.size(); ++k) {
         if (!layers_[k]->learns() || runs[k].empty()) continue;
-        std::vector<AlignedBuffer*> weights;
+        std::vector<PooledBuffer*> weights;
         for (SampleRun& run : runs[k]) weights.push_back(&run.weights);
         learned.emplace_back(layers_[k]->connection(), weights, layers_[k]->batch_update(), text("layer ", k));
     }
     for (Learned& layer : learned) layer.apply();
-    for (std::size_t k = 0; k < layers_.size(); ++k) {
-        for (SampleRun& run : runs[k]) layers_[k]->pool().give(std::move(run.weights));
-    }
 }
 
 void Network::reset() {

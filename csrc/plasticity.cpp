@@ -49,13 +49,14 @@ Plasticity::Plasticity(const NeuronKernel& kernel, std::vector<double> parameter
     }
 }
 
-TraceState initial_traces(const NeuronKernel& kernel, const Dense& connection, BufferPool& pool) {
+TraceState initial_traces(const NeuronKernel& kernel, const Dense& connection,
+                          const std::shared_ptr<BufferPool>& pool) {
     const RuleInterface& rule = *kernel.rule;
     const std::size_t values = connection.padded_neurons() * count(kernel.value_bytes);
     const std::size_t n_inputs = count(connection.n_inputs());
     TraceState state;
     state.neuron = AlignedBuffer(count(rule.n_neuron_traces) * values, "neuron traces");
-    state.synaptic = pool.take(n_inputs * count(rule.n_synaptic_traces) * values, "synaptic traces");
+    state.synaptic = PooledBuffer(pool, n_inputs * count(rule.n_synaptic_traces) * values, "synaptic traces");
     state.arrivals.assign(connection.tiles().size() * n_inputs, TraceRun::unwritten);
     state.post_times.assign(connection.padded_neurons(), -std::numeric_limits<double>::infinity());
     state.last_arrivals.assign(n_inputs, TraceRun::unwritten);
@@ -150,12 +151,12 @@ bool all_finite(const T* values, std::size_t n) {
 
 /// Adds up what the samples have changed, in the first of them.
 template <class T>
-void combine(const T* before, const std::vector<AlignedBuffer*>& samples, double share, std::size_t n) {
+void combine(const T* before, const std::vector<PooledBuffer*>& samples, double share, std::size_t n) {
     T* out = reinterpret_cast<T*>(samples.front()->data());
     for (std::size_t k = 0; k < n; ++k) {
         const double start = static_cast<double>(before[k]);
         double change = 0.0;
-        for (const AlignedBuffer* sample : samples)
+        for (const PooledBuffer* sample : samples)
             change += static_cast<double>(reinterpret_cast<const T*>(sample->data())[k]) - start;
         out[k] = static_cast<T>(start + share * change);
     }
@@ -163,7 +164,7 @@ void combine(const T* before, const std::vector<AlignedBuffer*>& samples, double
 
 }  // namespace
 
-Learned::Learned(Dense& connection, const std::vector<AlignedBuffer*>& samples, BatchUpdate update,
+Learned::Learned(Dense& connection, const std::vector<PooledBuffer*>& samples, BatchUpdate update,
                  const std::string& layer_name)
     : connection_(connection), weights_(*samples.front()) {
     const bool finite = with_value_type(connection.value_bytes(), [&](auto type) {

@@ -14,7 +14,7 @@ namespace evsim {
 /// Traces of one sample. They decay when they are touched, so each is as of its own last touch.
 struct TraceState {
     AlignedBuffer neuron;               ///< [trace][padded neuron]
-    AlignedBuffer synaptic;             ///< [input][trace][padded neuron]
+    PooledBuffer synaptic;              ///< [input][trace][padded neuron]
     std::vector<double> arrivals;       ///< [tile][input], see TraceRun
     std::vector<double> post_times;     ///< [padded neuron]
     std::vector<double> last_arrivals;  ///< [input]
@@ -44,7 +44,7 @@ class Plasticity {
 };
 
 /// All traces 0.
-TraceState initial_traces(const NeuronKernel& kernel, const Dense& connection, BufferPool& pool);
+TraceState initial_traces(const NeuronKernel& kernel, const Dense& connection, const std::shared_ptr<BufferPool>& pool);
 /// Traces as of each neuron's last event: its last input spike, at `last_event`, or a later one of its own.
 std::vector<double> neuron_traces(const NeuronKernel& kernel, const Dense& connection, const TraceState& state);
 std::vector<double> synaptic_traces(const NeuronKernel& kernel, const Dense& connection, const Plasticity& rule,
@@ -56,14 +56,14 @@ void assign(const NeuronKernel& kernel, const Dense& connection, const Traces& v
 class Learned {
  public:
     /// `samples` are left in no useful state. Throws NonFinite if the weights would not be.
-    Learned(Dense& connection, const std::vector<AlignedBuffer*>& samples, BatchUpdate update,
+    Learned(Dense& connection, const std::vector<PooledBuffer*>& samples, BatchUpdate update,
             const std::string& layer_name);
     /// Writes it into the connection.
     void apply();
 
  private:
     Dense& connection_;
-    const AlignedBuffer& weights_;
+    const PooledBuffer& weights_;
 };
 
 }  // namespace evsim

@@ -85,6 +85,30 @@ void BufferPool::give(AlignedBuffer buffer) {
     if (spare_.size() < most_spare) spare_.push_back(std::move(buffer));
 }
 
+PooledBuffer::PooledBuffer(std::shared_ptr<BufferPool> pool, std::size_t bytes, const std::string& what)
+    : pool_(std::move(pool)), buffer_(pool_->take(bytes, what)) {}
+
+PooledBuffer::PooledBuffer(const PooledBuffer& other) : pool_(other.pool_) {
+    if (!pool_) return;
+    buffer_ = pool_->take(other.size(), "a copy");
+    if (size() > 0) std::memcpy(data(), other.data(), size());
+}
+
+PooledBuffer& PooledBuffer::operator=(const PooledBuffer& other) {
+    if (this != &other) *this = PooledBuffer(other);
+    return *this;
+}
+
+PooledBuffer& PooledBuffer::operator=(PooledBuffer&& other) noexcept {
+    std::swap(pool_, other.pool_);
+    std::swap(buffer_, other.buffer_);
+    return *this;
+}
+
+PooledBuffer::~PooledBuffer() {
+    if (pool_) pool_->give(std::move(buffer_));
+}
+
 void AlignedBuffer::Free::operator()(std::byte* p) const noexcept { std::free(p); }
 
 }  // namespace evsim

@@ -37,9 +37,10 @@ class AlignedBuffer {
 };
 
 /// Buffers of calls gone by, for the next ones: the system hands out fresh memory page by page, at several times the
-/// cost of using it.
+/// cost of using it. May be used from several threads.
 class BufferPool {
  public:
+    BufferPool() { spare_.reserve(most_spare); }  // so that `give` cannot fail
     /// Memory that holds anything.
     AlignedBuffer take(std::size_t bytes, const std::string& what);
     void give(AlignedBuffer buffer);
@@ -49,6 +50,26 @@ class BufferPool {
 
     std::mutex mutex_;
     std::vector<AlignedBuffer> spare_;
+};
+
+/// A buffer that goes back to its pool.
+class PooledBuffer {
+ public:
+    PooledBuffer() = default;
+    PooledBuffer(std::shared_ptr<BufferPool> pool, std::size_t bytes, const std::string& what);
+    PooledBuffer(const PooledBuffer& other);
+    PooledBuffer& operator=(const PooledBuffer& other);
+    PooledBuffer(PooledBuffer&& other) noexcept = default;
+    PooledBuffer& operator=(PooledBuffer&& other) noexcept;
+    ~PooledBuffer();
+
+    std::byte* data() { return buffer_.data(); }
+    const std::byte* data() const { return buffer_.data(); }
+    std::size_t size() const { return buffer_.size(); }
+
+ private:
+    std::shared_ptr<BufferPool> pool_;
+    AlignedBuffer buffer_;
 };
 
 }  // namespace evsim

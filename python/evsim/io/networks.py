@@ -154,11 +154,11 @@ def load(
     except Exception as error:  # the description may hold anything
         raise FileFormatError(f"the network description in {path} is damaged: {error!r}") from None
     chosen = [_kernel(k, saved, kernels or {}) for k, (_, _, saved) in enumerate(layers)]
-    for (connection, neuron, _), kernel in zip(layers, chosen, strict=True):
-        try:
+    try:
+        for (connection, neuron, _), kernel in zip(layers, chosen, strict=True):
             net.add_layer(connection, neuron, kernel=kernel)
-        except (DTypeError, NonFiniteError, ShapeMismatchError) as error:
-            raise FileFormatError(f"{path}: {error}") from None
+    except (DTypeError, NonFiniteError, ShapeMismatchError) as error:
+        raise FileFormatError(f"{path}: {error}") from None
     return net
 
 
