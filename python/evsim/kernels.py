@@ -13,7 +13,7 @@ from typing import Literal
 
 from . import _core, jit
 from ._arrays import as_float
-from .errors import DTypeError, InvalidArgumentError, NonFiniteError
+from .errors import DTypeError, InvalidArgumentError, KernelLoadError, NonFiniteError
 
 INCLUDE_FOLDER = Path(_core.__file__).parent / "include"
 """The headers that kernel sources include."""
@@ -211,7 +211,14 @@ def compile_kernel(
         "#include <evsim/engine/user_kernel.hpp>\n",
         f'EVSIM_EXPORT_KERNEL("{neuron.name}", {rule}, {neuron.cpp_type})\n',
     ]
-    return _core.Kernel.load(str(_build(definitions, callbacks, export, folder, model, neuron.source)))
+    while True:
+        library = _build(definitions, callbacks, export, folder, model, neuron.source)
+        try:
+            return _core.Kernel.load(str(library))
+        except KernelLoadError:
+            if library.exists():
+                raise
+            # Somebody has cleared the cache in between.
 
 
 def _build(
@@ -230,11 +237,11 @@ def _build(
             unit.append("#include <evspikesim/adapter.h>\n")
         if export:
             unit.append("#include <evsim/plasticity/user_rule.h>\n")
-    unit.append(f'#line 1 "evsim, after {callbacks.name if callbacks else "the model"}"\n')
-    own = next((Path(source.path) for source in (callbacks, neuron) if source and source.path), None)
+    unit.append('#line 1 "<evsim>"\n')
+    own = [Path(source.path).parent for source in (callbacks, neuron) if source and source.path]
     return jit.build(
         "".join([*unit, *export]),
         include_folders=[INCLUDE_FOLDER],
-        quote_folder=own.parent if own else None,
+        quote_folders=own,
         folder=folder,
     )
