@@ -22,6 +22,7 @@ struct PlasticTile {
     static constexpr bool active = true;
     static constexpr int n_neuron = Rule::n_neuron_traces, n_synaptic = Rule::n_synaptic_traces;
     static constexpr int n_observables = static_cast<int>(std::size(Model::observable_names));
+    static constexpr int n_context = n_observables > 2 ? n_observables : 2;  ///< v and i may be asked for
     static constexpr int width = lanes<T>;
     static constexpr bool visits_synapses = Rule::has_post_synapse && (n_synaptic > 0 || Rule::writes_weights);
     using Exact = typename Model::template State<double>;
@@ -86,7 +87,7 @@ struct PlasticTile {
         Neuron neuron;
         std::memcpy(&neuron, run.neurons + static_cast<std::size_t>(n) * (sizeof(Neuron) / sizeof(double)),
                     sizeof(Neuron));
-        for (int k = 0; k < n_observables; ++k) out[k] = model.observe(state, neuron, k);
+        for (int k = 0; k < n_context; ++k) out[k] = k < n_observables ? model.observe(state, neuron, k) : never();
     }
 
     /// An input spike has been integrated: on_pre_synapse, then on_pre_neuron, for every neuron of the tile. `state` is
@@ -114,7 +115,7 @@ struct PlasticTile {
 
     /// A neuron has fired: on_post_neuron, then on_post_synapse for every input. `state` is that after the reset.
     void on_output(std::int32_t n, double time, double start, const Exact& state) {
-        double observables[n_observables > 0 ? n_observables : 1] = {};
+        double observables[n_context];
         if constexpr (Rule::uses_context) observe(state, n, observables);
         Context context{time, n, -1, observables};
         T of_neuron[n_neuron + 1];
@@ -171,7 +172,7 @@ struct PlasticTile {
         const Rule local = rule;
 #pragma GCC ivdep
         for (int lane = 0; lane < n_lanes; ++lane) {
-            double observables[n_observables > 0 ? n_observables : 1] = {};
+            double observables[n_context];
             const std::int32_t n = run.first_neuron + lane;
             if constexpr (Rule::uses_context) {
                 const Lane values =

@@ -24,7 +24,9 @@ struct Context {
     const double* observable;  ///< the neuron's variables after the event, as the model's observable_names order them
 
     EVSIM_FN double v() const { return observable[0]; }  ///< membrane potential
-    EVSIM_FN double i() const { return observable[1]; }  ///< synaptic current, in models that have one
+    EVSIM_FN double i() const {
+        return observable[1];
+    }  ///< the second variable: synaptic current; NaN in models without
 };
 
 /// Time constants of `n` traces.

@@ -66,6 +66,9 @@ class Source:
         path = Path(fspath(source)).absolute()
         try:
             return cls(path.read_text(encoding="utf-8"), str(path))
+        except FileNotFoundError as error:
+            hint = "no such file (a string of one line is a path; C++ text has more than one)"
+            raise FileNotFoundError(error.errno, hint, str(path)) from None
         except UnicodeDecodeError as error:
             raise InvalidArgumentError(f"{path} is not a text file: {error}") from None
         except ValueError as error:  # a null byte in the path

@@ -30,7 +30,7 @@ def pair_stdp(
 ) -> Kernel:
     r"""Pair-based STDP over all pairs of an input spike and an output spike.
 
-    .. math:: \Delta w = a_+ e^{-(t_{post} - t_{pre})/\tau_+} \text{ if } t_{pre} < t_{post},
+    .. math:: \Delta w = a_+ e^{-(t_{post} - t_{pre})/\tau_+} \text{ if the input comes first},
        \qquad \Delta w = -a_- e^{-(t_{pre} - t_{post})/\tau_-} \text{ otherwise}
 
     Parameters
@@ -50,6 +50,9 @@ def pair_stdp(
 
     Notes
     -----
+    An input at the very time of an output spike comes after it where inputs are currents, and before it where they make
+    the potential jump.
+
     Song, Miller & Abbott 2000, Nat. Neurosci. 3; Morrison, Diesmann & Gerstner 2008, Biol. Cybern. 98, eq. 1.
 
     Examples

@@ -981,12 +981,32 @@ def test_a_copy_has_the_traces_of_the_original(batch):
 # Sources written for EvSpikeSim
 
 OLD_STYLE = {
-    "synaptic_traces_tau": "sim::vector<float> sim::synaptic_traces_tau(float tau_s, float tau) { return {tau_s, 3 * tau}; }",
-    "neuron_traces_tau": "sim::vector<float> sim::neuron_traces_tau(float tau) { return {tau, INFINITY}; }",
-    "on_pre_neuron": "CALLBACK void sim::on_pre_neuron(float weight, float *n) { n[0] += weight; }",
-    "on_pre_synapse": "CALLBACK void sim::on_pre_synapse(float weight, const float *n, float *s) { s[0] += 1.0f; s[1] -= n[0]; }",
-    "on_post_neuron": "CALLBACK void sim::on_post_neuron(float *n) { n[0] -= 0.5f; n[1] += 1.0f; }",
-    "on_post_synapse": "CALLBACK void sim::on_post_synapse(float weight, const float *n, float *s) { s[1] += weight * s[0]; }",
+    "synaptic_traces_tau": """
+sim::vector<float> sim::synaptic_traces_tau(float tau_s, float tau) {
+    return {tau_s, 3 * tau};
+}""",
+    "neuron_traces_tau": """
+sim::vector<float> sim::neuron_traces_tau(float tau) {
+    return {tau, INFINITY};
+}""",
+    "on_pre_neuron": """
+CALLBACK void sim::on_pre_neuron(float weight, float *neuron) {
+    neuron[0] += weight;
+}""",
+    "on_pre_synapse": """
+CALLBACK void sim::on_pre_synapse(float weight, const float *neuron, float *synapse) {
+    synapse[0] += 1.0f;
+    synapse[1] -= neuron[0];
+}""",
+    "on_post_neuron": """
+CALLBACK void sim::on_post_neuron(float *neuron) {
+    neuron[0] -= 0.5f;
+    neuron[1] += 1.0f;
+}""",
+    "on_post_synapse": """
+CALLBACK void sim::on_post_synapse(float weight, const float *neuron, float *synapse) {
+    synapse[1] += weight * synapse[0];
+}""",
 }
 OLD_HEAD = "#include <evspikesim/Layers/EligibilityTraces.h>\n#include <cmath>\n\nnamespace sim = EvSpikeSim;\n\n"
 NEW_STYLE = """
