@@ -402,6 +402,23 @@ def test_weights_taken_by_reference_are_written(recorded):
     np.testing.assert_array_equal(layer.weights, expected.weights)
 
 
+def test_a_rule_without_traces_writes_every_weight_at_every_spike():
+    """Steps of 2^-10 from dyadic weights: exact. Inputs that never spike are written too."""
+    weights = np.round(strengths(17, 35, 9) * 1024) / 1024
+    indices, times = events(17, 8)
+    net = network(
+        """
+        #include <evsim/callbacks.h>
+        void on_post_synapse(evsim::real& weight, const evsim::real*, evsim::real*) { weight -= 1.0 / 1024; }
+        """,
+        weights,
+    )
+    fired = np.bincount(net.infer(indices, times).indices, minlength=35)
+    assert fired.max() > 5
+    np.testing.assert_array_equal(net[0].weights, weights - fired[:, None] / 1024)
+    assert net[0].synaptic_traces.shape == (35, 9, 0)
+
+
 def test_time_constants_come_from_the_neurons_and_the_parameters():
     layer = network(evsim.Kernel(EVERYTHING, parameters={"tau_fast": 3.5}), [[1.0]])[0]
     assert layer._core.time_constants() == pytest.approx([TAU_MEM, 31.0, 3.5, inf, TAU_SYN + TAU_MEM])
