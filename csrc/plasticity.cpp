@@ -99,7 +99,8 @@ std::vector<double> synaptic_traces(const NeuronKernel& kernel, const Dense& con
                         duration = since;
                         factor = remaining(duration, rates[k]);
                     }
-                    const double value = static_cast<double>(values[row * connection.padded_neurons() + n]);
+                    const double value =
+                        static_cast<double>(values[(input * connection.padded_neurons() + n) * n_traces + k]);
                     out[(n * n_inputs + input) * n_traces + k] = value * factor;
                 }
             }
@@ -125,11 +126,12 @@ void assign(const NeuronKernel& kernel, const Dense& connection, const Traces& v
         if (values.synaptic.empty()) return;
         std::fill(state.arrivals.begin(), state.arrivals.end(), last_event);
         std::fill(state.last_arrivals.begin(), state.last_arrivals.end(), last_event);
-        for (std::size_t row = 0; row < n_inputs * n_synaptic; ++row) {
-            const std::size_t input = row / n_synaptic, k = row % n_synaptic;
-            for (std::size_t n = 0; n < stride; ++n) {
-                synaptic[row * stride + n] =
-                    n < n_neurons ? static_cast<T>(values.synaptic[(n * n_inputs + input) * n_synaptic + k]) : T(0);
+        std::fill_n(synaptic, n_inputs * stride * n_synaptic, T(0));
+        for (std::size_t n = 0; n < n_neurons; ++n) {
+            for (std::size_t input = 0; input < n_inputs; ++input) {
+                for (std::size_t k = 0; k < n_synaptic; ++k)
+                    synaptic[(input * stride + n) * n_synaptic + k] =
+                        static_cast<T>(values.synaptic[(n * n_inputs + input) * n_synaptic + k]);
             }
         }
     });

@@ -14,7 +14,7 @@ namespace evsim {
 /// Traces of one sample. They decay when they are touched, so each is as of its own last touch.
 struct TraceState {
     AlignedBuffer neuron;               ///< [trace][padded neuron]
-    PooledBuffer synaptic;              ///< [input][trace][padded neuron]
+    PooledBuffer synaptic;              ///< [input][padded neuron][trace]
     std::vector<double> arrivals;       ///< [tile][input], see TraceRun
     std::vector<double> post_times;     ///< [padded neuron]
     std::vector<double> last_arrivals;  ///< [input]

@@ -78,7 +78,8 @@ struct PlasticTile {
 
     T* neuron_traces(std::int32_t n) const { return static_cast<T*>(traces.neuron_traces) + n; }
     T* synaptic_traces(std::int32_t input, std::int32_t n) const {
-        return static_cast<T*>(traces.synaptic_traces) + static_cast<std::size_t>(input) * n_synaptic * run.stride + n;
+        return static_cast<T*>(traces.synaptic_traces) +
+               (static_cast<std::size_t>(input) * run.stride + static_cast<std::size_t>(n)) * n_synaptic;
     }
     T* weights(std::int32_t input, std::int32_t n) const {
         return static_cast<T*>(traces.weights) + static_cast<std::size_t>(input) * run.weight_stride + n;
@@ -143,10 +144,7 @@ struct PlasticTile {
         place[static_cast<std::size_t>(last)] = at;
         unwritten.pop_back();
         written.push_back(input);
-        for (int k = 0; k < n_synaptic; ++k) {
-            std::fill_n(synaptic_traces(input, run.first_neuron) + static_cast<std::size_t>(k) * run.stride,
-                        run.n_vectors * width, T(0));
-        }
+        std::fill_n(synaptic_traces(input, run.first_neuron), n_synaptic * run.n_vectors * width, T(0));
     }
 
     /// Decay up to `time` since each neuron's last spike, or since `floor` if that is later.
@@ -186,7 +184,7 @@ struct PlasticTile {
                 of_neuron[k] = multiply_add(value, neuron_change(k, lane), value);
             }
             for (int k = 0; k < n_synaptic; ++k) {
-                const T value = row[static_cast<std::size_t>(k) * stride + static_cast<std::size_t>(lane)];
+                const T value = row[lane * n_synaptic + k];
                 of_synapse[k] = multiply_add(value, synaptic_change(k, lane), value);
             }
             const T integrated = weight[lane];
@@ -196,8 +194,7 @@ struct PlasticTile {
             if constexpr (Rule::writes_weights) weight[lane] = learned;
             for (int k = 0; k < n_neuron; ++k)
                 own[static_cast<std::size_t>(k) * stride + static_cast<std::size_t>(lane)] = of_neuron[k];
-            for (int k = 0; k < n_synaptic; ++k)
-                row[static_cast<std::size_t>(k) * stride + static_cast<std::size_t>(lane)] = of_synapse[k];
+            for (int k = 0; k < n_synaptic; ++k) row[lane * n_synaptic + k] = of_synapse[k];
         }
     }
 
@@ -249,7 +246,7 @@ struct PlasticTile {
                 T* const weight = weights(inputs[r], n);
                 T of_synapse[n_synaptic + 1];
                 for (int k = 0; k < n_synaptic; ++k) {
-                    const T value = row[static_cast<std::size_t>(k) * run.stride];
+                    const T value = row[k];
                     of_synapse[k] = multiply_add(value, change[k][r], value);
                 }
                 T learned = *weight;
@@ -262,7 +259,7 @@ struct PlasticTile {
     }
 
     void store_synapse(T* row, const T* of_synapse) const {
-        for (int k = 0; k < n_synaptic; ++k) row[static_cast<std::size_t>(k) * run.stride] = of_synapse[k];
+        for (int k = 0; k < n_synaptic; ++k) row[k] = of_synapse[k];
     }
 };
 
