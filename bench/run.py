@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from workloads import Workload, all_workloads
+from workloads import Workload, all_workloads, plastic_workloads
 
 import evsim
 
@@ -97,6 +97,26 @@ def measure(workload: Workload, yardsticks: Yardsticks, repeats: int) -> dict[st
         "ns_per_event": seconds * 1e9 / events,
         "textbook_ns_per_event": textbook_seconds * 1e9 / events,
         "times_textbook": textbook_seconds / seconds,
+        "evspikesim_ms": workload.reference_ms,
+    }
+
+
+def measure_callbacks(workload: Workload, repeats: int) -> dict[str, Any]:
+    """Time one workload with callbacks and, in the same run, without."""
+    spikes = evsim.SpikeArray(workload.indices, workload.times)
+    assert workload.plain is not None
+    plain = best_of(lambda: workload.plain.infer(spikes), repeats)
+    seconds = best_of(lambda: workload.net.infer(spikes), repeats)
+    (layer,) = workload.net
+    calls = len(spikes) * layer.n_neurons + layer.n_spikes * layer.n_inputs
+    return {
+        "workload": workload.name,
+        "input_spikes": len(spikes),
+        "output_spikes": layer.n_spikes,
+        "synapse_callbacks": calls,
+        "ms": seconds * 1e3,
+        "ns_per_callback": (seconds - plain) * 1e9 / calls,
+        "times_plain": seconds / plain,
         "evspikesim_ms": workload.reference_ms,
     }
 
@@ -183,6 +203,7 @@ def main() -> None:
         "memory (256 MiB)": yardsticks.bandwidth(256 << 20, max(2, repeats // 20)) / 1e9,
     }
     results["workloads"] = [measure(w, yardsticks, repeats) for w in all_workloads()]
+    results["callbacks"] = [measure_callbacks(w, repeats) for w in plastic_workloads()]
     results["arrays"] = measure_arrays(repeats, arguments.smoke)
     results["batch"] = measure_batch(repeats, threads)
     show(results)
@@ -221,6 +242,19 @@ def show(results: dict[str, Any]) -> None:
             f"{row['ns_per_event']:.3f}",
             f"{row['textbook_ns_per_event']:.1f}",
             f"{row['times_textbook']:.0f}",
+            f"{reference / row['ms']:.0f}" if reference else "",
+        )
+    console.print(table)
+    table = Table("with callbacks, one thread", "spikes out", "M calls", "ms", "ns / call", "x plain", "x EvSpikeSim")
+    for row in results["callbacks"]:
+        reference = row["evspikesim_ms"]
+        table.add_row(
+            row["workload"],
+            str(row["output_spikes"]),
+            f"{row['synapse_callbacks'] / 1e6:.3f}",
+            f"{row['ms']:.3f}",
+            f"{row['ns_per_callback']:.2f}",
+            f"{row['times_plain']:.1f}",
             f"{reference / row['ms']:.0f}" if reference else "",
         )
     console.print(table)

@@ -19,6 +19,8 @@ class Workload:
     times: np.ndarray
     reference_ms: float | None = None
     """EvSpikeSim's time for it, one core of an AMD EPYC with AVX-512."""
+    plain: evsim.SpikingNetwork | None = None
+    """The same network without callbacks, to be measured beside it."""
 
 
 def latency_digit(layers: list[tuple[int, float]], name: str, reference_ms: float | None) -> Workload:
@@ -52,6 +54,27 @@ def poisson(
         net.add_layer(evsim.Dense(n_inputs, n_neurons), neuron)
         n_inputs = n_neurons
     return Workload(name, net, indices, times, reference_ms)
+
+
+def with_callbacks(workload: Workload, name: str, kernel: evsim.Kernel, reference_ms: float | None) -> Workload:
+    """Give the first layer of a workload callbacks."""
+    (layer,) = workload.net
+    net = evsim.SpikingNetwork()
+    net.add_layer(evsim.Dense(layer.n_inputs, layer.n_neurons, weights=layer.weights), layer.neuron, kernel=kernel)
+    return Workload(name, net, workload.indices, workload.times, reference_ms, plain=workload.net)
+
+
+def plastic_workloads() -> list[Workload]:
+    """Return workloads with callbacks. Rates of learning are so small that every run does the same."""
+    eligibility = evsim.rules.reward_stdp()
+    learning = evsim.rules.pair_stdp(a_plus=1e-12, a_minus=1e-12)
+    digit, rates = latency_digit([(100, 2.0)], "", None), poisson([(100, 1.0)], "", None)
+    return [
+        with_callbacks(digit, "latency digit 784-100, STDP traces", eligibility, 65.8),
+        with_callbacks(digit, "latency digit 784-100, STDP learning", learning, None),
+        with_callbacks(rates, "Poisson 1000 -> 100, STDP traces", eligibility, None),
+        with_callbacks(rates, "Poisson 1000 -> 100, STDP learning", learning, None),
+    ]
 
 
 def all_workloads() -> list[Workload]:

@@ -74,7 +74,7 @@ Layer::Layer(std::int64_t n_inputs, std::int64_t n_neurons, std::shared_ptr<cons
 LayerState Layer::initial_state(double start) const {
     LayerState state = initial_;
     state.last_event = start;
-    if (plastic()) state.traces = initial_traces(*kernel_, connection_);
+    if (plastic()) state.traces = initial_traces(*kernel_, connection_, pool_);
     return state;
 }
 
@@ -214,7 +214,13 @@ std::shared_ptr<const LayerOutput> Layer::output() const {
 
 void Layer::set_output(std::shared_ptr<const LayerOutput> output) {
     const std::lock_guard lock(output_mutex_);
-    output_ = std::move(output);
+    output_.swap(output);  // the old one is freed after the lock
+}
+
+PooledBuffer Layer::copy_of_weights() const {
+    PooledBuffer copy(pool_, connection_.bytes(), "a copy of the weights");
+    std::memcpy(copy.data(), connection_.data(), connection_.bytes());
+    return copy;
 }
 
 }  // namespace evsim

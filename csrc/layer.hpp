@@ -101,6 +101,7 @@ class Layer {
     /// What the last call left; it never changes, a call replaces it. Safe to ask while another thread infers.
     std::shared_ptr<const LayerOutput> output() const;
     void set_output(std::shared_ptr<const LayerOutput> output);
+    PooledBuffer copy_of_weights() const;
 
  private:
     std::shared_ptr<const NeuronKernel> kernel_;
@@ -114,6 +115,7 @@ class Layer {
     std::shared_ptr<const Plasticity> plasticity_;
     std::shared_ptr<const Traces> next_traces_;
     std::shared_ptr<const LayerOutput> output_ = std::make_shared<LayerOutput>();
+    std::shared_ptr<BufferPool> pool_ = std::make_shared<BufferPool>();
 };
 
 }  // namespace evsim

@@ -158,7 +158,7 @@ Inference Network::infer(const std::vector<SpikeView>& samples, const InferOptio
             if (rules[k].first_traces)
                 assign(layer.kernel(), layer.connection(), *rules[k].first_traces, run.state.last_event,
                        run.state.traces);
-            if (layer.learns()) run.weights = layer.connection().copy();
+            if (layer.learns()) run.weights = layer.copy_of_weights();
         }
         const std::string name = text("layer ", k);
         run_dense(layer, runs[k], probes[k], {num_threads(), max_spikes_per_instant_, name.c_str()}, interruption);
@@ -190,12 +190,12 @@ Inference Network::infer(const std::vector<SpikeView>& samples, const InferOptio
     return result;
 }
 
-void Network::learn_weights(const std::vector<std::vector<SampleRun>>& runs) {
+void Network::learn_weights(std::vector<std::vector<SampleRun>>& runs) {
     std::vector<Learned> learned;
     for (std::size_t k = 0; k < layers_.size(); ++k) {
         if (!layers_[k]->learns() || runs[k].empty()) continue;
-        std::vector<const AlignedBuffer*> weights;
-        for (const SampleRun& run : runs[k]) weights.push_back(&run.weights);
+        std::vector<PooledBuffer*> weights;
+        for (SampleRun& run : runs[k]) weights.push_back(&run.weights);
         learned.emplace_back(layers_[k]->connection(), weights, layers_[k]->batch_update(), text("layer ", k));
     }
     for (Learned& layer : learned) layer.apply();

@@ -73,7 +73,7 @@ class Network {
  private:
     void check_samples(const std::vector<SpikeView>& samples, const InferOptions& options) const;
     /// Throws NonFinite, and then has changed nothing.
-    void learn_weights(const std::vector<std::vector<SampleRun>>& runs);
+    void learn_weights(std::vector<std::vector<SampleRun>>& runs);
     std::vector<std::vector<Probe>> plan_probes(const InferOptions& options) const;
 
     std::vector<std::shared_ptr<Layer>> layers_;

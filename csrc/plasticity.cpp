@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "core/errors.hpp"
@@ -31,7 +32,7 @@ Plasticity::Plasticity(const NeuronKernel& kernel, std::vector<double> parameter
             text("the kernel has ", rule.n_parameters, " parameters, got ", parameters_.size(), " values"));
     }
     for (const double value : parameters_) {
-        if (!std::isfinite(value)) throw NonFinite(text("kernel parameters must be finite, got ", value));
+        if (std::isnan(value)) throw NonFinite("kernel parameters must not be NaN");
     }
     time_constants_.resize(count(rule.n_neuron_traces + rule.n_synaptic_traces));
     rule.trace_time_constants(parameters_.data(), tau_syn, tau_mem, time_constants_.data());
@@ -48,13 +49,14 @@ Plasticity::Plasticity(const NeuronKernel& kernel, std::vector<double> parameter
     }
 }
 
-TraceState initial_traces(const NeuronKernel& kernel, const Dense& connection) {
+TraceState initial_traces(const NeuronKernel& kernel, const Dense& connection,
+                          const std::shared_ptr<BufferPool>& pool) {
     const RuleInterface& rule = *kernel.rule;
     const std::size_t values = connection.padded_neurons() * count(kernel.value_bytes);
     const std::size_t n_inputs = count(connection.n_inputs());
     TraceState state;
     state.neuron = AlignedBuffer(count(rule.n_neuron_traces) * values, "neuron traces");
-    state.synaptic = AlignedBuffer::uninitialized(n_inputs * count(rule.n_synaptic_traces) * values, "synaptic traces");
+    state.synaptic = PooledBuffer(pool, n_inputs * count(rule.n_synaptic_traces) * values, "synaptic traces");
     state.arrivals.assign(connection.tiles().size() * n_inputs, TraceRun::unwritten);
     state.post_times.assign(connection.padded_neurons(), -std::numeric_limits<double>::infinity());
     state.last_arrivals.assign(n_inputs, TraceRun::unwritten);
@@ -97,7 +99,8 @@ std::vector<double> synaptic_traces(const NeuronKernel& kernel, const Dense& con
                         duration = since;
                         factor = remaining(duration, rates[k]);
                     }
-                    const double value = static_cast<double>(values[row * connection.padded_neurons() + n]);
+                    const double value =
+                        static_cast<double>(values[(input * connection.padded_neurons() + n) * n_traces + k]);
                     out[(n * n_inputs + input) * n_traces + k] = value * factor;
                 }
             }
@@ -123,49 +126,61 @@ void assign(const NeuronKernel& kernel, const Dense& connection, const Traces& v
         if (values.synaptic.empty()) return;
         std::fill(state.arrivals.begin(), state.arrivals.end(), last_event);
         std::fill(state.last_arrivals.begin(), state.last_arrivals.end(), last_event);
-        for (std::size_t row = 0; row < n_inputs * n_synaptic; ++row) {
-            const std::size_t input = row / n_synaptic, k = row % n_synaptic;
-            for (std::size_t n = 0; n < stride; ++n) {
-                synaptic[row * stride + n] =
-                    n < n_neurons ? static_cast<T>(values.synaptic[(n * n_inputs + input) * n_synaptic + k]) : T(0);
+        std::fill_n(synaptic, n_inputs * stride * n_synaptic, T(0));
+        for (std::size_t n = 0; n < n_neurons; ++n) {
+            for (std::size_t input = 0; input < n_inputs; ++input) {
+                for (std::size_t k = 0; k < n_synaptic; ++k)
+                    synaptic[(input * stride + n) * n_synaptic + k] =
+                        static_cast<T>(values.synaptic[(n * n_inputs + input) * n_synaptic + k]);
             }
         }
     });
 }
 
-Learned::Learned(Dense& connection, std::vector<const AlignedBuffer*> samples, BatchUpdate update,
-                 const std::string& layer_name)
-    : connection_(connection),
-      samples_(std::move(samples)),
-      share_(update == BatchUpdate::mean ? 1.0 / static_cast<double>(samples_.size()) : 1.0) {
-    with_value_type(connection_.value_bytes(), [&](auto type) {
-        using T = decltype(type);
-        const std::size_t n = connection_.bytes() / sizeof(T);
-        T sum = 0;  // x - x is 0 for finite x, else NaN
-        for (std::size_t k = 0; k < n; ++k) sum += value<T>(k) - value<T>(k);
-        if (!(sum == T(0))) {
-            throw NonFinite(
-                text(layer_name, ": the kernel made weights that are not finite; all are left as they were"));
-        }
-    });
-}
+namespace {
 
+/// Whether all are finite: x - x is 0 for those and NaN otherwise. Many sums, because one would wait for itself.
 template <class T>
-T Learned::value(std::size_t k) const {
-    const auto of = [k](const std::byte* values) { return reinterpret_cast<const T*>(values)[k]; };
-    if (samples_.size() == 1) return of(samples_[0]->data());
-    const double before = static_cast<double>(of(connection_.data()));
-    double change = 0.0;
-    for (const AlignedBuffer* sample : samples_) change += static_cast<double>(of(sample->data())) - before;
-    return static_cast<T>(before + share_ * change);
+bool all_finite(const T* values, std::size_t n) {
+    constexpr std::size_t width = 64;
+    T sums[width] = {};
+    for (std::size_t first = 0; first < n; first += width) {
+        const std::size_t end = std::min(width, n - first);
+        for (std::size_t k = 0; k < end; ++k) sums[k] += values[first + k] - values[first + k];
+    }
+    return std::all_of(sums, sums + width, [](T sum) { return sum == T(0); });
 }
 
-void Learned::apply() {
-    with_value_type(connection_.value_bytes(), [&](auto type) {
-        using T = decltype(type);
-        T* weights = reinterpret_cast<T*>(connection_.data());
-        for (std::size_t k = 0; k < connection_.bytes() / sizeof(T); ++k) weights[k] = value<T>(k);
-    });
+/// Adds up what the samples have changed, in the first of them.
+template <class T>
+void combine(const T* before, const std::vector<PooledBuffer*>& samples, double share, std::size_t n) {
+    T* out = reinterpret_cast<T*>(samples.front()->data());
+    for (std::size_t k = 0; k < n; ++k) {
+        const double start = static_cast<double>(before[k]);
+        double change = 0.0;
+        for (const PooledBuffer* sample : samples)
+            change += static_cast<double>(reinterpret_cast<const T*>(sample->data())[k]) - start;
+        out[k] = static_cast<T>(start + share * change);
+    }
 }
+
+}  // namespace
+
+Learned::Learned(Dense& connection, const std::vector<PooledBuffer*>& samples, BatchUpdate update,
+                 const std::string& layer_name)
+    : connection_(connection), weights_(*samples.front()) {
+    const bool finite = with_value_type(connection.value_bytes(), [&](auto type) {
+        using T = decltype(type);
+        const std::size_t n = connection.bytes() / sizeof(T);
+        const double share = update == BatchUpdate::mean ? 1.0 / static_cast<double>(samples.size()) : 1.0;
+        if (samples.size() > 1) combine(reinterpret_cast<const T*>(connection.data()), samples, share, n);
+        return all_finite(reinterpret_cast<const T*>(weights_.data()), n);
+    });
+    if (!finite) {
+        throw NonFinite(text(layer_name, ": the kernel made weights that are not finite; all are left as they were"));
+    }
+}
+
+void Learned::apply() { std::memcpy(connection_.data(), weights_.data(), connection_.bytes()); }
 
 }  // namespace evsim

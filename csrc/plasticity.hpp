@@ -14,7 +14,7 @@ namespace evsim {
 /// Traces of one sample. They decay when they are touched, so each is as of its own last touch.
 struct TraceState {
     AlignedBuffer neuron;               ///< [trace][padded neuron]
-    AlignedBuffer synaptic;             ///< [input][trace][padded neuron]
+    PooledBuffer synaptic;              ///< [input][padded neuron][trace]
     std::vector<double> arrivals;       ///< [tile][input], see TraceRun
     std::vector<double> post_times;     ///< [padded neuron]
     std::vector<double> last_arrivals;  ///< [input]
@@ -44,7 +44,7 @@ class Plasticity {
 };
 
 /// All traces 0.
-TraceState initial_traces(const NeuronKernel& kernel, const Dense& connection);
+TraceState initial_traces(const NeuronKernel& kernel, const Dense& connection, const std::shared_ptr<BufferPool>& pool);
 /// Traces as of each neuron's last event: its last input spike, at `last_event`, or a later one of its own.
 std::vector<double> neuron_traces(const NeuronKernel& kernel, const Dense& connection, const TraceState& state);
 std::vector<double> synaptic_traces(const NeuronKernel& kernel, const Dense& connection, const Plasticity& rule,
@@ -55,19 +55,15 @@ void assign(const NeuronKernel& kernel, const Dense& connection, const Traces& v
 /// What the samples of a batch have learned, each from the same beginning.
 class Learned {
  public:
-    /// Throws NonFinite if the weights would not be.
-    Learned(Dense& connection, std::vector<const AlignedBuffer*> samples, BatchUpdate update,
+    /// `samples` are left in no useful state. Throws NonFinite if the weights would not be.
+    Learned(Dense& connection, const std::vector<PooledBuffer*>& samples, BatchUpdate update,
             const std::string& layer_name);
     /// Writes it into the connection.
     void apply();
 
  private:
-    template <class T>
-    T value(std::size_t k) const;
-
     Dense& connection_;
-    std::vector<const AlignedBuffer*> samples_;
-    double share_;  ///< of each sample's change
+    const PooledBuffer& weights_;
 };
 
 }  // namespace evsim

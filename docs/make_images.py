@@ -93,7 +93,31 @@ def draw_exact() -> None:
     save(figure, "exact")
 
 
+def draw_stdp_window() -> None:
+    """Draw weight changes of pair STDP, measured at silent inputs that fire before and after one output spike."""
+    offsets = np.arange(-80.0, 81.0, 4.0)
+    offsets = offsets[offsets != 0.0]
+    net = evsim.SpikingNetwork(dtype="float64")
+    weights = [[0.0] * len(offsets) + [1.0]]
+    rule = evsim.rules.pair_stdp(a_plus=0.010, a_minus=0.012, tau_plus=20.0, tau_minus=20.0)
+    layer = net.add_layer(evsim.Dense(len(offsets) + 1, 1, weights=weights), evsim.LIFDelta(tau_mem=20.0), kernel=rule)
+    inputs = evsim.SpikeArray(np.arange(len(offsets) + 1), [*(100.0 - offsets), 100.0])
+    inputs.sort()
+    net.infer(inputs)
+    figure = Figure(figsize=(7.0, 2.8), layout="constrained")
+    ax = figure.subplots()
+    ax.axhline(0.0, color="#BBBBBB", linewidth=0.8, zorder=0)
+    ax.axvline(0.0, color="#BBBBBB", linewidth=0.8, zorder=0)
+    before, after = np.linspace(-84.0, 0.0, 200), np.linspace(0.0, 84.0, 200)
+    ax.plot(after, 0.010 * np.exp(-after / 20.0), color=evsim.plot.COLORS[0], label="formula, input first")
+    ax.plot(before, -0.012 * np.exp(before / 20.0), color=evsim.plot.COLORS[1], label="formula, output first")
+    ax.plot(offsets, layer.weights[0, :-1], "o", color=evsim.plot.INK, markersize=3.5, label="measured with evsim")
+    ax.set(xlim=(-84.0, 84.0), xlabel="$t_{post} - t_{pre}$ (ms)", ylabel="change of the weight")
+    ax.legend(frameon=False, loc="lower right")
+    save(figure, "stdp_window")
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for draw in (draw_digit, draw_raster, draw_membrane, draw_weights, draw_exact):
+    for draw in (draw_digit, draw_raster, draw_membrane, draw_weights, draw_exact, draw_stdp_window):
         draw()

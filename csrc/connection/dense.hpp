@@ -31,7 +31,6 @@ class Dense {
     const std::vector<TileRange>& tiles() const { return tiles_; }
     std::byte* data() { return values_.data(); }
     const std::byte* data() const { return values_.data(); }
-    AlignedBuffer copy() const { return values_; }
 
  private:
     std::int32_t n_inputs_, n_neurons_;

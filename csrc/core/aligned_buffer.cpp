@@ -1,5 +1,6 @@
 #include "aligned_buffer.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -62,6 +63,50 @@ AlignedBuffer::AlignedBuffer(const AlignedBuffer& other) : AlignedBuffer(uniniti
 AlignedBuffer& AlignedBuffer::operator=(const AlignedBuffer& other) {
     if (this != &other) *this = AlignedBuffer(other);
     return *this;
+}
+
+AlignedBuffer BufferPool::take(std::size_t bytes, const std::string& what) {
+    {
+        const std::lock_guard lock(mutex_);
+        const auto fits = [bytes](const AlignedBuffer& buffer) { return buffer.size() == bytes; };
+        const auto found = std::find_if(spare_.begin(), spare_.end(), fits);
+        if (found != spare_.end()) {
+            AlignedBuffer buffer = std::move(*found);
+            spare_.erase(found);
+            return buffer;
+        }
+    }
+    return AlignedBuffer::uninitialized(bytes, what);
+}
+
+void BufferPool::give(AlignedBuffer buffer) {
+    if (buffer.size() == 0) return;
+    const std::lock_guard lock(mutex_);
+    if (spare_.size() < most_spare) spare_.push_back(std::move(buffer));
+}
+
+PooledBuffer::PooledBuffer(std::shared_ptr<BufferPool> pool, std::size_t bytes, const std::string& what)
+    : pool_(std::move(pool)), buffer_(pool_->take(bytes, what)) {}
+
+PooledBuffer::PooledBuffer(const PooledBuffer& other) : pool_(other.pool_) {
+    if (!pool_) return;
+    buffer_ = pool_->take(other.size(), "a copy");
+    if (size() > 0) std::memcpy(data(), other.data(), size());
+}
+
+PooledBuffer& PooledBuffer::operator=(const PooledBuffer& other) {
+    if (this != &other) *this = PooledBuffer(other);
+    return *this;
+}
+
+PooledBuffer& PooledBuffer::operator=(PooledBuffer&& other) noexcept {
+    std::swap(pool_, other.pool_);
+    std::swap(buffer_, other.buffer_);
+    return *this;
+}
+
+PooledBuffer::~PooledBuffer() {
+    if (pool_) pool_->give(std::move(buffer_));
 }
 
 void AlignedBuffer::Free::operator()(std::byte* p) const noexcept { std::free(p); }

@@ -25,7 +25,7 @@ struct SampleRun {
     double from = 0.0;                       ///< spikes before this time were reported by the last call
     double until = 0.0;                      ///< spikes at or after this time are left to the next call
     std::shared_ptr<const Plasticity> rule;  ///< of a plastic layer
-    AlignedBuffer weights;                   ///< of a layer that learns: this sample's own
+    PooledBuffer weights;                    ///< of a layer that learns: this sample's own
 
     SpikeArray spikes;                          ///< out: sorted by (time, index)
     std::vector<double> final_memory;           ///< out

@@ -77,7 +77,7 @@ struct DenseKernel {
         const Neuron& neuron;
         std::int32_t n;
         std::int64_t event;
-        double start, end;
+        double gap_start, start, end;  ///< `start`: from where the state is moved on
         TileResult& result;
         double last_time = never();
         std::int32_t at_this_instant = 0;
@@ -98,7 +98,7 @@ struct DenseKernel {
                     EmissionBuffer& out = *run.emissions;
                     if (out.size == out.capacity) out.grow(out);
                     out.data[out.size++] = {static_cast<std::uint32_t>(event), n, time};
-                    if constexpr (Traces::active) traces.on_output(n, time, start, state);
+                    if constexpr (Traces::active) traces.on_output(n, time, gap_start, state);
                 }
             }
             at_this_instant = time == last_time ? at_this_instant + 1 : 1;
@@ -110,12 +110,12 @@ struct DenseKernel {
         }
     };
 
-    /// Moves one neuron through the gap before `event`; true if it crossed.
+    /// Moves one neuron from `start` on through the gap before `event`, which began at `gap_start`; true if it crossed.
     static bool advance_neuron(const TileRun& run, const Model& model, Traces& traces, Exact& state, std::int32_t n,
-                               std::int64_t event, double start, double duration, const ExactGap& gap,
+                               std::int64_t event, double gap_start, double start, double duration, const ExactGap& gap,
                                TileResult& result) {
         const Neuron neuron = neuron_at(run.neurons, n);
-        Crossings crossings{run, model, traces, state, neuron, n, event, start, start + duration, result};
+        Crossings crossings{run, model, traces, state, neuron, n, event, gap_start, start, start + duration, result};
         // Where an event moves the potential itself, it comes first at its time; elsewhere the potential has already
         // arrived.
         return advance(model, state, neuron, duration, gap, !Model::jumps, crossings) > 0;
@@ -146,14 +146,15 @@ struct DenseKernel {
             const int lane = std::countr_zero(flagged);
             const std::int32_t n = run.first_neuron + lane;
             Exact exact = converted<Exact, double, T>(Variables<Lane, T>::load(step.before + lane, step.stride));
-            const bool crossed = advance_neuron(run, model, traces, exact, n, event, start, duration, gap, step.result);
+            const bool crossed =
+                advance_neuron(run, model, traces, exact, n, event, start, start, duration, gap, step.result);
             Lane after = converted<Lane, T, double>(exact);
             if (!crossed) {
                 // Rounded to T, the potential may be at the threshold although the exact one stayed an ulp below. That
                 // is a crossing at the end of the gap; left alone, the neuron would sit above threshold, mute.
                 exact = converted<Exact, double, T>(after);
                 if (model.at_threshold(exact, neuron_at(run.neurons, n))) {
-                    advance_neuron(run, model, traces, exact, n, event, start + duration, 0.0, model.gap(0.0),
+                    advance_neuron(run, model, traces, exact, n, event, start, start + duration, 0.0, model.gap(0.0),
                                    step.result);
                     after = converted<Lane, T, double>(exact);
                 }
@@ -311,7 +312,8 @@ struct DenseKernel {
             const Lane lane = Variables<Lane, T>::load(state + n, run.stride);
             if (!(Model::excess(lane, Variables<HotLane, T>::load(hot + n, run.stride), gap) > T(0))) continue;
             Exact exact = converted<Exact, double, T>(lane);
-            advance_neuron(run, model, traces, exact, n, run.last_event, run.last_time, duration, exact_gap, result);
+            advance_neuron(run, model, traces, exact, n, run.last_event, run.last_time, run.last_time, duration,
+                           exact_gap, result);
             if (result.status == TileStatus::ok && !finite<Exact, double>(exact)) {
                 result = {TileStatus::not_finite, n, run.last_time};
             }

@@ -31,7 +31,7 @@ struct TraceRun {
     const double* parameters;
     const double* rates;    ///< inverse time constants of the neuron traces, then of the synaptic traces
     void* neuron_traces;    ///< [trace * stride + neuron], as of the neuron's last event
-    void* synaptic_traces;  ///< [(input * n_synaptic_traces + trace) * stride + neuron], as of the last touch
+    void* synaptic_traces;  ///< [(input * stride + neuron) * n_synaptic_traces + trace], as of the last touch
     void* weights;          ///< those of the TileRun, to be written
     double* arrivals;       ///< last arrival at each input of the tile, or one of the two values below
     double* post_times;     ///< last output spike of each neuron of the layer, or -infinity

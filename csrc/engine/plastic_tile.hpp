@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include <evsim/callbacks.h>
 #include <evsim/plasticity/decay.h>
@@ -21,6 +22,7 @@ struct PlasticTile {
     static constexpr bool active = true;
     static constexpr int n_neuron = Rule::n_neuron_traces, n_synaptic = Rule::n_synaptic_traces;
     static constexpr int n_observables = static_cast<int>(std::size(Model::observable_names));
+    static constexpr int n_context = n_observables > 2 ? n_observables : 2;  ///< v and i may be asked for
     static constexpr int width = lanes<T>;
     static constexpr bool visits_synapses = Rule::has_post_synapse && (n_synaptic > 0 || Rule::writes_weights);
     using Exact = typename Model::template State<double>;
@@ -47,7 +49,9 @@ struct PlasticTile {
     const Rule rule;
     const int count;  ///< neurons of the tile without padding
     double latest_post;
-    bool all_written = false;
+    std::vector<std::int32_t> written;    ///< inputs whose traces are in memory
+    std::vector<std::int32_t> unwritten;  ///< inputs whose traces are still 0
+    std::vector<std::int32_t> place;      ///< of each unwritten input in its list
 
     PlasticTile(const TileRun& run_, const Model& model_)
         : run(run_),
@@ -56,11 +60,26 @@ struct PlasticTile {
           rule(traces.parameters),
           count(std::min(run.n_vectors * width, run.n_neurons - run.first_neuron)),
           latest_post(*std::max_element(traces.post_times + run.first_neuron,
-                                        traces.post_times + run.first_neuron + std::max(count, 1))) {}
+                                        traces.post_times + run.first_neuron + std::max(count, 1))) {
+        const auto n_inputs = static_cast<std::size_t>(traces.n_inputs);
+        written.resize(n_inputs + 1);
+        unwritten.resize(n_inputs + 1);
+        place.resize(n_inputs);
+        std::size_t n_written = 0, n_unwritten = 0;
+        for (std::size_t input = 0; input < n_inputs; ++input) {
+            const bool is_unwritten = traces.arrivals[input] == TraceRun::unwritten;
+            place[input] = static_cast<std::int32_t>(n_unwritten);
+            unwritten[n_unwritten] = written[n_written] = static_cast<std::int32_t>(input);
+            (is_unwritten ? n_unwritten : n_written) += 1;
+        }
+        written.resize(n_written);
+        unwritten.resize(n_unwritten);
+    }
 
     T* neuron_traces(std::int32_t n) const { return static_cast<T*>(traces.neuron_traces) + n; }
     T* synaptic_traces(std::int32_t input, std::int32_t n) const {
-        return static_cast<T*>(traces.synaptic_traces) + static_cast<std::size_t>(input) * n_synaptic * run.stride + n;
+        return static_cast<T*>(traces.synaptic_traces) +
+               (static_cast<std::size_t>(input) * run.stride + static_cast<std::size_t>(n)) * n_synaptic;
     }
     T* weights(std::int32_t input, std::int32_t n) const {
         return static_cast<T*>(traces.weights) + static_cast<std::size_t>(input) * run.weight_stride + n;
@@ -69,7 +88,7 @@ struct PlasticTile {
         Neuron neuron;
         std::memcpy(&neuron, run.neurons + static_cast<std::size_t>(n) * (sizeof(Neuron) / sizeof(double)),
                     sizeof(Neuron));
-        for (int k = 0; k < n_observables; ++k) out[k] = model.observe(state, neuron, k);
+        for (int k = 0; k < n_context; ++k) out[k] = k < n_observables ? model.observe(state, neuron, k) : never();
     }
 
     /// An input spike has been integrated: on_pre_synapse, then on_pre_neuron, for every neuron of the tile. `state` is
@@ -97,7 +116,7 @@ struct PlasticTile {
 
     /// A neuron has fired: on_post_neuron, then on_post_synapse for every input. `state` is that after the reset.
     void on_output(std::int32_t n, double time, double start, const Exact& state) {
-        double observables[n_observables > 0 ? n_observables : 1] = {};
+        double observables[n_context];
         if constexpr (Rule::uses_context) observe(state, n, observables);
         Context context{time, n, -1, observables};
         T of_neuron[n_neuron + 1];
@@ -109,26 +128,23 @@ struct PlasticTile {
         rule.on_post_neuron(of_neuron, context);
         for (int k = 0; k < n_neuron; ++k) neuron_traces(n)[static_cast<std::size_t>(k) * run.stride] = of_neuron[k];
         if constexpr (visits_synapses) {
-            if (!all_written) {
-                for (std::int32_t input = 0; input < traces.n_inputs; ++input) {
-                    if (traces.arrivals[input] != TraceRun::unwritten) continue;
-                    write_zeros(input);
-                    traces.arrivals[input] = TraceRun::zeroed;
-                }
-                all_written = true;
-            }
-            call_post_synapses(n, time, last_post, of_neuron, context);
+            const std::size_t n_written = written.size();
+            call_post_unwritten(n, of_neuron, context);
+            call_post_written(n, n_written, time, last_post, of_neuron, context);
         }
         traces.post_times[n] = time;
         latest_post = std::max(latest_post, time);
     }
 
  private:
+    /// From now on the traces of the input are in memory.
     void write_zeros(std::int32_t input) {
-        for (int k = 0; k < n_synaptic; ++k) {
-            std::fill_n(synaptic_traces(input, run.first_neuron) + static_cast<std::size_t>(k) * run.stride,
-                        run.n_vectors * width, T(0));
-        }
+        const std::int32_t last = unwritten.back(), at = place[static_cast<std::size_t>(input)];
+        unwritten[static_cast<std::size_t>(at)] = last;
+        place[static_cast<std::size_t>(last)] = at;
+        unwritten.pop_back();
+        written.push_back(input);
+        std::fill_n(synaptic_traces(input, run.first_neuron), n_synaptic * run.n_vectors * width, T(0));
     }
 
     /// Decay up to `time` since each neuron's last spike, or since `floor` if that is later.
@@ -154,7 +170,7 @@ struct PlasticTile {
         const Rule local = rule;
 #pragma GCC ivdep
         for (int lane = 0; lane < n_lanes; ++lane) {
-            double observables[n_observables > 0 ? n_observables : 1] = {};
+            double observables[n_context];
             const std::int32_t n = run.first_neuron + lane;
             if constexpr (Rule::uses_context) {
                 const Lane values =
@@ -168,7 +184,7 @@ struct PlasticTile {
                 of_neuron[k] = multiply_add(value, neuron_change(k, lane), value);
             }
             for (int k = 0; k < n_synaptic; ++k) {
-                const T value = row[static_cast<std::size_t>(k) * stride + static_cast<std::size_t>(lane)];
+                const T value = row[lane * n_synaptic + k];
                 of_synapse[k] = multiply_add(value, synaptic_change(k, lane), value);
             }
             const T integrated = weight[lane];
@@ -178,40 +194,72 @@ struct PlasticTile {
             if constexpr (Rule::writes_weights) weight[lane] = learned;
             for (int k = 0; k < n_neuron; ++k)
                 own[static_cast<std::size_t>(k) * stride + static_cast<std::size_t>(lane)] = of_neuron[k];
-            for (int k = 0; k < n_synaptic; ++k)
-                row[static_cast<std::size_t>(k) * stride + static_cast<std::size_t>(lane)] = of_synapse[k];
+            for (int k = 0; k < n_synaptic; ++k) row[lane * n_synaptic + k] = of_synapse[k];
         }
     }
 
-    void call_post_synapses(std::int32_t n, double time, double last_post, const T* of_neuron, Context context) {
-        constexpr int block = 128;
-        T change[n_synaptic + 1][block];
+    /// Inputs that no spike has come from: their traces are 0, and stay so for most rules, which then cost nothing
+    /// here.
+    void call_post_unwritten(std::int32_t n, const T* of_neuron, Context context) {
         const Rule local = rule;
-        for (std::int32_t first = 0; first < traces.n_inputs; first += block) {
-            const int n_rows = std::min<std::int32_t>(block, traces.n_inputs - first);
-            const double* const arrivals = traces.arrivals + first;
+        for (std::size_t u = unwritten.size(); u-- > 0;) {  // backwards: write_zeros puts the last one in its place
+            const std::int32_t input = unwritten[u];
+            T of_synapse[n_synaptic + 1] = {};
+            T* const weight = weights(input, n);
+            T learned = *weight;
+            context.input = input;
+            local.on_post_synapse(learned, of_neuron, of_synapse, context);
+            bool changed = Rule::writes_weights && learned != *weight;
+            for (int k = 0; k < n_synaptic; ++k) changed |= of_synapse[k] != T(0);
+            if (!changed) continue;
+            write_zeros(input);
+            traces.arrivals[input] = TraceRun::zeroed;
+            store_synapse(synaptic_traces(input, n), of_synapse);
+            if constexpr (Rule::writes_weights) *weight = learned;
+        }
+    }
+
+    /// The first `n_written` of the other inputs, a block at a time: first how much all have decayed, in SIMD.
+    void call_post_written(std::int32_t n, std::size_t n_written, double time, double last_post, const T* of_neuron,
+                           Context context) {
+        constexpr std::size_t block = 128;
+        T change[n_synaptic + 1][block];
+        double since[block];
+        const Rule local = rule;
+        for (std::size_t first = 0; first < n_written; first += block) {
+            const std::int32_t* const inputs = written.data() + first;
+            const std::size_t n_rows = std::min(block, n_written - first);
+            for (std::size_t r = 0; r < n_rows; ++r) {
+                const double arrival = traces.arrivals[inputs[r]];
+                since[r] = time - (arrival > last_post ? arrival : last_post);
+            }
             for (int k = 0; k < n_synaptic; ++k) {
                 const double rate = traces.rates[n_neuron + k];
-                for (int r = 0; r < n_rows; ++r) {
-                    const double since = arrivals[r] > last_post ? arrivals[r] : last_post;
-                    change[k][r] = trace_change<T>(time - since, rate);
+                if (rate == 0.0) {
+                    std::fill_n(change[k], n_rows, T(0));
+                } else {
+                    for (std::size_t r = 0; r < n_rows; ++r) change[k][r] = trace_change<T>(since[r], rate);
                 }
             }
-            T* row = synaptic_traces(first, n);
-            T* weight = weights(first, n);
-            for (int r = 0; r < n_rows; ++r, row += n_synaptic * run.stride, weight += run.weight_stride) {
+            for (std::size_t r = 0; r < n_rows; ++r) {
+                T* const row = synaptic_traces(inputs[r], n);
+                T* const weight = weights(inputs[r], n);
                 T of_synapse[n_synaptic + 1];
                 for (int k = 0; k < n_synaptic; ++k) {
-                    const T value = row[static_cast<std::size_t>(k) * run.stride];
+                    const T value = row[k];
                     of_synapse[k] = multiply_add(value, change[k][r], value);
                 }
                 T learned = *weight;
-                context.input = first + r;
+                context.input = inputs[r];
                 local.on_post_synapse(learned, of_neuron, of_synapse, context);
                 if constexpr (Rule::writes_weights) *weight = learned;
-                for (int k = 0; k < n_synaptic; ++k) row[static_cast<std::size_t>(k) * run.stride] = of_synapse[k];
+                store_synapse(row, of_synapse);
             }
         }
+    }
+
+    void store_synapse(T* row, const T* of_synapse) const {
+        for (int k = 0; k < n_synaptic; ++k) row[k] = of_synapse[k];
     }
 };
 

@@ -125,7 +125,7 @@ struct DenseThread {
             if constexpr (Model::spikes) {
                 if (time >= run.emit_from && time < emit_until) {
                     emit(time);
-                    traces.on_output(time, start, state, event);
+                    traces.on_output(time, start_of(event), state, event);
                 }
             }
             at_this_instant = time == last_time ? at_this_instant + 1 : 1;

@@ -24,7 +24,9 @@ struct Context {
     const double* observable;  ///< the neuron's variables after the event, as the model's observable_names order them
 
     EVSIM_FN double v() const { return observable[0]; }  ///< membrane potential
-    EVSIM_FN double i() const { return observable[1]; }  ///< synaptic current, in models that have one
+    EVSIM_FN double i() const {
+        return observable[1];
+    }  ///< the second variable: synaptic current; NaN in models without
 };
 
 /// Time constants of `n` traces.
@@ -39,6 +41,12 @@ struct TimeConstants {
 template <class... Tau>
 EVSIM_FN constexpr TimeConstants<static_cast<int>(sizeof...(Tau))> time_constants(Tau... tau) {
     return {{static_cast<double>(tau)...}};
+}
+
+/// `value`, kept within [low, high].
+template <class T>
+EVSIM_FN T bounded(T value, T low, T high) {
+    return value < low ? low : value > high ? high : value;
 }
 
 }  // namespace EVSIM_ISA

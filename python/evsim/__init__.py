@@ -7,7 +7,7 @@
 SpikeArray(4 spikes, indices 0 to 1, times 3.764... to 10.563...)
 """
 
-from . import encoders, errors, initializers, io, kernels, neurons, plot, random
+from . import encoders, errors, initializers, io, kernels, neurons, plot, random, rules
 from ._core import __version__
 from .connections import Dense
 from .errors import EvsimError
@@ -45,6 +45,7 @@ __all__ = [
     "num_threads",
     "plot",
     "random",
+    "rules",
     "save",
     "set_num_threads",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import re
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Literal
 
 from . import _core, jit
 from ._arrays import as_float
-from .errors import DTypeError, InvalidArgumentError, NonFiniteError
+from .errors import DTypeError, InvalidArgumentError, KernelLoadError, NonFiniteError
 
 INCLUDE_FOLDER = Path(_core.__file__).parent / "include"
 """The headers that kernel sources include."""
@@ -65,6 +66,9 @@ class Source:
         path = Path(fspath(source)).absolute()
         try:
             return cls(path.read_text(encoding="utf-8"), str(path))
+        except FileNotFoundError as error:
+            hint = "no such file (a string of one line is a path; C++ text has more than one)"
+            raise FileNotFoundError(error.errno, hint, str(path)) from None
         except UnicodeDecodeError as error:
             raise InvalidArgumentError(f"{path} is not a text file: {error}") from None
         except ValueError as error:  # a null byte in the path
@@ -140,18 +144,24 @@ class Kernel:
         self.parameters = check_parameters(parameters or {})
         self.batch_update: BatchUpdate = batch_update
 
+    def with_parameters(self, values: Mapping[str, float]) -> Kernel:
+        """Return the same kernel with other values for some parameters."""
+        other = copy.copy(self)
+        other.parameters = self.parameters | check_parameters(values)
+        return other
+
     def __repr__(self) -> str:
         return f"Kernel({self.source.name!r}, parameters={self.parameters}, batch_update={self.batch_update!r})"
 
 
 def check_parameters(values: Mapping[str, float]) -> dict[str, float]:
-    """Parameters as finite floats."""
+    """Parameters as floats, none of them NaN."""
     if not isinstance(values, Mapping):
         raise DTypeError(f"kernel parameters are a mapping of names to numbers, got {values!r}")
     checked = {str(name): as_float(value, f"kernel parameter {name!r}") for name, value in values.items()}
     for name, value in checked.items():
-        if value - value != 0.0:
-            raise NonFiniteError(f"kernel parameter {name!r} must be finite, got {value}")
+        if value != value:
+            raise NonFiniteError(f"kernel parameter {name!r} must not be NaN")
     return checked
 
 
@@ -198,7 +208,14 @@ def compile_kernel(
         f'EVSIM_EXPORT_KERNEL("{neuron.name}", {"UserRule" if callbacks else "NoRule"}, {neuron.cpp_type})\n',
     ]
     text = unit(definitions(callbacks, dtype, "user", folder), neuron, callbacks, export)
-    return _core.Kernel.load(str(_build(text, [callbacks, neuron.source], folder)))
+    while True:
+        library = _build(text, [callbacks, neuron.source], folder)
+        try:
+            return _core.Kernel.load(str(library))
+        except KernelLoadError:
+            if library.exists():
+                raise
+            # Somebody has cleared the cache in between.
 
 
 def definitions(callbacks: Source | None, dtype: str, isa: str, folder: Path | None) -> dict[str, str]:
@@ -226,10 +243,10 @@ def unit(
             parts.append("#include <evspikesim/adapter.h>\n")
         if export:
             parts.append("#include <evsim/plasticity/user_rule.h>\n")
-    parts.append(f'#line 1 "evsim, after {callbacks.name if callbacks else "the model"}"\n')
+    parts.append('#line 1 "<evsim>"\n')
     return "".join([*parts, *export])
 
 
 def _build(text: str, sources: Sequence[Source | None], folder: Path | None) -> Path:
-    own = next((Path(source.path) for source in sources if source and source.path), None)
-    return jit.build(text, include_folders=[INCLUDE_FOLDER], quote_folder=own.parent if own else None, folder=folder)
+    own = [Path(source.path).parent for source in sources if source and source.path]
+    return jit.build(text, include_folders=[INCLUDE_FOLDER], quote_folders=own, folder=folder)

@@ -256,6 +256,31 @@ def test_callbacks_learn_what_they_learn_on_the_cpu(dtype, update):
     assert_same_learning(cuda, cpu, dtype)
 
 
+@pytest.mark.parametrize(
+    "rule",
+    ["triplet_stdp", *(pytest.param(f"{r}_stdp", marks=pytest.mark.nightly) for r in ("pair", "reward", "voltage"))],
+)
+def test_shipped_rules_learn_what_they_learn_on_the_cpu(rule):
+    cpu, cuda = plastic("float32", evsim.kernels.shipped(f"{rule}.cpp"))
+    before = host(cuda[0].weights).copy()
+    for net in (cpu, cuda):
+        net.infer([spikes(1), spikes(2)])
+    assert_same_learning(cuda, cpu, "float32")
+    assert (rule == "reward_stdp") == np.array_equal(host(cuda[0].weights), before)
+
+
+def test_synaptic_traces_decay_through_output_spikes_that_do_not_touch_them():
+    source = """
+    #include <evsim/callbacks.h>
+    auto synaptic_traces_tau() { return evsim::time_constants(30.0); }
+    void on_pre_synapse(evsim::real, const evsim::real*, evsim::real* traces) { traces[0] += 1; }
+    """
+    net = evsim.SpikingNetwork(dtype="float64", device="cuda")
+    layer = net.add_layer(evsim.Dense(2, 1, weights=[[0.0, 9.0]]), NEURONS["lif"](), kernel=evsim.Kernel(source))
+    assert len(net.infer([0, 1, 0], [0.0, 1.0, 30.0])) > 3
+    assert float(layer.synaptic_traces[0, 0, 0]) == pytest.approx(1 + math.exp(-1), abs=1e-12)
+
+
 def test_callbacks_in_a_stream_equal_those_on_the_cpu():
     cpu, cuda = plastic("float64")
     indices, times = spikes(1)

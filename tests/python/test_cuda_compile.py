@@ -18,15 +18,17 @@ ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
 DTYPES = ("float32", "float64")
 USER = "adaptive_lif.h"
 MODELS = (*_core.model_names(), USER)
-ALL = [(m, d, a, r, "dense.cu") for m in MODELS for d in DTYPES for a in ARCHITECTURES for r in (False, True)]
-ALL += [(m, d, a, False, "record.cu") for m in MODELS for d in DTYPES for a in ARCHITECTURES]
+SHIPPED = ("pair_stdp", "triplet_stdp", "reward_stdp", "voltage_stdp")
+RULES = {"own": Source(STDP), **{name: Source.read(kernels.shipped(f"{name}.cpp")) for name in SHIPPED}}
+ALL = [(m, d, a, r, "dense.cu") for m in MODELS for d in DTYPES for a in ARCHITECTURES for r in (None, *RULES)]
+ALL += [(m, d, a, None, "record.cu") for m in MODELS for d in DTYPES for a in ARCHITECTURES]
 # Every model once per architecture, with either dtype, with and without callbacks.
 FEW = [
-    (model, DTYPES[(m + a) % 2], arch, (m + a // 2) % 2 == 1, "dense.cu")
+    (model, DTYPES[(m + a) % 2], arch, list(RULES)[m % len(RULES)] if (m + a // 2) % 2 else None, "dense.cu")
     for a, arch in enumerate(ARCHITECTURES)
     for m, model in enumerate(MODELS)
 ]
-FEW += [("lif_refractory", "float32", "sm_90", False, "record.cu")]
+FEW += [("lif_refractory", "float32", "sm_90", None, "record.cu")]
 
 
 def program(model, dtype, rule, file):
@@ -34,8 +36,7 @@ def program(model, dtype, rule, file):
         neuron = NeuronType("AdaptiveLif", "evsim_neuron_model", Source.read(kernels.shipped(USER)))
     else:
         neuron = NeuronType(model, f"evsim::model_{model}")
-    # Not every model has a current.
-    return dense_program(neuron, Source(STDP.replace("context.i()", "context.v()")) if rule else None, dtype, file=file)
+    return dense_program(neuron, RULES[rule] if rule else None, dtype, file=file)
 
 
 def compiled(model, dtype, arch, rule, file):

@@ -140,7 +140,7 @@ def test_a_changed_header_of_evsim_is_noticed(tmp_path):
 @pytest.mark.parametrize("include", ['#include "outer.h"', '# include\t"outer.h"', "#define H <outer.h>\n#include H"])
 def test_a_changed_header_of_the_user_is_noticed(user_folder, include):
     (user_folder / "outer.h").write_text('#include "inner.h"\n')
-    folders = {"quote_folder": user_folder}
+    folders = {"quote_folders": [user_folder]}
     if "<" in include:
         folders["include_folders"] = [user_folder]
     for value in (1, 2):
@@ -150,15 +150,15 @@ def test_a_changed_header_of_the_user_is_noticed(user_folder, include):
 
 def test_a_header_of_the_user_that_appears_is_noticed(user_folder):
     source = unit("VALUE", '#if __has_include("value.h")\n#define VALUE 2\n#else\n#define VALUE 1\n#endif')
-    assert answer(jit.build(source, quote_folder=user_folder)) == 1
+    assert answer(jit.build(source, quote_folders=[user_folder])) == 1
     (user_folder / "value.h").touch()
-    assert answer(jit.build(source, quote_folder=user_folder)) == 2
+    assert answer(jit.build(source, quote_folders=[user_folder])) == 2
 
 
 def test_an_unchanged_header_of_the_user_is_a_hit(wrapper, user_folder):
     (user_folder / "value.h").write_text("#define VALUE 1\n")
     for _ in range(2):
-        jit.build(unit("VALUE", '#include "value.h"'), quote_folder=user_folder)
+        jit.build(unit("VALUE", '#include "value.h"'), quote_folders=[user_folder])
     assert wrapper.runs == 1
 
 
@@ -371,7 +371,7 @@ def test_strange_names_are_just_names(tmp_path, monkeypatch, user_folder):
     monkeypatch.setenv("CXX", f"{shlex.quote(str(wrapper.path))} -DVALUE=6")
     (tmp_path / STRANGE / "user").mkdir()
     (tmp_path / STRANGE / "user" / "value.h").write_text("#define TWICE (VALUE * 7)\n")
-    folders = {"quote_folder": tmp_path / STRANGE / "user", "folder": tmp_path / STRANGE}
+    folders = {"quote_folders": [tmp_path / STRANGE / "user"], "folder": tmp_path / STRANGE}
     library = jit.build(unit("TWICE", '#include "value.h"'), **folders)
     assert library == jit.build(unit("TWICE", '#include "value.h"'), **folders)
     assert answer(library) == 42
@@ -398,7 +398,7 @@ def test_an_error_names_file_and_line_of_the_user(folder):
 
 def test_a_missing_header_is_an_error_of_the_kernel(user_folder):
     with pytest.raises(KernelCompileError, match=r"^/models/mine\.cpp:1: fatal error: .*none\.h"):
-        jit.build('#line 1 "/models/mine.cpp"\n#include "none.h"\n', quote_folder=user_folder)
+        jit.build('#line 1 "/models/mine.cpp"\n#include "none.h"\n', quote_folders=[user_folder])
 
 
 def test_what_is_no_error_message_is_passed_on_in_english(wrapper, monkeypatch):

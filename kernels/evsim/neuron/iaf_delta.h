@@ -11,7 +11,7 @@ struct IafDelta {
     static constexpr bool spikes = true;
     static constexpr bool jumps = true;
     static constexpr int n_shared = 1;
-    static constexpr const char* shared_names[] = {"reset_subtract", "refractory"};
+    static constexpr const char* shared_names[] = {"reset_subtract"};
     static constexpr const char* neuron_names[] = {"threshold", "v_rest", "v_reset", "v_init"};
     static constexpr const char* observable_names[] = {"v"};
 

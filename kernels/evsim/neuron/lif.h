@@ -15,7 +15,7 @@ struct Lif {
     static constexpr bool spikes = true;
     static constexpr bool jumps = false;
     static constexpr int n_shared = 2;
-    static constexpr const char* shared_names[] = {"tau_mem", "tau_syn", "refractory"};
+    static constexpr const char* shared_names[] = {"tau_mem", "tau_syn"};
     static constexpr const char* neuron_names[] = {"threshold", "v_rest", "v_reset", "bias", "v_init", "i_init"};
     static constexpr const char* observable_names[] = {"v", "i"};
 

@@ -13,7 +13,7 @@ struct LifDelta {
     static constexpr bool spikes = true;
     static constexpr bool jumps = true;
     static constexpr int n_shared = 2;
-    static constexpr const char* shared_names[] = {"tau_mem", "reset_subtract", "refractory"};
+    static constexpr const char* shared_names[] = {"tau_mem", "reset_subtract"};
     static constexpr const char* neuron_names[] = {"threshold", "v_rest", "v_reset", "bias", "v_init"};
     static constexpr const char* observable_names[] = {"v"};
 

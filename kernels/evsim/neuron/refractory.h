@@ -6,12 +6,33 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
+/// Names of the soma's shared parameters, and one more.
 template <class Soma>
-struct Refractory {
+struct RefractoryNames {
+    const char* shared[Soma::n_shared + 1];
+    constexpr RefractoryNames() : shared() {
+        for (int k = 0; k < Soma::n_shared; ++k) shared[k] = Soma::shared_names[k];
+        shared[Soma::n_shared] = "refractory";
+    }
+};
+template <class Soma>
+inline constexpr RefractoryNames<Soma> refractory_names{};
+
+/// The soma's default values, where it has any.
+template <class Soma>
+struct DefaultsOf {};
+template <class Soma>
+    requires requires { Soma::neuron_defaults; }
+struct DefaultsOf<Soma> {
+    static constexpr const auto& neuron_defaults = Soma::neuron_defaults;
+};
+
+template <class Soma>
+struct Refractory : DefaultsOf<Soma> {
     static constexpr bool spikes = true;
     static constexpr bool jumps = Soma::jumps;
     static constexpr int n_shared = Soma::n_shared + 1;
-    static constexpr const auto& shared_names = Soma::shared_names;
+    static constexpr const auto& shared_names = refractory_names<Soma>.shared;
     static constexpr const auto& neuron_names = Soma::neuron_names;
     static constexpr const auto& observable_names = Soma::observable_names;
 

@@ -28,6 +28,7 @@ struct NeuronTraces {
     static constexpr int n_neuron = Rule::n_neuron_traces, n_synaptic = Rule::n_synaptic_traces;
     static constexpr int n_observables =
         static_cast<int>(sizeof(Model::observable_names) / sizeof(Model::observable_names[0]));
+    static constexpr int n_context = n_observables > 2 ? n_observables : 2;  ///< v and i may be asked for
     /// Whether an output spike touches synapses.
     static constexpr bool visits_synapses = Rule::has_post_synapse && (n_synaptic > 0 || Rule::writes_weights);
     using Exact = typename Model::template State<double>;
@@ -59,7 +60,7 @@ struct NeuronTraces {
     /// An input spike at `time` has been integrated: on_pre_synapse, then on_pre_neuron. `start` is the time of the
     /// layer's event before it, `arrival` that of the last spike at this input, or -infinity.
     EVSIM_FN void on_input(std::int32_t input, double time, double start, double arrival, const Exact& state) {
-        double observables[n_observables > 0 ? n_observables : 1] = {};
+        double observables[n_context];
         if constexpr (Rule::uses_context) observe(state, observables);
         const Context context{time, index, input, observables};
         decay(own, n_neuron, memory.rates, time, last_output > start ? last_output : start);
@@ -79,7 +80,7 @@ struct NeuronTraces {
     /// arrival_at(input) the time of the last spike at an input, or -infinity.
     template <class ArrivalAt>
     EVSIM_FN void on_output(double time, double start, const Exact& state, ArrivalAt arrival_at) {
-        double observables[n_observables > 0 ? n_observables : 1] = {};
+        double observables[n_context];
         if constexpr (Rule::uses_context) observe(state, observables);
         Context context{time, index, -1, observables};
         decay(own, n_neuron, memory.rates, time, last_output > start ? last_output : start);
@@ -103,7 +104,7 @@ struct NeuronTraces {
 
  private:
     EVSIM_FN void observe(const Exact& state, double* out) const {
-        for (int k = 0; k < n_observables; ++k) out[k] = model.observe(state, neuron, k);
+        for (int k = 0; k < n_context; ++k) out[k] = k < n_observables ? model.observe(state, neuron, k) : never();
     }
     EVSIM_FN double last_touch(double arrival) const {
         return visits_synapses && last_output > arrival ? last_output : arrival;

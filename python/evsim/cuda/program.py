@@ -48,7 +48,7 @@ def dense_program(
     )
     sources = [source for source in (callbacks, neuron.source) if source]
     folders = [INCLUDE_FOLDER, INCLUDE_FOLDER / "cuda" / "std"]
-    folders += [Path(source.path).parent for source in sources if source.path][:1]
+    folders += [Path(source.path).parent for source in sources if source.path]
     # CuPy's cache looks at text and options only, so what is included has to be named there.
     included = hashlib.sha256(_headers_of_evsim().encode())
     for source in sources:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..connections import Dense
-from ..errors import FileFormatError, MemoryLimitError, MissingDependencyError, NonFiniteError
+from ..errors import (
+    DTypeError,
+    FileFormatError,
+    InvalidArgumentError,
+    MemoryLimitError,
+    MissingDependencyError,
+    NonFiniteError,
+    ShapeMismatchError,
+)
+from ..kernels import Kernel
 from ..neurons import MODELS, NeuronModel
 from .atomic import replacing
 
@@ -30,7 +41,7 @@ def _safetensors() -> Any:
 
 
 def save(net: SpikingNetwork, path: str | PathLike[str]) -> None:
-    """Write a network to a file: weights and neuron parameters, not the carried state.
+    """Write a network to a file: weights, neuron and kernel parameters; no carried state and no source code.
 
     Parameters
     ----------
@@ -72,7 +83,11 @@ def save(net: SpikingNetwork, path: str | PathLike[str]) -> None:
                 arrays[f"{k}.neuron.{item.name}"] = np.ascontiguousarray(value)
             else:
                 parameters[item.name] = value
-        layers.append({"connection": "Dense", "neuron": type(layer.neuron).__name__, "parameters": parameters})
+        entry = {"connection": "Dense", "neuron": type(layer.neuron).__name__, "parameters": parameters}
+        if layer.kernel:
+            values = {name: repr(value) for name, value in layer.kernel_parameters.items()}  # JSON has no infinity
+            entry["kernel"] = {"name": Path(layer.kernel.source.name).name, "parameters": values}
+        layers.append(entry)
     description = {
         "format": FORMAT_VERSION,
         "dtype": net.dtype,
@@ -83,12 +98,24 @@ def save(net: SpikingNetwork, path: str | PathLike[str]) -> None:
         safetensors.numpy.save_file(arrays, temporary, metadata={"evsim": json.dumps(description)})
 
 
-def load(path: str | PathLike[str]) -> SpikingNetwork:
+def load(
+    path: str | PathLike[str],
+    *,
+    kernels: Mapping[int, Kernel | str | PathLike[str] | None] | None = None,
+    neurons: Iterable[type[NeuronModel]] = (),
+) -> SpikingNetwork:
     """Read a network that :func:`save` wrote.
+
+    A file holds no code, so that reading one never runs any; code comes from you.
 
     Parameters
     ----------
     path : path
+    kernels : mapping of int to Kernel, path, str or None, optional
+        For every layer that was saved with a kernel: the kernel, or None to do without. A kernel gets the parameters of
+        the file.
+    neurons : iterable of type, optional
+        Your own neuron models in the file, from :func:`evsim.neurons.from_source`.
 
     Returns
     -------
@@ -97,13 +124,16 @@ def load(path: str | PathLike[str]) -> SpikingNetwork:
     Raises
     ------
     FileFormatError
-        The file is truncated, damaged or not a network.
+        The file is truncated, damaged or not a network, or a neuron model of yours is not given.
+    InvalidArgumentError
+        A kernel of the file is not given.
     FileNotFoundError
         There is no such file.
     MissingDependencyError
         Without the package safetensors.
     """
     safetensors = _safetensors()
+    models = MODELS | {model.__name__: model for model in neurons}
     with open(path, "rb"):  # safetensors' own message for a missing file names no file
         pass
     try:
@@ -115,29 +145,63 @@ def load(path: str | PathLike[str]) -> SpikingNetwork:
     if "evsim" not in metadata:
         raise FileFormatError(f"{path} is a safetensors file, but not a network that evsim saved")
     try:
-        return _build(json.loads(metadata["evsim"]), arrays)
+        description = json.loads(metadata["evsim"])
+        net = _empty_network(description)
+        layers = [_read_layer(k, layer, arrays, net.dtype, models) for k, layer in enumerate(description["layers"])]
     except MemoryLimitError:
         raise
+    except FileFormatError as error:
+        raise FileFormatError(f"{path}: {error}") from None
     except Exception as error:  # the description may hold anything
         raise FileFormatError(f"the network description in {path} is damaged: {error!r}") from None
+    chosen = [_kernel(k, saved, kernels or {}) for k, (_, _, saved) in enumerate(layers)]
+    try:
+        for (connection, neuron, _), kernel in zip(layers, chosen, strict=True):
+            net.add_layer(connection, neuron, kernel=kernel)
+    except (DTypeError, NonFiniteError, ShapeMismatchError) as error:
+        raise FileFormatError(f"{path}: {error}") from None
+    return net
 
 
-def _build(description: dict[str, Any], arrays: dict[str, Any]) -> SpikingNetwork:
+def _empty_network(description: dict[str, Any]) -> SpikingNetwork:
     from ..network import SpikingNetwork
 
     if description["format"] != FORMAT_VERSION:
         raise FileFormatError(f"format {description['format']} is not known, this evsim reads format {FORMAT_VERSION}")
     if description["dtype"] not in ("float32", "float64"):
         raise FileFormatError(f"dtype {description['dtype']!r} is not known")
-    net = SpikingNetwork(
+    return SpikingNetwork(
         dtype=description["dtype"], max_spikes_per_instant=description.get("max_spikes_per_instant", 1000)
     )
-    for k, layer in enumerate(description["layers"]):
-        weights = arrays[f"{k}.weights"]
-        if weights.dtype != net.dtype:
-            raise FileFormatError(f"the weights of layer {k} are {weights.dtype}, but the network is {net.dtype}")
-        net.add_layer(_connection(layer["connection"], weights), _neuron(k, layer, arrays))
-    return net
+
+
+def _read_layer(
+    k: int, layer: dict[str, Any], arrays: dict[str, Any], dtype: str, models: Mapping[str, type[NeuronModel]]
+) -> tuple[Dense, NeuronModel, dict[str, Any] | None]:
+    weights = arrays[f"{k}.weights"]
+    if weights.dtype != dtype:
+        raise FileFormatError(f"the weights of layer {k} are {weights.dtype}, but the network is {dtype}")
+    saved = layer.get("kernel")
+    if saved is not None:
+        saved = {"name": str(saved["name"]), "parameters": {n: float(v) for n, v in saved["parameters"].items()}}
+    return _connection(layer["connection"], weights), _neuron(k, layer, arrays, models), saved
+
+
+def _kernel(
+    k: int, saved: dict[str, Any] | None, kernels: Mapping[int, Kernel | str | PathLike[str] | None]
+) -> Kernel | None:
+    if saved is None:
+        return None
+    if k not in kernels:
+        raise InvalidArgumentError(
+            f"layer {k} was saved with the kernel {saved['name']}; give it as kernels={{{k}: ...}}, or None to do "
+            "without"
+        )
+    given = kernels[k]
+    if given is None:
+        return None
+    kernel = given if isinstance(given, Kernel) else Kernel(given)
+    return kernel.with_parameters(saved["parameters"])
 
 
 def _connection(kind: str, weights: Any) -> Dense:
@@ -147,8 +211,15 @@ def _connection(kind: str, weights: Any) -> Dense:
     return Dense(n_inputs, n_neurons, weights=weights)
 
 
-def _neuron(k: int, layer: dict[str, Any], arrays: dict[str, Any]) -> NeuronModel:
+def _neuron(
+    k: int, layer: dict[str, Any], arrays: dict[str, Any], models: Mapping[str, type[NeuronModel]]
+) -> NeuronModel:
+    name = layer["neuron"]
+    if name not in models:
+        raise FileFormatError(
+            f"layer {k} has the neuron model {name!r}, which evsim does not ship; if it is yours, give neurons=[{name}]"
+        )
     prefix = f"{k}.neuron."
     parameters = dict(layer["parameters"])
     parameters.update({name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)})
-    return MODELS[layer["neuron"]](**parameters)
+    return models[name](**parameters)

@@ -59,7 +59,7 @@ class Entry:
 
 
 def build(
-    unit: str, *, include_folders: Sequence[Path] = (), quote_folder: Path | None = None, folder: Path | None = None
+    unit: str, *, include_folders: Sequence[Path] = (), quote_folders: Sequence[Path] = (), folder: Path | None = None
 ) -> Path:
     """Return the shared library of a C++20 translation unit, compiled now or at an earlier time.
 
@@ -71,7 +71,7 @@ def build(
         Text; ``#line`` directives make messages name the user's file.
     include_folders : sequence of Path
         Where ``#include <...>`` finds the headers of evsim.
-    quote_folder : Path, optional
+    quote_folders : sequence of Path, optional
         Where ``#include "..."`` finds the headers of the user.
     folder : Path, optional
         Holds the cache instead of the user's own cache folder.
@@ -85,7 +85,7 @@ def build(
     KernelCacheError
         Others could write to the cache.
     """
-    kernel, compiler = Unit(unit, tuple(include_folders), quote_folder), find_compiler()
+    kernel, compiler = Unit(unit, tuple(include_folders), tuple(quote_folders)), find_compiler()
     key, place = _key(kernel, compiler), cache_folder(folder)
     try:
         return _obtain(place, key, kernel, compiler)

@@ -70,7 +70,7 @@ class Unit:
 
     text: str
     include_folders: tuple[Path, ...] = ()
-    quote_folder: Path | None = None
+    quote_folders: tuple[Path, ...] = ()
 
     @property
     def name(self) -> str:
@@ -92,7 +92,9 @@ class Unit:
     def search_options(self) -> list[str]:
         """Return the options that make the compiler look into the folders."""
         options = [option for folder in self.include_folders for option in ("-I", os.path.abspath(folder))]
-        return options if self.quote_folder is None else [*options, "-iquote", os.path.abspath(self.quote_folder)]
+        for folder in self.quote_folders:
+            options += ["-iquote", os.path.abspath(folder)]
+        return options
 
 
 def find_compiler() -> Compiler:
