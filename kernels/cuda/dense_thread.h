@@ -23,13 +23,12 @@ namespace evsim {
 inline namespace EVSIM_ISA {
 
 using Count = unsigned long long;
-inline constexpr Count nobody = ~Count{0};
 
 /// What a launch reports.
 struct Status {
     Count n_spikes;    ///< also of those that found no room
-    Count runaway;     ///< first (sample, neuron) that fired too often at one instant, as sample * n_neurons + neuron
-    Count not_finite;  ///< first one whose state is not finite
+    Count runaway;     ///< first neuron that fired too often at one instant, as sample * n_neurons + neuron
+    Count not_finite;  ///< first one whose state is not finite; ~0 for nobody in both
 };
 
 /// What all threads of a layer share.
@@ -45,9 +44,10 @@ struct DenseLaunch {
     const std::int64_t* offsets;  ///< events of sample s: offsets[s] to offsets[s + 1]
     const std::int32_t* indices;
     const double* times;
-    const typename Model::template Gap<T>* gaps;  ///< before event e of sample s, at [e + s]; the last one of
-    const typename Model::template Gap<double>* exact_gaps;  ///< a sample leads from its last event to `until`
-    const double* last_events;                               ///< per sample, before the first event
+    /// Gap before event e of sample s, at [e + s]; the last one of a sample leads from its last event to `until`.
+    const typename Model::template Gap<T>* gaps;
+    const typename Model::template Gap<double>* exact_gaps;
+    const double* last_events;  ///< per sample, before the first event
 
     double emit_from, until;  ///< spikes before `emit_from` were reported by the last call
     std::int32_t max_spikes_per_instant;

@@ -426,8 +426,11 @@ def test_a_network_can_be_saved_and_goes_on_on_the_cpu(tmp_path):
     assert_same_spikes(cuda.infer(*spikes(1)), cpu.infer(*spikes(1)), "float32")
 
 
-def test_results_before_the_first_call_are_empty():
+def test_results_before_the_first_call_and_of_no_samples_are_empty():
     cpu, cuda = networks()
+    assert cuda.infer([]) == cpu.infer([]) == []
+    cuda.reset()
+    cpu.reset()
     assert cuda[0].n_spikes == cpu[0].n_spikes == 0
     assert len(cuda[0].post_spikes) == 0
     cuda.infer(*spikes(1))
