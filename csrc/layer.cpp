@@ -153,7 +153,12 @@ std::vector<std::vector<double>> Layer::remembered(const LayerOutput& output, co
     return out;
 }
 
-PackedState Layer::pack(const LayerState& state) const {
+Traces Layer::settled(const LayerState& state, const Plasticity& rule) const {
+    return {neuron_traces(*kernel_, connection_, state.traces),
+            synaptic_traces(*kernel_, connection_, rule, state.traces, state.last_event)};
+}
+
+PackedState Layer::pack(const LayerState& state, const Plasticity* rule) const {
     const auto bytes = static_cast<std::size_t>(kernel_->value_bytes), padded = padded_neurons();
     const auto n = static_cast<std::size_t>(connection_.n_neurons());
     PackedState packed;
@@ -167,8 +172,7 @@ PackedState Layer::pack(const LayerState& state) const {
         packed.memory.insert(packed.memory.end(), first, first + n);
     }
     if (plastic()) {
-        packed.traces = {neuron_traces(*kernel_, connection_, state.traces),
-                         synaptic_traces(*kernel_, connection_, *plasticity(), state.traces, state.last_event)};
+        packed.traces = settled(state, *rule);
         packed.post_times.assign(state.traces.post_times.begin(),
                                  state.traces.post_times.begin() + static_cast<std::ptrdiff_t>(n));
     }

@@ -94,7 +94,10 @@ class Layer {
     std::shared_ptr<const Traces> next_traces() const;
     void clear_next_traces(const std::shared_ptr<const Traces>& used);
 
-    PackedState pack(const LayerState& state) const;
+    /// Traces of a state as of each neuron's last event; `rule` is the one that made them.
+    Traces settled(const LayerState& state, const Plasticity& rule) const;
+    /// `rule`: the same, or nullptr without traces.
+    PackedState pack(const LayerState& state, const Plasticity* rule) const;
     /// Throws ShapeMismatch or NonFinite.
     LayerState unpack(const PackedState& packed) const;
 

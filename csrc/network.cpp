@@ -155,6 +155,12 @@ Inference Network::infer(const std::vector<SpikeView>& samples, const InferOptio
             }
             if (!layer.plastic()) continue;
             run.rule = rules[k].rule;
+            const auto last_rule = layer.output()->rule;
+            if (!fresh && last_rule->rates() != run.rule->rates()) {
+                // Up to here traces have decayed by the old time constants.
+                assign(layer.kernel(), layer.connection(), layer.settled(run.state, *last_rule), run.state.last_event,
+                       run.state.traces);
+            }
             if (rules[k].first_traces)
                 assign(layer.kernel(), layer.connection(), *rules[k].first_traces, run.state.last_event,
                        run.state.traces);
@@ -219,7 +225,7 @@ Network::Snapshot Network::snapshot() const {
         const auto output = layer->output();
         snapshot.batch = output->batch;
         auto& states = snapshot.states.emplace_back();
-        for (const LayerState& state : output->states) states.push_back(layer->pack(state));
+        for (const LayerState& state : output->states) states.push_back(layer->pack(state, output->rule.get()));
     }
     return snapshot;
 }
@@ -232,6 +238,7 @@ void Network::restore(const Snapshot& snapshot) {
     for (std::size_t k = 0; k < layers_.size(); ++k) {
         LayerOutput& output = *outputs.emplace_back(std::make_shared<LayerOutput>());
         output.batch = snapshot.batch;
+        if (layers_[k]->plastic()) output.rule = layers_[k]->plasticity();
         if (snapshot.states[k].size() != snapshot.states[0].size()) {
             throw ShapeMismatch(text("layer ", k, " has the states of ", snapshot.states[k].size(),
                                      " samples, but layer 0 those of ", snapshot.states[0].size()));

@@ -35,10 +35,14 @@ Plasticity::Plasticity(const NeuronKernel& kernel, std::vector<double> parameter
         if (std::isnan(value)) throw NonFinite("kernel parameters must not be NaN");
     }
     time_constants_.resize(count(rule.n_neuron_traces + rule.n_synaptic_traces));
-    rule.trace_time_constants(parameters_.data(), tau_syn, tau_mem, time_constants_.data());
+    try {
+        rule.trace_time_constants(parameters_.data(), tau_syn, tau_mem, time_constants_.data());
+    } catch (const std::exception& error) {
+        throw KernelFailed(text("the kernel's time constants: ", error.what()));
+    }
     for (std::size_t k = 0; k < time_constants_.size(); ++k) {
         const double tau = time_constants_[k];
-        if (!(tau > 0.0)) {
+        if (!(tau > 0.0) || std::isinf(1.0 / tau)) {
             const bool synaptic = k >= count(rule.n_neuron_traces);
             throw InvalidArgument(text(synaptic ? "synaptic" : "neuron", " trace ",
                                        synaptic ? k - count(rule.n_neuron_traces) : k, " has time constant ", tau,
@@ -80,6 +84,7 @@ std::vector<double> synaptic_traces(const NeuronKernel& kernel, const Dense& con
                                     const TraceState& state, double last_event) {
     const std::size_t n_traces = count(kernel.rule->n_synaptic_traces), n_inputs = count(connection.n_inputs());
     const std::size_t n_neurons = count(connection.n_neurons());
+    const bool visited = kernel.rule->visits_synapses;
     const double* const rates = rule.rates().data() + kernel.rule->n_neuron_traces;
     std::vector<double> out(n_neurons * n_inputs * n_traces);
     with_value_type(kernel.value_bytes, [&](auto type) {
@@ -94,7 +99,7 @@ std::vector<double> synaptic_traces(const NeuronKernel& kernel, const Dense& con
                 double duration = 0.0, factor = 1.0;  // most neurons of a row have the same
                 for (std::size_t n = first; n < end; ++n) {
                     const double last = std::max(last_event, state.post_times[n]);
-                    const double since = last - std::max(arrival, state.post_times[n]);
+                    const double since = last - (visited ? std::max(arrival, state.post_times[n]) : arrival);
                     if (since != duration) {
                         duration = since;
                         factor = remaining(duration, rates[k]);

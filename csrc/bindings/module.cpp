@@ -14,7 +14,11 @@ void translate(std::exception_ptr pending) {
     try {
         if (pending) std::rethrow_exception(pending);
     } catch (const Error& error) {
-        py::set_error(py::module_::import("evsim.errors").attr(error.name()), error.what());
+        // What a user's code says need not be UTF-8.
+        const std::string_view what = error.what();
+        const auto size = static_cast<py::ssize_t>(what.size());
+        const auto message = py::reinterpret_steal<py::str>(PyUnicode_DecodeUTF8(what.data(), size, "replace"));
+        PyErr_SetObject(py::module_::import("evsim.errors").attr(error.name()).ptr(), message.ptr());
     } catch (const std::bad_alloc&) {
         py::set_error(py::module_::import("evsim.errors").attr("MemoryLimitError"), "the system gives no more memory");
     } catch (const Interrupted&) {

@@ -198,10 +198,10 @@ class DenseRun {
         SampleRun& sample = samples_[s];
         TileRun run = tile_run(s, tile);
         TraceRun traces;
-        char message[TraceRun::message_bytes] = "";
+        char message[TileRun::message_bytes] = "";
+        run.message = message;
         if (sample.rule) {
             traces = trace_run(s, tile);
-            traces.message = message;
             run.traces = &traces;
         }
         if (!observations_.empty()) {
@@ -235,7 +235,7 @@ class DenseRun {
         const SampleScratch& scratch = scratch_[static_cast<std::size_t>(&sample - samples_.data())];
         run.last_event = static_cast<std::int64_t>(position - scratch.first);
         if (run.last_event == run.first_event) return;
-        check(kernel_.run(run), run.traces ? run.traces->message : "");
+        check(kernel_.run(run), run.message);
         run.first_event = run.last_event;
         run.last_time = sample.times[position - 1];
     }
@@ -246,7 +246,8 @@ class DenseRun {
         for (std::size_t t = 0; t < o.n_times; ++t) durations[t] = probe.times[o.first_time + t] - run.last_time;
         double* out = &sample.recorded[o.probe][o.first_time * probe.neurons.size() + o.neuron];
         check(kernel_.observe(run, probe.neurons[o.neuron], durations.data(), static_cast<std::int64_t>(o.n_times),
-                              probe.observable, out, probe.neurons.size()));
+                              probe.observable, out, probe.neurons.size()),
+              run.message);
     }
 
     void end_chunk(std::size_t s) {
@@ -292,13 +293,13 @@ class DenseRun {
         }
     }
 
-    void check(const TileResult& result, const char* message = "") const {
+    void check(const TileResult& result, const char* message) const {
         switch (result.status) {
             case TileStatus::ok:
                 return;
             case TileStatus::cancelled:
                 throw Interrupted();
-            case TileStatus::rule_failed:
+            case TileStatus::kernel_failed:
                 throw KernelFailed(text(options_.layer_name, ": the kernel threw an exception: ", message));
             case TileStatus::too_many_spikes:
                 throw RunawaySpiking(text(options_.layer_name, ": neuron ", result.neuron, " fired more than ",

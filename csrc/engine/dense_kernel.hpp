@@ -245,23 +245,19 @@ struct DenseKernel {
         }
     }
 
-    /// An exception of a user's callback must not leave the library that it comes from.
+    /// An exception of a user's code must not leave the library that it comes from.
     template <class Body>
     static TileResult guarded(const TileRun& run, Body&& body) {
-        if constexpr (Traces::active) {
-            const auto failed = [&](const char* message) -> TileResult {
-                std::strncpy(run.traces->message, message, TraceRun::message_bytes - 1);
-                return {TileStatus::rule_failed, 0, 0.0};
-            };
-            try {
-                return body();
-            } catch (const std::exception& error) {
-                return failed(error.what());
-            } catch (...) {
-                return failed("an exception that is no std::exception");
-            }
-        } else {
+        const auto failed = [&](const char* message) -> TileResult {
+            std::strncpy(run.message, message, TileRun::message_bytes - 1);
+            return {TileStatus::kernel_failed, 0, 0.0};
+        };
+        try {
             return body();
+        } catch (const std::exception& error) {
+            return failed(error.what());
+        } catch (...) {
+            return failed("an exception that is no std::exception");
         }
     }
 
@@ -414,8 +410,8 @@ struct DenseKernel {
     static const RuleInterface* rule_interface() {
         if constexpr (Traces::active) {
             static const RuleInterface interface{
-                Rule::n_neuron_traces, Rule::n_synaptic_traces,  Rule::n_parameters,        Rule::writes_weights,
-                Rule::parameter_text,  Rule::default_parameters, Rule::trace_time_constants};
+                Rule::n_neuron_traces,   Rule::n_synaptic_traces, Rule::n_parameters,       Rule::writes_weights,
+                Traces::visits_synapses, Rule::parameter_text,    Rule::default_parameters, Rule::trace_time_constants};
             return &interface;
         } else {
             return nullptr;

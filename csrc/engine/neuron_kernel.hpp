@@ -36,11 +36,9 @@ struct TraceRun {
     double* arrivals;       ///< last arrival at each input of the tile, or one of the two values below
     double* post_times;     ///< last output spike of each neuron of the layer, or -infinity
     std::int32_t n_inputs;
-    char* message;  ///< what an exception says, `message_bytes` long
 
     static constexpr double unwritten = -std::numeric_limits<double>::infinity();  ///< traces of the input mean 0
     static constexpr double zeroed = std::numeric_limits<double>::lowest();        ///< and have been written so
-    static constexpr std::size_t message_bytes = 512;
 };
 
 /// One stretch of input events through one tile (a few SIMD vectors) of neurons.
@@ -68,9 +66,11 @@ struct TileRun {
     std::int32_t max_spikes_per_instant;
     EmissionBuffer* emissions;
     TraceRun* traces;  ///< nullptr without a plasticity rule
+    char* message;     ///< out: what an exception of the kernel says, up to message_bytes
+    static constexpr std::size_t message_bytes = 512;
 };
 
-enum class TileStatus : std::int32_t { ok = 0, too_many_spikes = 1, not_finite = 2, cancelled = 3, rule_failed = 4 };
+enum class TileStatus : std::int32_t { ok = 0, too_many_spikes = 1, not_finite = 2, cancelled = 3, kernel_failed = 4 };
 
 struct TileResult {
     TileStatus status;
@@ -94,6 +94,7 @@ struct EventRun {
 struct RuleInterface {
     std::int32_t n_neuron_traces, n_synaptic_traces, n_parameters;
     bool writes_weights;
+    bool visits_synapses;        ///< an output spike touches the synaptic traces of its neuron
     const char* parameter_text;  ///< "a = 1, b = 2" as in the source
     void (*default_parameters)(double* out);
     void (*trace_time_constants)(const double* parameters, double tau_syn, double tau_mem, double* out);

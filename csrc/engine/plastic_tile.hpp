@@ -105,11 +105,13 @@ struct PlasticTile {
             T neuron_change[n_neuron + 1][4 * width], synaptic_change[n_synaptic + 1][4 * width];
             const double* const post = traces.post_times + run.first_neuron;
             fill_changes<n_neuron>(neuron_change, event.time, post, start, traces.rates);
-            fill_changes<n_synaptic>(synaptic_change, event.time, post,
-                                     before == TraceRun::unwritten ? event.time : before, traces.rates + n_neuron);
+            if constexpr (visits_synapses) {
+                fill_changes<n_synaptic>(synaptic_change, event.time, post,
+                                         before == TraceRun::unwritten ? event.time : before, traces.rates + n_neuron);
+            }
             call_pre(
                 event, input, row, state, [&](int k, int lane) { return neuron_change[k][lane]; },
-                [&](int k, int lane) { return synaptic_change[k][lane]; });
+                [&](int k, int lane) { return visits_synapses ? synaptic_change[k][lane] : event.synaptic_change[k]; });
         }
         traces.arrivals[input] = event.time;
     }

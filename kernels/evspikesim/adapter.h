@@ -6,8 +6,14 @@
 
 #if defined(EVSIM_TRACE_COUNTS)
 
+/// -1 if the source throws.
 extern "C" __attribute__((visibility("default"))) int evsim_trace_count(int synaptic) {
-    return synaptic ? EvSpikeSim::synaptic_traces_tau(1.0f, 2.0f).size() : EvSpikeSim::neuron_traces_tau(2.0f).size();
+    try {
+        return synaptic ? EvSpikeSim::synaptic_traces_tau(1.0f, 2.0f).size()
+                        : EvSpikeSim::neuron_traces_tau(2.0f).size();
+    } catch (...) {
+        return -1;
+    }
 }
 
 #else

@@ -13,7 +13,7 @@ from typing import Literal
 
 from . import _core, jit
 from ._arrays import as_float
-from .errors import DTypeError, InvalidArgumentError, KernelLoadError, NonFiniteError
+from .errors import DTypeError, InvalidArgumentError, KernelError, KernelLoadError, NonFiniteError
 
 INCLUDE_FOLDER = Path(_core.__file__).parent / "include"
 """The headers that kernel sources include."""
@@ -218,14 +218,24 @@ def compile_kernel(
             # Somebody has cleared the cache in between.
 
 
+def _trace_counts(library: Path, callbacks: Source) -> tuple[str, str]:
+    try:
+        count = ctypes.CDLL(str(library)).evsim_trace_count
+    except OSError as error:
+        raise KernelLoadError(f"{callbacks.name} cannot be loaded: {error}") from None
+    neuron, synaptic = count(0), count(1)
+    if min(neuron, synaptic) < 0:
+        raise KernelError(f"{callbacks.name}: a function of trace time constants threw an exception")
+    return str(neuron), str(synaptic)
+
+
 def definitions(callbacks: Source | None, dtype: str, isa: str, folder: Path | None) -> dict[str, str]:
     """Return what has to be defined before a unit: `isa` names the copy of the inline functions."""
     definitions = {"EVSIM_ISA": isa, "EVSIM_REAL": {"float32": "float", "float64": "double"}[dtype]}
     if callbacks and callbacks.is_evspikesim:
         asking = unit({**definitions, "EVSIM_TRACE_COUNTS": ""}, None, callbacks, [])
-        counts = ctypes.CDLL(str(_build(asking, [callbacks], folder)))
-        definitions["EVSIM_N_NEURON_TRACES"] = str(counts.evsim_trace_count(0))
-        definitions["EVSIM_N_SYNAPTIC_TRACES"] = str(counts.evsim_trace_count(1))
+        library = _build(asking, [callbacks], folder)
+        definitions["EVSIM_N_NEURON_TRACES"], definitions["EVSIM_N_SYNAPTIC_TRACES"] = _trace_counts(library, callbacks)
     return definitions
 
 

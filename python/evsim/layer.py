@@ -67,8 +67,8 @@ class Layer:
             shared,
             per_neuron,
             self._rule_parameters(kernel.parameters) if kernel else [],
-            getattr(neuron, "tau_syn", math.nan),
-            getattr(neuron, "tau_mem", math.nan),
+            self._time_constant("tau_syn"),
+            self._time_constant("tau_mem"),
             kernel is not None and kernel.batch_update == "mean",
         )
         self._core.weights[...] = backend.to_device(connection.initial_weights(dtype, rng))
@@ -87,7 +87,7 @@ class Layer:
     def weights(self) -> npt.NDArray[Any]:
         """Weights, shape (n_neurons, n_inputs), in the network's dtype: a view, so writing into it changes the layer.
 
-        Do not write while another thread runs ``infer``.
+        Do not write while another thread runs ``infer``, nor read while it runs a kernel that learns.
         """
         return self._core.weights
 
@@ -133,6 +133,11 @@ class Layer:
                 )
             merged[name] = value
         return list(merged.values())
+
+    def _time_constant(self, name: str) -> float:
+        """One value for all neurons, or NaN."""
+        value = getattr(self.neuron, name, math.nan)
+        return value if isinstance(value, float) else math.nan
 
     def _require_kernel(self) -> Kernel:
         if self.kernel is None:
@@ -218,6 +223,11 @@ class Layer:
         if batch:
             return spikes
         return spikes[0] if spikes else SpikeArray()
+
+    @property
+    def has_run(self) -> bool:
+        """Whether there is an output of ``infer`` to look at."""
+        return bool(self._core.output()[0])
 
     @property
     def n_spikes(self) -> int | list[int]:

@@ -190,17 +190,16 @@ def apply_reward(layer: Layer, reward: npt.ArrayLike, rate: float) -> None:
     ShapeMismatchError
         `reward` has another shape.
     """
-    traces = layer.synaptic_traces
-    if traces.shape[-1] != 2:
+    if layer.kernel is None or "tau_eligibility" not in layer.kernel_parameters:
         raise NoSuchParameterError("the layer has no eligibility traces; it needs the kernel rules.reward_stdp()")
-    eligibility = traces[..., 1]
+    if not layer.has_run:
+        raise NotRunError("a reward is for what infer has done before")
+    eligibility = layer.synaptic_traces[..., 1]
     batch = eligibility.ndim == 3
     try:
         modulation = np.broadcast_to(np.asarray(reward, dtype=layer.weights.dtype), eligibility.shape[:-1])
     except ValueError as error:
         raise ShapeMismatchError(f"reward must have shape {eligibility.shape[:-1]}: {error}") from None
-    if batch and not len(eligibility):
-        raise NotRunError("a reward is for what infer has done before")
     change = modulation[..., np.newaxis] * eligibility
     layer.weights = layer.weights + rate * (change.sum(axis=0) if batch else change)
 

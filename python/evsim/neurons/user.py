@@ -110,6 +110,9 @@ def _model(source: Source, compile_path: str | PathLike[str] | None) -> type[Use
         )
     name = "".join(re.findall(r"(?:\w+::)*(\w+)", declaration.group(1)))
     kernel = compile_kernel(NeuronType(name, "evsim_neuron_model", source), None, "float32", compile_path)
+    twice = set(kernel.shared_names) & set(kernel.neuron_names)
+    if twice:
+        raise InvalidArgumentError(f"{source.name}: {sorted(twice)} cannot be both shared and per neuron")
     members: list[Any] = []
     for names, defaults, kind in (
         (kernel.shared_names, kernel.shared_defaults, float),
