@@ -329,9 +329,10 @@ class SpikeArray:
         step, begin = as_number(dt, "dt"), as_number(start, "start")
         if step <= 0:
             raise InvalidArgumentError(f"dt must be positive, got {step}")
-        # A time that from_dense made, start + k dt, must come back to step k although it is rounded.
+        # A time that from_dense made, start + k dt, must come back to step k although it is rounded, as is the quotient.
         with np.errstate(over="ignore"):
-            positions = np.floor((self.times - begin) / step * (1 + 4e-16))
+            slack = 4e-16 * (np.abs(self.times) + abs(begin))
+            positions = np.floor((self.times - begin + slack) / step * (1 + 4e-16))
         if len(self) and not np.abs(positions).max() < 2**53:
             raise MemoryLimitError(
                 f"steps of {step} are too short for spikes up to {self.times.max()}; choose a longer dt"

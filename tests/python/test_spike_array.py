@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -305,6 +305,7 @@ def test_dense_arrays_survive_the_round_trip(dense, dt):
 
 
 @given(st.integers(0, 100_000), dts, st.sampled_from([0.0, 1.0, -3.5, 1e3]))
+@example(step=217, dt=1 / 3, start=1e3)
 def test_times_made_by_from_dense_come_back_to_their_step(step, dt, start):
     spikes = SpikeArray([0], [start + step * dt])
     dense = spikes.to_dense(dt, start=start)
