@@ -329,7 +329,7 @@ class SpikeArray:
         step, begin = as_number(dt, "dt"), as_number(start, "start")
         if step <= 0:
             raise InvalidArgumentError(f"dt must be positive, got {step}")
-        # A time that from_dense made, start + k dt, must come back to step k although it is rounded, as is the quotient.
+        # A time that from_dense made, start + k dt, must come back to step k although it is rounded.
         with np.errstate(over="ignore"):
             slack = 4e-16 * (np.abs(self.times) + abs(begin))
             positions = np.floor((self.times - begin + slack) / step * (1 + 4e-16))
