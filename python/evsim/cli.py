@@ -376,14 +376,18 @@ def _cache_table(entries: list[Entry]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
+    from .kernels import INCLUDE_FOLDER
+
     table = Table(title="Compiled kernels", title_justify="left", title_style="bold")
-    table.add_column("kernel", style="cyan", overflow="fold")
+    table.add_column("kernel", style="cyan", overflow="fold", min_width=20)
     table.add_column("compiled", no_wrap=True)
-    table.add_column("by")
+    table.add_column("by", no_wrap=True, overflow="ellipsis", max_width=24)
     table.add_column("size", justify="right", no_wrap=True)
     for entry in entries:
         date = f"{entry.created.astimezone():%Y-%m-%d %H:%M}"
-        table.add_row(Text(entry.name), date, Text(entry.compiler), _size(entry.size))
+        path = Path(entry.name)
+        name = path.name if path.is_relative_to(INCLUDE_FOLDER) else entry.name
+        table.add_row(Text(name), date, Text(entry.compiler), _size(entry.size))
     return table
 
 
