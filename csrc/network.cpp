@@ -133,6 +133,13 @@ Inference Network::infer(const std::vector<SpikeView>& samples, const InferOptio
     for (std::size_t k = 0; k < layers_.size(); ++k) {
         if (layers_[k]->plastic()) rules[k] = {layers_[k]->plasticity(), layers_[k]->next_traces()};
     }
+    double bytes = 0.0;
+    for (const auto& layer : layers_) {
+        if (!layer->plastic()) continue;
+        const double copies = layer->kernel().rule->n_synaptic_traces + (layer->learns() ? 1.0 : 0.0);
+        bytes += copies * static_cast<double>(layer->connection().bytes()) * static_cast<double>(samples.size());
+    }
+    require_memory(bytes, text("the traces and weights of ", samples.size(), " samples"));
     std::vector<std::vector<SampleRun>> runs(layers_.size());
     for (std::size_t k = 0; k < layers_.size(); ++k) {
         const Layer& layer = *layers_[k];

@@ -322,6 +322,11 @@ struct DenseKernel {
     /// add up.
     static TileResult observe(const TileRun& run, std::int32_t n, const double* durations, std::int64_t count,
                               std::int32_t observable, double* out, std::size_t out_stride) {
+        return guarded(run, [&] { return observe_neuron(run, n, durations, count, observable, out, out_stride); });
+    }
+
+    static TileResult observe_neuron(const TileRun& run, std::int32_t n, const double* durations, std::int64_t count,
+                                     std::int32_t observable, double* out, std::size_t out_stride) {
         const Model model(run.shared);
         const Neuron neuron = neuron_at(run.neurons, n);
         const T* values = static_cast<const T*>(run.state) + n;

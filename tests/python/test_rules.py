@@ -216,3 +216,12 @@ def test_a_reward_needs_eligibility_traces(kernel):
     net.infer([0], [1.0])
     with pytest.raises(NoSuchParameterError):
         apply_reward(net[0], 1.0, 0.01)
+
+
+def test_a_batch_whose_traces_do_not_fit_into_memory_is_refused():
+    net = evsim.SpikingNetwork()
+    connection = evsim.Dense(3000, 3000, evsim.initializers.ConstantInitializer(0.5))
+    net.add_layer(connection, evsim.LIF(tau_mem=20.0, tau_syn=10.0), kernel=evsim.rules.pair_stdp())
+    with pytest.raises(evsim.errors.MemoryLimitError, match="100000 samples"):
+        net.infer([([], [])] * 100_000)
+    assert len(net.infer([0], [1.0])) == 0
