@@ -8,10 +8,6 @@ namespace evsim {
 
 namespace {
 
-struct Close {
-    void operator()(void* handle) const noexcept { dlclose(handle); }
-};
-
 std::string last_error() {
     const char* message = dlerror();
     return message ? message : "unknown reason";
@@ -21,7 +17,7 @@ std::string last_error() {
 
 std::shared_ptr<const NeuronKernel> load_kernel(const std::string& path) {
     const std::shared_ptr<void> library(dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL), [](void* handle) {
-        if (handle) Close{}(handle);
+        if (handle) dlclose(handle);
     });
     if (!library) throw KernelLoad(text("the compiled kernel cannot be loaded: ", last_error()));
     using Entry = const NeuronKernel* (*)();
