@@ -38,5 +38,6 @@ void bind_kernel(py::module_& module);
 void bind_spike_array(py::module_& module);
 void bind_layer(py::module_& module);
 void bind_network(py::module_& module);
+void bind_stepped(py::module_& module);
 
 }  // namespace evsim

@@ -10,7 +10,7 @@ ar x "$archive"
 status=0
 shopt -s nullglob
 for isa in baseline avx2 avx512; do
-  for object in dense_instances.cpp*.o; do
+  for object in *_instances.cpp*.o; do
     nm -C "$object" | grep -q "evsim::$isa::" || continue
     if nm -C "$object" | grep -E ' [WVu] ' | grep -v "evsim::$isa::"; then
       echo "$object: the symbols above lie outside evsim::$isa"
