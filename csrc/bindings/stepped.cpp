@@ -242,8 +242,13 @@ void bind_stepped(py::module_& module) {
             "causes",
             [](py::object self) { return view(std::span<const std::int32_t>(self.cast<StepSpikes&>().causes), self); })
         .def("__len__", [](const StepSpikes& self) { return self.indices.size(); });
-    module.def("spikes_from_dense", &spikes_from_dense<float>, py::arg("dense"));
-    module.def("spikes_from_dense", &spikes_from_dense<double>, py::arg("dense"));
+    module.def(
+        "spikes_from_dense",
+        [](const py::array& dense) {
+            if (dense.dtype().is(py::dtype::of<float>())) return spikes_from_dense<float>(dense);
+            return spikes_from_dense<double>(dense);
+        },
+        py::arg("dense"));
     bind_stages(module);
     py::class_<SteppedNetwork>(module, "SteppedNetwork")
         .def(py::init<std::vector<std::shared_ptr<SteppedStage>>>(), py::arg("stages"))

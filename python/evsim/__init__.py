@@ -7,7 +7,7 @@
 SpikeArray(4 spikes, indices 0 to 1, times 3.764... to 10.563...)
 """
 
-from . import encoders, errors, initializers, io, kernels, neurons, plot, random, rules
+from . import encoders, errors, initializers, io, kernels, neurons, plot, random, receptive_fields, rules, spikeseg
 from ._core import __version__
 from .connections import Dense
 from .errors import EvsimError
@@ -45,7 +45,9 @@ __all__ = [
     "num_threads",
     "plot",
     "random",
+    "receptive_fields",
     "rules",
     "save",
     "set_num_threads",
+    "spikeseg",
 ]

@@ -5,14 +5,26 @@ import numpy.typing
 import typing
 
 __all__: list[str] = [
+    "ConvLearner",
+    "ConvStage",
+    "DelayStage",
+    "GuetigStdp",
     "Kernel",
     "Layer",
     "Network",
+    "PoolStage",
+    "SimplifiedStdp",
     "SpikeArray",
+    "StepSpikes",
+    "SteppedNetwork",
+    "SteppedStage",
+    "UnpoolStage",
     "active_isa",
     "model_names",
     "num_threads",
+    "select_winners",
     "set_num_threads",
+    "spikes_from_dense",
     "supported_isas",
 ]
 
@@ -147,10 +159,173 @@ class Network:
     @property
     def time(self) -> float | None: ...
 
+class StepSpikes:
+    def __init__(
+        self,
+        begin: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+        indices: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+        values: typing.Annotated[numpy.typing.ArrayLike, numpy.float64] | None = None,
+        causes: typing.Annotated[numpy.typing.ArrayLike, numpy.int32] | None = None,
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    @property
+    def begin(self) -> numpy.typing.NDArray[numpy.int64]: ...
+    @property
+    def causes(self) -> numpy.typing.NDArray[numpy.int32]: ...
+    @property
+    def indices(self) -> numpy.typing.NDArray[numpy.int32]: ...
+    @property
+    def values(self) -> numpy.typing.NDArray[numpy.float64]: ...
+
+class SteppedStage:
+    @property
+    def in_shape(self) -> tuple[int, int, int]: ...
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+
+class ConvStage(SteppedStage):
+    def __init__(
+        self,
+        in_shape: tuple[
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+        ],
+        out_channels: typing.SupportsInt | typing.SupportsIndex,
+        kernel: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        dilation: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        output_padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        groups: typing.SupportsInt | typing.SupportsIndex,
+        transposed: bool,
+        value_bytes: typing.SupportsInt | typing.SupportsIndex,
+        threshold: typing.SupportsFloat | typing.SupportsIndex,
+        leak: typing.SupportsFloat | typing.SupportsIndex,
+        multiplicative: bool,
+        fire_once: bool,
+        analog: bool,
+        competition: typing.SupportsInt | typing.SupportsIndex,
+        radius: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def set_competition(
+        self, competition: typing.SupportsInt | typing.SupportsIndex, radius: typing.SupportsInt | typing.SupportsIndex
+    ) -> None: ...
+    def set_thresholds(
+        self, thresholds: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+    ) -> None: ...
+    @property
+    def weights(self) -> numpy.ndarray: ...
+
+class PoolStage(SteppedStage):
+    def __init__(
+        self,
+        in_shape: tuple[
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+        ],
+        kernel: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+    ) -> None: ...
+
+class UnpoolStage(SteppedStage):
+    def __init__(
+        self,
+        pooled: tuple[
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+        ],
+        unpooled: tuple[
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+        ],
+    ) -> None: ...
+
+class DelayStage(SteppedStage):
+    def __init__(
+        self,
+        shape: tuple[
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+        ],
+        n_steps: typing.SupportsInt | typing.SupportsIndex,
+        decay: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+
+class SteppedNetwork:
+    def __init__(self, stages: collections.abc.Sequence[SteppedStage]) -> None: ...
+    def reset(self) -> None: ...
+    def run(
+        self,
+        inputs: collections.abc.Sequence[StepSpikes],
+        sources: collections.abc.Sequence[collections.abc.Sequence[StepSpikes]],
+        reset: bool,
+        with_membranes: bool,
+    ) -> list[tuple[list[StepSpikes], list[numpy.typing.NDArray[numpy.float64]]]]: ...
+    def run_each(
+        self,
+        indices: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        steps: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        sources: collections.abc.Sequence[StepSpikes],
+    ) -> list[StepSpikes]: ...
+
+class SimplifiedStdp:
+    def __init__(
+        self,
+        a_plus: typing.SupportsFloat | typing.SupportsIndex,
+        a_minus: typing.SupportsFloat | typing.SupportsIndex,
+        additive: bool,
+        w_min: typing.SupportsFloat | typing.SupportsIndex,
+        w_max: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+
+class GuetigStdp:
+    def __init__(
+        self,
+        learning_rate: typing.SupportsFloat | typing.SupportsIndex,
+        alpha: typing.SupportsFloat | typing.SupportsIndex,
+        mu_plus: typing.SupportsFloat | typing.SupportsIndex,
+        mu_minus: typing.SupportsFloat | typing.SupportsIndex,
+        tau_plus: typing.SupportsFloat | typing.SupportsIndex,
+        tau_minus: typing.SupportsFloat | typing.SupportsIndex,
+        w_min: typing.SupportsFloat | typing.SupportsIndex,
+        w_max: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+
+class ConvLearner:
+    def __init__(self, stage: ConvStage) -> None: ...
+    def learn(
+        self,
+        inputs: StepSpikes,
+        winners: collections.abc.Sequence[
+            tuple[
+                typing.SupportsInt | typing.SupportsIndex,
+                typing.SupportsInt | typing.SupportsIndex,
+                typing.SupportsInt | typing.SupportsIndex,
+            ]
+        ],
+        rule: SimplifiedStdp | GuetigStdp,
+    ) -> None: ...
+
 def active_isa() -> str: ...
 def model_names() -> list[str]: ...
 def num_threads() -> int: ...
+def select_winners(
+    spikes: StepSpikes,
+    shape: tuple[
+        typing.SupportsInt | typing.SupportsIndex,
+        typing.SupportsInt | typing.SupportsIndex,
+        typing.SupportsInt | typing.SupportsIndex,
+    ],
+    radius: typing.SupportsInt | typing.SupportsIndex,
+    most: typing.SupportsInt | typing.SupportsIndex,
+) -> list[tuple[int, int, int]]: ...
 def set_num_threads(n: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+def spikes_from_dense(dense: numpy.ndarray) -> list[StepSpikes]: ...
 def supported_isas() -> list[str]: ...
 
 __version__: str = "0.1.0"

@@ -1,0 +1,103 @@
+"""Fixed filters of early vision."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ._arrays import as_number, as_size
+from .errors import InvalidArgumentError
+
+
+def _grid(size: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    offsets = np.arange(size) - (size - 1) / 2
+    return np.meshgrid(offsets, offsets, indexing="ij")
+
+
+def difference_of_gaussians(size: int, sigma_center: float, sigma_surround: float) -> npt.NDArray[np.float64]:
+    """ON-centre receptive field: a narrow Gaussian minus a wide one, mean zero, largest magnitude 1.
+
+    Parameters
+    ----------
+    size : int
+        Rows and columns.
+    sigma_center, sigma_surround : float
+        Standard deviations in pixels; > 0 and different.
+
+    Returns
+    -------
+    ndarray, shape (size, size)
+
+    Notes
+    -----
+    Marr & Hildreth (1980); the filter in front of Kheradpisheh et al. (2018), eq. 1, up to its scale.
+
+    Examples
+    --------
+    >>> import evsim
+    >>> kernel = evsim.receptive_fields.difference_of_gaussians(7, 1.0, 2.0)
+    >>> float(kernel[3, 3]), abs(round(float(kernel.sum()), 12))
+    (1.0, 0.0)
+    """
+    as_size(size, "size")
+    for sigma, name in ((sigma_center, "sigma_center"), (sigma_surround, "sigma_surround")):
+        if as_number(sigma, name) <= 0:
+            raise InvalidArgumentError(f"{name} must be positive, got {sigma}")
+    y, x = _grid(size)
+    square = y**2 + x**2
+    center, surround = (np.exp(-square / (2 * s**2)) / (2 * np.pi * s**2) for s in (sigma_center, sigma_surround))
+    kernel = center - surround
+    kernel -= kernel.mean()
+    largest = float(np.abs(kernel).max())
+    if not largest > 0:
+        raise InvalidArgumentError("the two Gaussians are equal; give different sigmas and a size above 1")
+    scaled: npt.NDArray[np.float64] = kernel / largest
+    return scaled
+
+
+def gabor(
+    size: int, orientation: float, wavelength: float, sigma: float, aspect: float = 0.5, phase: float = 0.0
+) -> npt.NDArray[np.float64]:
+    """Oriented receptive field: a Gaussian times a cosine, mean zero, largest magnitude 1.
+
+    Parameters
+    ----------
+    size : int
+        Rows and columns.
+    orientation : float
+        Direction in which it oscillates, in degrees from the x axis.
+    wavelength, sigma : float
+        Of the cosine, and standard deviation of the Gaussian, in pixels; > 0.
+    aspect : float
+        Width of the Gaussian over its length; > 0.
+    phase : float
+        Of the cosine, in degrees.
+
+    Returns
+    -------
+    ndarray, shape (size, size)
+
+    Notes
+    -----
+    Daugman (1985); parameters as in Serre et al. (2007), eq. 1.
+
+    Examples
+    --------
+    >>> import evsim
+    >>> bar = evsim.receptive_fields.gabor(5, orientation=0.0, wavelength=5.0, sigma=2.0)
+    >>> bar.shape, float(bar[2, 2])
+    ((5, 5), 1.0)
+    """
+    as_size(size, "size")
+    for value, name in ((wavelength, "wavelength"), (sigma, "sigma"), (aspect, "aspect")):
+        if as_number(value, name) <= 0:
+            raise InvalidArgumentError(f"{name} must be positive, got {value}")
+    y, x = _grid(size)
+    angle = np.deg2rad(as_number(orientation, "orientation"))
+    along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    envelope = np.exp(-(along**2 + aspect**2 * across**2) / (2 * sigma**2))
+    kernel = envelope * np.cos(2 * np.pi * along / wavelength + np.deg2rad(as_number(phase, "phase")))
+    kernel -= kernel.mean()
+    largest = float(np.abs(kernel).max())
+    scaled: npt.NDArray[np.float64] = kernel / largest if largest > 0 else kernel
+    return scaled

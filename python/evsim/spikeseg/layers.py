@@ -1,0 +1,109 @@
+"""Convolutions of an encoder or decoder: weights that belong to Python, stages made for the size of the input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from ..errors import DTypeError, NonFiniteError, ShapeMismatchError
+from .config import LayerConfig
+from .steps import as_numpy
+
+_COMPETITION = {"global": 1, "local": 2, "both": 3}
+
+
+class ConvLayer:
+    """Weights of one convolution.
+
+    Attributes
+    ----------
+    config : LayerConfig
+    frozen : bool
+        Whether training leaves the weights alone.
+    """
+
+    def __init__(self, config: LayerConfig, in_channels: int, weight: npt.NDArray[Any]) -> None:
+        self.config = config
+        self.in_channels = in_channels
+        self.frozen = False
+        self._weight = weight
+
+    @property
+    def weight(self) -> npt.NDArray[Any]:
+        """Weights, shape (out_channels, in_channels, kernel_size, kernel_size).
+
+        Writing into the array, or assigning another, changes the layer from the next call on.
+        """
+        return self._weight
+
+    @weight.setter
+    def weight(self, values: Any) -> None:
+        array = as_numpy(values)
+        if array.dtype.kind not in "iuf":
+            raise DTypeError(f"weights must be real numbers, got dtype {array.dtype}")
+        if array.shape != self._weight.shape:
+            raise ShapeMismatchError(f"the weights must have shape {self._weight.shape}, got {array.shape}")
+        if not np.all(np.isfinite(array)):
+            raise NonFiniteError("weights must be finite")
+        self._weight[...] = array
+
+    def __repr__(self) -> str:
+        frozen = ", frozen" if self.frozen else ""
+        return f"ConvLayer({self.in_channels} -> {self.config.out_channels}, {self.config.kernel_size}x{frozen})"
+
+
+def conv_stage(
+    layer: ConvLayer, in_shape: tuple[int, int, int], *, fire_once: bool, wta_mode: str | None, wta_radius: int
+) -> _core.ConvStage:
+    """Stage of the encoder for inputs of one size."""
+    config = layer.config
+    pad = config.kernel_size // 2
+    return _core.ConvStage(
+        in_shape,
+        config.out_channels,
+        (config.kernel_size, config.kernel_size),
+        (1, 1),
+        (pad, pad),
+        (1, 1),
+        (0, 0),
+        1,
+        False,
+        layer.weight.dtype.itemsize,
+        config.threshold,
+        config.leak,
+        config.leak_mode == "multiplicative",
+        fire_once,
+        False,
+        _COMPETITION[wta_mode] if wta_mode else 0,
+        wta_radius,
+    )
+
+
+def transposed_stage(
+    weight: npt.NDArray[Any], in_shape: tuple[int, int, int], *, threshold: float | None, leak: float
+) -> _core.ConvStage:
+    """Stage of the decoder; without a threshold it is analog."""
+    _, out_channels, kernel_size, _ = weight.shape
+    pad = kernel_size // 2
+    return _core.ConvStage(
+        in_shape,
+        out_channels,
+        (kernel_size, kernel_size),
+        (1, 1),
+        (pad, pad),
+        (1, 1),
+        (0, 0),
+        1,
+        True,
+        weight.dtype.itemsize,
+        1.0 if threshold is None else threshold,
+        leak,
+        False,
+        False,
+        threshold is None,
+        0,
+        0,
+    )
