@@ -256,9 +256,12 @@ def test_callbacks_learn_what_they_learn_on_the_cpu(dtype, update):
     assert_same_learning(cuda, cpu, dtype)
 
 
+OTHER_RULES = ("pair", "reward", "voltage", "simplified", "guetig", "diehl_cook", "mozafari", "eligibility")
+
+
 @pytest.mark.parametrize(
     "rule",
-    ["triplet_stdp", *(pytest.param(f"{r}_stdp", marks=pytest.mark.nightly) for r in ("pair", "reward", "voltage"))],
+    ["triplet_stdp", *(pytest.param(f"{r}_stdp", marks=pytest.mark.nightly) for r in OTHER_RULES)],
 )
 def test_shipped_rules_learn_what_they_learn_on_the_cpu(rule):
     cpu, cuda = plastic("float32", evsim.kernels.shipped(f"{rule}.cpp"))
@@ -266,7 +269,23 @@ def test_shipped_rules_learn_what_they_learn_on_the_cpu(rule):
     for net in (cpu, cuda):
         net.infer([spikes(1), spikes(2)])
     assert_same_learning(cuda, cpu, "float32")
-    assert (rule == "reward_stdp") == np.array_equal(host(cuda[0].weights), before)
+    waits = rule in ("reward_stdp", "mozafari_stdp", "eligibility_stdp")
+    assert waits == np.array_equal(host(cuda[0].weights), before)
+
+
+def test_rewards_and_dopamine_change_weights_as_on_the_cpu():
+    cpu, cuda = plastic("float64", evsim.kernels.shipped("eligibility_stdp.cpp"))
+    indices, times = spikes(1)
+    for net in (cpu, cuda):
+        early = times < 70.0
+        net.infer(indices[early], times[early], until=70.0)
+        evsim.rules.deliver_dopamine(net, 1e-4)
+        net.infer(indices[~early], times[~early], until=160.0, reset=False)
+        evsim.rules.apply_reward(net[0], 0.5, 0.01)
+        evsim.rules.deliver_dopamine(net, 0.0)
+        net[0].weights = np.abs(host(net[0].weights))
+        evsim.rules.normalize_weights(net[0], 3.0)
+    assert_same_learning(cuda, cpu, "float64")
 
 
 def test_synaptic_traces_decay_through_output_spikes_that_do_not_touch_them():

@@ -1,0 +1,57 @@
+"""What is done to the weights of a layer between calls."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._arrays import as_number
+from ..errors import InvalidArgumentError
+from ..layer import Layer
+
+
+def normalize_weights(layer: Layer, total: float = 78.0) -> None:
+    r"""Scale the weights of every neuron so that they add up to `total`.
+
+    .. math:: w_{ij} \leftarrow w_{ij} \frac{W}{\sum_k w_{ik}}
+
+    Parameters
+    ----------
+    layer : Layer
+        Its weights are changed.
+    total : float
+        Sum of the weights of the inputs of one neuron, > 0; by default that of Diehl & Cook for 784 inputs.
+
+    Raises
+    ------
+    InvalidArgumentError
+        `total` is not positive, or the weights of a neuron do not have a positive sum, so that no factor makes it
+        `total`. No weight has changed then.
+
+    Notes
+    -----
+    For use between two samples, or two pieces of a stream. Afterwards a weight may lie above the ``w_max`` of a rule;
+    it moves there when it is touched next. Cost: one pass over the weights.
+
+    Diehl & Cook 2015, Front. Comput. Neurosci. 9.
+
+    Examples
+    --------
+    >>> import evsim
+    >>> net = evsim.SpikingNetwork()
+    >>> layer = net.add_layer(evsim.Dense(2, 2, weights=[[1.0, 3.0], [0.5, 0.5]]), evsim.LIF(tau_mem=20.0, tau_syn=5.0))
+    >>> evsim.rules.normalize_weights(layer, 2.0)
+    >>> layer.weights
+    array([[0.5, 1.5],
+           [1. , 1. ]], dtype=float32)
+    """
+    target = as_number(total, "total")
+    if not target > 0.0:
+        raise InvalidArgumentError(f"total must be > 0, got {target}")
+    weights = layer._backend.to_host(layer.weights)
+    sums = weights.sum(axis=1, dtype=np.float64)
+    bad = np.flatnonzero(~(sums > 0.0))
+    if bad.size:
+        raise InvalidArgumentError(
+            f"the weights of neuron {bad[0]} add up to {sums[bad[0]]}; only a positive sum can be scaled to {target}"
+        )
+    layer.weights = weights * (target / sums)[:, np.newaxis]
