@@ -7,7 +7,20 @@
 SpikeArray(4 spikes, indices 0 to 1, times 3.764... to 10.563...)
 """
 
-from . import encoders, errors, initializers, io, kernels, neurons, plot, random, receptive_fields, rules, spikeseg
+from . import (
+    encoders,
+    errors,
+    initializers,
+    io,
+    kernels,
+    learning,
+    neurons,
+    plot,
+    random,
+    receptive_fields,
+    rules,
+    spikeseg,
+)
 from ._core import __version__
 from .connections import Dense
 from .errors import EvsimError
@@ -40,6 +53,7 @@ __all__ = [
     "initializers",
     "io",
     "kernels",
+    "learning",
     "load",
     "neurons",
     "num_threads",
