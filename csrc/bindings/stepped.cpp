@@ -169,16 +169,17 @@ void bind_stages(py::module_& module) {
                          const PairTuple& stride, const PairTuple& padding, const PairTuple& dilation,
                          const PairTuple& output_padding, std::int32_t groups, bool transposed, int value_bytes,
                          double threshold, double leak, bool multiplicative, bool fire_once, bool analog,
-                         std::int32_t competition, std::int32_t radius) {
+                         std::int32_t competition, std::int32_t radius, bool report_membranes) {
                  return make_conv(in_shape, out_channels, kernel, stride, padding, dilation, output_padding, groups,
                                   transposed, value_bytes,
                                   {threshold, leak, multiplicative, fire_once, analog,
-                                   static_cast<Competition>(competition), radius});
+                                   static_cast<Competition>(competition), radius, report_membranes});
              }),
              py::arg("in_shape"), py::arg("out_channels"), py::arg("kernel"), py::arg("stride"), py::arg("padding"),
              py::arg("dilation"), py::arg("output_padding"), py::arg("groups"), py::arg("transposed"),
              py::arg("value_bytes"), py::arg("threshold"), py::arg("leak"), py::arg("multiplicative"),
-             py::arg("fire_once"), py::arg("analog"), py::arg("competition"), py::arg("radius"))
+             py::arg("fire_once"), py::arg("analog"), py::arg("competition"), py::arg("radius"),
+             py::arg("report_membranes") = false)
         .def_property_readonly("weights", &weights_view)
         .def("set_thresholds", &ConvStage::set_thresholds, py::arg("thresholds"))
         .def(

@@ -306,7 +306,8 @@ void ConvStage::compete(State& state) const {
 }
 
 void ConvStage::emit(State& state, StepSpikes& out) const {
-    for (const Candidate& spike : std::span(state.candidates).first(state.n_candidates))
+    const std::span<const Candidate> spiking = std::span(state.candidates).first(state.n_candidates);
+    for (const Candidate& spike : spiking)
         state.by_channel[static_cast<std::size_t>(spike.channel)].push_back(spike.pixel);
     const std::int32_t pixels = output().pixels();
     for (std::int32_t channel = 0; channel < output().channels; ++channel) {
@@ -314,6 +315,11 @@ void ConvStage::emit(State& state, StepSpikes& out) const {
         for (const std::int32_t pixel : spikes) out.indices.push_back(channel * pixels + pixel);
         spikes.clear();
     }
+    if (!neurons_.report_membranes) return;
+    std::vector<Candidate> ordered(spiking.begin(), spiking.end());
+    std::stable_sort(ordered.begin(), ordered.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.channel < b.channel; });
+    for (const Candidate& spike : ordered) out.values.push_back(spike.membrane);
 }
 
 /// The current of the neurons that received, as analog spikes.

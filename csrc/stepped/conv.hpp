@@ -16,7 +16,8 @@ struct SteppedNeurons {
     bool fire_once = false;  ///< at most one spike of a neuron until the reset; it integrates on, unseen
     bool analog = false;     ///< no threshold: the current of a step is the output, and nothing is kept
     Competition competition = Competition::none;
-    std::int32_t radius = 2;  ///< of local competition
+    std::int32_t radius = 2;        ///< of local competition
+    bool report_membranes = false;  ///< spikes have the membrane before the reset as their value
 };
 
 /// Only neurons that receive input are visited. Steps in which a pixel receives nothing are made up for, in closed

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <limits>
+#include <numeric>
 
 #include "../core/errors.hpp"
 
@@ -13,7 +13,13 @@ std::vector<Winner> select_winners(const StepSpikes& spikes, const ImageShape& s
     std::vector<bool> decided(static_cast<std::size_t>(shape.channels), false);
     std::vector<Winner> winners;
     for (std::int64_t step = 0; step < spikes.n_steps(); ++step) {
-        for (const std::int32_t index : step_of(spikes, step).indices) {
+        const StepView now = step_of(spikes, step);
+        std::vector<std::size_t> order(now.indices.size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::stable_sort(order.begin(), order.end(),
+                         [&](std::size_t a, std::size_t b) { return now.value(a) > now.value(b); });
+        for (const std::size_t k : order) {
+            const std::int32_t index = now.indices[k];
             const std::int32_t channel = index / shape.pixels(), pixel = index % shape.pixels();
             if (decided[static_cast<std::size_t>(channel)]) continue;
             decided[static_cast<std::size_t>(channel)] = true;

@@ -207,6 +207,7 @@ class ConvStage(SteppedStage):
         analog: bool,
         competition: typing.SupportsInt | typing.SupportsIndex,
         radius: typing.SupportsInt | typing.SupportsIndex,
+        report_membranes: bool = False,
     ) -> None: ...
     def set_competition(
         self, competition: typing.SupportsInt | typing.SupportsIndex, radius: typing.SupportsInt | typing.SupportsIndex

@@ -80,6 +80,7 @@ class ProgressBar:
         return self
 
     def __call__(self, layer: str, seen: int, total: int, convergence: float) -> None:
+        """Show how many samples a layer has seen."""
         if layer not in self._tasks:
             self._tasks[layer] = self._progress.add_task(layer, total=total, convergence=convergence)
         self._progress.update(self._tasks[layer], completed=seen, convergence=convergence)

@@ -141,6 +141,9 @@ class STDPTrainer:
         Most winners per sample; all by default.
     winner_radius : int
         Winners of different maps lie further apart than this in rows or columns.
+    ties : {"potential", "index"}
+        Which of the spikes of one step comes first: that of the highest membrane before its reset, or that of the lowest
+        index.
     n_timesteps : int, optional
         As in :meth:`SpikeSEGEncoder.forward`, for samples without steps.
     seed : int
@@ -170,6 +173,7 @@ class STDPTrainer:
         wta_mode: str = "both",
         max_winners: int | None = None,
         winner_radius: int = 0,
+        ties: str = "potential",
         n_timesteps: int | None = None,
         seed: int = 0,
     ) -> None:
@@ -183,6 +187,7 @@ class STDPTrainer:
         self.wta_mode = require_choice(wta_mode, WTA_MODES, "wta_mode")
         self.max_winners = 0 if max_winners is None else as_size(max_winners, "max_winners")
         self.winner_radius = as_integer(winner_radius, "winner_radius")
+        self.ties = require_choice(ties, ("potential", "index"), "ties")
         self.n_timesteps = n_timesteps
         self.seed = as_integer(seed, "seed")
         if self.winner_radius < 0 or self.seed < 0:
@@ -314,7 +319,7 @@ class STDPTrainer:
             "rule": repr(self.rule),
             "stopping": repr(self.stopping),
             "homeostasis": repr(self.homeostasis),
-            "wta": [self.wta_mode, self.max_winners, self.winner_radius],
+            "wta": [self.wta_mode, self.max_winners, self.winner_radius, self.ties],
             "seed": self.seed,
             "n_samples": n_samples,
             "encoder": repr(self.encoder),
@@ -349,7 +354,14 @@ class _TrainingStep:
         self.layer: ConvLayer = getattr(trainer.encoder, name)
         self.n_classes = 0 if classes is None else int(classes.max()) + 1
         radius = trainer.encoder.config.wta_radius
-        self.stage = conv_stage(self.layer, in_shape, fire_once=True, wta_mode=trainer.wta_mode, wta_radius=radius)
+        self.stage = conv_stage(
+            self.layer,
+            in_shape,
+            fire_once=True,
+            wta_mode=trainer.wta_mode,
+            wta_radius=radius,
+            report_membranes=trainer.ties == "potential",
+        )
         self.stage.weights[...] = self.layer.weight
         self.network = _core.SteppedNetwork([self.stage])
         self.learner = _core.ConvLearner(self.stage)

@@ -56,9 +56,15 @@ class ConvLayer:
 
 
 def conv_stage(
-    layer: ConvLayer, in_shape: tuple[int, int, int], *, fire_once: bool, wta_mode: str | None, wta_radius: int
+    layer: ConvLayer,
+    in_shape: tuple[int, int, int],
+    *,
+    fire_once: bool,
+    wta_mode: str | None,
+    wta_radius: int,
+    report_membranes: bool = False,
 ) -> _core.ConvStage:
-    """Stage of the encoder for inputs of one size."""
+    """Stage of the encoder for inputs of one size; spikes may have the membrane before the reset as their value."""
     config = layer.config
     pad = config.kernel_size // 2
     return _core.ConvStage(
@@ -79,6 +85,7 @@ def conv_stage(
         False,
         _COMPETITION[wta_mode] if wta_mode else 0,
         wta_radius,
+        report_membranes,
     )
 
 
