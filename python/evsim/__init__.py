@@ -7,10 +7,11 @@
 SpikeArray(4 spikes, indices 0 to 1, times 3.764... to 10.563...)
 """
 
-from . import encoders, errors, initializers, io, kernels, neurons, plot, random, rules
+from . import datasets, encoders, errors, filters, initializers, io, kernels, neurons, plot, random, rules
 from ._core import __version__
 from .connections import Dense
 from .errors import EvsimError
+from .events import EventArray
 from .io import load, save
 from .kernels import Kernel
 from .layer import Layer
@@ -24,6 +25,7 @@ __all__ = [
     "LI",
     "LIF",
     "Dense",
+    "EventArray",
     "EvsimError",
     "IAFDelta",
     "Kernel",
@@ -35,8 +37,10 @@ __all__ = [
     "SpikeArray",
     "SpikingNetwork",
     "__version__",
+    "datasets",
     "encoders",
     "errors",
+    "filters",
     "initializers",
     "io",
     "kernels",
