@@ -55,9 +55,9 @@ def dense_grid(
     begin, end = _bounds(events, start, stop)
     n_steps, length = _steps(n_bins, dt, begin, end)
     part = events.time_slice(begin, end)
-    sign: npt.NDArray[np.float64] | None = None
+    weight: npt.NDArray[np.float64] | None = None
     if polarity == "signed":
-        sign, polarity = 2.0 * part.p - 1.0, "merge"
+        weight, polarity = np.where(part.p == 1, 1.0, -1.0).astype(np.float64), "merge"
     part, channel, n_channels = polarity_channels(part, polarity)
     shape = (n_steps, n_channels, events.height, events.width)
     if np.prod(shape, dtype=object) > _MOST_CELLS:
@@ -67,9 +67,9 @@ def dense_grid(
         if dt is not None:
             raise InvalidArgumentError('mode="bilinear" takes n_bins, not dt')
         last = int(events.t[-1]) if stop is None and len(events) else end
-        step, place, weight = _shared(part.t, place, sign, n_steps, begin, last)
+        step, place, weight = _shared(part.t, place, weight, n_steps, begin, last)
     else:
-        step, weight = _step_of(part.t, begin, end, n_bins, length), sign
+        step = _step_of(part.t, begin, end, n_bins, length)
     grid = _add_up(step * int(np.prod(shape[1:])) + place, weight, shape)
     if mode == "binary":
         np.minimum(grid, 1, out=grid)

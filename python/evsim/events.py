@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +21,7 @@ _FIELD_NAMES = {
     "p": ("p", "pol", "polarity", "polarities", "on"),
 }
 _MOST_PIXELS = 2**16
+_LATEST = 2**62
 _MOST_SPIKE_PLACES = 2**31
 
 
@@ -265,8 +267,8 @@ class EventArray:
         >>> evsim.EventArray([1, 2, 3], [0, 1, 2], [0, 0, 0], [1, 0, 1]).time_slice(2).t
         array([2, 3])
         """
-        first = 0 if start is None else int(np.searchsorted(self._t, as_number(start, "start"), "left"))
-        last = len(self) if stop is None else int(np.searchsorted(self._t, as_number(stop, "stop"), "left"))
+        first = 0 if start is None else int(np.searchsorted(self._t, _microsecond(start, "start")))
+        last = len(self) if stop is None else int(np.searchsorted(self._t, _microsecond(stop, "stop")))
         return self._at(slice(first, max(first, last)))
 
     def crop(self, x0: int, y0: int, x1: int, y1: int) -> EventArray:
@@ -485,6 +487,12 @@ def columns_of(fields: dict[str, Any]) -> dict[str, Any]:
             raise DTypeError(f"there is no field for {column} ({' or '.join(names)}) among {sorted(fields)}")
         columns[column] = fields[found[0]]
     return columns
+
+
+def _microsecond(value: float, name: str) -> int:
+    """The first whole microsecond that is not before `value`, within 64 bits."""
+    whole = int(value) if isinstance(value, int | np.integer) else math.ceil(as_number(value, name))
+    return min(max(whole, -_LATEST), _LATEST)
 
 
 def _sensor_size(size: int | None, coordinates: npt.NDArray[np.int64], name: str) -> int:

@@ -137,7 +137,12 @@ def _header(file: Recording, header: bytes) -> tuple[int, int]:
     text = place(2)
     if text:
         text += number(text, 4)
-        number(text + 4 + number(text, 4) - 1, 1)
+        length = number(text, 4)
+        number(text + 4 + length, 1)  # the zero that ends it
+        try:
+            header[text + 4 : text + 4 + length].decode()
+        except UnicodeDecodeError as error:
+            raise file.damaged(start + text + 4 + error.start, "the description of the streams is not UTF-8") from None
     compression = number(place(0), 4) if place(0) else 0
     return compression, number(place(1), 8, signed=True) if place(1) else _NO_TABLE
 

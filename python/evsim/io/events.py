@@ -103,9 +103,7 @@ def read_events(path: str | PathLike[str], *, width: int | None = None, height: 
             raise FileFormatError(f"{source} is {name}; evsim reads {_KNOWN}")
     if source.suffix.lower() in (".bin", ".bs2") or is_nmnist(file.data):
         return read_nmnist(file)
-    raise FileFormatError(
-        f"{source} begins with {file.data[:12]!r} at byte 0, which no format does; evsim reads {_KNOWN}"
-    )
+    raise FileFormatError(f"{source} begins with {file.data[:12]!r} at byte 0; evsim reads {_KNOWN}")
 
 
 def write_events(events: EventArray, path: str | PathLike[str]) -> None:

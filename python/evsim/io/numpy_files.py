@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Container
@@ -20,7 +21,7 @@ NPY_MAGIC = b"\x93NUMPY"
 # What NumPy, zipfile and zlib raise on damaged files.
 _DAMAGE = (
     *(OSError, ValueError, EOFError, KeyError, TypeError, MemoryError, OverflowError, RuntimeError),
-    *(SyntaxError, AttributeError, zipfile.BadZipFile, zlib.error),
+    *(SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
 
 
