@@ -213,8 +213,10 @@ def _check(p: dict[str, Any]) -> None:
     for name in ("noise_rate", "hot_pixel_rate", "jitter"):
         if as_number(p[name], name) < 0:
             raise InvalidArgumentError(f"{name} must not be negative, got {p[name]}")
-    for name in ("satellite_speed", "star_contrast", "satellite_contrast", "star_velocity"):
-        low, high = (as_number(v, name) for v in p[name]) if len(p[name]) == 2 else (1.0, 0.0)
+    for name in ("star_velocity", "satellite_speed", "star_contrast", "satellite_contrast"):
+        if not isinstance(p[name], tuple | list) or len(p[name]) != 2:
+            raise InvalidArgumentError(f"{name} must be two numbers, got {p[name]!r}")
+        low, high = (as_number(v, name) for v in p[name])
         if name != "star_velocity" and not 0 < low <= high:
             raise InvalidArgumentError(f"{name} must be (least, largest), both positive, got {p[name]}")
     if p["n_hot_pixels"] > p["width"] * p["height"]:
@@ -301,7 +303,8 @@ def _crossings(
     level = first[which] + step * threshold
     squared = 2 * sigma**2 * np.log(contrast / np.expm1(level)) - across[which] ** 2
     way = np.sqrt(np.maximum(squared, 0.0))
-    seconds = (along[which] + np.where(on, -way, way)) / speed
+    with np.errstate(over="ignore"):  # what hardly moves has its events after the end
+        seconds = (along[which] + np.where(on, -way, way)) / speed
     t = np.floor(seconds * 1e6 + rng.exponential(jitter, len(which)) if jitter else seconds * 1e6)
     inside = (seconds >= 0) & (t < duration)
     which = which[inside]
@@ -316,7 +319,7 @@ def _reach(contrast: float, threshold: float) -> float:
 def _pixels_near(
     objects: _Objects, k: int, width: int, height: int, duration: int, reach: float
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """All pixels within `reach` of the line that the object moves on (and a few more)."""
+    """All pixels within `reach` of the line that the object moves on, and some more."""
     drift_x, drift_y = objects.velocity_x[k] * duration * 1e-6, objects.velocity_y[k] * duration * 1e-6
     # Only the piece of the line next to the sensor, however long the line is.
     from_, to = 0.0, 1.0
@@ -332,6 +335,9 @@ def _pixels_near(
     length = (to - from_) * np.hypot(drift_x, drift_y)
     share = np.linspace(from_, to, int(2 * length) + 2)
     radius = int(np.ceil(reach)) + 1
+    if len(share) * (2 * radius + 1) ** 2 > width * height:
+        row, column = np.divmod(np.arange(width * height), width)
+        return column, row
     offset = np.arange(-radius, radius + 1)
     x = np.rint(objects.x[k] + share * drift_x).astype(np.int64)[:, np.newaxis, np.newaxis] + offset
     y = np.rint(objects.y[k] + share * drift_y).astype(np.int64)[:, np.newaxis, np.newaxis] + offset[:, np.newaxis]
