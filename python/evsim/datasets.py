@@ -18,6 +18,8 @@ NOISE, STAR, SATELLITE = 0, 1, 2
 _MARGIN = 4.0
 """Pixels around the sensor in which objects still matter, in widths of the point spread function."""
 _MOST_EVENTS = 10**8
+_MOST_OBJECTS = 10**6
+_MOST_PIXELS = 2**26
 _HOT_PIXELS_ON = 0.9
 
 
@@ -204,9 +206,13 @@ def star_field(
 def _check(p: dict[str, Any]) -> None:
     for name in ("width", "height", "duration", "trajectory_step"):
         as_size(p[name], name)
+    if max(p["width"], p["height"]) > 2**16 or p["width"] * p["height"] > _MOST_PIXELS:
+        raise InvalidArgumentError(
+            f"width x height must be at most {_MOST_PIXELS} pixels, got {p['width']} x {p['height']}"
+        )
     for name in ("n_stars", "n_satellites", "n_hot_pixels"):
-        if as_integer(p[name], name) < 0:
-            raise InvalidArgumentError(f"{name} must not be negative, got {p[name]}")
+        if not 0 <= as_integer(p[name], name) <= _MOST_OBJECTS:
+            raise InvalidArgumentError(f"{name} must be from 0 to {_MOST_OBJECTS}, got {p[name]}")
     for name in ("psf_sigma", "threshold"):
         if as_number(p[name], name) <= 0:
             raise InvalidArgumentError(f"{name} must be positive, got {p[name]}")
@@ -355,8 +361,9 @@ def _count_up(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 def _noise(
     rng: np.random.Generator, pixels: npt.NDArray[np.int64], rate: float, share_on: float, width: int, duration: int
 ) -> tuple[npt.NDArray[Any], ...]:
-    n = int(rng.poisson(rate * len(pixels) * duration * 1e-6)) if len(pixels) else 0
-    pixel = rng.choice(pixels, n) if n else np.empty(0, np.int64)
+    """Events t, x, y, p of `pixels` that fire by themselves, each at `rate` per second."""
+    n = int(rng.poisson(rate * len(pixels) * duration * 1e-6))
+    pixel = pixels[rng.integers(0, max(len(pixels), 1), n)]
     return rng.integers(0, duration, n), pixel % width, pixel // width, (rng.random(n) < share_on).astype(np.int64)
 
 

@@ -148,9 +148,11 @@ def test_wide_point_spread_functions_are_as_exact():
     "options",
     [
         {"width": 0},
+        {"width": 65536, "height": 65536},
         {"duration": 0},
         {"duration": 0.5},
         {"n_stars": -1},
+        {"n_stars": 10**10},
         {"n_satellites": -2},
         {"n_hot_pixels": 10**6},
         {"psf_sigma": 0.0},

@@ -33,7 +33,9 @@ def read_event_stream(file: Recording) -> EventArray:
         raise file.truncated("header", 0, len(data), _HEADER_BYTES)
     version, kind = tuple(data[12:15]), data[15]
     if version[0] != 2:
-        raise FileFormatError(f"{file.path} is Event Stream version {'.'.join(map(str, version))}; evsim reads 2")
+        raise FileFormatError(
+            f"{file.path} is Event Stream version {'.'.join(map(str, version))} (byte 12); evsim reads 2"
+        )
     if kind != _DVS:
         name = _KINDS.get(kind, f"events of the unknown type {kind}")
         raise FileFormatError(f"{file.path} holds {name} (byte 15); evsim reads DVS events")
