@@ -8,8 +8,10 @@ SpikeArray(4 spikes, indices 0 to 1, times 3.764... to 10.563...)
 """
 
 from . import (
+    datasets,
     encoders,
     errors,
+    filters,
     initializers,
     io,
     kernels,
@@ -24,6 +26,7 @@ from . import (
 from ._core import __version__
 from .connections import Dense
 from .errors import EvsimError
+from .events import EventArray
 from .io import load, save
 from .kernels import Kernel
 from .layer import Layer
@@ -37,6 +40,7 @@ __all__ = [
     "LI",
     "LIF",
     "Dense",
+    "EventArray",
     "EvsimError",
     "IAFDelta",
     "Kernel",
@@ -48,8 +52,10 @@ __all__ = [
     "SpikeArray",
     "SpikingNetwork",
     "__version__",
+    "datasets",
     "encoders",
     "errors",
+    "filters",
     "initializers",
     "io",
     "kernels",

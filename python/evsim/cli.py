@@ -157,7 +157,7 @@ def infer(
     network: Annotated[Path, typer.Argument(help="Network that evsim saved ([bold].safetensors[/bold]).")],
     recording: Annotated[
         Path,
-        typer.Argument(help="Input spikes: [bold].npz[/bold], or N-MNIST [bold].bs2[/bold], [bold].bin[/bold]."),
+        typer.Argument(help="Input spikes: [bold].npz[/bold], or a recording of an event camera."),
     ],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write output spikes to this .npz.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw all spikes into this .png, .pdf or .svg.")] = None,

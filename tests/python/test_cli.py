@@ -159,7 +159,7 @@ def test_infer_refuses_damaged_and_missing_files_in_one_line(network, recording,
     assert_one_line_error(run("infer", network, tmp_path / "bad.npz"), "bad.npz", "not a readable")
     assert_one_line_error(run("infer", tmp_path / "bad.safetensors", recording), "bad.safetensors")
     assert_one_line_error(run("infer", network, tmp_path / "none.npz"), "none.npz", "No such file")
-    assert_one_line_error(run("infer", network, tmp_path), "are not known")
+    assert_one_line_error(run("infer", network, tmp_path), "Is a directory")
     assert_one_line_error(run("infer", network, recording, "--time-scale", "0"), "time_scale")
 
 

@@ -170,12 +170,15 @@ def test_arrays_that_are_no_spikes_are_refused(tmp_path, arrays, message):
         read_spikes(tmp_path / "a.npz")
 
 
-def test_missing_files_and_unknown_endings_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        read_spikes(tmp_path / "none.npz")
-    with pytest.raises(FileNotFoundError):
-        read_spikes(tmp_path / "none.bs2")
-    with pytest.raises(errors.FileFormatError, match=r"'\.csv' are not known"):
+@pytest.mark.parametrize("name", ["none.npz", "none.bs2", "none.raw"])
+def test_missing_files_are_named(tmp_path, name):
+    with pytest.raises(FileNotFoundError, match=name):
+        read_spikes(tmp_path / name)
+
+
+def test_unknown_content_is_shown(tmp_path):
+    (tmp_path / "a.csv").write_text("x,y,t,p\n")
+    with pytest.raises(errors.FileFormatError, match=r"begins with b'x,y,t,p\\n' at byte 0; evsim reads"):
         read_spikes(tmp_path / "a.csv")
 
 

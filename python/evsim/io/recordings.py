@@ -1,9 +1,7 @@
-"""Spike files: .npz of our own, and N-MNIST recordings."""
+"""Spike files: .npz of our own, and recordings of event cameras."""
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,16 +13,10 @@ from .._arrays import as_number
 from ..errors import DTypeError, EvsimError, FileFormatError, InvalidArgumentError, ShapeMismatchError
 from ..spikes import SpikeArray
 from .atomic import replacing
+from .events import read_events, stored_shape
+from .numpy_files import ZIP_MAGIC, read_npz
 
-_NMNIST_SHAPE = (2, 34, 34)
-_NMNIST_EVENT_BYTES = 5
-_NMNIST_OVERFLOW_Y = 240
-
-# What NumPy, zipfile and zlib raise on damaged files.
-_DAMAGE = (
-    *(OSError, ValueError, EOFError, KeyError, TypeError, MemoryError, OverflowError, RuntimeError),
-    *(zipfile.BadZipFile, zlib.error),
-)
+_SPIKE_ARRAYS = frozenset({"indices", "times", "shape", "x", "y", "p", "t"})
 
 
 def read_spikes(
@@ -36,14 +28,14 @@ def read_spikes(
     ----------
     path : path
         ``.npz`` with the arrays ``indices`` and ``times`` (and ``shape``, if indices are coordinates), or
-        with event-camera arrays ``x``, ``y``, ``p``, ``t``; or an N-MNIST recording (``.bin``, ``.bs2``: 34 x
-        34 pixels, two polarities). Arrays of other names are not looked at.
+        with event-camera arrays ``x``, ``y``, ``p``, ``t`` (arrays of other names are not looked at); or any
+        other recording that :func:`read_events` reads.
     time_scale : float
         Factor from the microseconds of event-camera files to the network's unit, > 0; the default gives
         milliseconds. ``indices`` and ``times`` are read as they are.
     shape : tuple of int, optional
-        (channels, height, width) of event-camera arrays in an ``.npz`` without ``shape``; by default two
-        polarities and just enough pixels for the events.
+        (channels, height, width) of event-camera files that do not say it themselves, with two channels (any
+        number in an ``.npz``); by default two polarities and just enough pixels for the events.
 
     Returns
     -------
@@ -75,17 +67,15 @@ def read_spikes(
     if shape is not None and (len(shape) != 3 or min(shape) < 1):
         raise InvalidArgumentError(f"shape must be (channels, height, width), all at least 1, got {shape}")
     source = Path(path)
-    suffix = source.suffix.lower()
-    if suffix == ".npz":
+    if source.suffix.lower() == ".npz" or _is_zip(source):
         spikes = _read_npz(source, time_scale, shape)
-    elif suffix in (".bs2", ".bin"):
-        spikes = _read_nmnist(source, time_scale)
-    else:
-        raise FileFormatError(
-            f"{source}: endings like {suffix!r} are not known; evsim reads .npz, and N-MNIST's .bs2 and .bin"
-        )
-    spikes.sort()
-    return spikes
+        spikes.sort()
+        return spikes
+    if shape is None:
+        return read_events(source).to_spikes(time_scale)
+    if shape[0] != 2:
+        raise InvalidArgumentError(f"event cameras have two channels, got shape {shape}")
+    return read_events(source, height=shape[1], width=shape[2]).to_spikes(time_scale)
 
 
 def write_spikes(spikes: SpikeArray, path: str | PathLike[str]) -> None:
@@ -109,38 +99,22 @@ def write_spikes(spikes: SpikeArray, path: str | PathLike[str]) -> None:
         np.savez_compressed(file, **arrays)
 
 
+def _is_zip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(ZIP_MAGIC[0])) in ZIP_MAGIC
+
+
 def _read_npz(path: Path, time_scale: float, shape: tuple[int, int, int] | None) -> SpikeArray:
     with path.open("rb") as file:
-        arrays, names = _arrays_of(path, file)
+        arrays, names = read_npz(path, file, _SPIKE_ARRAYS)
     try:
         if {"indices", "times"} <= arrays.keys():
-            return SpikeArray(arrays["indices"], arrays["times"], shape=_stored_shape(arrays))
+            return SpikeArray(arrays["indices"], arrays["times"], shape=stored_shape(arrays))
         if {"x", "y", "p", "t"} <= arrays.keys():
-            return _from_events(arrays, time_scale, _stored_shape(arrays) or shape)
+            return _from_events(arrays, time_scale, stored_shape(arrays) or shape)
     except (EvsimError, ValueError) as error:
         raise FileFormatError(f"{path} does not hold valid spikes: {error}") from None
     raise FileFormatError(f"{path} holds the arrays {names}; expected indices and times, or x, y, p and t")
-
-
-def _arrays_of(path: Path, file: Any) -> tuple[dict[str, npt.NDArray[Any]], list[str]]:
-    try:
-        archive = np.load(file, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise FileFormatError("a single array, not an archive of arrays")
-        wanted = {"indices", "times", "shape", "x", "y", "p", "t"}
-        with archive:
-            return {name: archive[name] for name in archive.files if name in wanted}, sorted(archive.files)
-    except _DAMAGE as error:
-        raise FileFormatError(f"{path} is not a readable .npz file: {error}") from None
-
-
-def _stored_shape(arrays: dict[str, npt.NDArray[Any]]) -> tuple[int, ...] | None:
-    if "shape" not in arrays:
-        return None
-    stored = arrays["shape"]
-    if stored.ndim != 1 or stored.dtype.kind not in "iu":
-        raise ShapeMismatchError(f"shape must be a list of integers, got {stored.dtype} of shape {stored.shape}")
-    return tuple(stored.tolist())
 
 
 def _from_events(arrays: dict[str, npt.NDArray[Any]], time_scale: float, shape: tuple[int, ...] | None) -> SpikeArray:
@@ -161,31 +135,3 @@ def _from_events(arrays: dict[str, npt.NDArray[Any]], time_scale: float, shape: 
         if values.max(initial=0) >= size:
             raise ShapeMismatchError(f"{name} reaches {values.max()}, outside shape {shape}")
     return SpikeArray(np.ravel_multi_index((p, y, x), shape), arrays["t"].astype(np.float64) * time_scale, shape=shape)
-
-
-def _read_nmnist(path: Path, time_scale: float) -> SpikeArray:
-    """Five bytes an event: x (8 bits), y (8), polarity (1), time in microseconds (23, big-endian)."""
-    data = path.read_bytes()
-    if not data:
-        raise FileFormatError(f"{path} is empty")
-    whole = len(data) - len(data) % _NMNIST_EVENT_BYTES
-    if whole != len(data):
-        raise FileFormatError(
-            f"{path} is truncated: the event at byte {whole} has {len(data) - whole} of {_NMNIST_EVENT_BYTES} bytes"
-        )
-    events = np.frombuffer(data, dtype=np.uint8).reshape(-1, _NMNIST_EVENT_BYTES).astype(np.int64)
-    x, y, polarity = events[:, 0], events[:, 1], events[:, 2] >> 7
-    times = (events[:, 2] & 0x7F) << 16 | events[:, 3] << 8 | events[:, 4]
-    overflow = y == _NMNIST_OVERFLOW_Y  # no spike: the 13-bit clock of the sensor has wrapped
-    times = times + np.cumsum(overflow) * (1 << 13)
-    _, height, width = _NMNIST_SHAPE
-    outside = np.flatnonzero(~overflow & ((x >= width) | (y >= height)))
-    if outside.size:
-        k = int(outside[0])
-        raise FileFormatError(
-            f"{path} is not an N-MNIST recording: event {k} (byte {k * _NMNIST_EVENT_BYTES}) lies at "
-            f"({x[k]}, {y[k]}), outside {width} x {height}"
-        )
-    spike = ~overflow
-    indices = np.ravel_multi_index((polarity[spike], y[spike], x[spike]), _NMNIST_SHAPE)
-    return SpikeArray(indices, times[spike] * time_scale, shape=_NMNIST_SHAPE)
