@@ -89,13 +89,11 @@ def convolve(x: Array, weight: Array) -> Array:
     padded = np.pad(x, ((0, 0), (0, 0), (p, p), (p, p)))
     height, width = padded.shape[2] - k + 1, padded.shape[3] - k + 1
     out = np.zeros((x.shape[0], n_out, height, width), x.dtype)
-    for b in range(x.shape[0]):
-        for i in range(n_in):
-            for dy in range(k):
-                for dx in range(k):
-                    patch = padded[b, i, dy : dy + height, dx : dx + width]
-                    for o in range(n_out):
-                        out[b, o] += weight[o, i, dy, dx] * patch
+    for i in range(n_in):
+        for dy in range(k):
+            for dx in range(k):
+                patch = padded[:, i, dy : dy + height, dx : dx + width]
+                out += weight[:, i, dy, dx][None, :, None, None] * patch[:, None]
     return out
 
 
@@ -119,23 +117,20 @@ def pool_step(spikes: Array, pool: Pool) -> tuple[Array, Array]:
     batch, channels, height, width = spikes.shape
     shape = (batch, channels, pooled_size(height, pool), pooled_size(width, pool))
     out, cause = np.zeros(shape, bool), np.full(shape, -1, np.int64)
-    for b, c, row, column in np.ndindex(*shape):
-        for dy in range(pool.kernel):
-            for dx in range(pool.kernel):
-                y, x = row * pool.stride + dy, column * pool.stride + dx
-                if spikes[b, c, y, x] and not out[b, c, row, column]:
-                    out[b, c, row, column] = True
-                    cause[b, c, row, column] = y * width + x
+    rows, columns = np.meshgrid(np.arange(shape[2]), np.arange(shape[3]), indexing="ij")
+    for dy in range(pool.kernel):
+        for dx in range(pool.kernel):
+            y, x = rows * pool.stride + dy, columns * pool.stride + dx
+            first = spikes[:, :, y, x] & ~out
+            cause[first] = np.broadcast_to(y * width + x, shape)[first]
+            out |= first
     return out, cause
 
 
 def first_maximum(cause: Array, width: int, pool: Pool) -> Array:
     """The indices that a maximum pool of 0 and 1 returns: the cause, or an all-zero window's first pixel."""
-    out = cause.copy()
-    for b, c, row, column in np.ndindex(*cause.shape):
-        if cause[b, c, row, column] < 0:
-            out[b, c, row, column] = row * pool.stride * width + column * pool.stride
-    return out
+    rows, columns = np.meshgrid(np.arange(cause.shape[2]), np.arange(cause.shape[3]), indexing="ij")
+    return np.where(cause >= 0, cause, rows * pool.stride * width + columns * pool.stride)
 
 
 def rank_order(x: Array, n_steps: int) -> Array:
@@ -166,10 +161,9 @@ def inhibit(encoder: Encoder, v: Array, spikes: Array, before: Array) -> float:
     `before` holds the potentials before the reset, by which the winner of a map is found.
     """
     lead = np.inf
-    channels, height, width = v.shape
     if encoder.wta in ("global", "both"):
-        for c in range(channels):
-            candidates = [i for i in range(height * width) if spikes[c].flat[i]]
+        for c in range(len(v)):
+            candidates = np.flatnonzero(spikes[c]).tolist()
             if not candidates:
                 continue
             ranked = sorted(candidates, key=lambda i: (-before[c].flat[i], i))
@@ -312,7 +306,7 @@ def unpool(x: Array, positions: Array, size: tuple[int, ...]) -> Array:
     """Every value goes to its position in (..., H, W); values that meet are added, a cell without position is mute."""
     height, width = size[-2:]
     out = np.zeros((*x.shape[:2], height * width), x.dtype)
-    for b, c, row, column in np.ndindex(*x.shape):
+    for b, c, row, column in np.argwhere(x):
         if positions[b, c, row, column] >= 0:
             out[b, c, positions[b, c, row, column]] += x[b, c, row, column]
     return out.reshape(*x.shape[:2], height, width)
