@@ -180,9 +180,13 @@ def config_of(encoder: oracle.Encoder, index_mode: str = "per_spike") -> spikese
 
 def build(encoder: oracle.Encoder, dtype: str = "float64", index_mode: str = "per_spike") -> spikeseg.SpikeSEGEncoder:
     """evsim's encoder with the configuration and the weights of the oracle's."""
-    made = spikeseg.SpikeSEGEncoder(config_of(encoder, index_mode), dtype=dtype)
+    return with_weights(spikeseg.SpikeSEGEncoder(config_of(encoder, index_mode), dtype=dtype), encoder)
+
+
+def with_weights(made: spikeseg.SpikeSEGEncoder, encoder: oracle.Encoder) -> spikeseg.SpikeSEGEncoder:
     for name in oracle.CONVOLUTIONS:
-        getattr(made, name).weight = getattr(encoder, name).weight.astype(dtype)
+        layer = getattr(made, name)
+        layer.weight = getattr(encoder, name).weight.astype(layer.weight.dtype)
     return made
 
 
