@@ -29,7 +29,7 @@ from spikeseg_agreement import (
     with_weights,
 )
 
-from evsim import spikeseg
+from evsim import SpikeArray, spikeseg
 
 DTYPES = ("float32", "float64")
 PAIRS = (("2/2", "2/2"), ("3/2", "2/2"), ("2/2", "3/2"), ("7/6", "2/2"), ("3/2", "3/2"), ("2/3", "2/2"))
@@ -151,6 +151,33 @@ def test_a_reset_forgets_the_previous_input(fire_once):
     made.forward(case.x)
     made.reset_state()
     compare_output(made.forward(case.x, reset_state=False), case.expected)
+
+
+@leaks
+@wtas
+def test_steps_one_by_one_equal_the_oracle(leak_mode, wta):
+    rng = np.random.default_rng([15, WTA.index(wta)])
+    case = random_case(rng, leak_mode=leak_mode, wta=wta, steps=10)
+    made = build(case.encoder)
+    for t, x in enumerate(case.x):
+        classes, spikes = made.forward_single_timestep(x)
+        same(f"classes in step {t}", classes, case.expected.spikes["conv3"][t])
+        for name in oracle.STAGES:
+            same(f"{name} in step {t}", spikes[name], case.expected.spikes[name][t])
+
+
+@firing
+def test_spike_arrays_equal_the_oracle_on_the_same_spikes(fire_once):
+    rng = np.random.default_rng([16, fire_once])
+    for _ in range(4):
+        case = random_case(rng, fire_once=fire_once)
+        n_steps, n_samples, *shape = case.x.shape
+        arrays = []
+        for b in range(n_samples):
+            steps, *pixel = np.nonzero(case.x[:, b])
+            indices = np.ravel_multi_index(tuple(pixel), tuple(shape))
+            arrays.append(SpikeArray(indices, steps.astype(float), shape=tuple(shape)))
+        compare_output(build(case.encoder).forward(arrays, n_timesteps=n_steps), case.expected)
 
 
 def test_samples_of_a_batch_do_not_see_each_other():
