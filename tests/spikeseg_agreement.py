@@ -254,6 +254,7 @@ class Decoding:
     decoder: oracle.Decoder
     spikes: Array
     encoded: oracle.Encoded
+    input: Array
     index_mode: str = "per_spike"
     exact: bool = True
 
@@ -262,6 +263,10 @@ class Decoding:
         """Indices of both pools and the sizes that they refer to."""
         indices = self.encoded.causes if self.index_mode == "per_spike" else self.encoded.last_causes
         return (*(indices[p] for p in oracle.POOLS), *(self.encoded.pool_input_shapes[p] for p in oracle.POOLS))
+
+    def pooling_of(self, steps: slice) -> tuple[Any, ...]:
+        """The same for some of the steps, as another pass of the encoder gives them."""
+        return (*(self.encoded.causes[p][steps] for p in oracle.POOLS), *self.pooling[2:])
 
     @cached_property
     def expected(self) -> Array:
@@ -295,6 +300,7 @@ def random_decoding(
     delay_steps: int = 0,
     pools: tuple[str, str] = ("2/2", "2/2"),
     steps: int | None = None,
+    noise: float = 0.1,
 ) -> Decoding:
     """What an encoder said, and some more classification spikes. Delays weigh by 0.9 and are not exact."""
     exact = delay_steps == 0
@@ -302,7 +308,7 @@ def random_decoding(
         case = random_case(rng, pools=pools, steps=steps, fire_once=False)
         encoded = case.expected
         real = encoded.spikes["conv3"]
-        spikes = (real | (rng.random(real.shape) < 0.1)).astype(float)
+        spikes = (real | (rng.random(real.shape) < noise)).astype(float)
         threshold, leak = float(rng.integers(1, 5)) / 4, float(rng.choice([0.0, 0.25, 0.5]))
         decoder = oracle.Decoder(
             *(getattr(case.encoder, name).weight for name in oracle.CONVOLUTIONS),
@@ -312,7 +318,7 @@ def random_decoding(
             use_delay_connections=delay_steps > 0,
             delay_steps=max(1, delay_steps),
         )
-        made = Decoding(case.encoder, decoder, spikes, encoded, index_mode, exact)
+        made = Decoding(case.encoder, decoder, spikes, encoded, case.x, index_mode, exact)
         if made.is_well_posed(dtype) and made.expected.any():
             return made
 

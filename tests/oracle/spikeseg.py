@@ -9,7 +9,7 @@ sums are exact, and equality is due whatever the margins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -281,25 +281,32 @@ class Decoder:
 
 @dataclass
 class DecoderState:
-    """Potentials behind the transposed convolutions 3 and 2, and the latest inputs, the newest first."""
+    """Potentials behind the transposed convolutions 3 and 2, earlier inputs (the newest first), and causes so far."""
 
     v3: Array | None = None
     v2: Array | None = None
     history: list[Array] = field(default_factory=list)
+    causes1: list[Array] = field(default_factory=list)
+    causes2: list[Array] = field(default_factory=list)
     threshold_margin: float = np.inf
 
 
-def latest_causes(causes: Array, step: int) -> Array:
-    """Per cell (B, C, h, w) the cause of its most recent spike up to `step`, -1 where it has not spiked yet."""
-    latest = np.full(causes.shape[1:], -1, np.int64)
-    for t in range(step + 1):
-        latest[causes[t] >= 0] = causes[t][causes[t] >= 0]
+def latest_causes(causes: Sequence[Array]) -> Array:
+    """Per cell (B, C, h, w) the cause of its most recent spike, -1 where it has not spiked yet."""
+    latest = np.full(causes[0].shape, -1, np.int64)
+    for cause in causes:
+        latest[cause >= 0] = cause[cause >= 0]
     return latest
 
 
-def positions_at(indices: Array, step: int) -> Array:
-    """Where each cell (B, C, h, w) puts its value: 4-D indices hold for all steps, 5-D ones are causes."""
-    return indices if indices.ndim == 4 else latest_causes(indices, step)
+def positions_at(indices: Array, step: int | None, earlier: list[Array]) -> Array:
+    """Where each cell (B, C, h, w) puts its value in a step (None: after all of them).
+
+    4-D indices hold for all steps; 5-D ones are causes and follow those of earlier passes.
+    """
+    if indices.ndim == 4:
+        return indices
+    return latest_causes([*earlier, *(indices if step is None else indices[: step + 1])])
 
 
 def unpool(x: Array, positions: Array, size: tuple[int, ...]) -> Array:
@@ -354,16 +361,18 @@ def decode(
     single = spikes.ndim == 4
     out = []
     for t, x in enumerate(spikes[None] if single else spikes):
-        here = pool1_indices.shape[0] - 1 if single else t
+        here = None if single else t
         y = delayed(decoder, x, state.history)
         state.history.insert(0, x)
         y = transposed(y, decoder.conv3.astype(decoder.dtype))
         y, state.v3 = spiking_stage(decoder, state.v3, y, state)
-        y = unpool(y, positions_at(pool2_indices, here), pool2_output_size)
+        y = unpool(y, positions_at(pool2_indices, here, state.causes2), pool2_output_size)
         y = transposed(y, decoder.conv2.astype(decoder.dtype))
         y, state.v2 = spiking_stage(decoder, state.v2, y, state)
-        y = unpool(y, positions_at(pool1_indices, here), pool1_output_size)
+        y = unpool(y, positions_at(pool1_indices, here, state.causes1), pool1_output_size)
         out.append(transposed(y, decoder.conv1.astype(decoder.dtype)))
+    for causes, indices in ((state.causes1, pool1_indices), (state.causes2, pool2_indices)):
+        causes.extend(indices if indices.ndim == 5 else [])
     return out[0] if single else np.stack(out)
 
 
@@ -376,17 +385,19 @@ def decode_single_spike(
     pool2_indices: Array,
     pool1_output_size: tuple[int, ...],
     pool2_output_size: tuple[int, ...],
+    *,
+    sample: int = 0,
     step: int | None = None,
 ) -> Array:
     """Saliency (B, C_in, H, W) of one spike at `location` = (x, y): no delay, no state, weights above 1/2 pass.
 
-    `shape` is that of the classification layer, (B, n, h, w); `step` None is the last one of 5-D indices.
+    `shape` is that of the classification layer, (B, n, h, w), of which one sample has the spike; `step` None is the
+    last one of 5-D indices.
     """
     x = np.zeros(shape, decoder.dtype)
-    x[:, class_id, location[1], location[0]] = 1
-    here = pool1_indices.shape[0] - 1 if step is None else step
+    x[sample, class_id, location[1], location[0]] = 1
     y = (transposed(x, decoder.conv3.astype(decoder.dtype)) > 0.5).astype(decoder.dtype)
-    y = unpool(y, positions_at(pool2_indices, here), pool2_output_size)
+    y = unpool(y, positions_at(pool2_indices, step, []), pool2_output_size)
     y = (transposed(y, decoder.conv2.astype(decoder.dtype)) > 0.5).astype(decoder.dtype)
-    y = unpool(y, positions_at(pool1_indices, here), pool1_output_size)
+    y = unpool(y, positions_at(pool1_indices, step, []), pool1_output_size)
     return transposed(y, decoder.conv1.astype(decoder.dtype))
