@@ -70,6 +70,9 @@ class Conv2d {
     /// First output channel that input channel `channel` reaches; with groups it reaches out_per_group of them.
     std::int32_t first_channel(std::int32_t channel) const { return channel / in_per_group() * out_per_group(); }
 
+    /// Most runs that one input reaches.
+    std::int32_t most_runs() const { return settings_.kernel.y * settings_.kernel.x; }
+
     /// visit(Run) for all that input (channel, y, x) reaches, rows ascending in memory.
     template <class Visit>
     void for_each_run(std::int32_t channel, std::int32_t y, std::int32_t x, Visit&& visit) const {

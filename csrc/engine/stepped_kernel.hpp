@@ -6,23 +6,16 @@
 
 namespace evsim {
 
-/// Weights to be added to a run of neighbouring pixels.
-struct Arrival {
-    std::int32_t pixel, count;
-    std::size_t weights;  ///< of the first pixel
-    double value;         ///< of the input spike, 1 unless the input is analog
+/// Neighbouring pixels.
+struct PixelRun {
+    std::int32_t first, count;
 };
 
-/// Where arrivals go: [pixel * channel_stride + channel].
-struct ArrivalRun {
-    const Arrival* arrivals;
-    std::int64_t n;
-    const void* weights;
-    std::int32_t weight_stride;  ///< values per pixel; channel_stride where all channels receive
-    std::int32_t channel_stride;
-    std::int32_t first_channel;  ///< that receives, with groups
-    bool analog;                 ///< whether values other than 1 occur
-    void* current;
+/// Weights to be added to a run of pixels.
+struct Arrival {
+    PixelRun pixels;
+    std::size_t weights;  ///< of the first pixel
+    double value;         ///< of the input spike, 1 unless the input is analog
 };
 
 /// A neuron at threshold.
@@ -31,27 +24,45 @@ struct Candidate {
     double membrane;  ///< before the reset
 };
 
-/// Neighbouring pixels whose currents are integrated at the end of a step.
-struct IntegrationRun {
-    void* membrane;                 ///< [pixel * channel_stride + channel]; valid where last >= epoch
-    void* current;                  ///< likewise; zero afterwards
-    void* threshold;                ///< likewise; infinite for neurons that may not fire any more
-    std::int64_t* last;             ///< step in which a pixel was integrated last
-    const void* initial_threshold;  ///< [channel_stride]
-    std::int32_t first_pixel, n_pixels, channel_stride;
-    std::int64_t step, epoch;  ///< this step; the first since the reset
+/// The neurons of one sample. Those of a pixel lie side by side: [pixel * channel_stride + channel].
+struct SteppedPlane {
+    void* membrane;        ///< valid where last >= epoch
+    std::uint64_t* fired;  ///< [pixel * fired_words + channel / 64]: neurons that may not fire any more, or nullptr
+    std::int32_t* last;    ///< step in which a pixel received last
+    std::int32_t channel_stride, fired_words;
+    std::int32_t step, epoch;  ///< this step; the first since the reset
     double leak;               ///< per step: subtracted, or the factor by which the membrane shrinks
     bool multiplicative;
-    bool fire;  ///< reset neurons at threshold; else leave that to the caller
-    bool fire_once;
-    Candidate* candidates;  ///< room for n_pixels * channel_stride
+    const std::int32_t* map_zeroed;  ///< [channel]: step after which competition zeroed a map, or nullptr
+};
+
+/// Spikes that arrive at a plane.
+struct ArrivalRun {
+    SteppedPlane plane;
+    const PixelRun* touched;  ///< pixels that receive for the first time in this step
+    std::int64_t n_touched;
+    const Arrival* arrivals;
+    std::int64_t n_arrivals;
+    const void* weights;
+    std::int32_t weight_stride;  ///< values per pixel; channel_stride where all channels receive
+    std::int32_t first_channel;  ///< that receives, with groups
+    bool analog;                 ///< whether values other than 1 occur
+};
+
+/// Neighbouring pixels at the end of a step in which they received.
+struct ThresholdRun {
+    SteppedPlane plane;
+    PixelRun pixels;
+    const void* threshold;  ///< [channel_stride]; infinite for padding
+    bool fire;              ///< reset neurons at threshold; else leave that to the caller
+    Candidate* candidates;  ///< room for all neurons of the run
 };
 
 struct SteppedKernel {
-    int value_bytes;
-    void (*add)(const ArrivalRun&);
+    /// Brings touched pixels over the steps in which they received nothing, and adds the weights.
+    void (*receive)(const ArrivalRun&);
     /// Returns the number of candidates, ascending in pixel and channel.
-    std::int64_t (*integrate)(const IntegrationRun&);
+    std::int64_t (*fire)(const ThresholdRun&);
 };
 
 }  // namespace evsim

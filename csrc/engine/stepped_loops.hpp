@@ -1,6 +1,7 @@
 // Inner loops of the step-synchronous engine: channels lie side by side in whole units of 16 bytes.
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <type_traits>
@@ -28,77 +29,114 @@ inline void store(const V& value, T* to) {
     std::memcpy(to, &value, sizeof(V));
 }
 
-/// Whether a >= b in any lane.
+/// One bit for every lane in which a >= b.
 template <class V>
-inline bool any_reached(const V& a, const V& b) {
-    if constexpr (sizeof(V) == 16) {
-        const auto mask = a >= b;
-        std::uint64_t words[2];
-        std::memcpy(words, &mask, sizeof words);
-        return (words[0] | words[1]) != 0;
-    } else {
+inline std::uint64_t reached_lanes(const V& a, const V& b) {
 #if defined(__AVX512F__)
-        if constexpr (std::is_same_v<V, FloatVector>)
-            return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GE_OQ) != 0;
-        else
-            return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_GE_OQ) != 0;
+    if constexpr (std::is_same_v<V, FloatVector>)
+        return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GE_OQ);
+    else if constexpr (std::is_same_v<V, DoubleVector>)
+        return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_GE_OQ);
 #elif defined(__AVX__)
-        const auto mask = a >= b;
-        if constexpr (std::is_same_v<V, FloatVector>)
-            return _mm256_movemask_ps((__m256)mask) != 0;
-        else
-            return _mm256_movemask_pd((__m256d)mask) != 0;
-#else
-        return false;  // the widest vector is a unit
+    if constexpr (std::is_same_v<V, FloatVector>)
+        return static_cast<unsigned>(_mm256_movemask_ps((__m256)(a >= b)));
+    else if constexpr (std::is_same_v<V, DoubleVector>)
+        return static_cast<unsigned>(_mm256_movemask_pd((__m256d)(a >= b)));
 #endif
-    }
+#if defined(__SSE2__)
+    if constexpr (std::is_same_v<V, FloatUnit>)
+        return static_cast<unsigned>(_mm_movemask_ps((__m128)(a >= b)));
+    else if constexpr (std::is_same_v<V, DoubleUnit>)
+        return static_cast<unsigned>(_mm_movemask_pd((__m128d)(a >= b)));
+#endif
+    const auto mask = a >= b;
+    std::uint64_t bits = 0;
+    for (int k = 0; k < static_cast<int>(sizeof(V) / sizeof(a[0])); ++k) bits |= std::uint64_t{mask[k] != 0} << k;
+    return bits;
 }
 
 template <class T>
 struct SteppedLoops {
     static constexpr std::int32_t wide = lanes<T>, unit = 16 / static_cast<int>(sizeof(T));
 
-    template <class V, bool Analog>
-    static void add_vector(T* to, const T* from, T value) {
-        const V weights = load<V>(from);
-        if constexpr (Analog)
-            store(load<V>(to) + weights * value, to);
-        else
-            store(load<V>(to) + weights, to);
+    static T* neurons_of(const SteppedPlane& plane, std::int32_t pixel) {
+        return static_cast<T*>(plane.membrane) + std::int64_t{pixel} * plane.channel_stride;
+    }
+
+    /// body(vector type, first channel) over all channels of a pixel, or of several side by side.
+    template <class Body>
+    static void over(std::int32_t n, Body&& body) {
+        std::int32_t k = 0;
+        for (; k + wide <= n; k += wide) body(Vector<T>{}, k);
+        for (; k < n; k += unit) body(Unit<T>{}, k);
+    }
+
+    /// A pixel that receives for the first time in this step.
+    static void touch(const SteppedPlane& plane, std::int32_t pixel) {
+        T* const membrane = neurons_of(plane, pixel);
+        const std::int32_t last = plane.last[pixel];
+        plane.last[pixel] = plane.step;
+        if (last < plane.epoch) {
+            over(plane.channel_stride, [&](auto zero, std::int32_t c) { store(zero, membrane + c); });
+            for (std::int32_t w = 0; plane.fired && w < plane.fired_words; ++w)
+                plane.fired[std::int64_t{pixel} * plane.fired_words + w] = 0;
+            return;
+        }
+        if (plane.map_zeroed) {
+            for (std::int32_t c = 0; c < plane.channel_stride; ++c) {
+                if (plane.map_zeroed[c] >= last) membrane[c] = 0;
+            }
+        }
+        if (plane.multiplicative) {
+            const T kept = static_cast<T>(std::pow(plane.leak, static_cast<double>(plane.step - last)));
+            over(plane.channel_stride,
+                 [&](auto zero, std::int32_t c) { store(load<decltype(zero)>(membrane + c) * kept, membrane + c); });
+        } else if (const T lost = static_cast<T>(plane.leak * (plane.step - last - 1)); lost > 0) {
+            over(plane.channel_stride, [&](auto zero, std::int32_t c) {
+                store(positive_part(load<decltype(zero)>(membrane + c) - lost), membrane + c);
+            });
+        }
     }
 
     template <bool Analog>
     static void add_all(const ArrivalRun& run) {
         const T* const weights = static_cast<const T*>(run.weights);
-        T* const current = static_cast<T*>(run.current);
-        for (std::int64_t a = 0; a < run.n; ++a) {
+        for (std::int64_t a = 0; a < run.n_arrivals; ++a) {
             const Arrival& arrival = run.arrivals[a];
             const T* const from = weights + arrival.weights;
-            T* const to = current + std::int64_t{arrival.pixel} * run.channel_stride;
+            T* const to = neurons_of(run.plane, arrival.pixels.first);
             const T value = static_cast<T>(arrival.value);
-            const std::int32_t n = arrival.count * run.channel_stride;
-            std::int32_t k = 0;
-            for (; k + wide <= n; k += wide) add_vector<Vector<T>, Analog>(to + k, from + k, value);
-            for (; k < n; k += unit) add_vector<Unit<T>, Analog>(to + k, from + k, value);
+            over(arrival.pixels.count * run.plane.channel_stride, [&](auto zero, std::int32_t k) {
+                using V = decltype(zero);
+                const V weight = load<V>(from + k);
+                if constexpr (Analog)
+                    store(load<V>(to + k) + weight * value, to + k);
+                else
+                    store(load<V>(to + k) + weight, to + k);
+            });
         }
     }
 
     /// With groups a pixel's receiving channels are few and at any place.
     static void add_groups(const ArrivalRun& run) {
-        for (std::int64_t a = 0; a < run.n; ++a) {
+        for (std::int64_t a = 0; a < run.n_arrivals; ++a) {
             const Arrival& arrival = run.arrivals[a];
             const T* from = static_cast<const T*>(run.weights) + arrival.weights;
-            T* to = static_cast<T*>(run.current) + std::int64_t{arrival.pixel} * run.channel_stride + run.first_channel;
-            for (std::int32_t pixel = 0; pixel < arrival.count; ++pixel) {
+            T* to = neurons_of(run.plane, arrival.pixels.first) + run.first_channel;
+            for (std::int32_t pixel = 0; pixel < arrival.pixels.count; ++pixel) {
                 for (std::int32_t c = 0; c < run.weight_stride; ++c) to[c] += from[c] * static_cast<T>(arrival.value);
-                to += run.channel_stride;
+                to += run.plane.channel_stride;
                 from += run.weight_stride;
             }
         }
     }
 
-    static void add(const ArrivalRun& run) {
-        if (run.weight_stride != run.channel_stride)
+    static void receive(const ArrivalRun& run) {
+        for (std::int64_t t = 0; t < run.n_touched; ++t) {
+            const PixelRun& pixels = run.touched[t];
+            for (std::int32_t k = 0; k < pixels.count; ++k) touch(run.plane, pixels.first + k);
+        }
+        if (run.weight_stride != run.plane.channel_stride)
             add_groups(run);
         else if (run.analog)
             add_all<true>(run);
@@ -106,68 +144,32 @@ struct SteppedLoops {
             add_all<false>(run);
     }
 
-    /// One step of the channels of V: `lost` and `kept` bring the membrane over the idle steps before.
-    template <class V, bool Multiplicative>
-    static bool step_vector(T* membrane, T* current, const T* threshold, T lost, T kept, T leak) {
-        V v = load<V>(membrane);
-        const V input = load<V>(current);
-        if constexpr (Multiplicative) {
-            v = positive_part<V>(v * kept * leak + input);
-        } else {
-            v = positive_part<V>(v - lost);
-            v = positive_part<V>(v + input - leak);
-        }
-        store(v, membrane);
-        store(V{}, current);
-        return any_reached(v, load<V>(threshold));
-    }
-
-    template <bool Multiplicative>
-    static std::int64_t integrate_as(const IntegrationRun& run) {
-        const std::int32_t stride = run.channel_stride;
-        const T leak = static_cast<T>(run.leak);
+    static std::int64_t fire(const ThresholdRun& run) {
+        const SteppedPlane& plane = run.plane;
+        const T* const threshold = static_cast<const T*>(run.threshold);
+        const T leak = plane.multiplicative ? T(0) : static_cast<T>(plane.leak);
         std::int64_t found = 0;
-        for (std::int32_t pixel = run.first_pixel; pixel < run.first_pixel + run.n_pixels; ++pixel) {
-            const std::int64_t first = std::int64_t{pixel} * stride;
-            T* const membrane = static_cast<T*>(run.membrane) + first;
-            T* const current = static_cast<T*>(run.current) + first;
-            T* const threshold = static_cast<T*>(run.threshold) + first;
-            T lost = 0, kept = 1;
-            if (run.last[pixel] < run.epoch) {
-                std::memset(membrane, 0, static_cast<std::size_t>(stride) * sizeof(T));
-                std::memcpy(threshold, run.initial_threshold, static_cast<std::size_t>(stride) * sizeof(T));
-            } else if (const std::int64_t idle = run.step - run.last[pixel] - 1; idle > 0) {
-                if constexpr (Multiplicative)
-                    kept = static_cast<T>(std::pow(run.leak, static_cast<double>(idle)));
-                else
-                    lost = static_cast<T>(run.leak * static_cast<double>(idle));
-            }
-            run.last[pixel] = run.step;
-            bool reached = false;
-            std::int32_t c = 0;
-            for (; c + wide <= stride; c += wide)
-                reached |=
-                    step_vector<Vector<T>, Multiplicative>(membrane + c, current + c, threshold + c, lost, kept, leak);
-            for (; c < stride; c += unit)
-                reached |=
-                    step_vector<Unit<T>, Multiplicative>(membrane + c, current + c, threshold + c, lost, kept, leak);
-            if (!reached) continue;
-            for (c = 0; c < stride; ++c) {
-                if (!(membrane[c] >= threshold[c])) continue;
-                run.candidates[found++] = {pixel, c, static_cast<double>(membrane[c])};
-                if (!run.fire) continue;
-                membrane[c] = 0;
-                if (run.fire_once) threshold[c] = std::numeric_limits<T>::infinity();
-            }
+        for (std::int32_t pixel = run.pixels.first; pixel < run.pixels.first + run.pixels.count; ++pixel) {
+            T* const membrane = neurons_of(plane, pixel);
+            std::uint64_t* const fired = plane.fired ? plane.fired + std::int64_t{pixel} * plane.fired_words : nullptr;
+            over(plane.channel_stride, [&](auto zero, std::int32_t c) {
+                const auto v = positive_part(load<decltype(zero)>(membrane + c) - leak);
+                store(v, membrane + c);
+                std::uint64_t reached = reached_lanes(v, load<decltype(zero)>(threshold + c));
+                if (reached == 0) return;
+                if (fired) reached &= ~(fired[c / 64] >> (c % 64));
+                if (fired && run.fire) fired[c / 64] |= reached << (c % 64);
+                for (; reached != 0; reached &= reached - 1) {
+                    const std::int32_t channel = c + std::countr_zero(reached);
+                    run.candidates[found++] = {pixel, channel, static_cast<double>(membrane[channel])};
+                    if (run.fire) membrane[channel] = 0;
+                }
+            });
         }
         return found;
     }
 
-    static std::int64_t integrate(const IntegrationRun& run) {
-        return run.multiplicative ? integrate_as<true>(run) : integrate_as<false>(run);
-    }
-
-    static SteppedKernel table() { return {static_cast<int>(sizeof(T)), add, integrate}; }
+    static SteppedKernel table() { return {receive, fire}; }
 };
 
 }  // namespace EVSIM_ISA

@@ -26,7 +26,8 @@ SteppedKernel find_stepped_kernel(int value_bytes) {
 }
 
 constexpr std::int32_t word_bits = 64;
-constexpr std::int64_t never_yet = -1;
+constexpr std::size_t arrivals_at_once = 1024;
+constexpr std::int32_t never_yet = -1, most_steps = std::numeric_limits<std::int32_t>::max();
 
 }  // namespace
 
@@ -39,19 +40,29 @@ StepView step_of(const StepSpikes& spikes, std::int64_t step) {
 }
 
 struct ConvStage::State : StageState {
-    AlignedBuffer membrane, current, threshold;
-    std::vector<std::int64_t> last;        ///< per pixel: step in which it was integrated last
-    std::vector<std::int64_t> map_zeroed;  ///< per channel: step after which competition zeroed all its membranes
-    std::vector<std::uint64_t> touched;    ///< [row][word]: pixels that received in this step
-    std::vector<std::int32_t> touched_rows;
-    std::vector<bool> row_is_touched;
+    AlignedBuffer membrane;
+    std::vector<std::uint64_t> fired;
+    std::vector<std::int32_t> last;        ///< per pixel: step in which it received last
+    std::vector<std::int32_t> map_zeroed;  ///< per channel: step after which competition zeroed all its membranes
+    std::vector<std::uint64_t> marks;      ///< [row][word]: pixels that received in this step
+    std::vector<std::int32_t> marked_rows;
+    std::vector<std::uint8_t> row_is_marked;
+    std::vector<PixelRun> touched;
+    std::vector<Arrival> arrivals;
     std::vector<Candidate> candidates;
     std::size_t n_candidates = 0;
-    std::vector<Arrival> arrivals;
     std::vector<std::vector<std::int32_t>> by_channel;  ///< pixels of this step's spikes
-    std::int64_t step = 0, epoch = 0, thresholds_version = 0;
+    std::int32_t step = 0, epoch = 0;
 
-    void reset() override { epoch = step; }
+    void reset() override {
+        if (step < most_steps / 2) {
+            epoch = step;
+            return;
+        }
+        std::fill(last.begin(), last.end(), never_yet);
+        std::fill(map_zeroed.begin(), map_zeroed.end(), never_yet);
+        step = epoch = 0;
+    }
 };
 
 ConvStage::ConvStage(const Conv2dSettings& connection, int value_bytes, const SteppedNeurons& neurons)
@@ -103,42 +114,65 @@ void ConvStage::set_thresholds(const std::vector<double>& thresholds) {
     if (wanted == thresholds_) return;
     thresholds_ = std::move(wanted);
     const int bytes = connection_.value_bytes();
-    initial_threshold_ = AlignedBuffer(static_cast<std::size_t>(connection_.channel_stride() * bytes), "thresholds");
-    bytes == 4 ? fill_thresholds<float>(initial_threshold_, thresholds_)
-               : fill_thresholds<double>(initial_threshold_, thresholds_);
-    ++thresholds_version_;
+    threshold_values_ = AlignedBuffer(static_cast<std::size_t>(connection_.channel_stride() * bytes), "thresholds");
+    bytes == 4 ? fill_thresholds<float>(threshold_values_, thresholds_)
+               : fill_thresholds<double>(threshold_values_, thresholds_);
 }
 
 std::unique_ptr<StageState> ConvStage::new_state() const {
     auto state = std::make_unique<State>();
     const auto pixels = static_cast<std::size_t>(output().pixels());
-    const std::size_t bytes = pixels * static_cast<std::size_t>(connection_.channel_stride()) *
-                              static_cast<std::size_t>(connection_.value_bytes());
-    require_memory(3.0 * static_cast<double>(bytes), "the neurons of a convolution");
-    state->current = AlignedBuffer(bytes, "the neurons of a convolution");
-    if (!neurons_.analog) {
-        state->membrane = AlignedBuffer(bytes, "the neurons of a convolution");
-        state->threshold = AlignedBuffer(bytes, "the neurons of a convolution");
-        state->last.assign(pixels, never_yet);
-        state->map_zeroed.assign(static_cast<std::size_t>(connection_.channel_stride()), never_yet);
-    }
-    const auto words = static_cast<std::size_t>((output().width + word_bits - 1) / word_bits);
-    state->touched.assign(words * static_cast<std::size_t>(output().height), 0);
-    state->row_is_touched.assign(static_cast<std::size_t>(output().height), false);
-    state->candidates.resize(static_cast<std::size_t>(output().width * connection_.channel_stride()));
+    const auto stride = static_cast<std::size_t>(connection_.channel_stride());
+    const std::size_t bytes = pixels * stride * static_cast<std::size_t>(connection_.value_bytes());
+    state->membrane = AlignedBuffer::uninitialized(bytes, "the neurons of a convolution");
+    if (neurons_.fire_once) state->fired.resize(pixels * ((stride + word_bits - 1) / word_bits));
+    state->last.assign(pixels, never_yet);
+    state->map_zeroed.assign(stride, never_yet);
+    state->marks.assign(words_per_row() * static_cast<std::size_t>(output().height), 0);
+    state->row_is_marked.assign(static_cast<std::size_t>(output().height), 0);
+    const Pair kernel = connection_.settings().kernel;
+    state->arrivals.resize(arrivals_at_once + static_cast<std::size_t>(connection_.most_runs()));
+    state->touched.resize(state->arrivals.size() * static_cast<std::size_t>(kernel.x));
     state->by_channel.resize(static_cast<std::size_t>(output().channels));
-    state->thresholds_version = thresholds_version_;
     return state;
+}
+
+std::size_t ConvStage::words_per_row() const {
+    return static_cast<std::size_t>((output().width + word_bits - 1) / word_bits);
+}
+
+SteppedPlane ConvStage::plane(State& state) const {
+    SteppedPlane plane{};
+    plane.membrane = state.membrane.data();
+    plane.fired = state.fired.empty() ? nullptr : state.fired.data();
+    plane.last = state.last.data();
+    plane.channel_stride = connection_.channel_stride();
+    plane.fired_words = (plane.channel_stride + word_bits - 1) / word_bits;
+    plane.step = state.step;
+    plane.epoch = neurons_.analog ? state.step : state.epoch;  // an analog stage keeps nothing
+    plane.leak = leak_per_step_;
+    plane.multiplicative = neurons_.multiplicative;
+    const bool global = neurons_.competition == Competition::global || neurons_.competition == Competition::both;
+    plane.map_zeroed = global ? state.map_zeroed.data() : nullptr;
+    return plane;
 }
 
 namespace {
 
-/// Marks `count` bits from `first` on.
-void mark(std::uint64_t* row, std::int32_t first, std::int32_t count) {
+/// Marks bits from `first` on; visit(first, count) for every run of those that were not marked before.
+template <class Visit>
+void mark(std::uint64_t* row, std::int32_t first, std::int32_t count, Visit&& visit) {
     while (count > 0) {
-        const std::int32_t bit = first % word_bits, here = std::min(count, word_bits - bit);
-        const std::uint64_t ones = here == word_bits ? ~std::uint64_t{0} : (std::uint64_t{1} << here) - 1;
-        row[first / word_bits] |= ones << bit;
+        const std::int32_t base = first / word_bits * word_bits, bit = first - base;
+        const std::int32_t here = std::min(count, word_bits - bit);
+        const std::uint64_t ones = (~std::uint64_t{0} >> (word_bits - here)) << bit;
+        std::uint64_t& word = row[base / word_bits];
+        for (std::uint64_t fresh = ones & ~word; fresh != 0;) {
+            const int skip = std::countr_zero(fresh), run = std::countr_one(fresh >> skip);
+            visit(base + skip, run);
+            fresh &= ~((~std::uint64_t{0} >> (word_bits - run)) << skip);
+        }
+        word |= ones;
         first += here;
         count -= here;
     }
@@ -160,7 +194,7 @@ void take_marked(std::uint64_t* row, std::int32_t width, Visit&& visit) {
                 run_first = base + skip;
                 run_count = ones;
             }
-            word &= ones == word_bits ? 0 : ~(((std::uint64_t{1} << ones) - 1) << skip);
+            word &= ~((~std::uint64_t{0} >> (word_bits - ones)) << skip);
         }
     }
     if (run_count > 0) visit(run_first, run_count);
@@ -169,99 +203,77 @@ void take_marked(std::uint64_t* row, std::int32_t width, Visit&& visit) {
 }  // namespace
 
 void ConvStage::receive(State& state, StepView in) const {
-    constexpr std::size_t batch = 1024;
-    const std::int32_t width = input().width, pixels = input().pixels();
-    const auto words = static_cast<std::size_t>((output().width + word_bits - 1) / word_bits);
+    const std::int32_t width = input().width, pixels = input().pixels(), out_width = output().width;
+    const std::size_t words = words_per_row();
     const bool grouped = connection_.settings().groups > 1;
     ArrivalRun run{};
+    run.plane = plane(state);
     run.weights = connection_.packed();
     run.weight_stride = connection_.weight_stride();
-    run.channel_stride = connection_.channel_stride();
     run.analog = !in.values.empty();
-    run.current = state.current.data();
-    state.arrivals.clear();
+    run.touched = state.touched.data();
+    run.arrivals = state.arrivals.data();
+    // Room for the runs of one more spike is always left; growing vectors here would cost a third of the time.
+    const Arrival* const full = run.arrivals + state.arrivals.size() - connection_.most_runs();
+    Arrival* arrival = state.arrivals.data();
+    PixelRun* touched = state.touched.data();
     const auto flush = [&] {
-        run.arrivals = state.arrivals.data();
-        run.n = static_cast<std::int64_t>(state.arrivals.size());
-        kernel_.add(run);
-        state.arrivals.clear();
+        run.n_touched = touched - run.touched;
+        run.n_arrivals = arrival - run.arrivals;
+        kernel_.receive(run);
+        touched = state.touched.data();
+        arrival = state.arrivals.data();
     };
     for (std::size_t k = 0; k < in.indices.size(); ++k) {
-        const std::int32_t channel = in.indices[k] / pixels, pixel = in.indices[k] % pixels;
+        const std::int32_t channel = in.indices[k] / pixels, pixel = in.indices[k] - channel * pixels;
         const std::int32_t first_channel = grouped ? connection_.first_channel(channel) : 0;
-        if (state.arrivals.size() >= batch || first_channel != run.first_channel) flush();
+        if (arrival > full || first_channel != run.first_channel) flush();
         run.first_channel = first_channel;
         const double value = in.value(k);
-        connection_.for_each_run(channel, pixel / width, pixel % width, [&](const Conv2d::Run& reached) {
-            state.arrivals.push_back({reached.first_pixel, reached.count, reached.weights, value});
+        const std::int32_t y = pixel / width;
+        connection_.for_each_run(channel, y, pixel - y * width, [&](const Conv2d::Run& reached) {
+            const PixelRun here{reached.first_pixel, reached.count};
+            *arrival++ = {here, reached.weights, value};
             const auto row = static_cast<std::size_t>(reached.row);
-            if (!state.row_is_touched[row]) {
-                state.row_is_touched[row] = true;
-                state.touched_rows.push_back(reached.row);
+            if (!state.row_is_marked[row]) {
+                state.row_is_marked[row] = 1;
+                state.marked_rows.push_back(reached.row);
             }
-            mark(&state.touched[row * words], reached.first_pixel - reached.row * output().width, reached.count);
+            const std::int32_t row_first = reached.row * out_width;
+            mark(&state.marks[row * words], here.first - row_first, here.count,
+                 [&](std::int32_t first, std::int32_t count) { *touched++ = {row_first + first, count}; });
         });
     }
     flush();
-    std::sort(state.touched_rows.begin(), state.touched_rows.end());
+    std::sort(state.marked_rows.begin(), state.marked_rows.end());
 }
 
-void ConvStage::integrate(State& state) const {
-    const auto words = static_cast<std::size_t>((output().width + word_bits - 1) / word_bits);
+/// visit(PixelRun) for everything that received in this step, in order, and forgets it.
+template <class Visit>
+void ConvStage::take_received(State& state, Visit&& visit) const {
+    for (const std::int32_t row : state.marked_rows) {
+        take_marked(
+            &state.marks[static_cast<std::size_t>(row) * words_per_row()], output().width,
+            [&](std::int32_t first, std::int32_t count) { visit(PixelRun{row * output().width + first, count}); });
+        state.row_is_marked[static_cast<std::size_t>(row)] = 0;
+    }
+    state.marked_rows.clear();
+}
+
+void ConvStage::fire(State& state) const {
     const auto stride = static_cast<std::size_t>(connection_.channel_stride());
-    const bool competes = neurons_.competition != Competition::none;
-    IntegrationRun run{};
-    run.membrane = state.membrane.data();
-    run.current = state.current.data();
-    run.threshold = state.threshold.data();
-    run.last = state.last.data();
-    run.initial_threshold = initial_threshold_.data();
-    run.channel_stride = connection_.channel_stride();
-    run.step = state.step;
-    run.epoch = state.epoch;
-    run.leak = leak_per_step_;
-    run.multiplicative = neurons_.multiplicative;
-    run.fire = !competes;
-    run.fire_once = neurons_.fire_once;
+    ThresholdRun run{};
+    run.plane = plane(state);
+    run.threshold = threshold_values_.data();
+    run.fire = neurons_.competition == Competition::none;
     state.n_candidates = 0;
-    for (const std::int32_t row : state.touched_rows) {
-        const std::size_t room = state.n_candidates + static_cast<std::size_t>(output().width) * stride;
+    take_received(state, [&](const PixelRun& pixels) {
+        const std::size_t room = state.n_candidates + static_cast<std::size_t>(pixels.count) * stride;
         if (state.candidates.size() < room) state.candidates.resize(2 * room);
-        take_marked(&state.touched[static_cast<std::size_t>(row) * words], output().width,
-                    [&](std::int32_t first, std::int32_t count) {
-                        run.first_pixel = row * output().width + first;
-                        run.n_pixels = count;
-                        run.candidates = state.candidates.data() + state.n_candidates;
-                        if (competes) apply_zeroed_maps(state, run.first_pixel, count);
-                        state.n_candidates += static_cast<std::size_t>(kernel_.integrate(run));
-                    });
-        state.row_is_touched[static_cast<std::size_t>(row)] = false;
-    }
-    state.touched_rows.clear();
-}
-
-namespace {
-
-/// Zeroes the membranes of maps that competition silenced after the pixel was integrated last.
-template <class T>
-void zero_silenced(T* membrane, std::span<const std::int64_t> map_zeroed, std::int64_t last) {
-    for (std::size_t c = 0; c < map_zeroed.size(); ++c) {
-        if (map_zeroed[c] >= last) membrane[c] = 0;
-    }
-}
-
-}  // namespace
-
-void ConvStage::apply_zeroed_maps(State& state, std::int32_t first_pixel, std::int32_t n_pixels) const {
-    const auto stride = static_cast<std::size_t>(connection_.channel_stride());
-    for (auto pixel = static_cast<std::size_t>(first_pixel); n_pixels > 0; ++pixel, --n_pixels) {
-        if (connection_.value_bytes() == 4)
-            zero_silenced(reinterpret_cast<float*>(state.membrane.data()) + pixel * stride, state.map_zeroed,
-                          state.last[pixel]);
-        else
-            zero_silenced(reinterpret_cast<double*>(state.membrane.data()) + pixel * stride, state.map_zeroed,
-                          state.last[pixel]);
-    }
+        run.pixels = pixels;
+        run.candidates = state.candidates.data() + state.n_candidates;
+        state.n_candidates += static_cast<std::size_t>(kernel_.fire(run));
+    });
 }
 
 /// Keeps the winners among the candidates, resets them and silences those who lost.
@@ -288,13 +300,13 @@ void ConvStage::compete(State& state) const {
     }
     const auto stride = static_cast<std::size_t>(connection_.channel_stride());
     T* const membrane = reinterpret_cast<T*>(state.membrane.data());
-    T* const threshold = reinterpret_cast<T*>(state.threshold.data());
+    const std::size_t fired_words = (stride + word_bits - 1) / word_bits;
     const std::int32_t width = output().width, height = output().height, radius = neurons_.radius;
     for (const Candidate& spike : candidates) {
-        const std::size_t neuron =
-            static_cast<std::size_t>(spike.pixel) * stride + static_cast<std::size_t>(spike.channel);
-        membrane[neuron] = 0;
-        if (neurons_.fire_once) threshold[neuron] = std::numeric_limits<T>::infinity();
+        const auto pixel = static_cast<std::size_t>(spike.pixel), channel = static_cast<std::size_t>(spike.channel);
+        membrane[pixel * stride + channel] = 0;
+        if (neurons_.fire_once)
+            state.fired[pixel * fired_words + channel / word_bits] |= std::uint64_t{1} << (channel % word_bits);
         if (!local) continue;
         const std::int32_t y = spike.pixel / width, x = spike.pixel % width;
         const std::int32_t left = std::max(x - radius, 0), right = std::min(x + radius, width - 1);
@@ -322,60 +334,34 @@ void ConvStage::emit(State& state, StepSpikes& out) const {
     for (const Candidate& spike : ordered) out.values.push_back(spike.membrane);
 }
 
-/// The current of the neurons that received, as analog spikes.
+/// The sums of the neurons that received, as analog spikes.
 template <class T>
-void ConvStage::give_current(State& state, StepSpikes& out) const {
-    const auto words = static_cast<std::size_t>((output().width + word_bits - 1) / word_bits);
+void ConvStage::give_sums(State& state, StepSpikes& out) const {
     const auto stride = static_cast<std::size_t>(connection_.channel_stride());
     std::vector<std::int32_t> pixels;
-    for (const std::int32_t row : state.touched_rows) {
-        take_marked(&state.touched[static_cast<std::size_t>(row) * words], output().width,
-                    [&](std::int32_t first, std::int32_t count) {
-                        for (std::int32_t x = first; x < first + count; ++x) pixels.push_back(row * output().width + x);
-                    });
-        state.row_is_touched[static_cast<std::size_t>(row)] = false;
-    }
-    state.touched_rows.clear();
-    T* const current = reinterpret_cast<T*>(state.current.data());
+    take_received(state, [&](const PixelRun& run) {
+        for (std::int32_t k = 0; k < run.count; ++k) pixels.push_back(run.first + k);
+    });
+    const T* const sums = reinterpret_cast<const T*>(state.membrane.data());
     for (std::int32_t channel = 0; channel < output().channels; ++channel) {
         for (const std::int32_t pixel : pixels) {
-            T& value = current[static_cast<std::size_t>(pixel) * stride + static_cast<std::size_t>(channel)];
-            if (value == 0) continue;
+            const T sum = sums[static_cast<std::size_t>(pixel) * stride + static_cast<std::size_t>(channel)];
+            if (sum == 0) continue;
             out.indices.push_back(channel * output().pixels() + pixel);
-            out.values.push_back(static_cast<double>(value));
-            value = 0;
+            out.values.push_back(static_cast<double>(sum));
         }
     }
 }
-
-namespace {
-
-/// Neurons that may fire get the new threshold of their channel.
-template <class T>
-void replace_thresholds(AlignedBuffer& thresholds, const AlignedBuffer& initial) {
-    T* const values = reinterpret_cast<T*>(thresholds.data());
-    const T* const wanted = reinterpret_cast<const T*>(initial.data());
-    const std::size_t stride = initial.size() / sizeof(T);
-    for (std::size_t k = 0; k < thresholds.size() / sizeof(T); ++k) {
-        if (values[k] < std::numeric_limits<T>::infinity()) values[k] = wanted[k % stride];
-    }
-}
-
-}  // namespace
 
 void ConvStage::step(StageState& carried, StepView in, StepSpikes& out) const {
     auto& state = static_cast<State&>(carried);
+    if (state.step == most_steps) throw InvalidArgument(text("reset the state after ", most_steps, " steps"));
     const bool single = connection_.value_bytes() == 4;
     receive(state, in);
     if (neurons_.analog) {
-        single ? give_current<float>(state, out) : give_current<double>(state, out);
+        single ? give_sums<float>(state, out) : give_sums<double>(state, out);
     } else {
-        if (state.thresholds_version != thresholds_version_) {
-            single ? replace_thresholds<float>(state.threshold, initial_threshold_)
-                   : replace_thresholds<double>(state.threshold, initial_threshold_);
-            state.thresholds_version = thresholds_version_;
-        }
-        integrate(state);
+        fire(state);
         if (neurons_.competition != Competition::none) single ? compete<float>(state) : compete<double>(state);
         emit(state, out);
     }
@@ -388,7 +374,7 @@ void ConvStage::membranes_as(const State& state, double* out) const {
     const auto pixels = static_cast<std::size_t>(output().pixels());
     const T* const membrane = reinterpret_cast<const T*>(state.membrane.data());
     for (std::size_t pixel = 0; pixel < pixels; ++pixel) {
-        const std::int64_t last = state.last[pixel];
+        const std::int32_t last = state.last[pixel];
         const auto idle = static_cast<double>(state.step - 1 - last);
         for (std::size_t c = 0; c < static_cast<std::size_t>(output().channels); ++c) {
             double v = 0.0;

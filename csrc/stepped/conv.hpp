@@ -44,14 +44,17 @@ class ConvStage final : public SteppedStage {
     ConvStage(Conv2d connection, const SteppedNeurons& neurons);
 
     struct State;
-    template <class T>
-    void give_current(State& state, StepSpikes& out) const;
+    std::size_t words_per_row() const;
+    SteppedPlane plane(State& state) const;
     void receive(State& state, StepView in) const;
-    void integrate(State& state) const;
-    void apply_zeroed_maps(State& state, std::int32_t first_pixel, std::int32_t n_pixels) const;
+    template <class Visit>
+    void take_received(State& state, Visit&& visit) const;
+    void fire(State& state) const;
     template <class T>
     void compete(State& state) const;
     void emit(State& state, StepSpikes& out) const;
+    template <class T>
+    void give_sums(State& state, StepSpikes& out) const;
     template <class T>
     void membranes_as(const State& state, double* out) const;
 
@@ -60,8 +63,7 @@ class ConvStage final : public SteppedStage {
     SteppedKernel kernel_;
     double leak_per_step_;            ///< subtracted, or the factor
     std::vector<double> thresholds_;  ///< per channel
-    AlignedBuffer initial_threshold_;
-    std::int64_t thresholds_version_ = 0;
+    AlignedBuffer threshold_values_;  ///< the same in the type of the weights, with padding
 };
 
 }  // namespace evsim

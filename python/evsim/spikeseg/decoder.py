@@ -304,6 +304,12 @@ class SpikeSEGDecoder:
         where = np.stack([steps, *np.unravel_index(indices, shape)], axis=1).astype(np.int64)
         sources = [(spikes[name], pooled) for name, pooled in self._pools(output)]
         sizes = tuple((output.n_samples, *output.shapes[name]) for name in ("conv1", "conv2"))
+        if output._index_mode == "last_step":
+            indices2, indices1 = output.pooling_indices.pool2_indices, output.pooling_indices.pool1_indices
+            sources = [
+                _sources(as_numpy(given), size, output.n_samples, None, "indices")[sample]
+                for given, size in zip((indices2, indices1), sizes[::-1], strict=True)
+            ]
         network, _ = self._unravelling(shape, sources, sizes)
         return where, network.run_each(indices.tolist(), steps.tolist(), [source for source, _ in sources])
 
