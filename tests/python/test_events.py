@@ -348,6 +348,13 @@ def test_the_refractory_filter_is_the_loop(seed, period):
     assert rows(filters.refractory(events, period)) == [rows(events)[k] for k in expected]
 
 
+@pytest.mark.parametrize("period", [1, 2**50, 2**56, 2**62])
+def test_the_refractory_filter_is_the_loop_for_recordings_of_centuries(period):
+    events = recording(n=300, width=3, longest=2**61)
+    expected = oracle.refractory(rows(events), period)
+    assert rows(filters.refractory(events, period)) == [rows(events)[k] for k in expected]
+
+
 def test_a_filter_that_forgot_kept_events_would_differ_from_the_loop():
     """The refractory test can fail: comparing with the last event instead of the last kept one is another filter."""
     events = EventArray([0, 6, 12], [0, 0, 0], [0, 0, 0], [1, 1, 1])
