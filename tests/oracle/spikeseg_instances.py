@@ -144,3 +144,38 @@ def instances(
             )
         )
     return objects, margin
+
+
+def tracks(
+    windows: list[list[tuple[int, Box, Array]]], threshold: float, max_gap: int, max_distance: float | None
+) -> list[list[tuple[int, int]]]:
+    """Tracks as lists of (window, number in it) of instances (class, box, hash): always the best pair that is left."""
+
+    def centre(box: Box) -> tuple[float, float]:
+        return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+
+    made: list[list[tuple[int, int]]] = []
+    for w, window in enumerate(windows):
+        free, idle = set(range(len(window))), set(range(len(made)))
+        while True:
+            best = None
+            for k in sorted(idle):
+                last_w, last_i = made[k][-1]
+                label, box, ash = windows[last_w][last_i]
+                for i in sorted(free):
+                    (x0, y0), (x1, y1) = centre(box), centre(window[i][1])
+                    distance = float(np.hypot(x1 - x0, y1 - y0))
+                    if w - last_w > max_gap + 1 or window[i][0] != label:
+                        continue
+                    if max_distance is not None and distance > max_distance * (w - last_w):
+                        continue
+                    score = jaccard(ash, window[i][2])
+                    if score > threshold and (best is None or (-score, distance, k, i) < best):
+                        best = (-score, distance, k, i)
+            if best is None:
+                break
+            made[best[2]].append((w, best[3]))
+            idle.remove(best[2])
+            free.remove(best[3])
+        made += [[(w, i)] for i in sorted(free)]
+    return made

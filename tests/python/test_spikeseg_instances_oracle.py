@@ -12,6 +12,7 @@ from evsim.spikeseg import (
     find_instances,
     hash_similarity,
     smash_score,
+    track_instances,
 )
 from oracle import spikeseg as oracle
 from oracle import spikeseg_instances as brute
@@ -121,16 +122,17 @@ def test_classes_share_an_instance_only_if_asked_to():
 
 
 def test_neighbours_are_linked_by_a_chain():
-    # A 3 x 1 stroke through a 3 x 3 last layer: boxes of neighbours overlap, those of the ends do not.
-    last = oracle.Conv(np.ones((1, 1, 3, 3)), 1.0)
-    encoder = replace(relay(), conv3=last)
-    x = np.zeros((1, 1, 1, 3, 9))
-    x[0, 0, 0, 1, [1, 4, 7]] = 1
-    _, _, instances = found(encoder, x, threshold=0.0)
-    assert len(instances) == 1
-    x[0, 0, 0, 1, 4] = 0
+    # Spikes of a 3 x 3 last layer between two pixels see both, so that boxes overlap; those at the ends do not.
+    encoder = replace(relay(), conv3=oracle.Conv(np.ones((1, 1, 3, 3)), 1.0))
+    x = np.zeros((1, 1, 1, 3, 7))
+    x[0, 0, 0, 1, [1, 3, 5]] = 1
+    _, _, (only,) = found(encoder, x, threshold=0.0)
+    assert only.box == (1, 1, 5, 1)
+    assert only.pixels.tolist() == [8, 10, 12]
+    assert len(only.spikes) == 3 * 7
+    x[0, 0, 0, 1, 3] = 0
     _, _, apart = found(encoder, x, threshold=0.0)
-    assert [i.box for i in apart] == [(1, 1, 1, 1), (7, 1, 7, 1)]
+    assert [i.box for i in apart] == [(1, 1, 1, 1), (5, 1, 5, 1)]
 
 
 # Against brute force
@@ -182,3 +184,28 @@ def test_instances_equal_brute_force(pools, across_classes):
                 spikes += len(other.spikes)
     assert spikes > 10
     assert several
+
+
+@pytest.mark.parametrize("max_gap", [0, 2])
+@pytest.mark.parametrize("max_distance", [None, 4.0])
+def test_tracks_equal_brute_force(max_gap, max_distance):
+    rng = np.random.default_rng([3, max_gap])
+    longest = 0
+    for _ in range(20):
+        windows = []
+        for _ in range(6):
+            seen = []
+            for _ in range(int(rng.integers(0, 5))):
+                x, y, w, h = (int(n) for n in rng.integers(0, 5, 4))
+                seen.append((int(rng.integers(2)), (x, y, x + w, y + h), rng.random((2, 3)) < 0.5))
+            windows.append(seen)
+        instances = [
+            [Instance(c, (10, 10), np.array([0]), box, ash, np.zeros((1, 4), int)) for c, box, ash in seen]
+            for seen in windows
+        ]
+        got = track_instances(instances, 0.3, max_gap=max_gap, max_distance=max_distance)
+        expected = brute.tracks(windows, 0.3, max_gap, max_distance)
+        places = {id(one): (w, i) for w, window in enumerate(instances) for i, one in enumerate(window)}
+        assert [[places[id(one)] for one in track.instances] for track in got] == expected
+        longest = max(longest, *map(len, expected))
+    assert longest > 2
