@@ -329,7 +329,7 @@ def test_saliency_without_delays_equals_the_oracle(dtype, index_mode, pools):
 @pytest.mark.parametrize("delay_steps", [1, 3])
 def test_saliency_with_delays_equals_the_oracle(dtype, index_mode, spiking, delay_steps):
     rng = np.random.default_rng([21, delay_steps])
-    for _ in range(3):
+    for _ in range(2):
         case = random_decoding(rng, dtype=dtype, index_mode=index_mode, spiking=spiking, delay_steps=delay_steps)
         got = case.build(dtype).forward(case.spikes.astype(dtype), *case.pooling)
         compare_saliency(got, case.expected, case.exact, dtype)

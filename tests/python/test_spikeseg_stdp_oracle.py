@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from evsim.learning import GuetigSTDP, Homeostasis, SimplifiedSTDP, STDPTrainer, Stopping, convergence
+from evsim.learning import GuetigSTDP, Homeostasis, RewardSTDP, SimplifiedSTDP, STDPTrainer, Stopping, convergence
 from oracle import spikeseg as oracle
 from oracle import spikeseg_stdp as stdp
 from spikeseg_agreement import GRID, WTA, build, random_case, same
@@ -68,7 +68,7 @@ def test_order_changes_the_winners_weights_like_the_oracle(layer, ties, wta, sta
     rng = np.random.default_rng([1, oracle.CONVOLUTIONS.index(layer)])
     rule = SimplifiedSTDP(1 / 32, 1 / 64, stabilizer)
     changed = 0
-    for _ in range(4):
+    for _ in range(3):
         case = learning_case(rng, layer)
         pre, chosen, _ = winning(case, layer, wta, ties)
         weight = weight_of(case, layer)
@@ -173,6 +173,12 @@ def test_another_rate_is_found():
 def test_changes_by_hand(rule, changes):
     got = rule.change([0.5] * 4, t_pre=[2, 4, 5, -1], t_post=4)
     np.testing.assert_allclose(got, changes, rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize(("right", "rates"), [(True, (0.001, -0.00075)), (False, (-0.003, 0.000375))])
+def test_rewards_weigh_by_the_share_of_wrong_decisions_and_punishments_by_that_of_right_ones(right, rates):
+    rule = RewardSTDP().for_decision(right, share_right=0.75)
+    np.testing.assert_allclose(rule.change([0.5, 0.5], t_pre=[1, 9], t_post=4), rates, rtol=1e-14, atol=0)
 
 
 def test_convergence_equals_the_oracle():
