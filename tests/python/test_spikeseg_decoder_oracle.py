@@ -1,4 +1,4 @@
-"""SpikeSEG's decoder against plain loops over every step, cell and tap; `spikeseg_agreement` says when they are equal."""
+"""SpikeSEG's decoder against plain loops over every step, cell and tap; equality as `spikeseg_agreement` has it."""
 
 from dataclasses import replace
 
