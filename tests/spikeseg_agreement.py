@@ -24,6 +24,8 @@ Array = np.ndarray[Any, Any]
 GRID = 1 / 64
 WTA = (None, "global", "local", "both")
 POOLS = {"2/2": oracle.Pool(2, 2), "3/2": oracle.Pool(3, 2), "7/6": oracle.Pool(7, 6), "2/3": oracle.Pool(2, 3)}
+PAIRS = (("2/2", "2/2"), ("3/2", "2/2"), ("2/2", "3/2"), ("7/6", "2/2"), ("3/2", "3/2"), ("2/3", "2/2"))
+"""Kernel and stride of both pools."""
 MARGIN = {"float32": 2e-4, "float64": 1e-9}
 """What a potential may differ by where sums are rounded: about 100 roundings of the largest potentials."""
 

@@ -14,8 +14,8 @@ _LATEST = 2**61
 """Times stay below, so that their differences fit into 64 bits."""
 
 
-def event_column(values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
-    """One column as int64; booleans and whole floating-point numbers are converted."""
+def event_column(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
+    """One column of whole numbers: times as int64, others as they are unless they are booleans or floats."""
     array = _one_dimensional(values, name)
     if array.size == 0:
         return np.empty(0, np.int64)
@@ -32,10 +32,11 @@ def event_column(values: npt.ArrayLike, name: str) -> npt.NDArray[np.int64]:
         if int(smallest) <= -_LATEST or int(largest) >= _LATEST:
             bad = smallest if int(smallest) <= -_LATEST else largest
             raise InvalidArgumentError(f"{name} must be below 2**61 in magnitude, got {bad}")
-    return array.astype(np.int64)
+    small = array.dtype.kind in "iu" and name != "t"
+    return array if small else array.astype(np.int64, copy=False)
 
 
-def check_inside(x: npt.NDArray[np.int64], y: npt.NDArray[np.int64], width: int, height: int) -> None:
+def check_inside(x: npt.NDArray[Any], y: npt.NDArray[Any], width: int, height: int) -> None:
     """Raise unless all pixels are inside the sensor."""
     outside = first_outside(x, y, width, height)
     if outside is not None:
@@ -66,7 +67,7 @@ def first_decrease(t: npt.NDArray[np.int64]) -> int | None:
     return int(np.argmax(falls)) + 1 if falls.any() else None
 
 
-def check_polarity(p: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+def check_polarity(p: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """0 and 1, from 0 and 1 or from -1 and 1."""
     lowest = -1 if p.min(initial=0) < 0 else 0
     wrong = (p != lowest) & (p != 1)

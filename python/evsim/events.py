@@ -110,9 +110,9 @@ class EventArray:
             columns = {name: values[order] for name, values in columns.items()}
             polarity = polarity[order]
         check_sorted(columns["t"])
-        self._t = _frozen(columns["t"], np.int64)
-        self._x = _frozen(columns["x"], np.uint16)
-        self._y = _frozen(columns["y"], np.uint16)
+        self._t = _frozen(np.array(columns["t"]), np.int64)
+        self._x = _frozen(columns["x"].astype(np.uint16), np.uint16)
+        self._y = _frozen(columns["y"].astype(np.uint16), np.uint16)
         self._p = _frozen(polarity, np.uint8)
 
     @classmethod
@@ -313,7 +313,8 @@ class EventArray:
         """
         by = as_size(factor, "factor")
         width, height = -(-self._width // by), -(-self._height // by)
-        return self._wrap(self._t, self._x // by, self._y // by, self._p, width, height)
+        x, y = ((c.astype(np.int64) // by).astype(np.uint16) for c in (self._x, self._y))
+        return self._wrap(self._t, x, y, self._p, width, height)
 
     # To spikes and grids
 
@@ -495,7 +496,7 @@ def _microsecond(value: float, name: str) -> int:
     return min(max(whole, -_LATEST), _LATEST)
 
 
-def _sensor_size(size: int | None, coordinates: npt.NDArray[np.int64], name: str) -> int:
+def _sensor_size(size: int | None, coordinates: npt.NDArray[Any], name: str) -> int:
     if size is None:
         return min(max(int(coordinates.max(initial=0)) + 1, 1), _MOST_PIXELS)
     number = as_size(size, name)
@@ -505,9 +506,7 @@ def _sensor_size(size: int | None, coordinates: npt.NDArray[np.int64], name: str
 
 
 def _frozen(values: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:
-    """Read-only and contiguous; copied unless it is so already and of this type."""
-    if values.dtype == dtype and values.flags.c_contiguous and not values.flags.writeable:
-        return values
-    copy = np.array(values, dtype=dtype)
-    copy.flags.writeable = False
-    return copy
+    """Contiguous, of this type and read-only from now on; not for arrays that a user may still write to."""
+    array = np.ascontiguousarray(values, dtype=dtype)
+    array.flags.writeable = False
+    return array

@@ -50,15 +50,24 @@ def refractory(events: EventArray, period: int) -> EventArray:
     order = np.argsort(_pixel(events), kind="stable")
     pixel, elapsed = _pixel(events)[order], (events.t - events.t[0])[order]
     first = np.append(True, pixel[1:] != pixel[:-1])
-    # Ranks of times keep (pixel, time) within 64 bits whatever the times are.
-    distinct = np.unique(elapsed)
-    span = len(distinct) + 1
-    group = (np.cumsum(first) - 1) * span
-    key = group + np.searchsorted(distinct, elapsed)
-    jump = np.searchsorted(key, group + np.searchsorted(distinct, elapsed + pause))
+    jump = _later_by(pause, elapsed, np.cumsum(first) - 1)
     keep = np.empty(len(events), dtype=bool)
     keep[order] = reachable(np.flatnonzero(first), jump)
     return events.select(keep)
+
+
+def _later_by(pause: int, elapsed: npt.NDArray[np.int64], group: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The first event of the same group at least `pause` later, for each; where there is none, a later group's."""
+    shift = min(pause, int(elapsed.max()) + 1)
+    span = int(elapsed.max()) + shift + 1
+    if span * (int(group[-1]) + 1) < _LONGEST:
+        key = group * span + elapsed
+        return np.searchsorted(key, key + shift)
+    # Ranks of times keep (group, time) within 64 bits, however long the recording is.
+    distinct = np.unique(elapsed)
+    base = group * (len(distinct) + 1)
+    key = base + np.searchsorted(distinct, elapsed)
+    return np.searchsorted(key, base + np.searchsorted(distinct, elapsed + pause))
 
 
 def isolated(events: EventArray, radius: int = 1, window: int = 5000) -> EventArray:
@@ -92,42 +101,24 @@ def isolated(events: EventArray, radius: int = 1, window: int = 5000) -> EventAr
     n = len(events)
     if not n:
         return events
-    pixel = _pixel(events)
-    order = np.argsort(pixel, kind="stable")
-    key = pixel[order] * n + order
-    # In the order of pixels every search below is for rising keys, which keeps to the processor's cache.
-    candidate = order
+    order = np.argsort(_pixel(events), kind="stable")
+    pixel, column, t = _pixel(events)[order], events.x[order].astype(np.int64), events.t[order]
+    key = pixel * n + order
+    # In the order of pixels, all that follows looks at memory from front to back.
+    candidate = np.arange(n)
     supported = np.zeros(n, dtype=bool)
     widest, highest = min(reach, events.width - 1), min(reach, events.height - 1)
     for dy in range(-highest, highest + 1):
         for dx in range(-widest, widest + 1):
             if dx or dy:
-                supported[_supported_by(events, pixel, candidate, key, order, dx, dy, limit)] = True
-                candidate = candidate[~supported[candidate]]
+                step = dy * events.width + dx
+                last = np.searchsorted(key, key[candidate] + step * n) - 1
+                x = column[candidate] + dx
+                near = (pixel[last] == pixel[candidate] + step) & (x >= 0) & (x < events.width)
+                near &= t[candidate] - t[last] <= limit
+                supported[order[candidate[near]]] = True
+                candidate = candidate[~near]
     return events.select(supported)
-
-
-def _supported_by(
-    events: EventArray,
-    pixel: npt.NDArray[np.int64],
-    candidate: npt.NDArray[np.int64],
-    key: npt.NDArray[np.int64],
-    order: npt.NDArray[np.int64],
-    dx: int,
-    dy: int,
-    limit: int,
-) -> npt.NDArray[np.int64]:
-    """Those candidates whose neighbour (dx, dy) had an event before them, at most `limit` microseconds ago."""
-    x, y = events.x[candidate].astype(np.int64) + dx, events.y[candidate].astype(np.int64) + dy
-    inside = (x >= 0) & (x < events.width) & (y >= 0) & (y < events.height)
-    candidate = candidate[inside]
-    neighbour = y[inside] * events.width + x[inside]
-    last = np.searchsorted(key, neighbour * len(events) + candidate) - 1
-    there = last >= 0
-    candidate, neighbour, last = candidate[there], neighbour[there], order[last[there]]
-    recent = (pixel[last] == neighbour) & (events.t[candidate] - events.t[last] <= limit)
-    found: npt.NDArray[np.int64] = candidate[recent]
-    return found
 
 
 def find_hot_pixels(events: EventArray, n_sigma: float = 10.0) -> npt.NDArray[np.bool_]:

@@ -181,8 +181,8 @@ def inhibit(encoder: Encoder, v: Array, spikes: Array, before: Array) -> float:
 
 def neuron_step(
     encoder: Encoder, conv: Conv, state: LayerState, current: Array, threshold: Array, result: Encoded
-) -> Array:
-    """Spikes of one layer in one step (B, C, H, W); changes the state."""
+) -> tuple[Array, Array]:
+    """Spikes of one layer in one step (B, C, H, W), and its potentials before the reset; changes the state."""
     dtype = np.dtype(encoder.dtype).type
     if conv.leak_mode == "subtractive":
         state.v = np.maximum(dtype(0), state.v + current - dtype(conv.leak))
@@ -199,7 +199,7 @@ def neuron_step(
     for b in range(spikes.shape[0]):
         result.winner_margin = min(result.winner_margin, inhibit(encoder, state.v[b], spikes[b], before[b]))
     state.fired |= spikes
-    return spikes
+    return spikes, before
 
 
 def first_steps(spikes: Array) -> Array:
@@ -252,7 +252,7 @@ def encode(
                 threshold = np.full(conv.weight.shape[0], conv.threshold)
                 if layer_thresholds and name in layer_thresholds:
                     threshold = np.asarray(layer_thresholds[name], float)
-                out = neuron_step(encoder, conv, state[name], current, threshold.astype(dtype), result)
+                out, _ = neuron_step(encoder, conv, state[name], current, threshold.astype(dtype), result)
                 membranes[name].append(state[name].v.copy())
             spikes[name].append(out)
             signal = out.astype(dtype)
@@ -262,6 +262,24 @@ def encode(
     result.causes = {name: np.stack(c) for name, c in causes.items()}
     result.state = state
     return result
+
+
+def run_layer(encoder: Encoder, name: str, inputs: Array, thresholds: Array | None = None) -> tuple[Array, Array]:
+    """One convolution alone on (T, B, C, H, W): the first spikes (B, C, H, W), and the potentials that led to them."""
+    conv = getattr(encoder, name)
+    levels = np.full(len(conv.weight), conv.threshold) if thresholds is None else thresholds
+    state = None
+    spikes, before = [], []
+    for x in inputs.astype(encoder.dtype):
+        current = convolve(x, conv.weight.astype(encoder.dtype))
+        if state is None:
+            state = LayerState(np.zeros_like(current), np.zeros(current.shape, bool))
+        out, v = neuron_step(encoder, conv, state, current, levels.astype(encoder.dtype), Encoded())
+        spikes.append(out)
+        before.append(v)
+    first = first_steps(np.stack(spikes))
+    led = np.take_along_axis(np.stack(before), first.clip(0)[None], axis=0)[0]
+    return first, led
 
 
 @dataclass(frozen=True)

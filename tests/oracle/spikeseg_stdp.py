@@ -22,30 +22,30 @@ class Winner(NamedTuple):
     step: int
 
 
-def winners(first: Array) -> list[Winner]:
+def winners(first: Array, before: Array | None = None, *, radius: int = 0, limit: int | None = None) -> list[Winner]:
     """The neurons of a layer (C, H, W) that learn, at most one per map and one per place.
 
-    A map is represented by its earliest spike (row-major first of several); of representatives at the same place
-    the earliest learns (the lowest map of several).
+    A map is represented by its earliest spike, of several in one step by that with the highest potential `before` the
+    reset (None: whatever it was), of equal ones by the row-major first. Representatives that are no more than `radius`
+    rows and columns from an earlier one do not learn; the potential and then the lower map decide between equals. At
+    most `limit` learn, the earliest.
     """
     n_maps, height, width = first.shape
-    representatives = []
+    ranked = []
     for m in range(n_maps):
-        best = None
+        spikes = []
         for y in range(height):
             for x in range(width):
-                if first[m, y, x] >= 0 and (best is None or first[m, y, x] < best.step):
-                    best = Winner(m, y, x, int(first[m, y, x]))
-        if best is not None:
-            representatives.append(best)
-    return [
-        a
-        for a in representatives
-        if not any(
-            (b.y, b.x) == (a.y, a.x) and (b.step < a.step or (b.step == a.step and b.map < a.map))
-            for b in representatives
-        )
-    ]
+                if first[m, y, x] >= 0:
+                    lead = 0.0 if before is None else -float(before[m, y, x])
+                    spikes.append((int(first[m, y, x]), lead, m, y, x))
+        if spikes:
+            ranked.append(min(spikes))
+    chosen: list[Winner] = []
+    for step, _, m, y, x in sorted(ranked):
+        if not any(abs(c.y - y) <= radius and abs(c.x - x) <= radius for c in chosen):
+            chosen.append(Winner(m, y, x, step))
+    return chosen[:limit]
 
 
 def inputs_of(winner: Winner, pre_first: Array, kernel: int) -> Array:
@@ -60,28 +60,37 @@ def inputs_of(winner: Winner, pre_first: Array, kernel: int) -> Array:
 
 
 def simplified(
-    weight: Array, pre_first: Array, post_first: Array, a_plus: float, a_minus: float, *, multiplicative: bool = True
+    weight: Array,
+    pre_first: Array,
+    winning: list[Winner],
+    a_plus: float,
+    a_minus: float,
+    *,
+    multiplicative: bool = True,
+    bounds: tuple[float, float] = (0.0, 1.0),
 ) -> Array:
     """Weights after one sample by the simplified rule (Kheradpisheh et al. 2018, eq. 5).
 
     An input that fired no later than the winner gains a_plus w (1 - w), every other one, also one that never fired
-    and padding, loses a_minus w (1 - w); the additive rule has no factor w (1 - w). Weights stay in [0, 1].
+    and padding, loses a_minus w (1 - w); the additive rule has no factor w (1 - w). Weights stay in the bounds, from
+    which the two factors count.
     """
     out = weight.astype(np.float64)
-    for winner in winners(post_first):
+    low, high = bounds
+    for winner in winning:
         before = inputs_of(winner, pre_first, weight.shape[2])
         for c, dy, dx in np.ndindex(*before.shape):
             w = float(weight[winner.map, c, dy, dx])
-            factor = w * (1 - w) if multiplicative else 1.0
+            factor = (w - low) * (high - w) if multiplicative else 1.0
             change = a_plus * factor if 0 <= before[c, dy, dx] <= winner.step else -a_minus * factor
-            out[winner.map, c, dy, dx] = min(1.0, max(0.0, w + change))
+            out[winner.map, c, dy, dx] = min(high, max(low, w + change))
     return out
 
 
 def pair(
     weight: Array,
     pre_first: Array,
-    post_first: Array,
+    winning: list[Winner],
     *,
     rate: float = 0.01,
     alpha: float = 1.0,
@@ -96,7 +105,7 @@ def pair(
     rate alpha w^mu_minus exp(-|d| / tau_minus). Inputs that never fired, and padding, are no pairs.
     """
     out = weight.astype(np.float64)
-    for winner in winners(post_first):
+    for winner in winning:
         before = inputs_of(winner, pre_first, weight.shape[2])
         for c, dy, dx in np.ndindex(*before.shape):
             if before[c, dy, dx] < 0:

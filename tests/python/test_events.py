@@ -162,7 +162,7 @@ def test_crops_outside_the_sensor_are_refused(corners):
         recording().crop(*corners)
 
 
-@pytest.mark.parametrize("factor", [1, 2, 4, 100])
+@pytest.mark.parametrize("factor", [1, 2, 4, 100, 10**6])
 def test_downsampling_keeps_every_event(factor):
     events = recording()
     small = events.downsample(factor)
@@ -344,6 +344,13 @@ def test_grids_refuse_options_outside_their_domain(options):
 @pytest.mark.parametrize("period", [0, 1, 40, 700, 10**6, 2**62])
 def test_the_refractory_filter_is_the_loop(seed, period):
     events = recording(n=[0, 1, 30, 400, 900, 900][seed], width=[9, 9, 1, 3, 9, 2][seed], seed=seed)
+    expected = oracle.refractory(rows(events), period)
+    assert rows(filters.refractory(events, period)) == [rows(events)[k] for k in expected]
+
+
+@pytest.mark.parametrize("period", [1, 2**50, 2**56, 2**62])
+def test_the_refractory_filter_is_the_loop_for_recordings_of_centuries(period):
+    events = recording(n=300, width=3, longest=2**61)
     expected = oracle.refractory(rows(events), period)
     assert rows(filters.refractory(events, period)) == [rows(events)[k] for k in expected]
 

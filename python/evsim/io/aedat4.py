@@ -51,12 +51,12 @@ def read_aedat4(file: Recording) -> EventArray:
     ends = np.cumsum([len(part) for part in parts])
     empty = np.empty(0, dtype=[("t", np.int64), ("x", np.uint16), ("y", np.uint16), ("on", np.bool_)])
     events = np.concatenate(parts) if parts else empty
-    t, x, y, p = (events[name].astype(np.int64) for name in ("t", "x", "y", "on"))
+    t, x, y, p = (events[name] for name in ("t", "x", "y", "on"))
 
     def byte_of(k: int) -> int:
         return packets[int(np.searchsorted(ends, k, side="right"))]
 
-    return file.events(t, x, y, p, size=size, byte_of=byte_of)
+    return file.events(t.astype(np.int64), x, y, p, size=size, byte_of=byte_of)
 
 
 def _decode(file: Recording, decoder: Any, frame: _Frame, camera: int) -> tuple[list[Any], list[int]]:

@@ -63,8 +63,8 @@ def read_events(path: str | PathLike[str], *, width: int | None = None, height: 
     ------
     FileFormatError
         The file is empty, truncated, damaged or of another kind; the message gives the byte position. A file that
-        was cut exactly between two events cannot be told from a shorter recording, except in ``.aedat4``, ``.npz``
-        and ``.npy``.
+        was cut exactly between two events cannot be told from a shorter recording, except in ``.npz``, ``.npy`` and
+        finished ``.aedat4``.
     MissingDependencyError
         The package for ``.aedat4`` is not installed.
     OSError
@@ -72,7 +72,8 @@ def read_events(path: str | PathLike[str], *, width: int | None = None, height: 
 
     Notes
     -----
-    The file is read as a whole; EVT 3.0 takes about 60 bytes of memory for each of its words meanwhile.
+    The file is read as a whole, which takes memory of about 10 (``.aedat4``, ``.es``), 20 (EVT 2.0) or 50 times
+    (EVT 3.0) its size meanwhile.
 
     Examples
     --------

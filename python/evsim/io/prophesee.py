@@ -9,6 +9,7 @@ them up to the latest time seen.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,16 +76,16 @@ def _sensor(header: str) -> tuple[int, int] | None:
     return size if 0 < size[0] <= _LARGEST and 0 < size[1] <= _LARGEST else None
 
 
-def _words_of(file: Recording, start: int, dtype: str, known: tuple[int, ...]) -> tuple[npt.NDArray[np.uint32], ...]:
+def _words_of(file: Recording, start: int, dtype: str, known: tuple[int, ...]) -> tuple[npt.NDArray[Any], ...]:
     """The words and their types, the upper four bits."""
     n_bytes = np.dtype(dtype).itemsize
     torn = (len(file.data) - start) % n_bytes
     if torn:
         raise file.truncated("word", len(file.data) - torn, torn, n_bytes)
-    word = words(file.data, start, dtype).astype(np.uint32, copy=False)
+    word = words(file.data, start, dtype)
     if not word.size:
         raise FileFormatError(f"{file.path} is truncated: nothing follows the header, which ends at byte {start}")
-    kind = word >> np.uint32(8 * n_bytes - 4)
+    kind = (word >> 8 * n_bytes - 4).astype(np.uint8)
     valid = np.zeros(16, dtype=bool)
     valid[list(known)] = True
     wrong = ~valid[kind]
@@ -95,7 +96,7 @@ def _words_of(file: Recording, start: int, dtype: str, known: tuple[int, ...]) -
 
 
 def _unwrapped(
-    file: Recording, value: npt.NDArray[np.uint32], bits: int, byte_of: npt.NDArray[np.int64]
+    file: Recording, value: npt.NDArray[Any], bits: int, byte_of: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
     """A clock of `bits` bits that starts again from 0 when it is full; small steps back are damage."""
     clock = value.astype(np.int64)
@@ -113,18 +114,19 @@ def _read_evt2(file: Recording, start: int, size: tuple[int, int] | None) -> Eve
     Events before the first upper time have none and are left out.
     """
     word, kind = _words_of(file, start, "<u4", (0x0, 0x1, 0x8, 0xA, 0xE, 0xF))
-    is_high = kind == 0x8
-    at_high = np.flatnonzero(is_high)
-    high = _unwrapped(file, word[at_high] & np.uint32(0xFFFFFFF), 28, start + 4 * at_high)
-    latest = np.cumsum(is_high, dtype=np.int64) - 1
-    at = np.flatnonzero((kind <= 1) & (latest >= 0))
-    event = word[at].astype(np.int64)
-    t = high[latest[at]] << 6 | event >> 22 & 0x3F
+    at_high = np.flatnonzero(kind == 0x8)
+    high = _unwrapped(file, word[at_high] & 0xFFFFFFF, 28, start + 4 * at_high)
+    at = np.flatnonzero(kind <= 1)
+    upper, timed = _latest(at_high, high, at)
+    at, upper = at[timed], upper[timed]
+    event = word[at]
+    t = upper << 6 | event >> 22 & 0x3F
     x, y, p = event >> 11 & 0x7FF, event & 0x7FF, event >> 28
     return file.events(t, x, y, p, size=size, byte_of=lambda k: start + 4 * int(at[k]), largest=_LARGEST, sort=True)
 
 
 _ROW, _COLUMN, _BASE, _VECTOR_12, _VECTOR_8, _LOW, _HIGH = 0x0, 0x2, 0x3, 0x4, 0x5, 0x6, 0x8
+_EVT3_KINDS = (_ROW, _COLUMN, _BASE, _VECTOR_12, _VECTOR_8, _LOW, 0x7, _HIGH, 0xA, 0xE, 0xF)
 
 
 def _read_evt3(file: Recording, start: int, size: tuple[int, int] | None) -> EventArray:
@@ -134,53 +136,60 @@ def _read_evt3(file: Recording, start: int, size: tuple[int, int] | None) -> Eve
     moves on by 12 or 8. When the upper time changes, the lower starts from 0. Events before the first upper time,
     row or base have none and are left out.
     """
-    word, kind = _words_of(
-        file, start, "<u2", (_ROW, _COLUMN, _BASE, _VECTOR_12, _VECTOR_8, _LOW, 0x7, _HIGH, 0xA, 0xE, 0xF)
-    )
-    payload = (word & np.uint32(0xFFF)).astype(np.int64)
-    time, timed = _evt3_times(file, start, payload, kind)
-    row, has_row = _latest(kind == _ROW, payload & 0x7FF)
-    is_column, is_wide, is_narrow = kind == _COLUMN, kind == _VECTOR_12, kind == _VECTOR_8
-    moved = np.cumsum(12 * is_wide + 8 * is_narrow)
-    # `moved` counts the vector itself, too: take its own width off again.
-    base, has_base = _latest(kind == _BASE, (payload & 0x7FF) - moved)
-    on, _ = _latest(kind == _BASE, payload >> 11)
-    at = np.flatnonzero(timed & has_row & (is_column | (has_base & (is_wide | is_narrow))))
-    single, narrow = is_column[at], is_narrow[at]
-    bits = np.where(single, 1, np.where(narrow, payload[at] & 0xFF, payload[at])).astype(np.uint16)
-    left = np.where(single, payload[at] & 0x7FF, base[at] + moved[at] - np.where(narrow, 8, 12))
-    polarity = np.where(single, payload[at] >> 11, on[at])
-    which, bit = np.nonzero(bits[:, np.newaxis] >> np.arange(12, dtype=np.uint16) & 1)
-    source = at[which]
+    word, kind = _words_of(file, start, "<u2", _EVT3_KINDS)
+    is_vector = (kind == _VECTOR_12) | (kind == _VECTOR_8)
+    at = np.flatnonzero(is_vector | (kind == _COLUMN))
+    time, timed = _evt3_times(file, start, word, kind, at)
+    at_row = np.flatnonzero(kind == _ROW)
+    row, has_row = _latest(at_row, word[at_row] & 0x7FF, at)
+    base, on, has_base = _evt3_bases(word, kind, np.flatnonzero(is_vector), at)
+    single = kind[at] == _COLUMN
+    known = np.flatnonzero(timed & has_row & (single | has_base))
+    payload = word[at] & 0xFFF
+    bits = np.where(single, 1, np.where(kind[at] == _VECTOR_8, payload & 0xFF, payload))[known]
+    which, bit = np.nonzero(bits[:, np.newaxis] >> np.arange(12, dtype=bits.dtype) & 1)
+    source = known[which]
     return file.events(
         time[source],
-        left[which] + bit,
+        np.where(single, payload & 0x7FF, base)[source] + bit,
         row[source],
-        polarity[which],
+        np.where(single, payload >> 11, on)[source],
         size=size,
-        byte_of=lambda k: start + 2 * int(source[k]),
+        byte_of=lambda k: start + 2 * int(at[source[k]]),
         largest=_LARGEST,
         sort=True,
     )
 
 
+def _evt3_bases(
+    word: npt.NDArray[Any], kind: npt.NDArray[Any], vectors: npt.NDArray[np.int64], at: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """First column and polarity of the vectors among the words `at`, and whether they are known yet."""
+    moved = np.append(0, np.cumsum(np.where(kind[vectors] == _VECTOR_12, 12, 8)))
+    at_base = np.flatnonzero(kind == _BASE)
+    base = (word[at_base] & 0x7FF) - moved[np.searchsorted(vectors, at_base)]
+    left, known = _latest(at_base, base, at)
+    on, _ = _latest(at_base, word[at_base] >> 11 & 1, at)
+    return left + moved[np.searchsorted(vectors, at)], on, known
+
+
 def _evt3_times(
-    file: Recording, start: int, payload: npt.NDArray[np.int64], kind: npt.NDArray[np.uint32]
+    file: Recording, start: int, word: npt.NDArray[Any], kind: npt.NDArray[Any], at: npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Time at each word in microseconds, and whether it is known yet."""
-    is_high = kind == _HIGH
-    at_high = np.flatnonzero(is_high)
-    high = np.zeros(len(payload), dtype=np.int64)
-    high[at_high] = _unwrapped(file, payload[at_high].astype(np.uint32), 12, start + 2 * at_high)
-    upper, timed = _latest(is_high, high)
-    restarts = is_high & np.append(True, (upper[1:] != upper[:-1]) | ~timed[:-1])
-    lower, has_lower = _latest((kind == _LOW) | restarts, np.where(is_high, 0, payload))
-    return upper << 12 | np.where(has_lower, lower, 0), timed
+    """Time at the words `at` in microseconds, and whether it is known yet."""
+    at_high = np.flatnonzero(kind == _HIGH)
+    high = _unwrapped(file, word[at_high] & 0xFFF, 12, start + 2 * at_high)
+    sets_low = kind == _LOW
+    sets_low[at_high[np.append(True, high[1:] != high[:-1])[: len(high)]]] = True
+    at_low = np.flatnonzero(sets_low)
+    upper, timed = _latest(at_high, high, at)
+    lower, _ = _latest(at_low, np.where(kind[at_low] == _LOW, word[at_low] & 0xFFF, 0), at)
+    return upper << 12 | lower, timed
 
 
 def _latest(
-    sets: npt.NDArray[np.bool_], value: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """The value at the last word that sets it, for every word, and whether there is one."""
-    last = np.maximum.accumulate(np.where(sets, np.arange(len(sets)), -1))
-    return value[last], last >= 0
+    places: npt.NDArray[np.int64], values: npt.NDArray[Any], at: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """The value at the last of `places` before each of `at` (0 before the first), and whether there is one."""
+    last = np.searchsorted(places, at)
+    return np.append(values.dtype.type(0), values)[last], last > 0
