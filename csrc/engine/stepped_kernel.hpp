@@ -49,13 +49,14 @@ struct ArrivalRun {
     bool analog;                 ///< whether values other than 1 occur
 };
 
-/// Neighbouring pixels at the end of a step in which they received.
+/// Pixels at the end of a step in which they received.
 struct ThresholdRun {
     SteppedPlane plane;
-    PixelRun pixels;
+    const PixelRun* pixels;  ///< ascending
+    std::int64_t n_runs;
     const void* threshold;  ///< [channel_stride]; infinite for padding
     bool fire;              ///< reset neurons at threshold; else leave that to the caller
-    Candidate* candidates;  ///< room for all neurons of the run
+    Candidate* candidates;  ///< room for all neurons of these pixels
 };
 
 struct SteppedKernel {

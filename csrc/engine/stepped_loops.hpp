@@ -131,8 +131,18 @@ struct SteppedLoops {
         }
     }
 
+    /// Planes are larger than the caches, and rows lie pages apart: what comes soon is asked for now.
+    static constexpr std::int64_t prefetch_distance = 16;
+    static void prefetch(const SteppedPlane& plane, const PixelRun& pixels) {
+        __builtin_prefetch(plane.last + pixels.first, 1);
+        const char* const first = reinterpret_cast<const char*>(neurons_of(plane, pixels.first));
+        const char* const last = reinterpret_cast<const char*>(neurons_of(plane, pixels.first + pixels.count) - 1);
+        for (const char* line = first; line <= last; line += 64) __builtin_prefetch(line, 1);
+    }
+
     static void receive(const ArrivalRun& run) {
         for (std::int64_t t = 0; t < run.n_touched; ++t) {
+            if (t + prefetch_distance < run.n_touched) prefetch(run.plane, run.touched[t + prefetch_distance]);
             const PixelRun& pixels = run.touched[t];
             for (std::int32_t k = 0; k < pixels.count; ++k) touch(run.plane, pixels.first + k);
         }
@@ -144,27 +154,34 @@ struct SteppedLoops {
             add_all<false>(run);
     }
 
-    static std::int64_t fire(const ThresholdRun& run) {
+    /// Appends the candidates of one pixel.
+    static void fire_pixel(const ThresholdRun& run, std::int32_t pixel, T leak, std::int64_t& found) {
         const SteppedPlane& plane = run.plane;
         const T* const threshold = static_cast<const T*>(run.threshold);
-        const T leak = plane.multiplicative ? T(0) : static_cast<T>(plane.leak);
+        T* const membrane = neurons_of(plane, pixel);
+        std::uint64_t* const fired = plane.fired ? plane.fired + std::int64_t{pixel} * plane.fired_words : nullptr;
+        over(plane.channel_stride, [&](auto zero, std::int32_t c) {
+            const auto v = positive_part(load<decltype(zero)>(membrane + c) - leak);
+            store(v, membrane + c);
+            std::uint64_t reached = reached_lanes(v, load<decltype(zero)>(threshold + c));
+            if (reached == 0) return;
+            if (fired) reached &= ~(fired[c / 64] >> (c % 64));
+            if (fired && run.fire) fired[c / 64] |= reached << (c % 64);
+            for (; reached != 0; reached &= reached - 1) {
+                const std::int32_t channel = c + std::countr_zero(reached);
+                run.candidates[found++] = {pixel, channel, static_cast<double>(membrane[channel])};
+                if (run.fire) membrane[channel] = 0;
+            }
+        });
+    }
+
+    static std::int64_t fire(const ThresholdRun& run) {
+        const T leak = run.plane.multiplicative ? T(0) : static_cast<T>(run.plane.leak);
         std::int64_t found = 0;
-        for (std::int32_t pixel = run.pixels.first; pixel < run.pixels.first + run.pixels.count; ++pixel) {
-            T* const membrane = neurons_of(plane, pixel);
-            std::uint64_t* const fired = plane.fired ? plane.fired + std::int64_t{pixel} * plane.fired_words : nullptr;
-            over(plane.channel_stride, [&](auto zero, std::int32_t c) {
-                const auto v = positive_part(load<decltype(zero)>(membrane + c) - leak);
-                store(v, membrane + c);
-                std::uint64_t reached = reached_lanes(v, load<decltype(zero)>(threshold + c));
-                if (reached == 0) return;
-                if (fired) reached &= ~(fired[c / 64] >> (c % 64));
-                if (fired && run.fire) fired[c / 64] |= reached << (c % 64);
-                for (; reached != 0; reached &= reached - 1) {
-                    const std::int32_t channel = c + std::countr_zero(reached);
-                    run.candidates[found++] = {pixel, channel, static_cast<double>(membrane[channel])};
-                    if (run.fire) membrane[channel] = 0;
-                }
-            });
+        for (std::int64_t k = 0; k < run.n_runs; ++k) {
+            if (k + prefetch_distance < run.n_runs) prefetch(run.plane, run.pixels[k + prefetch_distance]);
+            const PixelRun& pixels = run.pixels[k];
+            for (std::int32_t n = 0; n < pixels.count; ++n) fire_pixel(run, pixels.first + n, leak, found);
         }
         return found;
     }

@@ -26,7 +26,7 @@ SteppedKernel find_stepped_kernel(int value_bytes) {
 }
 
 constexpr std::int32_t word_bits = 64;
-constexpr std::size_t arrivals_at_once = 1024;
+constexpr std::size_t arrivals_at_once = 1024, neurons_at_once = 1 << 14;
 constexpr std::int32_t never_yet = -1, most_steps = std::numeric_limits<std::int32_t>::max();
 
 }  // namespace
@@ -47,7 +47,7 @@ struct ConvStage::State : StageState {
     std::vector<std::uint64_t> marks;      ///< [row][word]: pixels that received in this step
     std::vector<std::int32_t> marked_rows;
     std::vector<std::uint8_t> row_is_marked;
-    std::vector<PixelRun> touched;
+    std::vector<PixelRun> touched, runs;
     std::vector<Arrival> arrivals;
     std::vector<Candidate> candidates;
     std::size_t n_candidates = 0;
@@ -267,13 +267,24 @@ void ConvStage::fire(State& state) const {
     run.threshold = threshold_values_.data();
     run.fire = neurons_.competition == Competition::none;
     state.n_candidates = 0;
-    take_received(state, [&](const PixelRun& pixels) {
-        const std::size_t room = state.n_candidates + static_cast<std::size_t>(pixels.count) * stride;
-        if (state.candidates.size() < room) state.candidates.resize(2 * room);
-        run.pixels = pixels;
+    std::size_t n_neurons = 0;
+    state.runs.clear();
+    const auto flush = [&] {
+        if (state.candidates.size() < state.n_candidates + n_neurons)
+            state.candidates.resize(2 * (state.n_candidates + n_neurons));
+        run.pixels = state.runs.data();
+        run.n_runs = static_cast<std::int64_t>(state.runs.size());
         run.candidates = state.candidates.data() + state.n_candidates;
         state.n_candidates += static_cast<std::size_t>(kernel_.fire(run));
+        state.runs.clear();
+        n_neurons = 0;
+    };
+    take_received(state, [&](const PixelRun& pixels) {
+        state.runs.push_back(pixels);
+        n_neurons += static_cast<std::size_t>(pixels.count) * stride;
+        if (n_neurons > neurons_at_once) flush();
     });
+    flush();
 }
 
 /// Keeps the winners among the candidates, resets them and silences those who lost.

@@ -120,7 +120,8 @@ class _Place:
 class STDPTrainer:
     """Trains the convolutions of a SpikeSEG encoder one after the other, without labels, by STDP.
 
-    For each sample the layers below run as they are; the neurons of the layer in training compete (winner-take-all);
+    For each sample the layers below run as they are; the neurons of the layer in training compete (winner-take-all) and
+    fire at most once;
     the first spike of each map, one per location, wins; the weights of the winners change by the first spikes in their
     receptive field (Kheradpisheh et al. 2018).
 

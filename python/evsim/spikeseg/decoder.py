@@ -148,7 +148,7 @@ class SpikeSEGDecoder:
         pool1_output_size, pool2_output_size : tuple of int
             (n_samples, channels, height, width) of what was pooled.
         reset_state : bool
-            False: membranes and delays go on where the last call stopped.
+            False: membranes, delays and positions go on where the last call stopped.
 
         Returns
         -------
@@ -266,6 +266,9 @@ class SpikeSEGDecoder:
             )
         if not 0 <= batch_index < batch_size:
             raise IndexOutOfRangeError(f"there is no sample {batch_index} in a batch of {batch_size}")
+        n_steps = {as_numpy(given).shape[0] for given in (pool1_indices, pool2_indices) if np.ndim(given) == 5}
+        if step is not None and n_steps and not 0 <= step < min(n_steps):
+            raise IndexOutOfRangeError(f"there is no step {step} among {min(n_steps)}")
         shape = (self.n_classes, height, width)
         sizes = (tuple(pool1_output_size), tuple(pool2_output_size))
         sources = [
@@ -297,6 +300,8 @@ class SpikeSEGDecoder:
             What each makes of the input plane, with ``indices`` (flat, into (input_channels, height, width)) and
             ``values``.
         """
+        if not 0 <= sample < output.n_samples:
+            raise IndexOutOfRangeError(f"there is no sample {sample} among {output.n_samples}")
         spikes = output._spikes[sample]
         shape = output.shapes["conv3"]
         steps = np.repeat(np.arange(output.n_steps), np.diff(spikes["conv3"].begin))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core, random
-from ..errors import InvalidArgumentError, NotRunError, ShapeMismatchError
+from ..errors import InvalidArgumentError, NonFiniteError, NotRunError, ShapeMismatchError
 from ..receptive_fields import difference_of_gaussians
 from .config import CONV_LAYERS, EncoderConfig, require_choice
 from .layers import ConvLayer, conv_stage
@@ -192,7 +192,10 @@ class SpikeSEGEncoder:
             self._network = _core.SteppedNetwork([self._stages[name] for name in STAGES])
             self._in_shape = in_shape
         for name in CONV_LAYERS:
-            self._stages[name].weights[...] = getattr(self, name).weight
+            weight = getattr(self, name).weight
+            if not np.isfinite(np.sum(weight)):
+                raise NonFiniteError(f"the weights of {name} are not all finite")
+            self._stages[name].weights[...] = weight
         return self._network
 
     def _build(self, in_shape: Shape) -> dict[str, Any]:
