@@ -100,7 +100,7 @@ def test_decoding_a_single_spike_leaves_the_carried_state_alone():
 @pytest.mark.parametrize("delay_steps", [0, 1, 3])
 def test_carried_decoder_state_equals_the_oracle(delay_steps):
     rng = np.random.default_rng([27, delay_steps])
-    for _ in range(4):
+    for _ in range(2):
         case = random_decoding(rng, delay_steps=delay_steps, steps=8)
         decoder, state = case.build(), oracle.DecoderState()
         passes = []
