@@ -21,7 +21,7 @@ _ON = {False: COLORS[0], True: COLORS[4]}
 _OFF = {False: COLORS[1], True: COLORS[5]}
 _GROUND = {False: "#FFFFFF", True: "#111111"}
 _PLAIN = {False: "#222222", True: "#F2F2F2"}
-_FAINTEST = 0.35
+_FAINTEST = 0.5
 """Strength of the colour of a pixel with a single event."""
 
 
@@ -79,7 +79,7 @@ def columns_of(events: Any, time_unit: str | None = None) -> Columns:
         raise DTypeError(f"events must be an EventArray or a SpikeArray, got {type(events).__name__}")
     order = slice(None) if np.all(t[1:] >= t[:-1]) else np.argsort(t, kind="stable")
     x, y, p = (np.asarray(values)[order].astype(np.int64) for values in (x, y, p))
-    return Columns(t[order], x, y, p, n_polarities, height, width, scale, unit)
+    return Columns(t[order], x, y, p, n_polarities, width, height, scale, unit)
 
 
 def highest_count(counts: npt.NDArray[np.int64], limit: float | None) -> float:

@@ -49,7 +49,7 @@ def feature_maps(
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
     colorbar : bool
-        Whether to add a colour bar.
+        Whether to add a colour bar; there is none if all colours are the same.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def feature_maps(
         f"{stage}: {_number(len(chosen), 'map')} of {height} x {width}, {_number(n, 'spike')} in {_number(t, 'step')}",
         fontsize="medium",
     )
-    if colorbar:
+    if colorbar and high > low:
         label = "step of the first spike" if show == "first_step" else "spikes"
         bar = axes.figure.colorbar(image, ax=axes, label=label, shrink=0.85)
         if few:
@@ -191,15 +191,23 @@ def kernels(
         gaps.reshape(n, -1, width)[:, :-1],
         n_columns,
         blank="#FFFFFF",
-        gap=1 + n_inputs // 2,
+        gap=max(1, round(0.4 * height)),
         cmap="RdBu_r" if signed else "Greys",
         vmin=-scale if signed else 0.0,
         vmax=scale,
         interpolation="nearest",
     )
+    frames = [
+        matplotlib("patches").Rectangle((left - 0.5, top - 0.5 + channel * (height + 1)), width, height)
+        for left, top in places
+        for channel in range(n_inputs)
+    ]
+    collection = matplotlib("collections").PatchCollection
+    axes.add_collection(collection(frames, facecolor="none", edgecolor="#AAAAAA", linewidth=0.5, clip_on=False))
     if n > 1:
-        _name(axes, places, range(n))
-    axes.set_title(_number(n, "kernel") + f" of {height} x {width}" if title is None else title, fontsize="medium")
+        _name(axes, places, range(n), above=True)
+    text = _number(n, "kernel") + f" of {height} x {width}" if title is None else title
+    axes.set_title(text, fontsize="medium", pad=14.0 if n > 1 else None)
     if colorbar:
         axes.figure.colorbar(image, ax=axes, label="weight", shrink=0.85)
     return axes
@@ -253,7 +261,7 @@ def _grid(
     return drawn, [(left, top) for top, left in corners]
 
 
-def _name(axes: Axes, places: list[tuple[int, int]], numbers: Sequence[int]) -> None:
+def _name(axes: Axes, places: list[tuple[int, int]], numbers: Sequence[int], above: bool = False) -> None:
     """Write each image's number at its upper left corner."""
     if len(places) > 64:
         return
@@ -261,13 +269,13 @@ def _name(axes: Axes, places: list[tuple[int, int]], numbers: Sequence[int]) -> 
         axes.annotate(
             str(number),
             (left - 0.5, top - 0.5),
-            xytext=(1.5, -1.5),
+            xytext=(0.0, 1.0) if above else (1.5, -1.5),
             textcoords="offset points",
             ha="left",
-            va="top",
+            va="bottom" if above else "top",
             fontsize=6.5,
             color="#000000",
-            bbox={"facecolor": "#FFFFFF", "edgecolor": "none", "alpha": 0.8, "pad": 0.6},
+            bbox=None if above else {"facecolor": "#FFFFFF", "edgecolor": "none", "alpha": 0.8, "pad": 0.6},
         )
 
 

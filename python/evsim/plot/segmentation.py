@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .._arrays import as_size
+from .._arrays import as_number, as_size
 from ..errors import InvalidArgumentError, ShapeMismatchError
 from .common import COLORS, INK, matplotlib, new_axes
 from .frames import Columns, columns_of, highest_count, painted, rgb, show_frame
@@ -48,7 +48,7 @@ def saliency(
     dark : bool
         Whether the ground is dark.
     limit : float, optional
-        Saliency of full colour; the largest by default.
+        Saliency of full colour; by default what 99 % of the pixels with any do not exceed.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
     title : str, optional
@@ -86,11 +86,11 @@ def saliency(
     counts, text = _counts(events, start, stop)
     if counts.shape[1:] != values.shape:
         raise ShapeMismatchError(f"the events have {counts.shape[1:]} pixels, the saliency map {values.shape}")
-    highest = float(values.max(initial=0.0)) or 1.0
+    highest = float(np.percentile(values[values > 0], 99)) if values.any() else 1.0
     if limit is not None:
-        if not limit > 0:
+        highest = as_number(limit, "limit")
+        if highest <= 0:
             raise InvalidArgumentError(f"limit must be positive, got {limit}")
-        highest = float(limit)
     axes = new_axes(ax)
     show_frame(axes, _ground(counts, dark), text if title is None else title)
     strength = np.clip(values / highest, 0, 1)
@@ -105,7 +105,8 @@ def saliency(
     )
     if colorbar:
         solid = matplotlib("cm").ScalarMappable(norm=image.norm, cmap=cmap)
-        axes.figure.colorbar(solid, ax=axes, label="saliency", shrink=0.85)
+        extend = "max" if values.max(initial=0.0) > highest else "neither"
+        axes.figure.colorbar(solid, ax=axes, label="saliency", shrink=0.85, extend=extend)
     return axes
 
 
@@ -178,35 +179,37 @@ def instances(
     show_frame(axes, _ground(counts, dark), f"{many} in {text}" if title is None and text else title or many)
     if title == "":
         axes.set_title("")
-    mark_instances(axes, found, numbers, labels, dark)
+    mark_instances(axes, found, numbers, labels, dark, fill=0.38)
     return axes
 
 
 def mark_instances(
-    axes: Axes, found: Sequence[Instance], numbers: Sequence[int], labels: Sequence[str], dark: bool
+    axes: Axes, found: Sequence[Instance], numbers: Sequence[int], labels: Sequence[str], dark: bool, fill: float
 ) -> list[Any]:
-    """Draw pixels, box and label of each instance; return what was drawn."""
+    """Draw pixels, with the opacity `fill`, box and label of each instance; return what was drawn."""
     patches = matplotlib("patches")
     colors = _COLORS[dark]
+    limits = {"xlim": axes.get_xlim(), "ylim": axes.get_ylim()}
     drawn: list[Any] = []
-    for one, number, label in zip(found, numbers, labels, strict=True):
+    for k, (one, number, label) in enumerate(zip(found, numbers, labels, strict=True)):
         color = colors[number % len(colors)]
         x0, y0, x1, y1 = one.box
-        tint = np.zeros((y1 - y0 + 1, x1 - x0 + 1, 4))
-        tint[..., :3] = rgb(color)
-        tint[..., 3] = 0.38 * one.mask[y0 : y1 + 1, x0 : x1 + 1]
-        extent = (x0 - 0.5, x1 + 0.5, y1 + 0.5, y0 - 0.5)
-        limits = axes.get_xlim(), axes.get_ylim()
-        drawn.append(axes.imshow(tint, extent=extent, interpolation="nearest", zorder=2))
-        axes.set(xlim=limits[0], ylim=limits[1])
+        if fill:
+            tint = np.zeros((y1 - y0 + 1, x1 - x0 + 1, 4))
+            tint[..., :3] = rgb(color)
+            tint[..., 3] = fill * one.mask[y0 : y1 + 1, x0 : x1 + 1]
+            extent = (x0 - 0.5, x1 + 0.5, y1 + 0.5, y0 - 0.5)
+            drawn.append(axes.imshow(tint, extent=extent, interpolation="nearest", zorder=2))
         box = patches.Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0 + 1, y1 - y0 + 1, fill=False, ec=color, lw=1.6, zorder=3)
         drawn.append(axes.add_patch(box))
         below = y0 < 0.08 * one.shape[0]  # no room above
+        stacked = sum(_same_corner(one, other) for other in found[:k])
+        shift = 1.0 + 11.0 * stacked
         drawn.append(
             axes.annotate(
                 label,
                 (x0 - 0.5, y1 + 0.5 if below else y0 - 0.5),
-                xytext=(-0.8, -1.0 if below else 1.0),
+                xytext=(0.4, -shift if below else shift),
                 textcoords="offset points",
                 va="top" if below else "bottom",
                 ha="left",
@@ -214,10 +217,16 @@ def mark_instances(
                 color="#000000" if dark else "#FFFFFF",
                 bbox={"facecolor": color, "edgecolor": "none", "pad": 1.2},
                 zorder=4,
-                annotation_clip=True,
             )
         )
+    axes.set(**limits)
     return drawn
+
+
+def _same_corner(one: Instance, other: Instance) -> bool:
+    """Whether labels at the boxes' corners would cover each other."""
+    height, width = one.shape
+    return abs(one.box[0] - other.box[0]) < 0.1 * width and abs(one.box[1] - other.box[1]) < 0.04 * height
 
 
 def trajectories(
@@ -308,13 +317,15 @@ def trajectories(
     if columns is not None or shapes:
         height, width = shapes[0] if columns is None else (columns.height, columns.width)
         axes.set(ylim=(0, width), zlim=(height, 0))
-        axes.set_box_aspect((1.6 * max(width, height), width, height), zoom=0.82)
-    axes.view_init(elev=18, azim=-62)
+        axes.set_box_aspect((1.5 * max(width, height), width, height), zoom=0.95)
+    axes.view_init(elev=20, azim=-55)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+        axis.labelpad = 8
+        axis.set_major_locator(matplotlib("ticker").MaxNLocator(5))
         axis.pane.set_facecolor("#FFFFFF")
         axis.pane.set_edgecolor("#CCCCCC")
     if 0 < len(tracks) <= 12:
-        axes.legend(frameon=False, loc="upper left", fontsize="small")
+        axes.legend(frameon=False, loc="upper left", fontsize="small", ncols=2)
     if title:
         axes.set_title(title, fontsize="medium")
     return axes  # type: ignore[no-any-return]
