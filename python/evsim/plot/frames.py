@@ -111,12 +111,12 @@ def rgb(colour: str) -> npt.NDArray[np.float64]:
     return np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
 
 
-def show_frame(axes: Axes, image: Image, title: str | None) -> Any:
-    """Draw the pixels with their axes."""
+def show_frame(axes: Axes, image: Image, title: str | None, above_legend: bool = False) -> Any:
+    """Draw the pixels with their axes; leave room for the names of the colours."""
     shown = axes.imshow(image, interpolation="nearest", origin="upper", aspect="equal")
     axes.set(xlabel="x (pixels)", ylabel="y (pixels)")
     if title:
-        axes.set_title(title, fontsize="medium")
+        axes.set_title(title, fontsize="medium", pad=22.0 if above_legend else None)
     return shown
 
 
@@ -125,11 +125,11 @@ def polarity_legend(axes: Axes, dark: bool) -> None:
     patch = matplotlib("patches").Patch
     axes.legend(
         handles=[patch(color=_ON[dark], label="ON"), patch(color=_OFF[dark], label="OFF")],
-        loc="lower right",
-        bbox_to_anchor=(1.0, 1.0),
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
         ncols=2,
         frameon=False,
-        borderaxespad=0.2,
+        borderaxespad=0.1,
         handlelength=1.0,
         fontsize="small",
     )
@@ -199,9 +199,7 @@ def event_frame(
     highest = highest_count(counts, limit)
     axes = new_axes(ax)
     legend = legend and columns.n_polarities == 2
-    show_frame(axes, painted(counts, highest, dark), columns.span() if title is None else title)
+    show_frame(axes, painted(counts, highest, dark), columns.span() if title is None else title, legend)
     if legend:
-        axes.title.set_horizontalalignment("left")
-        axes.title.set_x(0.0)
         polarity_legend(axes, dark)
     return axes

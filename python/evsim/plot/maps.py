@@ -69,8 +69,9 @@ def feature_maps(
     >>> encoder = evsim.spikeseg.SpikeSEGEncoder.from_paper("spikeseg2020", seed=1)
     >>> output = encoder.forward(np.ones((1, 1, 28, 28)))
     >>> ax = evsim.plot.feature_maps(output, "conv1", ax=Figure().subplots())
-    >>> ax.get_title()
-    'conv1: 4 maps of 28 x 28, 4 spikes in 1 step'
+    >>> print(ax.get_title())
+    conv1: 4 maps of 28 x 28
+    4 spikes in 1 step
     """
     if show not in ("first_step", "count"):
         raise InvalidArgumentError(f"show must be 'first_step' or 'count', got {show!r}")
@@ -102,7 +103,7 @@ def feature_maps(
     _name(axes, places, chosen)
     n, t = int(counts.reshape(channels, -1)[chosen].sum()), output.n_steps
     axes.set_title(
-        f"{stage}: {_number(len(chosen), 'map')} of {height} x {width}, {_number(n, 'spike')} in {_number(t, 'step')}",
+        f"{stage}: {_number(len(chosen), 'map')} of {height} x {width}\n{_number(n, 'spike')} in {_number(t, 'step')}",
         fontsize="medium",
     )
     if colorbar and high > low:

@@ -317,7 +317,7 @@ def trajectories(
     if columns is not None or shapes:
         height, width = shapes[0] if columns is None else (columns.height, columns.width)
         axes.set(ylim=(0, width), zlim=(height, 0))
-        axes.set_box_aspect((1.5 * max(width, height), width, height), zoom=0.95)
+        axes.set_box_aspect((1.5 * max(width, height), width, height), zoom=0.86)
     axes.view_init(elev=20, azim=-55)
     for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
         axis.labelpad = 8

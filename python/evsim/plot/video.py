@@ -177,13 +177,12 @@ def _film(
     progress: Callable[[int, int], None] | None,
 ) -> None:
     columns, highest = frames.columns, frames.highest(limit)
-    height = size * min(max(columns.height / columns.width, 0.4), 2.0) * 0.85 + 0.75
+    height = size * min(max(columns.height / columns.width, 0.4), 2.0) * 0.85 + 0.9
     figure = matplotlib("figure").Figure(figsize=(_even(size, dpi), _even(height, dpi)), layout="constrained")
     axes = figure.subplots()
-    image = show_frame(axes, painted(frames[0].counts(), highest, dark), frames.title(0))
-    if columns.n_polarities == 2:
-        axes.title.set_horizontalalignment("left")
-        axes.title.set_x(0.0)
+    legend = columns.n_polarities == 2
+    image = show_frame(axes, painted(frames[0].counts(), highest, dark), frames.title(0), legend)
+    if legend:
         polarity_legend(axes, dark)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # the layout of the first frame stays
@@ -193,7 +192,7 @@ def _film(
             for artist in drawn:
                 artist.remove()
             image.set_data(painted(frames[k].counts(), highest, dark))
-            axes.set_title(frames.title(k), fontsize="medium")
+            axes.title.set_text(frames.title(k))
             numbered = marks[k] if k < len(marks) else []
             numbers = [number for number, _ in numbered]
             found = [one for _, one in numbered]
