@@ -14,6 +14,7 @@ from PIL import Image
 
 import evsim
 from evsim import demo
+from evsim.spikeseg import EncoderConfig, EncoderOutput, LayerConfig, SpikeSEG, find_instances, track_instances
 
 FOLDER = Path(__file__).parent / "images"
 INPUT = evsim.SpikeArray([0, 1, 0, 1, 2, 0], [2.0, 4.0, 11.0, 12.0, 24.0, 33.0])
@@ -117,7 +118,99 @@ def draw_stdp_window() -> None:
     save(figure, "stdp_window")
 
 
+def moving_rectangles() -> evsim.SpikeArray:
+    """Events of two rectangles that move towards each other, in noise."""
+    step = np.arange(60)[:, np.newaxis, np.newaxis]
+    y, x = np.mgrid[:64, :80]
+    on = (abs(x - 13 - 0.5 * step) < 3) & (abs(y - 14) < 6) | (abs(x - 62 + 0.4 * step) < 4) & (abs(y - 48) < 4)
+    off = (abs(x - 8 - 0.5 * step) < 3) & (abs(y - 14) < 6) | (abs(x - 69 + 0.4 * step) < 4) & (abs(y - 48) < 4)
+    lit = np.random.default_rng(0).random((60, 2, 64, 80)) < np.where(np.stack([off, on], axis=1), 0.25, 0.001)
+    t, channel, y, x = np.nonzero(lit)
+    return evsim.SpikeArray((channel * 64 + y) * 80 + x, t, shape=(2, 64, 80))
+
+
+def look(model: SpikeSEG, events: evsim.SpikeArray, start: int) -> EncoderOutput:
+    """Return what a model sees in ten steps."""
+    now = (events.times >= start) & (events.times < start + 10)
+    spikes = evsim.SpikeArray(events.indices[now], events.times[now] - start, shape=events.shape)
+    return model.encode(spikes, n_timesteps=10)
+
+
+def untrained_model() -> SpikeSEG:
+    """Return a small SpikeSEG network with differences of Gaussians and random weights."""
+    layers = {
+        "conv1": LayerConfig(4, 5, threshold=0.5, leak=0.1),
+        "conv2": LayerConfig(6, 5, threshold=8.0, leak=0.5),
+        "conv3": LayerConfig(1, 3, threshold=12.0),
+    }
+    model = SpikeSEG(EncoderConfig(input_channels=2, **layers, use_wta=False), seed=1)
+    model.encoder.use_difference_of_gaussians()
+    model.encoder.conv2.weight = np.random.default_rng(1).random((6, 4, 5, 5)) ** 2
+    return model
+
+
+def draw_event_frame() -> None:
+    """Draw events on both grounds."""
+    events = moving_rectangles()
+    figure = Figure(figsize=(7.0, 2.9), layout="constrained")
+    for ax, dark in zip(figure.subplots(1, 2), (False, True), strict=True):
+        evsim.plot.event_frame(events, start=0, stop=10, ax=ax, dark=dark, time_unit="steps")
+    save(figure, "event_frame")
+
+
+def draw_maps() -> None:
+    """Draw first spikes and kernels of conv2."""
+    model = untrained_model()
+    figure = Figure(figsize=(7.0, 3.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    evsim.plot.feature_maps(look(model, moving_rectangles(), 0), "conv2", ax=left)
+    pixels = [(model.encoder.conv1.weight, 2, 2)]
+    evsim.plot.kernels(model.encoder.conv2.weight, through=pixels, ax=right)
+    save(figure, "maps")
+
+
+def draw_segmentation() -> None:
+    """Draw saliency, instances and tracks."""
+    model, events = untrained_model(), moving_rectangles()
+    outputs = [look(model, events, start) for start in range(0, 50, 10)]
+    windows = [find_instances(output, model.decoder) for output in outputs]
+    tracks = track_instances(windows, max_distance=10.0, times=np.arange(5.0, 50.0, 10.0))
+    figure = Figure(figsize=(7.0, 6.4), layout="constrained")
+    grid = figure.add_gridspec(2, 2, height_ratios=(2.5, 4))
+    left, right = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[0, 1])
+    evsim.plot.saliency(events, model.decode(outputs[0])[:, 0], start=0, stop=10, ax=left, title="")
+    evsim.plot.instances(events, windows[0], start=0, stop=10, ax=right, title="")
+    bottom = figure.add_subplot(grid[1, :], projection="3d")
+    evsim.plot.trajectories(events, tracks, stop=50, ax=bottom, time_unit="steps")
+    save(figure, "segmentation")
+
+
+def draw_instances() -> None:
+    """Draw instances and tracks of the page about them."""
+    rng = np.random.default_rng(0)
+    step = np.arange(60)[:, np.newaxis, np.newaxis]
+    y, x = np.mgrid[:64, :80]
+    objects = (abs(x - 10 - 0.5 * step) < 5) & (abs(y - 14) < 5) | (abs(x - 66 + 0.4 * step) < 6) & (abs(y - 48) < 4)
+    t, y, x = np.nonzero(rng.random(objects.shape) < np.where(objects, 0.25, 0.002))
+    events = evsim.SpikeArray(y * 80 + x, t, shape=(1, 64, 80))
+    layers = {
+        "conv1": LayerConfig(2, 5, threshold=4.0, leak=1.0),
+        "conv2": LayerConfig(3, 5, threshold=12.0, leak=1.0),
+        "conv3": LayerConfig(1, 3, threshold=16.0),
+    }
+    model = SpikeSEG(EncoderConfig(**layers, use_wta=False), seed=1)
+    windows = [find_instances(look(model, events, start), model.decoder) for start in range(0, 60, 10)]
+    tracks = track_instances(windows, max_distance=10.0, times=np.arange(5.0, 60.0, 10.0))
+    figure = Figure(figsize=(8.4, 3.4), layout="constrained")
+    grid = figure.add_gridspec(1, 2, width_ratios=(1, 1.4))
+    evsim.plot.instances(events, windows[0], start=0, stop=10, ax=figure.add_subplot(grid[0]), title="")
+    evsim.plot.trajectories(events, tracks, ax=figure.add_subplot(grid[1], projection="3d"), time_unit="steps")
+    save(figure, "instances")
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for draw in (draw_digit, draw_raster, draw_membrane, draw_weights, draw_exact, draw_stdp_window):
+    pictures = [draw_digit, draw_raster, draw_membrane, draw_weights, draw_exact, draw_stdp_window]
+    pictures += [draw_event_frame, draw_maps, draw_segmentation, draw_instances]
+    for draw in pictures:
         draw()

@@ -3,20 +3,38 @@
 from .config import DecoderConfig, EncoderConfig, LayerConfig
 from .decoder import SpikeSEGDecoder
 from .encoder import SpikeSEGEncoder
+from .evaluation import ClassIoU, EventScores, class_iou, detected_events, mask_iou, score_events
+from .grouping import box_iou
+from .instances import Instance, active_spike_hashes, find_instances, hash_similarity, smash_score
 from .layers import ConvLayer
 from .model import SpikeSEG
 from .output import EncoderOutput, PoolingIndices
 from .steps import latency_code
+from .tracks import Track, track_instances
 
 __all__ = [
+    "ClassIoU",
     "ConvLayer",
     "DecoderConfig",
     "EncoderConfig",
     "EncoderOutput",
+    "EventScores",
+    "Instance",
     "LayerConfig",
     "PoolingIndices",
     "SpikeSEG",
     "SpikeSEGDecoder",
     "SpikeSEGEncoder",
+    "Track",
+    "active_spike_hashes",
+    "box_iou",
+    "class_iou",
+    "detected_events",
+    "find_instances",
+    "hash_similarity",
     "latency_code",
+    "mask_iou",
+    "score_events",
+    "smash_score",
+    "track_instances",
 ]

@@ -1,33 +1,21 @@
-"""Pictures of spikes, membrane potentials and weights.
-
-Every function draws into matplotlib axes and returns them; without ``ax=`` it makes a new figure. Nothing is
-shown or saved: that is left to the caller (``ax.figure.savefig("raster.png")``). matplotlib comes with
-``python -m pip install 'evsim[plot]'``.
-"""
+"""Spikes and membrane potentials over time."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ._arrays import as_number, as_times
-from ._optional import require
-from .errors import DTypeError, InvalidArgumentError, ShapeMismatchError
-from .layer import Layer
-from .probe import Probe
-from .spikes import SpikeArray
+from .._arrays import as_times
+from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
+from ..probe import Probe
+from ..spikes import SpikeArray
+from .common import COLORS, INK, matplotlib, new_axes, time_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-"""Colours that people with any colour vision tell apart (Okabe & Ito 2008), darkest contrasts first."""
-
-INK = "#333333"
-"""Colour of what needs no other: lone spike trains, thresholds."""
 
 _BARS_UP_TO = 5_000
 _VECTORS_UP_TO = 50_000
@@ -88,7 +76,7 @@ def raster(
     if not isinstance(spikes, SpikeArray):
         raise DTypeError(f"spikes must be a SpikeArray, got {type(spikes).__name__}")
     rows = _rows(spikes, n_neurons)
-    axes = _axes(ax)
+    axes = new_axes(ax)
     colors = _mark_colors(color, spikes)
     few = len(spikes) <= _BARS_UP_TO
     axes.scatter(
@@ -102,8 +90,8 @@ def raster(
         label=label,
     )
     axes.set_ylim(-0.6, max(rows, 1) - 0.4)
-    axes.yaxis.set_major_locator(_matplotlib("ticker").MaxNLocator(integer=True))
-    axes.set(xlabel=_time_label(time_unit), ylabel="neuron")
+    axes.yaxis.set_major_locator(matplotlib("ticker").MaxNLocator(integer=True))
+    axes.set(xlabel=time_label(time_unit), ylabel="neuron")
     return axes
 
 
@@ -174,7 +162,7 @@ def membrane(
     n = columns.shape[1]
     thresholds = _thresholds(threshold, n)
     names = _names(labels, recorded)
-    axes = _axes(ax)
+    axes = new_axes(ax)
     for k in range(n):
         color = (colors or COLORS)[k % len(colors or COLORS)]
         fired = spikes.times[spikes.indices == recorded[k]] if spikes is not None else np.empty(0)
@@ -189,97 +177,8 @@ def membrane(
             axes.axhline(height, color=shade, linestyle=(0, (4, 3)), linewidth=0.9, zorder=1)
     if names and n <= 12:
         axes.legend(frameon=False)
-    axes.set(xlabel=_time_label(time_unit), ylabel="synaptic current" if variable == "i" else "membrane potential")
+    axes.set(xlabel=time_label(time_unit), ylabel="synaptic current" if variable == "i" else "membrane potential")
     return axes
-
-
-def weights(
-    values: Layer | npt.ArrayLike,
-    *,
-    ax: Axes | None = None,
-    shape: tuple[int, ...] | None = None,
-    limit: float | None = None,
-    n_columns: int | None = None,
-    colorbar: bool = True,
-) -> Axes:
-    """Draw weights as colours: red excites, blue inhibits, white is zero.
-
-    Parameters
-    ----------
-    values : Layer, or array_like of shape (n_neurons, n_inputs)
-        Whose weights.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw; a new figure by default.
-    shape : tuple of int, optional
-        Shape of the inputs, (height, width) or (channels, height, width): shows every neuron's weights as a
-        small image, with channels below each other, neuron 0 at the top left.
-    limit : float, optional
-        Weight of full colour; the largest absolute weight by default.
-    n_columns : int, optional
-        Number of small images in a row; by default about as many as there are rows.
-    colorbar : bool
-        Whether to add a colour bar.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Raises
-    ------
-    ShapeMismatchError
-        The weights are no matrix, or have another number of inputs than `shape`.
-    InvalidArgumentError
-        `limit` or `n_columns` is not positive.
-    MissingDependencyError
-        Without matplotlib.
-
-    Examples
-    --------
-    >>> import evsim.plot
-    >>> from matplotlib.figure import Figure
-    >>> ax = evsim.plot.weights([[1.0, -0.5], [0.0, 2.0]], ax=Figure().subplots())
-    >>> ax.images[0].get_clim()
-    (-2.0, 2.0)
-    """
-    matrix = np.asarray(values.weights if isinstance(values, Layer) else values, dtype=np.float64)
-    if matrix.ndim != 2 or 0 in matrix.shape:
-        raise ShapeMismatchError(f"weights must have shape (n_neurons, n_inputs), got {matrix.shape}")
-    scale = float(np.abs(matrix).max()) or 1.0
-    if limit is not None:
-        scale = as_number(limit, "limit")
-        if scale <= 0:
-            raise InvalidArgumentError(f"limit must be positive, got {limit}")
-    picture = matrix if shape is None else _tiles(matrix, tuple(shape), n_columns)
-    axes = _axes(ax)
-    image = axes.imshow(
-        picture,
-        cmap="RdBu_r",
-        vmin=-scale,
-        vmax=scale,
-        interpolation="nearest",
-        aspect="auto" if shape is None else "equal",
-    )
-    if shape is None:
-        axes.set(xlabel="input", ylabel="neuron")
-    else:
-        axes.set_axis_off()
-    if colorbar:
-        axes.figure.colorbar(image, ax=axes, label="weight")
-    return axes
-
-
-def _axes(ax: Axes | None) -> Axes:
-    if ax is None:
-        ax = cast("Axes", _matplotlib("pyplot").subplots(layout="constrained")[1])
-    return ax
-
-
-def _matplotlib(module: str) -> Any:
-    return require(f"matplotlib.{module}", "matplotlib", "plot", "evsim.plot")
-
-
-def _time_label(unit: str | None) -> str:
-    return "time" if unit is None else f"time ({unit})"
 
 
 def _rows(spikes: SpikeArray, n_neurons: int | None) -> int:
@@ -365,23 +264,3 @@ def _led_to_threshold(
         return times, values
     places = np.searchsorted(times, fired, side="left")
     return np.insert(times, places, fired), np.insert(values, places, thresholds[column % len(thresholds)])
-
-
-def _tiles(matrix: npt.NDArray[np.float64], shape: tuple[int, ...], n_columns: int | None) -> npt.NDArray[np.float64]:
-    n, n_inputs = matrix.shape
-    if len(shape) not in (2, 3) or int(np.prod(shape)) != n_inputs:
-        raise ShapeMismatchError(
-            f"shape must be (height, width) or (channels, height, width) of {n_inputs} inputs, got {shape}"
-        )
-    images = matrix.reshape(n, -1, shape[-1])
-    height, width = images.shape[1:]
-    columns = int(np.ceil(np.sqrt(n * height / width))) if n_columns is None else n_columns
-    if columns < 1:
-        raise InvalidArgumentError(f"n_columns must be positive, got {n_columns}")
-    columns = min(columns, n)
-    rows = -(-n // columns)
-    grid = np.full((rows * columns, height + 1, width + 1), np.nan)  # NaN stays blank and parts the images
-    grid[:n, :height, :width] = images
-    picture = grid.reshape(rows, columns, height + 1, width + 1).swapaxes(1, 2)
-    tiled: npt.NDArray[np.float64] = picture.reshape(rows * (height + 1), columns * (width + 1))
-    return tiled[:-1, :-1]

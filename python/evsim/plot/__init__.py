@@ -1,0 +1,29 @@
+"""Pictures of spikes, membrane potentials and weights, of camera events and of what was found in them.
+
+Every function draws into matplotlib axes and returns them; without ``ax=`` it makes a new figure. Nothing is
+shown or saved: that is left to the caller (``ax.figure.savefig("raster.png")``); only :func:`animation` writes a
+file. matplotlib comes with ``python -m pip install 'evsim[plot]'``.
+"""
+
+from .activity import membrane, raster
+from .common import COLORS, INK
+from .frames import event_frame
+from .maps import feature_maps, kernels
+from .matrices import weights
+from .segmentation import instances, saliency, trajectories
+from .video import animation
+
+__all__ = [
+    "COLORS",
+    "INK",
+    "animation",
+    "event_frame",
+    "feature_maps",
+    "instances",
+    "kernels",
+    "membrane",
+    "raster",
+    "saliency",
+    "trajectories",
+    "weights",
+]
