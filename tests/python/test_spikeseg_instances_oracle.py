@@ -4,6 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from oracle import spikeseg as oracle
+from oracle import spikeseg_instances as brute
+from spikeseg_agreement import build, random_decoding, same
+
 from evsim.spikeseg import (
     Instance,
     SpikeSEGDecoder,
@@ -14,9 +18,6 @@ from evsim.spikeseg import (
     smash_score,
     track_instances,
 )
-from oracle import spikeseg as oracle
-from oracle import spikeseg_instances as brute
-from spikeseg_agreement import build, random_decoding, same
 
 PAIRS = (("2/2", "2/2"), ("3/2", "2/2"), ("7/6", "2/2"), ("2/3", "3/2"))
 pools = pytest.mark.parametrize("pools", PAIRS, ids="+".join)

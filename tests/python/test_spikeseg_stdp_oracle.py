@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from evsim.learning import GuetigSTDP, Homeostasis, RewardSTDP, SimplifiedSTDP, STDPTrainer, Stopping, convergence
 from oracle import spikeseg as oracle
 from oracle import spikeseg_stdp as stdp
 from spikeseg_agreement import GRID, WTA, build, random_case, same
+
+from evsim.learning import GuetigSTDP, Homeostasis, RewardSTDP, SimplifiedSTDP, STDPTrainer, Stopping, convergence
 
 ENDLESS = {"convergence": None, "wins": None, "patience": None}
 layers = pytest.mark.parametrize("layer", oracle.CONVOLUTIONS)
