@@ -2,6 +2,7 @@
 
 #include "../core/errors.hpp"
 #include "../stepped/conv.hpp"
+#include "../stepped/hashes.hpp"
 #include "../stepped/learning.hpp"
 #include "../stepped/network.hpp"
 #include "../stepped/routing.hpp"
@@ -160,6 +161,21 @@ void learn(ConvLearner& self, const StepSpikes& inputs, const std::vector<Winner
     self.learn(inputs, chosen, rule);
 }
 
+/// `where`: (step, class, y, x) of each spike; `hashes`: (n, n_bytes), written to.
+void mark_features(const StepSpikes& features, const ShapeTuple& shape, const std::pair<StepArray, StepArray>& rows,
+                   const std::pair<StepArray, StepArray>& columns, const StepArray& where, std::int64_t first_bit,
+                   py::array_t<std::uint8_t, py::array::c_style> hashes) {
+    std::vector<HashedSpike> spikes;
+    for (py::ssize_t k = 0; k < where.shape(0); ++k)
+        spikes.push_back({*where.data(k, 0), *where.data(k, 2), *where.data(k, 3)});
+    const std::span<std::uint8_t> bytes(hashes.mutable_data(), static_cast<std::size_t>(hashes.size()));
+    const auto n_bytes = static_cast<std::size_t>(hashes.shape(1));
+    const Sight row_sight{as_span(rows.first), as_span(rows.second)};
+    const Sight column_sight{as_span(columns.first), as_span(columns.second)};
+    const py::gil_scoped_release release;
+    mark_active_features(features, as_shape(shape), row_sight, column_sight, spikes, first_bit, bytes, n_bytes);
+}
+
 void bind_stages(py::module_& module) {
     py::class_<SteppedStage, std::shared_ptr<SteppedStage>>(module, "SteppedStage")
         .def_property_readonly("in_shape", [](const SteppedStage& self) { return as_tuple(self.input()); })
@@ -257,6 +273,8 @@ void bind_stepped(py::module_& module) {
         .def("run_each", &run_each, py::arg("indices"), py::arg("steps"), py::arg("sources"))
         .def("reset", &SteppedNetwork::reset, py::call_guard<py::gil_scoped_release>());
     bind_learning(module);
+    module.def("mark_active_features", &mark_features, py::arg("features"), py::arg("shape"), py::arg("rows"),
+               py::arg("columns"), py::arg("where"), py::arg("first_bit"), py::arg("hashes").noconvert());
 }
 
 }  // namespace evsim

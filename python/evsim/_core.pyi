@@ -20,6 +20,7 @@ __all__: list[str] = [
     "SteppedStage",
     "UnpoolStage",
     "active_isa",
+    "mark_active_features",
     "model_names",
     "num_threads",
     "select_winners",
@@ -313,6 +314,23 @@ class ConvLearner:
     ) -> None: ...
 
 def active_isa() -> str: ...
+def mark_active_features(
+    features: StepSpikes,
+    shape: tuple[
+        typing.SupportsInt | typing.SupportsIndex,
+        typing.SupportsInt | typing.SupportsIndex,
+        typing.SupportsInt | typing.SupportsIndex,
+    ],
+    rows: tuple[
+        typing.Annotated[numpy.typing.ArrayLike, numpy.int64], typing.Annotated[numpy.typing.ArrayLike, numpy.int64]
+    ],
+    columns: tuple[
+        typing.Annotated[numpy.typing.ArrayLike, numpy.int64], typing.Annotated[numpy.typing.ArrayLike, numpy.int64]
+    ],
+    where: typing.Annotated[numpy.typing.ArrayLike, numpy.int64],
+    first_bit: typing.SupportsInt | typing.SupportsIndex,
+    hashes: numpy.typing.NDArray[numpy.uint8],
+) -> None: ...
 def model_names() -> list[str]: ...
 def num_threads() -> int: ...
 def select_winners(

@@ -200,7 +200,6 @@ def test_results_do_not_depend_on_the_size_of_blocks(monkeypatch):
     expected = [one.to_dict() for one in find_instances(output, model.decoder)]
     monkeypatch.setattr(instances, "_SPIKES", 2)
     monkeypatch.setattr(grouping, "_PAIRS", 3)
-    monkeypatch.setattr(hashes, "_CELLS", 100)
     assert [one.to_dict() for one in find_instances(output, model.decoder)] == expected
 
 

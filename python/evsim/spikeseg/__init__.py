@@ -9,6 +9,7 @@ from .instances import Instance, active_spike_hashes, find_instances, hash_simil
 from .layers import ConvLayer
 from .model import SpikeSEG
 from .output import EncoderOutput, PoolingIndices
+from .segmentation import Segmentation, merge_near, moving_objects_model, segment
 from .steps import latency_code
 from .tracks import Track, track_instances
 
@@ -22,6 +23,7 @@ __all__ = [
     "Instance",
     "LayerConfig",
     "PoolingIndices",
+    "Segmentation",
     "SpikeSEG",
     "SpikeSEGDecoder",
     "SpikeSEGEncoder",
@@ -34,7 +36,10 @@ __all__ = [
     "hash_similarity",
     "latency_code",
     "mask_iou",
+    "merge_near",
+    "moving_objects_model",
     "score_events",
+    "segment",
     "smash_score",
     "track_instances",
 ]

@@ -80,6 +80,8 @@ class EncoderConfig:
         "both": global, then local.
     wta_radius : int
         Of the square that local competition zeroes: ``2 * wta_radius + 1`` pixels wide.
+    wta_layers : sequence of str
+        The convolutions that compete.
     fire_once : bool
         At most one spike of a neuron until the state is reset; it integrates on, unseen.
     index_mode : {"per_spike", "last_step"}
@@ -116,6 +118,7 @@ class EncoderConfig:
     store_all_spikes: bool = True
     store_membranes: bool = False
     wta_radius: int = 2
+    wta_layers: tuple[str, ...] = CONV_LAYERS
     fire_once: bool = True
     index_mode: str = "per_spike"
 
@@ -128,6 +131,8 @@ class EncoderConfig:
             as_size(getattr(self, name), name)
         require_choice(self.wta_mode, WTA_MODES, "wta_mode")
         require_choice(self.index_mode, INDEX_MODES, "index_mode")
+        layers = tuple(require_choice(name, CONV_LAYERS, "a layer of wta_layers") for name in self.wta_layers)
+        object.__setattr__(self, "wta_layers", layers)
         if self.wta_radius < 0:
             raise InvalidArgumentError(f"wta_radius must not be negative, got {self.wta_radius}")
 

@@ -200,21 +200,22 @@ class SpikeSEGEncoder:
 
     def _build(self, in_shape: Shape) -> dict[str, Any]:
         config = self.config
-        options: dict[str, Any] = {
-            "fire_once": config.fire_once,
-            "wta_mode": config.wta_mode if config.use_wta else None,
-            "wta_radius": config.wta_radius,
-        }
+        competing = config.wta_layers if config.use_wta else ()
+
+        def convolution(name: str, in_shape: Shape) -> _core.ConvStage:
+            mode = config.wta_mode if name in competing else None
+            options: dict[str, Any] = {"wta_mode": mode, "wta_radius": config.wta_radius}
+            return conv_stage(getattr(self, name), in_shape, fire_once=config.fire_once, **options)
+
         windows = [
             (config.pool1_kernel_size, config.pool1_stride),
             (config.pool2_kernel_size, config.pool2_stride),
         ]
-        stages: dict[str, Any] = {"conv1": conv_stage(self.conv1, in_shape, **options)}
-        for k, layer in enumerate((self.conv2, self.conv3)):
-            kernel, stride = windows[k]
+        stages: dict[str, Any] = {"conv1": convolution("conv1", in_shape)}
+        for k, (kernel, stride) in enumerate(windows):
             pooled = stages[f"conv{k + 1}"].shape
             stages[f"pool{k + 1}"] = _core.PoolStage(pooled, (kernel, kernel), (stride, stride))
-            stages[f"conv{k + 2}"] = conv_stage(layer, stages[f"pool{k + 1}"].shape, **options)
+            stages[f"conv{k + 2}"] = convolution(f"conv{k + 2}", stages[f"pool{k + 1}"].shape)
         return stages
 
     def _set_thresholds(self, layer_thresholds: Mapping[str, npt.ArrayLike] | None) -> None:

@@ -7,11 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from .. import _core
 from .output import EncoderOutput, Shape
-from .steps import steps_of
-
-_CELLS = 2**22
-"""Cells of a block of dense maps."""
 
 Ints = npt.NDArray[np.int64]
 
@@ -40,9 +37,7 @@ def packed_hashes(
 ) -> npt.NDArray[np.uint8]:
     """Hashes of classification spikes as bits, shape (n, n_bytes) with a multiple of 8 bytes.
 
-    Bit ``row * n_steps + step``, in the order of :func:`numpy.packbits`. `where` holds (step, class, y, x). Instead of
-    looking into the window of each classification spike, every feature spike marks the rectangle of conv3 that sees it:
-    the marks of a map are the corners of a difference array, summed up along both axes.
+    Bit ``row * n_steps + step``, in the order of :func:`numpy.packbits`. `where` holds (step, class, y, x).
     """
     shapes, n_steps = output.shapes, output.n_steps
     n_bits = hash_rows(shapes) * n_steps
@@ -52,47 +47,17 @@ def packed_hashes(
     way = [(pools[1], "pool2"), (windows[2], "conv3")]
     before = 0
     for name, stages in (("conv1", [(pools[0], "pool1"), (windows[1], "conv2"), *way]), ("conv2", way)):
-        spikes = output._spikes[sample][name]
-        feature, y, x = (part.astype(np.int64) for part in np.unravel_index(spikes.indices, shapes[name]))
-        bits = (before + feature) * n_steps + steps_of(spikes)
-        rows, columns = (y, y), (x, x)
+        channels, height, width = shapes[name]
+        rows, columns = (np.arange(height), np.arange(height)), (np.arange(width), np.arange(width))
         for window, stage in stages:
             rows = window.outputs(*rows, shapes[stage][1])
             columns = window.outputs(*columns, shapes[stage][2])
-        seen = (rows[0] <= rows[1]) & (columns[0] <= columns[1])
-        rectangles = np.stack([*rows, *columns])[:, seen]
-        _mark(packed, bits[seen], rectangles, where, n_steps, shapes["conv3"])
-        before += shapes[name][0]
+        spikes = output._spikes[sample][name]
+        _core.mark_active_features(spikes, shapes[name], rows, columns, where, before * n_steps, packed)
+        before += channels
     bits = (before + where[:, 1]) * n_steps + where[:, 0]
     packed[np.arange(len(where)), bits >> 3] |= (128 >> (bits & 7)).astype(np.uint8)
     return packed
-
-
-def _mark(packed: npt.NDArray[np.uint8], bits: Ints, rectangles: Ints, where: Ints, n_steps: int, shape: Shape) -> None:
-    """Set the bit of every rectangle in the hashes of the spikes that lie in it and are not earlier."""
-    if not bits.size or not len(where):
-        return
-    height, width = shape[1] + 1, shape[2] + 1
-    n_planes = max(8, min(packed.shape[1] * 8, _CELLS // (height * width), _CELLS // len(where)) // 8 * 8)
-    order = np.argsort(bits, kind="stable")
-    bits, rectangles = bits[order], rectangles[:, order]
-    steps, y, x = where[:, 0], where[:, 2], where[:, 3]
-    for block in np.unique(bits // n_planes):
-        first = int(block) * n_planes
-        part = slice(*np.searchsorted(bits, (first, first + n_planes)))
-        y0, y1, x0, x1 = rectangles[:, part]
-        plane = (bits[part] - first) * height
-        ends = [((plane + y0) * width, x0, x1 + 1), ((plane + y1 + 1) * width, x1 + 1, x0)]
-        plus, minus = (
-            np.bincount(np.concatenate([row + end[k] for row, *end in ends]), minlength=n_planes * height * width)
-            for k in (0, 1)
-        )
-        marks = (plus - minus).reshape(n_planes, height, width)
-        np.cumsum(marks, axis=1, out=marks)
-        np.cumsum(marks, axis=2, out=marks)
-        seen = (marks[:, y, x] > 0) & ((first + np.arange(n_planes))[:, np.newaxis] % n_steps <= steps)
-        found = np.packbits(seen.T, axis=1)[:, : packed.shape[1] - first // 8]
-        packed[:, first // 8 : first // 8 + found.shape[1]] |= found
 
 
 def unpack(packed: npt.NDArray[np.uint8], n_rows: int, n_steps: int) -> npt.NDArray[np.bool_]:

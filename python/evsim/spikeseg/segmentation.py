@@ -1,0 +1,285 @@
+"""From a recording to masks, instances and tracks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .._arrays import as_number, as_size
+from ..errors import InvalidArgumentError, ShapeMismatchError
+from ..events import EventArray
+from ..io.atomic import replacing
+from .config import EncoderConfig, LayerConfig
+from .instances import Instance, find_instances
+from .model import SpikeSEG
+from .tracks import Track, track_instances
+
+_MOST_WINDOWS = 100_000
+
+
+def moving_objects_model() -> SpikeSEG:
+    """Return a model that needs no training: it responds to whatever moves together.
+
+    One class and uniform weights: conv1 fires where events are dense, conv2 and conv3 where several of
+    its spikes meet, and only conv3 competes, so that each step gives one classification spike.
+
+    Examples
+    --------
+    >>> from evsim.spikeseg import moving_objects_model
+    >>> moving_objects_model().n_classes
+    1
+    """
+    config = EncoderConfig(
+        conv1=LayerConfig(1, 5, 4.0, 2.0),
+        conv2=LayerConfig(1, 5, 3.0, 0.5),
+        conv3=LayerConfig(1, 7, 5.0, 0.0),
+        wta_layers=("conv3",),
+    )
+    model = SpikeSEG(config, seed=0)
+    for weight in model.get_layer_weights().values():
+        weight[...] = 1.0
+    return model
+
+
+@dataclass
+class Segmentation:
+    """What :func:`segment` found.
+
+    Attributes
+    ----------
+    events : EventArray
+        The recording.
+    starts : ndarray of int64, shape (n_windows,)
+        First microsecond of each window.
+    window : int
+        Microseconds per window.
+    instances : list of lists of Instance
+        Of each window.
+    tracks : list of Track
+        With times in microseconds, the middles of the windows.
+    n_events, n_spikes : list of int
+        Events and classification spikes of each window.
+    """
+
+    events: EventArray
+    starts: npt.NDArray[np.int64]
+    window: int
+    instances: list[list[Instance]] = field(default_factory=list)
+    tracks: list[Track] = field(default_factory=list)
+    n_events: list[int] = field(default_factory=list)
+    n_spikes: list[int] = field(default_factory=list)
+
+    def mask(self, window: int) -> npt.NDArray[np.bool_]:
+        """Pixels of all instances of a window, shape (height, width)."""
+        mask = np.zeros((self.events.height, self.events.width), bool)
+        for instance in self.instances[window]:
+            mask |= instance.mask
+        return mask
+
+    def detected(self) -> npt.NDArray[np.bool_]:
+        """For each event of the recording, whether it lies in the mask of its window, shape (n_events,)."""
+        detected = np.zeros(len(self.events), bool)
+        edges = np.searchsorted(self.events.t, np.append(self.starts, self.starts[-1:] + self.window))
+        for k, (first, last) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+            part = slice(int(first), int(last))
+            detected[part] = self.mask(k)[self.events.y[part], self.events.x[part]]
+        return detected
+
+    def save(self, folder: str | PathLike[str]) -> tuple[Path, Path]:
+        """Write ``instances.json`` (instances and tracks) and ``masks.npz`` into a folder.
+
+        Returns
+        -------
+        tuple of Path
+            The masks are in one array ``masks``, bool, shape (n_windows, height, width), with ``starts``.
+
+        Raises
+        ------
+        OSError
+            A file cannot be written.
+        """
+        directory = Path(folder)
+        directory.mkdir(parents=True, exist_ok=True)
+        description = {
+            "window_us": self.window,
+            "windows": [
+                {
+                    "start_us": int(start),
+                    "events": events,
+                    "classification_spikes": spikes,
+                    "instances": [instance.to_dict() for instance in found],
+                }
+                for start, events, spikes, found in zip(
+                    self.starts, self.n_events, self.n_spikes, self.instances, strict=True
+                )
+            ],
+            "tracks": [track.to_dict() for track in self.tracks],
+        }
+        paths = (directory / "instances.json", directory / "masks.npz")
+        with replacing(paths[0]) as temporary:
+            Path(temporary).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+        masks = np.stack([self.mask(k) for k in range(len(self.starts))])
+        with replacing(paths[1]) as temporary, Path(temporary).open("wb") as file:
+            np.savez_compressed(file, masks=masks, starts=self.starts)
+        return paths
+
+    def __repr__(self) -> str:
+        found = sum(map(len, self.instances))
+        return f"Segmentation({len(self.starts)} windows, {found} instances, {len(self.tracks)} tracks)"
+
+
+def segment(
+    events: EventArray,
+    model: SpikeSEG | None = None,
+    *,
+    window: float = 20_000.0,
+    n_steps: int = 20,
+    threshold: float = 0.1,
+    merge_radius: int = 4,
+    max_distance: float | None = None,
+    max_gap: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> Segmentation:
+    """Find objects in a recording and follow them.
+
+    The recording is cut into windows; each is binned into steps and encoded from rest; its classification spikes become
+    instances (HULK, SMASH), and instances of consecutive windows become tracks.
+
+    Parameters
+    ----------
+    events : EventArray
+    model : SpikeSEG, optional
+        With one input channel polarities are merged, with two they are kept. Default: :func:`moving_objects_model`.
+    window : float
+        Microseconds; >= 1.
+    n_steps : int
+        Steps of a window.
+    threshold : float
+        Of the SMASH score that makes two spikes one object; 0 to 1.
+    merge_radius : int
+        Instances of one class whose boxes, grown by this many pixels, overlap are one; 0 leaves them apart.
+    max_distance : float, optional
+        Pixels that an object may move between windows; by default a quarter of the sensor's diagonal.
+    max_gap : int
+        Windows in a row in which a track may be missing.
+    progress : callable, optional
+        Gets (windows done, windows in all).
+
+    Returns
+    -------
+    Segmentation
+
+    Raises
+    ------
+    ShapeMismatchError
+        The model has neither one nor two input channels.
+    InvalidArgumentError
+        An option is outside its domain, or there are no events or too many windows.
+
+    Examples
+    --------
+    >>> import numpy as np, evsim
+    >>> from evsim.spikeseg import segment
+    >>> rng = np.random.default_rng(0)
+    >>> t = np.sort(rng.integers(0, 100_000, 6000))
+    >>> x, y = (t // 2000 + 10 + rng.integers(0, 8, t.size)), 20 + rng.integers(0, 8, t.size)
+    >>> result = segment(evsim.EventArray(t, x, y, np.ones(t.size, bool), width=80, height=48))
+    >>> result
+    Segmentation(5 windows, 5 instances, 1 tracks)
+    >>> bool(np.all(np.diff(result.tracks[0].centroids[:, 0]) > 0))
+    True
+    """
+    chosen = model if model is not None else moving_objects_model()
+    length = int(as_number(window, "window"))
+    as_size(n_steps, "n_steps")
+    if length < 1:
+        raise InvalidArgumentError(f"window must be at least 1 microsecond, got {window}")
+    if merge_radius < 0:
+        raise InvalidArgumentError(f"merge_radius must not be negative, got {merge_radius}")
+    if len(events) == 0:
+        raise InvalidArgumentError("the recording has no events")
+    starts = np.arange(int(events.t[0]), int(events.t[-1]) + 1, length, dtype=np.int64)
+    if len(starts) > _MOST_WINDOWS:
+        raise InvalidArgumentError(f"{len(starts)} windows are too many; make them longer than {length} microseconds")
+    polarity = _polarity(chosen)
+    result = Segmentation(events, starts, length)
+    for k, start in enumerate(starts.tolist()):
+        spikes = events.binned(n_bins=n_steps, start=start, stop=start + length, polarity=polarity)
+        output = chosen.encode(spikes, n_timesteps=n_steps)
+        found = find_instances(output, chosen.decoder, 0, threshold)
+        result.instances.append(merge_near(found, merge_radius) if merge_radius else found)
+        first, last = np.searchsorted(events.t, (start, start + length))
+        result.n_events.append(int(last - first))
+        result.n_spikes.append(output.n_classification_spikes)
+        if progress is not None:
+            progress(k + 1, len(starts))
+    limit = max_distance if max_distance is not None else 0.25 * float(np.hypot(events.width, events.height))
+    times = starts + length / 2
+    result.tracks = track_instances(result.instances, max_gap=max_gap, max_distance=limit, times=times)
+    return result
+
+
+def _polarity(model: SpikeSEG) -> Literal["merge", "channels"]:
+    channels = model.config.input_channels
+    if channels not in (1, 2):
+        raise ShapeMismatchError(f"events have one or two channels, but the model takes {channels}")
+    return "merge" if channels == 1 else "channels"
+
+
+def merge_near(instances: list[Instance], radius: int) -> list[Instance]:
+    """Instances of one class whose boxes come closer than `radius` pixels, as one; chains of them too.
+
+    Parameters
+    ----------
+    instances : list of Instance
+    radius : int
+        Boxes grown by this many pixels must overlap; >= 0.
+
+    Returns
+    -------
+    list of Instance
+        In the order of their first members.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from evsim.spikeseg import Instance, merge_near
+    >>> def seen(x):
+    ...     return Instance(0, (4, 9), np.array([x]), (x, 0, x, 0), np.ones((3, 1), bool), np.zeros((1, 4), int))
+    >>> [one.box for one in merge_near([seen(1), seen(3), seen(8)], 2)]
+    [(1, 0, 3, 0), (8, 0, 8, 0)]
+    """
+    merged: list[Instance] = []
+    for instance in instances:
+        current, rest = instance, []
+        while True:
+            near = [one for one in merged if one.class_id == current.class_id and _near(one, current, radius)]
+            if not near:
+                break
+            rest = [one for one in merged if not any(one is other for other in near)]
+            current = _united([*near, current])
+            merged = rest
+        merged.append(current)
+    return sorted(merged, key=lambda one: tuple(one.spikes[0].tolist()))
+
+
+def _near(a: Instance, b: Instance, radius: int) -> bool:
+    (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = a.box, b.box
+    return ax0 - radius <= bx1 and bx0 - radius <= ax1 and ay0 - radius <= by1 and by0 - radius <= ay1
+
+
+def _united(members: list[Instance]) -> Instance:
+    boxes = np.array([one.box for one in members])
+    (x0, y0), (x1, y1) = boxes[:, :2].min(axis=0).tolist(), boxes[:, 2:].max(axis=0).tolist()
+    spikes = np.concatenate([one.spikes for one in members])
+    order = np.lexsort(spikes.T[::-1])
+    pixels = np.unique(np.concatenate([one.pixels for one in members]))
+    ash = np.logical_or.reduce([one.ash for one in members])
+    return Instance(members[0].class_id, members[0].shape, pixels, (x0, y0, x1, y1), ash, spikes[order])
