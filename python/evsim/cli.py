@@ -5,20 +5,30 @@ from __future__ import annotations
 import importlib
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
+from . import _segment_commands
+from ._console import (
+    Threads,
+    check_output,
+    console,
+    count,
+    duration,
+    errors,
+    progress_bar,
+    say,
+    size,
+    table_of,
+    use_threads,
+)
 from .errors import EvsimError, ShapeMismatchError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
     from rich.table import Table
 
     from .demo import Recognition
@@ -27,9 +37,6 @@ if TYPE_CHECKING:
     from .spikes import SpikeArray
 
 _PICTURE_SUFFIXES = (".png", ".pdf", ".svg")
-
-console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
 
 
 class _Commands(TyperGroup):
@@ -62,8 +69,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_show_locals=False,
 )
-
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="Threads to use; all processors by default.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -103,14 +108,14 @@ def demo(
     from . import demo as work
     from ._optional import require
 
-    _use_threads(threads)
+    use_threads(threads)
     for module, package in (
         ("matplotlib", "matplotlib"),
         ("safetensors", "safetensors"),
         ("sklearn", "scikit-learn"),
     ):
         require(module, package, "demo", "the demo")
-    with _progress() as progress:
+    with progress_bar() as progress:
         task = progress.add_task("loading images", total=4)
         train, test = work.load_digits(seed)
         progress.update(task, advance=1, description="building templates")
@@ -128,15 +133,15 @@ def demo(
         (files.network, "the network"),
         (files.recording, f"the {label} as a recording"),
     ):
-        _say(f"{path}  ", content)
-    _say("Try next: ", f"evsim infer {files.network} {files.recording} --plot {output / 'raster.png'}")
+        say(f"{path}  ", content)
+    say("Try next: ", f"evsim infer {files.network} {files.recording} --plot {output / 'raster.png'}")
 
 
 def _demo_table(net: SpikingNetwork, n_train: int, n_test: int, result: Recognition) -> Table:
     from . import _core, num_threads
 
     in_, hidden, out = (n / n_test for n in result.spikes)
-    return _table(
+    return table_of(
         "Handwritten digits, templates in closed form, exact spike times",
         [
             ("network", str(net)),
@@ -144,7 +149,7 @@ def _demo_table(net: SpikingNetwork, n_train: int, n_test: int, result: Recognit
             ("recognised", f"[bold green]{result.accuracy:.1%}[/bold green] by the first output spike"),
             ("no decision", f"{(result.predicted < 0).sum()} digits (silence or a tie; counted as wrong)"),
             ("spikes per digit", f"{in_:.1f} input, {hidden:.1f} hidden, {out:.1f} output"),
-            ("time per digit", f"{_duration(result.seconds / n_test)} (one batch of {n_test})"),
+            ("time per digit", f"{duration(result.seconds / n_test)} (one batch of {n_test})"),
             ("synaptic events", f"{result.synaptic_events / result.seconds / 1e6:,.0f} million per second"),
             ("threads", str(num_threads())),
             ("CPU features", _core.active_isa()),
@@ -176,18 +181,18 @@ def infer(
     polarities of an event camera and the network one input per pixel, both
     polarities go to the same input.
     """
-    _check_output(output, (".npz",), "--output")
-    _check_output(plot, _PICTURE_SUFFIXES, "--plot")
+    check_output(output, (".npz",), "--output")
+    check_output(plot, _PICTURE_SUFFIXES, "--plot")
     from ._optional import require
     from .io import load, read_spikes, write_spikes
 
     if plot is not None:
         require("matplotlib.figure", "matplotlib", "plot", "--plot")
-    _use_threads(threads)
+    use_threads(threads)
     net = load(network)
     spikes = read_spikes(recording, time_scale=time_scale, shape=_parse_shape(shape))
     inputs, merged = fit_to_network(spikes, net)
-    with _progress() as progress:
+    with progress_bar() as progress:
         progress.add_task("simulating", total=None)
         start = time.perf_counter()
         result = net.infer(inputs, until=until)
@@ -199,7 +204,7 @@ def infer(
     console.print(_infer_table(net, inputs, merged, result, seconds))
     for path, content in ((output, "output spikes"), (plot, "picture of all spikes")):
         if path is not None:
-            _say(f"{path}  ", content)
+            say(f"{path}  ", content)
 
 
 def fit_to_network(spikes: SpikeArray, net: SpikingNetwork) -> tuple[SpikeArray, bool]:
@@ -254,8 +259,8 @@ def _infer_table(net: SpikingNetwork, inputs: SpikeArray, merged: bool, result: 
     ]
     rows += [(f"layer {k}", f"{layer.n_spikes:,} spikes of {layer.n_neurons} neurons") for k, layer in enumerate(net)]
     rows.append(_answer(net, result))
-    rows.append(("time taken", _duration(seconds)))
-    return _table("Inference with exact spike times", rows)
+    rows.append(("time taken", duration(seconds)))
+    return table_of("Inference with exact spike times", rows)
 
 
 def _answer(net: SpikingNetwork, result: SpikeArray) -> tuple[str, str]:
@@ -293,6 +298,10 @@ def _draw_layers(net: SpikingNetwork, inputs: SpikeArray, path: Path) -> None:
         figure.savefig(temporary, dpi=150)
 
 
+app.command()(_segment_commands.segment)
+app.command(name="train-stdp")(_segment_commands.train_stdp)
+
+
 @app.command()
 def info() -> None:
     """Show version, CPU features, threads, neuron models, GPU and optional packages."""
@@ -316,7 +325,7 @@ def info() -> None:
     ]
     extras = (("matplotlib", "plot"), ("safetensors", "files"), ("scikit-learn", "demo"))
     rows += [(package, _installed(package, extra)) for package, extra in extras]
-    console.print(_table("evsim", rows))
+    console.print(table_of("evsim", rows))
 
 
 def _gpu() -> str:
@@ -364,12 +373,12 @@ def cache(
 
     folder = f"{jit.cache_folder(path)}  "
     if action is CacheAction.CLEAR:
-        _say(folder, f"{_count(jit.clear(path), 'compiled kernel')} removed")
+        say(folder, f"{count(jit.clear(path), 'compiled kernel')} removed")
         return
     entries = jit.entries(path)
     if entries:
         console.print(_cache_table(entries))
-    _say(folder, f"{_count(len(entries), 'compiled kernel')}, {_size(sum(entry.size for entry in entries))}")
+    say(folder, f"{count(len(entries), 'compiled kernel')}, {size(sum(entry.size for entry in entries))}")
 
 
 def _cache_table(entries: list[Entry]) -> Table:
@@ -387,32 +396,8 @@ def _cache_table(entries: list[Entry]) -> Table:
         date = f"{entry.created.astimezone():%Y-%m-%d %H:%M}"
         path = Path(entry.name)
         name = path.name if path.is_relative_to(INCLUDE_FOLDER) else entry.name
-        table.add_row(Text(name), date, Text(entry.compiler), _size(entry.size))
+        table.add_row(Text(name), date, Text(entry.compiler), size(entry.size))
     return table
-
-
-# Helpers
-
-
-def _use_threads(threads: int | None) -> None:
-    if threads is not None:
-        from . import set_num_threads
-
-        set_num_threads(threads)
-
-
-def _check_output(path: Path | None, suffixes: tuple[str, ...], option: str) -> None:
-    """Find out that a file cannot be written before the work is done, not after."""
-    if path is None:
-        return
-    if path.suffix.lower() not in suffixes:
-        raise typer.BadParameter(f"{path} must end in {' or '.join(suffixes)}", param_hint=option)
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; {option} needs a file")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{option}: the folder {path.parent} does not exist")
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"{option}: the folder {path.parent} is not writable")
 
 
 def _parse_shape(text: str | None) -> tuple[int, int, int] | None:
@@ -423,49 +408,6 @@ def _parse_shape(text: str | None) -> tuple[int, int, int] | None:
     except ValueError:
         raise typer.BadParameter(f"{text} is not of the form 2,34,34", param_hint="--shape") from None
     return channels, height, width
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
-        yield progress
-
-
-def _table(title: str, rows: list[tuple[str, str]]) -> Table:
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left", title_style="bold", show_header=False)
-    table.add_column(style="cyan", no_wrap=True)
-    table.add_column(overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def _say(bold: str, text: str) -> None:
-    console.print(bold, style="bold", end="", markup=False, soft_wrap=True)
-    console.print(text, markup=False, soft_wrap=True)
-
-
-def _duration(seconds: float) -> str:
-    for unit, factor in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
-        if seconds * factor >= 1:
-            return f"{seconds * factor:.3g} {unit}"
-    return f"{seconds * 1e9:.3g} ns"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _size(n_bytes: int) -> str:
-    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if n_bytes >= factor:
-            return f"{n_bytes / factor:.3g} {unit}"
-    return f"{n_bytes} B"
 
 
 def main() -> None:

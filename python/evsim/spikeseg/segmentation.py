@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -87,18 +88,65 @@ class Segmentation:
         """For each event of the recording, whether it lies in the mask of its window, shape (n_events,)."""
         detected = np.zeros(len(self.events), bool)
         edges = np.searchsorted(self.events.t, np.append(self.starts, self.starts[-1:] + self.window))
-        for k, (first, last) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for k, (first, last) in enumerate(itertools.pairwise(edges)):
             part = slice(int(first), int(last))
             detected[part] = self.mask(k)[self.events.y[part], self.events.x[part]]
         return detected
 
+    def labels(self, window: int) -> npt.NDArray[np.int32]:
+        """Which instance each pixel of a window belongs to: 0 none, k + 1 instance k; shape (height, width).
+
+        Where instances overlap, the later one shows.
+        """
+        labels = np.zeros((self.events.height, self.events.width), np.int32)
+        for k, instance in enumerate(self.instances[window]):
+            labels.reshape(-1)[instance.pixels] = k + 1
+        return labels
+
+    def to_dict(self) -> dict[str, Any]:
+        """Windows with their instances, and tracks, as numbers and lists for JSON; masks are left out."""
+        windows = zip(self.starts.tolist(), self.n_events, self.n_spikes, self.instances, strict=True)
+        return {
+            "window_us": self.window,
+            "windows": [
+                {
+                    "start_us": start,
+                    "events": events,
+                    "classification_spikes": spikes,
+                    "instances": [
+                        {
+                            "class_id": one.class_id,
+                            "box": list(one.box),
+                            "centroid": list(one.centroid),
+                            "pixels": len(one.pixels),
+                            "spikes": len(one.spikes),
+                        }
+                        for one in found
+                    ],
+                }
+                for start, events, spikes, found in windows
+            ],
+            "tracks": [
+                {
+                    "track_id": track.track_id,
+                    "class_id": track.class_id,
+                    "windows": list(track.windows),
+                    "times_us": list(track.times),
+                    "boxes": track.boxes.tolist(),
+                    "centroids": track.centroids.tolist(),
+                }
+                for track in self.tracks
+            ],
+        }
+
     def save(self, folder: str | PathLike[str]) -> tuple[Path, Path]:
-        """Write ``instances.json`` (instances and tracks) and ``masks.npz`` into a folder.
+        """Write ``instances.json`` (see :meth:`to_dict`) and ``masks.npz`` into a folder, each in one step.
 
         Returns
         -------
         tuple of Path
-            The masks are in one array ``masks``, bool, shape (n_windows, height, width), with ``starts``.
+            The second has the arrays ``labels``, int32, shape (n_windows, height, width), see :meth:`labels`, and
+            ``starts``.
 
         Raises
         ------
@@ -107,27 +155,12 @@ class Segmentation:
         """
         directory = Path(folder)
         directory.mkdir(parents=True, exist_ok=True)
-        description = {
-            "window_us": self.window,
-            "windows": [
-                {
-                    "start_us": int(start),
-                    "events": events,
-                    "classification_spikes": spikes,
-                    "instances": [instance.to_dict() for instance in found],
-                }
-                for start, events, spikes, found in zip(
-                    self.starts, self.n_events, self.n_spikes, self.instances, strict=True
-                )
-            ],
-            "tracks": [track.to_dict() for track in self.tracks],
-        }
         paths = (directory / "instances.json", directory / "masks.npz")
         with replacing(paths[0]) as temporary:
-            Path(temporary).write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
-        masks = np.stack([self.mask(k) for k in range(len(self.starts))])
+            Path(temporary).write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
+        labels = np.stack([self.labels(k) for k in range(len(self.starts))])
         with replacing(paths[1]) as temporary, Path(temporary).open("wb") as file:
-            np.savez_compressed(file, masks=masks, starts=self.starts)
+            np.savez_compressed(file, labels=labels, starts=self.starts)
         return paths
 
     def __repr__(self) -> str:
