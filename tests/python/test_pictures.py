@@ -351,7 +351,7 @@ def test_labels_at_one_corner_are_stacked(ax):
 
 def test_the_title_counts_the_instances(ax):
     plot.instances(EVENTS, [instance()], ax=ax)
-    assert ax.get_title() == "1 instance in 4 events, 0 to 3 ms"
+    assert ax.get_title() == "1 instance\n4 events, 0 to 3 ms"
 
 
 @pytest.mark.parametrize(

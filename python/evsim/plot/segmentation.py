@@ -141,7 +141,7 @@ def instances(
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
     title : str, optional
-        By default the number of events and their first and last time; ``""`` leaves it out.
+        By default the numbers of instances and of events, and the events' first and last time; ``""`` leaves it out.
 
     Returns
     -------
@@ -176,7 +176,7 @@ def instances(
             raise ShapeMismatchError(f"the events have {counts.shape[1:]} pixels, an instance {one.shape}")
     axes = new_axes(ax)
     many = f"{len(found)} instance{'s' * (len(found) != 1)}"
-    show_frame(axes, _ground(counts, dark), f"{many} in {text}" if title is None and text else title or many)
+    show_frame(axes, _ground(counts, dark), f"{many}\n{text}" if title is None and text else title or many)
     if title == "":
         axes.set_title("")
     mark_instances(axes, found, numbers, labels, dark, fill=0.38)
