@@ -117,7 +117,7 @@ def test_an_instance_of_several_classes_has_that_of_most_spikes():
     assert one.class_id == 1
 
 
-@pytest.mark.parametrize(("off_weight", "n"), [(-0.5, 1), (-1.0, 0)])
+@pytest.mark.parametrize(("off_weight", "n"), [(-0.5, 1), (-1.0, 0), (-2.0, 0)])
 def test_a_pixel_counts_if_its_channels_sum_to_more_than_zero(off_weight, n):
     model = network(inputs=2)
     model.get_layer_weights()["conv1"][0, 1] = off_weight
@@ -244,8 +244,11 @@ def test_chains_belong_together(threshold, labels):
     assert groups_of([(0, 0, 9, 0), (5, 0, 14, 0), (10, 0, 19, 0)], threshold) == labels
 
 
-def test_a_score_equal_to_the_threshold_does_not_link():
-    assert groups_of([(0, 0, 3, 0), (2, 0, 3, 0)], 0.5) == [0, 1]
+@pytest.mark.parametrize(("threshold", "labels"), [(0.25, [0, 1]), (0.2499, [0, 0])])
+def test_a_score_equal_to_the_threshold_does_not_link(threshold, labels):
+    bits = np.ones((2, 64))
+    bits[1, 32:] = 0  # half of the entries, and half of the pixels
+    assert groups_of([(0, 0, 3, 0), (2, 0, 3, 0)], threshold, bits) == labels
 
 
 def test_boxes_that_share_columns_but_no_rows_are_apart():

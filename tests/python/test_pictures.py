@@ -94,6 +94,36 @@ def test_the_title_counts_the_events_shown(ax):
     assert ax.get_title() == "2 events, 1 to 2 ms"
 
 
+def test_times_far_from_zero_count_from_the_first_event(ax, solid):
+    epoch = 1_605_537_493_718_345
+    events = camera(EVENTS.t + epoch, EVENTS.x, EVENTS.y, EVENTS.p)
+    plot.event_frame(events, ax=ax, start=epoch + 1000)
+    assert ax.get_title() == "3 events, 1 to 3 ms after the first event"
+    plot.trajectories(events, [track(times=(epoch, epoch + 1000))], ax=solid)
+    assert solid.get_xlabel() == "time after the first event (ms)"
+    assert solid.lines[0].get_data_3d()[0].tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("time", "span", "text"),
+    [
+        (500_000.0, 20.0, "500,000"),
+        (1.25, 0.5, "1.25"),
+        (1234.5678, 10.0, "1,234.57"),
+        (0.0, 0.0, "0"),
+        (100, 1e5, "100"),
+    ],
+)
+def test_times_have_the_decimals_that_matter(time, span, text):
+    assert frames.decimals(time, span) == text
+
+
+def test_labels_stay_within_the_picture(ax):
+    drawn(plot.instances(EVENTS, [instance((0, 0, 5, 3)), instance((1, 0, 2, 1))], ax=ax))
+    frame = ax.get_window_extent()
+    assert all(frame.y0 < text.get_window_extent().y0 < frame.y1 for text in ax.texts)
+
+
 def test_spikes_are_drawn_by_their_shape(ax):
     spikes = SpikeArray([2 * 6 + 3 + 24, 0], [5.0, 4.0], shape=(2, 4, 6))
     plot.event_frame(spikes, ax=ax, time_unit="steps", limit=1)
@@ -321,7 +351,7 @@ def test_labels_at_one_corner_are_stacked(ax):
 
 def test_the_title_counts_the_instances(ax):
     plot.instances(EVENTS, [instance()], ax=ax)
-    assert ax.get_title() == "1 instance in 4 events, 0 to 3 ms"
+    assert ax.get_title() == "1 instance\n4 events, 0 to 3 ms"
 
 
 @pytest.mark.parametrize(

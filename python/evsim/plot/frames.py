@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from .._arrays import as_number
 from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
 from ..spikes import SpikeArray
-from .common import COLORS, matplotlib, new_axes
+from .common import COLORS, matplotlib, new_axes, time_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +27,10 @@ _FAINTEST = 0.5
 
 
 class Columns(NamedTuple):
-    """Events as columns, sorted by time; times in the unit of the recording, which `scale` turns into `unit`."""
+    """Events as columns, sorted by time.
+
+    Times are in the unit of the recording; ``(t - origin) * scale`` is what is shown, in `unit`.
+    """
 
     t: npt.NDArray[Any]
     x: npt.NDArray[np.int64]
@@ -37,6 +41,7 @@ class Columns(NamedTuple):
     height: int
     scale: float
     unit: str | None
+    origin: float
 
     def between(self, start: float | None, stop: float | None) -> Columns:
         """Events with ``start <= t < stop``."""
@@ -56,8 +61,27 @@ class Columns(NamedTuple):
         number = f"{len(self.t):,} event{'s' * (len(self.t) != 1)}"
         if not len(self.t):
             return number
-        ends = " to ".join(f"{float(time) * self.scale:.4g}" for time in (self.t[0], self.t[-1]))
-        return f"{number}, {ends}{f' {self.unit}' if self.unit else ''}"
+        first, last = (self.shown(time) for time in (self.t[0], self.t[-1]))
+        return f"{number}, {decimals(first, last - first)} to {decimals(last, last - first)}{self.after()}"
+
+    def shown(self, times: Any) -> Any:
+        """Times as they are shown."""
+        return (times - self.origin) * self.scale
+
+    def after(self) -> str:
+        """Unit of a shown time, and what it counts from."""
+        return f"{f' {self.unit}' if self.unit else ''}{' after the first event' if self.origin else ''}"
+
+    def axis_label(self) -> str:
+        """Label of an axis of shown times."""
+        return time_label(self.unit).replace("time", "time after the first event" if self.origin else "time")
+
+
+def decimals(time: float, span: float) -> str:
+    """A time with as many decimals as tell thousandths of `span` apart."""
+    digits = max(0, 3 - math.floor(math.log10(span))) if span > 0 else 3
+    text = f"{time:,.{min(digits, 12)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def columns_of(events: Any, time_unit: str | None = None) -> Columns:
@@ -79,7 +103,11 @@ def columns_of(events: Any, time_unit: str | None = None) -> Columns:
         raise DTypeError(f"events must be an EventArray or a SpikeArray, got {type(events).__name__}")
     order = slice(None) if np.all(t[1:] >= t[:-1]) else np.argsort(t, kind="stable")
     x, y, p = (np.asarray(values)[order].astype(np.int64) for values in (x, y, p))
-    return Columns(t[order], x, y, p, n_polarities, width, height, scale, unit)
+    t = t[order]
+    origin = 0.0
+    if len(t) and abs(float(t[0])) > 1000 * float(t[-1] - t[0]) > 0:  # such as microseconds since 1970
+        origin = float(t[0])
+    return Columns(t, x, y, p, n_polarities, width, height, scale, unit, origin)
 
 
 def highest_count(counts: npt.NDArray[np.int64], limit: float | None) -> float:
@@ -164,7 +192,8 @@ def event_frame(
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
     title : str, optional
-        By default the number of events and their first and last time; ``""`` leaves it out.
+        By default the number of events and their first and last time, counted from the first event if it is far
+        from 0; ``""`` leaves it out.
     legend : bool
         Whether to name the colours.
     time_unit : str, optional

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .._arrays import as_number, as_size
 from ..errors import InvalidArgumentError, ShapeMismatchError
-from .common import COLORS, INK, matplotlib, new_axes
+from .common import COLORS, INK, matplotlib, new_axes, time_label
 from .frames import Columns, columns_of, highest_count, painted, rgb, show_frame
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def instances(
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
     title : str, optional
-        By default the number of events and their first and last time; ``""`` leaves it out.
+        By default the numbers of instances and of events, and the events' first and last time; ``""`` leaves it out.
 
     Returns
     -------
@@ -176,7 +176,7 @@ def instances(
             raise ShapeMismatchError(f"the events have {counts.shape[1:]} pixels, an instance {one.shape}")
     axes = new_axes(ax)
     many = f"{len(found)} instance{'s' * (len(found) != 1)}"
-    show_frame(axes, _ground(counts, dark), f"{many} in {text}" if title is None and text else title or many)
+    show_frame(axes, _ground(counts, dark), f"{many}\n{text}" if title is None and text else title or many)
     if title == "":
         axes.set_title("")
     mark_instances(axes, found, numbers, labels, dark, fill=0.38)
@@ -202,13 +202,14 @@ def mark_instances(
             drawn.append(axes.imshow(tint, extent=extent, interpolation="nearest", zorder=2))
         box = patches.Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0 + 1, y1 - y0 + 1, fill=False, ec=color, lw=1.6, zorder=3)
         drawn.append(axes.add_patch(box))
-        below = y0 < 0.08 * one.shape[0]  # no room above
+        below = y0 < 0.08 * one.shape[0]  # no room above: below the box, or inside if that has none either
+        foot = y1 if y1 + 1 < 0.92 * one.shape[0] else y0 - 1
         stacked = sum(_same_corner(one, other) for other in found[:k])
         shift = 1.0 + 11.0 * stacked
         drawn.append(
             axes.annotate(
                 label,
-                (x0 - 0.5, y1 + 0.5 if below else y0 - 0.5),
+                (x0 - 0.5, foot + 0.5 if below else y0 - 0.5),
                 xytext=(0.4, -shift if below else shift),
                 textcoords="offset points",
                 va="top" if below else "bottom",
@@ -289,7 +290,6 @@ def trajectories(
     """
     as_size(max_events, "max_events")
     columns = None if events is None else columns_of(events, time_unit).between(start, stop)
-    scale, unit = (1.0, time_unit) if columns is None else (columns.scale, columns.unit)
     axes: Any = ax
     if axes is None:
         figure = matplotlib("pyplot").figure(layout="constrained")
@@ -302,7 +302,7 @@ def trajectories(
         color = _COLORS[False][track.track_id % len(_COLORS[False])]
         x, y = track.centroids.T
         axes.plot(
-            np.array(track.times) * scale,
+            np.array(track.times) if columns is None else columns.shown(np.array(track.times)),
             x,
             y,
             color=color,
@@ -312,7 +312,8 @@ def trajectories(
             zorder=5,
             label=f"track {track.track_id} (class {track.class_id})",
         )
-    axes.set(xlabel=f"time ({unit})" if unit else "time", ylabel="x (pixels)", zlabel="y (pixels)")
+    label = time_label(time_unit) if columns is None else columns.axis_label()
+    axes.set(xlabel=label, ylabel="x (pixels)", zlabel="y (pixels)")
     shapes = [one.shape for track in tracks for one in track.instances]
     if columns is not None or shapes:
         height, width = shapes[0] if columns is None else (columns.height, columns.width)
@@ -335,7 +336,7 @@ def _scatter(axes: Any, columns: Columns, max_events: int) -> None:
     n = len(columns.t)
     some = np.arange(n) if n <= max_events else np.linspace(0, n - 1, max_events).round().astype(np.int64)
     axes.scatter(
-        columns.t[some] * columns.scale,
+        columns.shown(columns.t[some]),
         columns.x[some],
         columns.y[some],
         s=1.5,

@@ -16,7 +16,7 @@ from .._optional import require
 from ..errors import InvalidArgumentError, MissingDependencyError, ShapeMismatchError
 from ..io.atomic import replacing
 from .common import matplotlib
-from .frames import Columns, columns_of, highest_count, painted, polarity_legend, show_frame
+from .frames import Columns, columns_of, decimals, highest_count, painted, polarity_legend, show_frame
 from .segmentation import mark_instances
 
 if TYPE_CHECKING:
@@ -141,8 +141,8 @@ class _Frames:
         return self.columns.between(self.start + k * self.frame_time, self.start + (k + 1) * self.frame_time)
 
     def title(self, k: int) -> str:
-        scale, unit = self.columns.scale, self.columns.unit
-        return f"{(self.start + k * self.frame_time) * scale:.4g}{f' {unit}' if unit else ''}"
+        time = float(self.columns.shown(self.start + k * self.frame_time))
+        return decimals(time, self.frame_time * self.columns.scale) + self.columns.after()
 
     def highest(self, limit: float | None) -> float:
         """Events of full colour: the median of the frames' own, of 16 frames at most."""

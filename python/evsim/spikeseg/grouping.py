@@ -11,8 +11,11 @@ import numpy.typing as npt
 from ..errors import ShapeMismatchError
 from .hashes import count_bits
 
-_PAIRS = 2**18
-"""Pairs compared at a time."""
+_PAIRS = 2**17
+"""Most pairs compared at a time."""
+
+_BYTES = 2**22
+"""Most bytes of hashes compared at a time."""
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -66,7 +69,7 @@ def group(
     labels = np.arange(n)
     sizes = count_bits(hashes)
     kinds = np.zeros(n, np.int64) if across_classes else classes
-    for a, b in _touching(boxes, kinds):
+    for a, b in _touching(boxes, kinds, min(_PAIRS, _BYTES // hashes.shape[1] + 1)):
         apart = labels[a] != labels[b]
         a, b = a[apart], b[apart]
         iou = box_iou(boxes[a], boxes[b])
@@ -78,7 +81,7 @@ def group(
     return labels
 
 
-def _touching(boxes: Ints, kinds: Ints) -> Iterator[tuple[Ints, Ints]]:
+def _touching(boxes: Ints, kinds: Ints, n_pairs: int) -> Iterator[tuple[Ints, Ints]]:
     """All pairs of one kind whose boxes share columns, each once, in blocks."""
     n = len(boxes)
     order = np.lexsort((boxes[:, 0], kinds))
@@ -89,7 +92,7 @@ def _touching(boxes: Ints, kinds: Ints) -> Iterator[tuple[Ints, Ints]]:
     before = np.concatenate([[0], np.cumsum(counts)])
     start = 0
     while start < n:
-        stop = max(int(np.searchsorted(before, before[start] + _PAIRS, side="right")) - 1, start + 1)
+        stop = max(int(np.searchsorted(before, before[start] + n_pairs, side="right")) - 1, start + 1)
         row = np.repeat(np.arange(start, stop), counts[start:stop])
         column = np.arange(len(row)) - np.repeat(before[start:stop] - before[start], counts[start:stop]) + row + 1
         yield order[row], order[column]
