@@ -143,10 +143,7 @@ def _summary(recording: Path, model: SpikeSEG, result: Segmentation, seconds: fl
             ("model", f"{count(model.n_classes, 'class')}, maps {list(model.encoder.get_feature_counts().values())}"),
             ("windows", f"{len(result.starts)} of {result.window / 1e3:g} ms"),
             ("instances", f"{sum(map(len, result.instances)):,}"),
-            (
-                "tracks",
-                f"{len(result.tracks)}" + (f", the longest over {count(len(longest), 'window')}" if longest else ""),
-            ),
+            ("tracks", tracks),
             ("time taken", f"{duration(seconds)}, {recorded / seconds:.3g} times as fast as the recording"),
         ],
     )
