@@ -9,7 +9,7 @@ SpikeArray(4 spikes, indices 0 to 1, times 3.764... to 10.563...)
 
 from . import encoders, errors, initializers, io, kernels, neurons, plot, random, rules
 from ._core import __version__
-from .connections import Dense
+from .connections import Conv2d, ConvTranspose2d, Dense, Pool2d, Unpool2d, coordinates_of, index_of
 from .errors import EvsimError
 from .io import load, save
 from .kernels import Kernel
@@ -23,6 +23,8 @@ from .threads import num_threads, set_num_threads
 __all__ = [
     "LI",
     "LIF",
+    "Conv2d",
+    "ConvTranspose2d",
     "Dense",
     "EvsimError",
     "IAFDelta",
@@ -30,13 +32,17 @@ __all__ = [
     "LIFDelta",
     "Layer",
     "NeuronModel",
+    "Pool2d",
     "Probe",
     "Spike",
     "SpikeArray",
     "SpikingNetwork",
+    "Unpool2d",
     "__version__",
+    "coordinates_of",
     "encoders",
     "errors",
+    "index_of",
     "initializers",
     "io",
     "kernels",
