@@ -116,6 +116,7 @@ struct SparseRun {
     const PixelGroup* groups;
     std::int64_t n_groups;
     const PixelRun* runs;  ///< of all groups
+    std::int64_t n_runs;
 
     std::int32_t first_pixel, last_pixel;  ///< for `finish_sparse`
     double emit_from, emit_until;          ///< only spikes in [emit_from, emit_until) are reported

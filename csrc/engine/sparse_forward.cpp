@@ -65,6 +65,7 @@ class SparseTask {
             run_.groups = groups_.data();
             run_.n_groups = static_cast<std::int64_t>(groups_.size());
             run_.runs = runs_.data();
+            run_.n_runs = static_cast<std::int64_t>(runs_.size());
             check_result(layer_.kernel().run_sparse(run_), options_, message_);
             if (interruption_.requested()) throw Interrupted();
         }

@@ -99,24 +99,31 @@ struct SparseKernel {
         return Variables<Wide, V>::load(after, width);
     }
 
-    /// Crossings in the gap, the gap itself, then the weights, for a vector of channels.
-    template <class V>
-    [[gnu::always_inline]] static void touch(const SparseRun& run, const Model& model, const Place& place,
-                                             const Gap& gap, const T* weights, TileResult& result) {
+    /// Where the vectors of a layer lie.
+    struct Arrays {
+        T* state;
+        const T* hot;
+        std::size_t stride, hot_stride;
+    };
+
+    /// Crossings in the gap, the gap itself, then the weights, for a vector of channels. `place()` is asked for where
+    /// one may fire.
+    template <class V, class WhereIs>
+    [[gnu::always_inline]] static void touch(const SparseRun& run, const Model& model, const Arrays& arrays,
+                                             const Gap& gap, const T* weights, TileResult& result, WhereIs&& place) {
         using Wide = typename Model::template State<V>;
         using HotWide = typename Model::template Hot<V>;
-        T* const values = static_cast<T*>(run.state) + place.state(run);
-        Wide state = Variables<Wide, V>::load(values, run.stride);
-        const HotWide hot =
-            Variables<HotWide, V>::load(static_cast<const T*>(run.hot) + place.parameters(run), run.hot_stride);
+        Wide state = Variables<Wide, V>::load(arrays.state, arrays.stride);
+        const HotWide hot = Variables<HotWide, V>::load(arrays.hot, arrays.hot_stride);
         const unsigned flagged = positive_lanes(Model::excess(state, hot, gap));
         if (flagged != 0) [[unlikely]] {
-            state = advance_flagged<V>(run, model, place, flagged, state, result);
+            const Wide before = state;  // so that it need not lie in memory otherwise
+            state = advance_flagged<V>(run, model, place(), flagged, before, result);
         } else {
             Model::decay(state, gap);
         }
         Model::receive(state, load_vector<V>(weights));
-        Variables<Wide, V>::store(state, values, run.stride);
+        Variables<Wide, V>::store(state, arrays.state, arrays.stride);
     }
 
     /// visit(V{}, channel) for vectors V that cover the channels of a pixel.
@@ -144,6 +151,7 @@ struct SparseKernel {
         /// Computes the factors of the first n. Blocks of one size, which GCC vectorises.
         void compute(const Model& model, int n) {
             for (int first = 0; first < n; first += gaps_at_once) {
+#pragma GCC unroll 1
                 for (int k = 0; k < gaps_at_once; ++k) factors[first + k] = model.gap(durations[first + k]);
             }
         }
@@ -166,6 +174,20 @@ struct SparseKernel {
         }
     }
 
+    /// State and last touch of the pixels of a run: spikes come from all over the image, which the hardware cannot
+    /// guess.
+    static constexpr int prefetch_distance = 12;
+    static void prefetch(const SparseRun& run, const PixelRun& ahead) {
+        const std::size_t first = static_cast<std::size_t>(ahead.first_pixel),
+                          stride = static_cast<std::size_t>(run.channel_stride);
+        __builtin_prefetch(run.last_touch + first, 1);
+        const char* from = reinterpret_cast<const char*>(static_cast<const T*>(run.state) + first * stride);
+        const char* const end = from + static_cast<std::size_t>(ahead.count) * stride * sizeof(T);
+        const char* const last = from + most_prefetched < end ? from + most_prefetched : end;
+        for (; from < last; from += 64) __builtin_prefetch(from, 1);
+    }
+    static constexpr std::size_t most_prefetched = 512;
+
     /// With `stride` > 0, the channel stride is known when this is compiled.
     template <int stride>
     static TileResult run_groups(const SparseRun& run) {
@@ -173,9 +195,16 @@ struct SparseKernel {
         const std::int32_t channel_stride = stride > 0 ? stride : run.channel_stride;
         const bool some_channels = run.weight_channels < run.channels;
         T* const spread = static_cast<T*>(run.spread);
+        T* const state = static_cast<T*>(run.state);
+        const T* const hot = static_cast<const T*>(run.hot);
+        const T* const all_weights = static_cast<const T*>(run.weights);
+        const std::size_t stride_of_state = run.stride, hot_stride = run.hot_stride,
+                          parameter_step = run.parameter_step;
+        const std::int32_t weight_stride = stride > 0 && !some_channels ? stride : run.weight_stride;
         Gaps gaps;
         TileResult result{TileStatus::ok, 0, 0.0};
         const PixelRun* runs = run.runs;
+        const PixelRun* const last_run = runs + run.n_runs;
         for (std::int64_t g = 0; g < run.n_groups; ++g) {
             const PixelGroup& group = run.groups[g];
             touch_pixels(run, group, runs, gaps);
@@ -183,18 +212,27 @@ struct SparseKernel {
             if (some_channels) std::memset(spread, 0, static_cast<std::size_t>(channel_stride) * sizeof(T));
             int n = 0;
             for (const PixelRun* const end = runs + group.n_runs; runs < end; ++runs) {
-                const T* weights = static_cast<const T*>(run.weights) + runs->weights;
-                for (std::int32_t k = 0; k < runs->count; ++k, ++n, weights += run.weight_stride) {
-                    if (some_channels) {
+                const std::int32_t first_pixel = runs->first_pixel, count = runs->count;
+                if (last_run - runs > prefetch_distance) prefetch(run, runs[prefetch_distance]);
+                const T* weights = all_weights + runs->weights;
+                Arrays arrays{state + static_cast<std::size_t>(first_pixel) * static_cast<std::size_t>(channel_stride),
+                              hot + static_cast<std::size_t>(first_pixel) * parameter_step, stride_of_state,
+                              hot_stride};
+                for (std::int32_t k = 0; k < count; ++k, ++n) {
+                    if (some_channels) [[unlikely]] {
                         std::memcpy(spread + group.first_channel, weights,
                                     static_cast<std::size_t>(run.weight_channels) * sizeof(T));
                     }
                     const T* const of_pixel = some_channels ? spread : weights;
                     const Gap gap = gaps.rounded(n);
                     over_channels(channel_stride, [&](auto vector, std::int32_t channel) {
-                        touch<decltype(vector)>(run, model, gaps.place(n, runs->first_pixel + k, channel), gap,
-                                                of_pixel + channel, result);
+                        const Arrays here{arrays.state + channel, arrays.hot + channel, stride_of_state, hot_stride};
+                        touch<decltype(vector)>(run, model, here, gap, of_pixel + channel, result,
+                                                [&] { return gaps.place(n, first_pixel + k, channel); });
                     });
+                    arrays.state += channel_stride;
+                    arrays.hot += parameter_step;
+                    weights += weight_stride;
                 }
             }
             if (result.status != TileStatus::ok) return result;
