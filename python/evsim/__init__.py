@@ -15,7 +15,7 @@ from .io import load, save
 from .kernels import Kernel
 from .layer import Layer
 from .network import SpikingNetwork
-from .neurons import LI, LIF, IAFDelta, LIFDelta, NeuronModel
+from .neurons import LI, LIF, IAFDelta, LIFDelta, LinearLeakIF, NeuronModel, SteppedIF
 from .probe import Probe
 from .spikes import Spike, SpikeArray
 from .threads import num_threads, set_num_threads
@@ -31,12 +31,14 @@ __all__ = [
     "Kernel",
     "LIFDelta",
     "Layer",
+    "LinearLeakIF",
     "NeuronModel",
     "Pool2d",
     "Probe",
     "Spike",
     "SpikeArray",
     "SpikingNetwork",
+    "SteppedIF",
     "Unpool2d",
     "__version__",
     "coordinates_of",
