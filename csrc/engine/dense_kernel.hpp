@@ -71,9 +71,8 @@ struct DenseKernel {
 
     /// Moves one neuron from `start` on through the gap before `event`, which began at `gap_start`; true if it crossed.
     static bool advance_neuron(const TileRun& run, const Model& model, Traces& traces, Exact& state, std::int32_t n,
-                               std::int64_t event, double gap_start, double start, double duration, const ExactGap& gap,
-                               TileResult& result) {
-        const Neuron neuron = neuron_at(run.neurons, n);
+                               const Neuron& neuron, std::int64_t event, double gap_start, double start,
+                               double duration, const ExactGap& gap, TileResult& result) {
         const NeuronPlace place{n, static_cast<std::size_t>(n), n >= run.n_neurons};
         const auto on_spike = [&]([[maybe_unused]] double time) {
             if constexpr (Traces::active) traces.on_output(n, time, gap_start, state);
@@ -110,13 +109,13 @@ struct DenseKernel {
             const int lane = std::countr_zero(flagged);
             const std::int32_t n = run.first_neuron + lane;
             const Lane before = Variables<Lane, T>::load(step.before + lane, step.stride);
-            const Lane after =
-                advance_rounded<Model, T>(model, neuron_at(run.neurons, n), before, [&](Exact& exact, bool whole) {
-                    return whole ? advance_neuron(run, model, traces, exact, n, event, start, start, duration, gap,
-                                                  step.result)
-                                 : advance_neuron(run, model, traces, exact, n, event, start, start + duration, 0.0,
-                                                  model.gap(0.0), step.result);
-                });
+            const Neuron neuron = neuron_at(run.neurons, n);
+            const Lane after = advance_rounded<Model, T>(model, neuron, before, [&](Exact& exact, bool whole) {
+                return whole ? advance_neuron(run, model, traces, exact, n, neuron, event, start, start, duration, gap,
+                                              step.result)
+                             : advance_neuron(run, model, traces, exact, n, neuron, event, start, start + duration, 0.0,
+                                              model.gap(0.0), step.result);
+            });
             step.moved[step.n_moved] = lane;
             step.after[step.n_moved++] = after;
             if (step.result.status != TileStatus::ok) return;
@@ -250,8 +249,8 @@ struct DenseKernel {
             const Lane lane = Variables<Lane, T>::load(state + n, run.stride);
             if (!(Model::excess(lane, Variables<HotLane, T>::load(hot + n, run.stride), gap) > T(0))) continue;
             Exact exact = converted<Exact, double, T>(lane);
-            advance_neuron(run, model, traces, exact, n, run.last_event, run.last_time, run.last_time, duration,
-                           exact_gap, result);
+            advance_neuron(run, model, traces, exact, n, neuron_at(run.neurons, n), run.last_event, run.last_time,
+                           run.last_time, duration, exact_gap, result);
             if (result.status == TileStatus::ok && !finite<Exact, double>(exact)) {
                 result = {TileStatus::not_finite, n, run.last_time};
             }
