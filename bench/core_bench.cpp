@@ -4,6 +4,7 @@
 #include <memory>
 #include <random>
 
+#include <evsim/dense_layer.hpp>
 #include <evsim/network.hpp>
 
 extern "C" std::int64_t textbook_lif(const float* weights, std::int32_t n_neurons, std::int32_t n_inputs,
@@ -45,7 +46,7 @@ void poisson_layer(benchmark::State& state, const char* model, int value_bytes, 
     const int n_neurons = static_cast<int>(state.range(0));
     evsim::NeuronSettings settings{model, {20.0, 10.0}, {{threshold}, {0.0}, {0.0}, {0.0}, {0.0}, {0.0}}};
     if (settings.model == "lif_refractory") settings.shared.push_back(1.0);
-    auto layer = std::make_shared<evsim::Layer>(n_inputs, n_neurons, value_bytes, settings);
+    auto layer = std::make_shared<evsim::DenseLayer>(n_inputs, n_neurons, value_bytes, settings);
     const std::vector<float> values = weights(n_neurons);
     for (int input = 0; input < n_inputs; ++input) {
         for (int n = 0; n < n_neurons; ++n) {

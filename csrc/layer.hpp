@@ -1,4 +1,4 @@
-// A layer: a connection and the neurons it feeds.
+// A layer: a connection and the neurons it feeds. What all kinds of layers have in common.
 #pragma once
 
 #include <cstdint>
@@ -6,12 +6,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "connection/dense.hpp"
 #include "core/aligned_buffer.hpp"
 #include "core/spike_array.hpp"
+#include "core/threads.hpp"
 #include "engine/neuron_kernel.hpp"
 #include "plasticity.hpp"
 
@@ -23,6 +24,11 @@ struct LayerState {
     std::vector<double> memory;  ///< what readouts remember, likewise as of the last input event
     double last_event = 0.0;     ///< time of that event, or of the start
     TraceState traces;           ///< of layers with a plasticity rule
+
+    std::vector<double> last_touch;          ///< of convolutional layers, per pixel: its own last input event
+    std::vector<std::uint8_t> touched_rows;  ///< likewise: rows that an input has reached
+    std::vector<std::int32_t> causes;        ///< of relays, per cell: the input that caused its last spike, or -1
+    std::vector<std::int32_t> pending;       ///< of relays: inputs at last_event, which others of that time may join
 };
 
 /// A neuron model with its parameters: `shared` one value each, `per_neuron` one value or one per neuron each.
@@ -32,19 +38,12 @@ struct NeuronSettings {
     std::vector<std::vector<double>> per_neuron;
 };
 
-/// A plasticity rule with values for its parameters, in the kernel's order.
-struct RuleSettings {
-    std::vector<double> parameters;
-    double tau_syn = std::numeric_limits<double>::quiet_NaN();  ///< of the neurons, where they have them
-    double tau_mem = std::numeric_limits<double>::quiet_NaN();
-    BatchUpdate batch_update = BatchUpdate::sum;
-};
-
 /// What the last call left in a layer, per sample.
 struct LayerOutput {
     std::vector<LayerState> states;
     std::vector<SpikeArray> post_spikes;
     std::vector<std::vector<double>> final_memory;  ///< of readouts, at the end of the call
+    std::vector<std::vector<std::int32_t>> causes;  ///< of relays: the input that caused each spike
     bool batch = false;                             ///< whether the caller gave a batch
     std::shared_ptr<const Plasticity> rule;         ///< whose traces the states hold
 };
@@ -56,69 +55,98 @@ struct PackedState {
     double last_event = 0.0;
     Traces traces;                   ///< as of each neuron's last event
     std::vector<double> post_times;  ///< [n_neurons], where there are traces
+    std::vector<double> last_touch;  ///< as in LayerState, like the next two
+    std::vector<std::int32_t> causes, pending;
+};
+
+/// A variable of chosen neurons at chosen times.
+struct Probe {
+    std::vector<std::int32_t> neurons;
+    std::vector<double> times;  ///< ascending
+    std::int32_t observable = 0;
+};
+
+/// One sample on its way through one layer.
+struct SampleRun {
+    std::span<const std::int32_t> indices;  ///< of the input spikes, none later than `until`
+    std::span<const double> times;
+    LayerState state;                        ///< in: where the last call stopped; out: after the last input spike
+    double from = 0.0;                       ///< spikes before this time were reported by the last call
+    double until = 0.0;                      ///< spikes at or after this time are left to the next call
+    std::shared_ptr<const Plasticity> rule;  ///< of a plastic layer
+    PooledBuffer weights;                    ///< of a layer that learns: this sample's own
+
+    SpikeArray spikes;                          ///< out: sorted by (time, index)
+    std::vector<double> final_memory;           ///< out
+    std::vector<std::int32_t> causes;           ///< out: of relays
+    std::vector<std::vector<double>> recorded;  ///< out: per probe, [time][neuron]
+};
+
+struct RunOptions {
+    int threads = 1;
+    std::int32_t max_spikes_per_instant = 1000;
+    const char* layer_name = "";
+};
+
+class Layer;
+
+/// One call of infer on its way through one layer. Until `apply` nothing changes in the layer.
+class LayerCall {
+ public:
+    explicit LayerCall(std::size_t n_samples) : samples(n_samples) {}
+    virtual ~LayerCall() = default;
+    LayerCall(const LayerCall&) = delete;
+    LayerCall& operator=(const LayerCall&) = delete;
+
+    virtual const Layer& layer() const = 0;
+    /// Memory that the samples will need besides their state.
+    virtual double extra_bytes() const { return 0.0; }
+    /// Completes a sample whose state is set; `fresh` if it begins here.
+    virtual void begin(SampleRun& /*sample*/, bool /*fresh*/) {}
+    /// Throws RunawaySpiking, NonFinite, KernelFailed or Interrupted; `samples` are then of no further use.
+    virtual void run(std::span<const Probe> probes, const RunOptions& options, Interruption& interruption) = 0;
+    /// Works out what has been learned. Throws NonFinite.
+    virtual void learn(const std::string& /*layer_name*/) {}
+    virtual void apply() {}
+
+    std::vector<SampleRun> samples;
 };
 
 class Layer {
  public:
-    /// Weights start at 0; `rule` is for kernels that have one. Throws InvalidArgument, ShapeMismatch, NonFinite or
-    /// MemoryLimit.
-    Layer(std::int64_t n_inputs, std::int64_t n_neurons, std::shared_ptr<const NeuronKernel> kernel,
-          const NeuronSettings& neurons, const RuleSettings& rule = {});
-    Layer(std::int64_t n_inputs, std::int64_t n_neurons, int value_bytes, const NeuronSettings& neurons);
+    Layer() = default;
+    virtual ~Layer() = default;
+    Layer(const Layer&) = delete;
+    Layer& operator=(const Layer&) = delete;
 
-    const NeuronKernel& kernel() const { return *kernel_; }
-    const Dense& connection() const { return connection_; }
-    Dense& connection() { return connection_; }
-    const std::vector<double>& shared() const { return shared_; }
-    const double* neurons() const { return neurons_.data(); }
-    const void* hot() const { return hot_.data(); }
-    std::size_t padded_neurons() const { return connection_.padded_neurons(); }
-    bool plastic() const { return kernel_->rule != nullptr; }
-    bool learns() const { return plastic() && kernel_->rule->writes_weights; }
+    virtual std::int32_t n_inputs() const = 0;
+    virtual std::int32_t n_neurons() const = 0;
+    virtual LayerState initial_state(double start) const = 0;
+    /// What the layer does in a call; `earlier` are those of the layers before it.
+    virtual std::unique_ptr<LayerCall> call(std::size_t n_samples,
+                                            std::span<const std::unique_ptr<LayerCall>> earlier) = 0;
 
-    LayerState initial_state(double start) const;
     /// Index of the first neuron that fires for ever without input.
-    std::optional<std::int32_t> endless_neuron() const;
+    virtual std::optional<std::int32_t> endless_neuron() const { return std::nullopt; }
     /// Index of an observable ("v", "i", ...). Throws InvalidArgument, naming those there are.
-    std::int32_t observable(const std::string& name) const;
+    virtual std::int32_t observable(const std::string& name) const = 0;
     /// Values of a remembered quantity ("maximum", ...) in `output`, [sample][neuron].
-    std::vector<std::vector<double>> remembered(const LayerOutput& output, const std::string& name) const;
+    virtual std::vector<std::vector<double>> remembered(const LayerOutput& output, const std::string& name) const = 0;
 
-    /// The rule as of now. Throws InvalidArgument if there is none.
-    std::shared_ptr<const Plasticity> plasticity() const;
-    /// Other values for its parameters, from the next call on. Throws like the constructor.
-    void set_rule_parameters(std::vector<double> parameters);
-    BatchUpdate batch_update() const { return rule_.batch_update; }
-    /// Traces that the next call begins with, once; an empty part begins as it would have. Throws ShapeMismatch.
-    void set_next_traces(Traces traces);
-    std::shared_ptr<const Traces> next_traces() const;
-    void clear_next_traces(const std::shared_ptr<const Traces>& used);
-
-    /// Traces of a state as of each neuron's last event; `rule` is the one that made them.
-    Traces settled(const LayerState& state, const Plasticity& rule) const;
-    /// `rule`: the same, or nullptr without traces.
-    PackedState pack(const LayerState& state, const Plasticity* rule) const;
+    /// `rule`: the one that made the traces of the state, or nullptr without traces.
+    virtual PackedState pack(const LayerState& state, const Plasticity* rule) const = 0;
     /// Throws ShapeMismatch or NonFinite.
-    LayerState unpack(const PackedState& packed) const;
+    virtual LayerState unpack(const PackedState& packed) const = 0;
+    /// The plasticity rule as of now; nullptr if there is none.
+    virtual std::shared_ptr<const Plasticity> current_rule() const { return nullptr; }
 
     /// What the last call left; it never changes, a call replaces it. Safe to ask while another thread infers.
     std::shared_ptr<const LayerOutput> output() const;
     void set_output(std::shared_ptr<const LayerOutput> output);
-    PooledBuffer copy_of_weights() const;
 
  private:
-    std::shared_ptr<const NeuronKernel> kernel_;
-    Dense connection_;
-    std::vector<double> shared_;
-    std::vector<double> neurons_;  ///< [padded neuron][parameter]
-    AlignedBuffer hot_;
-    LayerState initial_;
-    RuleSettings rule_;
-    mutable std::mutex output_mutex_;  ///< for what follows
-    std::shared_ptr<const Plasticity> plasticity_;
-    std::shared_ptr<const Traces> next_traces_;
+    mutable std::mutex output_mutex_;
     std::shared_ptr<const LayerOutput> output_ = std::make_shared<LayerOutput>();
-    std::shared_ptr<BufferPool> pool_ = std::make_shared<BufferPool>();
 };
 
 }  // namespace evsim

@@ -15,10 +15,9 @@ Network::Network(std::int32_t max_spikes_per_instant) : max_spikes_per_instant_(
 
 void Network::add(std::shared_ptr<Layer> layer) {
     const std::lock_guard lock(mutex_);
-    if (!layers_.empty() && layer->connection().n_inputs() != layers_.back()->connection().n_neurons()) {
-        throw ShapeMismatch(text("layer ", layers_.size(), " takes ", layer->connection().n_inputs(),
-                                 " inputs, but layer ", layers_.size() - 1, " gives ",
-                                 layers_.back()->connection().n_neurons()));
+    if (!layers_.empty() && layer->n_inputs() != layers_.back()->n_neurons()) {
+        throw ShapeMismatch(text("layer ", layers_.size(), " takes ", layer->n_inputs(), " inputs, but layer ",
+                                 layers_.size() - 1, " gives ", layers_.back()->n_neurons()));
     }
     layers_.push_back(std::move(layer));
     time_.reset();
@@ -39,7 +38,7 @@ void Network::check_samples(const std::vector<SpikeView>& samples, const InferOp
         throw NonFinite(text("start must be finite, got ", *options.start));
     for (std::size_t s = 0; s < samples.size(); ++s) {
         const std::string what = samples.size() == 1 ? std::string("input") : text("input ", s);
-        check_spikes(samples[s].indices, samples[s].times, layers_.front()->connection().n_inputs(), what.c_str());
+        check_spikes(samples[s].indices, samples[s].times, layers_.front()->n_inputs(), what.c_str());
         const double first = samples[s].times.empty() ? options.until : samples[s].times.front();
         if (options.start && first < *options.start) {
             throw StreamOrder(text(what, ": the first spike, at ", first, ", lies before start = ", *options.start));
@@ -82,9 +81,9 @@ std::vector<std::vector<Probe>> Network::plan_probes(const InferOptions& options
     for (const RecordRequest& request : options.record) {
         const Layer& recorded = *layer(request.layer);
         for (const std::int32_t n : request.neurons) {
-            if (n < 0 || n >= recorded.connection().n_neurons()) {
+            if (n < 0 || n >= recorded.n_neurons()) {
                 throw IndexOutOfRange(text("record: there is no neuron ", n, " in layer ", request.layer,
-                                           " (valid: 0 to ", recorded.connection().n_neurons() - 1, ")"));
+                                           " (valid: 0 to ", recorded.n_neurons() - 1, ")"));
             }
         }
         for (std::size_t k = 0; k < request.times.size(); ++k) {
@@ -124,30 +123,20 @@ Inference Network::infer(const std::vector<SpikeView>& samples, const InferOptio
     const std::vector<std::vector<Probe>> probes = plan_probes(options);
     const bool fresh = options.reset || !time_;
 
-    // What a rule is and begins with is settled before the first layer runs.
-    struct RuleRun {
-        std::shared_ptr<const Plasticity> rule;
-        std::shared_ptr<const Traces> first_traces;
-    };
-    std::vector<RuleRun> rules(layers_.size());
-    for (std::size_t k = 0; k < layers_.size(); ++k) {
-        if (layers_[k]->plastic()) rules[k] = {layers_[k]->plasticity(), layers_[k]->next_traces()};
-    }
+    std::vector<std::unique_ptr<LayerCall>> calls;
     double bytes = 0.0;
     for (const auto& layer : layers_) {
-        if (!layer->plastic()) continue;
-        const double copies = layer->kernel().rule->n_synaptic_traces + (layer->learns() ? 1.0 : 0.0);
-        bytes += copies * static_cast<double>(layer->connection().bytes()) * static_cast<double>(samples.size());
+        calls.push_back(layer->call(samples.size(), calls));
+        bytes += calls.back()->extra_bytes();
     }
     require_memory(bytes, text("the traces and weights of ", samples.size(), " samples"));
-    std::vector<std::vector<SampleRun>> runs(layers_.size());
     for (std::size_t k = 0; k < layers_.size(); ++k) {
         const Layer& layer = *layers_[k];
-        runs[k].resize(samples.size());
         for (std::size_t s = 0; s < samples.size(); ++s) {
-            SampleRun& run = runs[k][s];
-            const std::span<const double> times = k == 0 ? samples[s].times : runs[k - 1][s].spikes.times();
-            const std::span<const std::int32_t> indices = k == 0 ? samples[s].indices : runs[k - 1][s].spikes.indices();
+            SampleRun& run = calls[k]->samples[s];
+            const SpikeArray* const previous = k == 0 ? nullptr : &calls[k - 1]->samples[s].spikes;
+            const std::span<const double> times = previous ? previous->times() : samples[s].times;
+            const std::span<const std::int32_t> indices = previous ? previous->indices() : samples[s].indices;
             const auto delivered =
                 static_cast<std::size_t>(std::upper_bound(times.begin(), times.end(), options.until) - times.begin());
             run.times = times.first(delivered);
@@ -160,21 +149,10 @@ Inference Network::infer(const std::vector<SpikeView>& samples, const InferOptio
                 run.state = layer.output()->states[s];
                 run.from = *time_;
             }
-            if (!layer.plastic()) continue;
-            run.rule = rules[k].rule;
-            const auto last_rule = layer.output()->rule;
-            if (!fresh && last_rule->rates() != run.rule->rates()) {
-                // Up to here traces have decayed by the old time constants.
-                assign(layer.kernel(), layer.connection(), layer.settled(run.state, *last_rule), run.state.last_event,
-                       run.state.traces);
-            }
-            if (rules[k].first_traces)
-                assign(layer.kernel(), layer.connection(), *rules[k].first_traces, run.state.last_event,
-                       run.state.traces);
-            if (layer.learns()) run.weights = layer.copy_of_weights();
+            calls[k]->begin(run, fresh);
         }
         const std::string name = text("layer ", k);
-        run_dense(layer, runs[k], probes[k], {num_threads(), max_spikes_per_instant_, name.c_str()}, interruption);
+        calls[k]->run(probes[k], {num_threads(), max_spikes_per_instant_, name.c_str()}, interruption);
     }
 
     Inference result;
@@ -182,36 +160,26 @@ Inference Network::infer(const std::vector<SpikeView>& samples, const InferOptio
     for (const RecordRequest& request : options.record) {
         const std::size_t p = next_probe[request.layer]++;
         auto& values = result.recorded.emplace_back();
-        for (SampleRun& run : runs[request.layer]) values.push_back(std::move(run.recorded[p]));
+        for (SampleRun& run : calls[request.layer]->samples) values.push_back(std::move(run.recorded[p]));
     }
     std::vector<std::shared_ptr<LayerOutput>> outputs;
     for (std::size_t k = 0; k < layers_.size(); ++k) {
         LayerOutput& output = *outputs.emplace_back(std::make_shared<LayerOutput>());
         output.batch = options.batch;
-        for (SampleRun& run : runs[k]) {
+        for (SampleRun& run : calls[k]->samples) {
             output.states.push_back(std::move(run.state));
             output.post_spikes.push_back(std::move(run.spikes));
             output.final_memory.push_back(std::move(run.final_memory));
+            output.causes.push_back(std::move(run.causes));
             output.rule = run.rule;
         }
     }
     result.spikes = outputs.back()->post_spikes;
-    learn_weights(runs);
+    for (std::size_t k = 0; k < layers_.size(); ++k) calls[k]->learn(text("layer ", k));
+    for (const auto& call : calls) call->apply();
     for (std::size_t k = 0; k < layers_.size(); ++k) layers_[k]->set_output(std::move(outputs[k]));
-    for (std::size_t k = 0; k < layers_.size(); ++k) layers_[k]->clear_next_traces(rules[k].first_traces);
     time_ = options.until;
     return result;
-}
-
-void Network::learn_weights(std::vector<std::vector<SampleRun>>& runs) {
-    std::vector<Learned> learned;
-    for (std::size_t k = 0; k < layers_.size(); ++k) {
-        if (!layers_[k]->learns() || runs[k].empty()) continue;
-        std::vector<PooledBuffer*> weights;
-        for (SampleRun& run : runs[k]) weights.push_back(&run.weights);
-        learned.emplace_back(layers_[k]->connection(), weights, layers_[k]->batch_update(), text("layer ", k));
-    }
-    for (Learned& layer : learned) layer.apply();
 }
 
 void Network::reset() {
@@ -245,7 +213,7 @@ void Network::restore(const Snapshot& snapshot) {
     for (std::size_t k = 0; k < layers_.size(); ++k) {
         LayerOutput& output = *outputs.emplace_back(std::make_shared<LayerOutput>());
         output.batch = snapshot.batch;
-        if (layers_[k]->plastic()) output.rule = layers_[k]->plasticity();
+        output.rule = layers_[k]->current_rule();
         if (snapshot.states[k].size() != snapshot.states[0].size()) {
             throw ShapeMismatch(text("layer ", k, " has the states of ", snapshot.states[k].size(),
                                      " samples, but layer 0 those of ", snapshot.states[0].size()));
@@ -259,6 +227,7 @@ void Network::restore(const Snapshot& snapshot) {
             output.final_memory.push_back(output.states.back().memory);
         }
         output.post_spikes.resize(output.states.size());
+        output.causes.resize(output.states.size());
     }
     for (std::size_t k = 0; k < layers_.size(); ++k) layers_[k]->set_output(std::move(outputs[k]));
     time_ = snapshot.time;

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "core/threads.hpp"
-#include "engine/dense_forward.hpp"
 #include "layer.hpp"
 
 namespace evsim {
@@ -72,8 +71,6 @@ class Network {
 
  private:
     void check_samples(const std::vector<SpikeView>& samples, const InferOptions& options) const;
-    /// Throws NonFinite, and then has changed nothing.
-    void learn_weights(std::vector<std::vector<SampleRun>>& runs);
     std::vector<std::vector<Probe>> plan_probes(const InferOptions& options) const;
 
     std::vector<std::shared_ptr<Layer>> layers_;

@@ -43,11 +43,12 @@ std::pair<std::vector<SpikeArray>, std::vector<py::array_t<double>>> infer(
 }
 
 using StateTuple =
-    std::tuple<py::bytes, std::vector<double>, double, std::vector<double>, std::vector<double>, std::vector<double>>;
+    std::tuple<py::bytes, std::vector<double>, double, std::vector<double>, std::vector<double>, std::vector<double>,
+               std::vector<double>, std::vector<std::int32_t>, std::vector<std::int32_t>>;
 using SnapshotTuple = std::tuple<std::optional<double>, bool, std::vector<std::vector<StateTuple>>>;
 
 /// (time, batch, [layer][sample] of (state variables, memory, time of the last event, neuron traces, synaptic traces,
-/// times of the last output spikes)).
+/// times of the last output spikes, times of the last touches of pixels, causes, pending inputs)).
 SnapshotTuple snapshot(const Network& self) {
     Network::Snapshot snapshot;
     {
@@ -60,7 +61,7 @@ SnapshotTuple snapshot(const Network& self) {
         for (const PackedState& state : states) {
             out.emplace_back(py::bytes(reinterpret_cast<const char*>(state.values.data()), state.values.size()),
                              state.memory, state.last_event, state.traces.neuron, state.traces.synaptic,
-                             state.post_times);
+                             state.post_times, state.last_touch, state.causes, state.pending);
         }
     }
     return {snapshot.time, snapshot.batch, std::move(layers)};
@@ -71,10 +72,17 @@ void restore(Network& self, const SnapshotTuple& tuple) {
     Network::Snapshot snapshot{time, {}, batch};
     for (const auto& layer : layers) {
         auto& states = snapshot.states.emplace_back();
-        for (const auto& [bytes, memory, last_event, neuron, synaptic, post_times] : layer) {
+        for (const auto& [bytes, memory, last_event, neuron, synaptic, post_times, touches, causes, pending] : layer) {
             const std::string_view values = bytes;
             const auto* first = reinterpret_cast<const std::byte*>(values.data());
-            states.push_back({{first, first + values.size()}, memory, last_event, {neuron, synaptic}, post_times});
+            states.push_back({{first, first + values.size()},
+                              memory,
+                              last_event,
+                              {neuron, synaptic},
+                              post_times,
+                              touches,
+                              causes,
+                              pending});
         }
     }
     self.restore(snapshot);

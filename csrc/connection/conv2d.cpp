@@ -108,6 +108,10 @@ void Conv2d::plan_runs() {
     const bool transposed = settings_.transposed;
     const std::int32_t n_phases_y = transposed ? 1 : settings_.stride.y;
     n_phases_x_ = transposed ? 1 : settings_.stride.x;
+    for (std::int32_t y = 0; y < settings_.input.height; ++y)
+        rows_.push_back(place(y, settings_.stride.y, settings_.padding.y));
+    for (std::int32_t x = 0; x < settings_.input.width; ++x)
+        columns_.push_back(place(x, settings_.stride.x, settings_.padding.x));
     tap_of_.resize(taps_per_input_);
     std::int32_t next_tap = 0;
     for (std::int32_t phase_y = 0; phase_y < n_phases_y; ++phase_y) {

@@ -76,8 +76,7 @@ class Conv2d {
     /// visit(Run) for all that input (channel, y, x) reaches, rows ascending in memory.
     template <class Visit>
     void for_each_run(std::int32_t channel, std::int32_t y, std::int32_t x, Visit&& visit) const {
-        const Place row = place(y, settings_.stride.y, settings_.padding.y);
-        const Place column = place(x, settings_.stride.x, settings_.padding.x);
+        const Place row = rows_[static_cast<std::size_t>(y)], column = columns_[static_cast<std::size_t>(x)];
         const std::size_t first = static_cast<std::size_t>(channel) * taps_per_input_;
         const std::vector<RelativeRun>& runs = runs_[static_cast<std::size_t>(row.phase * n_phases_x_ + column.phase)];
         for (const RelativeRun& run : runs) {
@@ -112,6 +111,7 @@ class Conv2d {
     int value_bytes_;
     std::int32_t channel_stride_ = 0, weight_stride_ = 0, n_phases_x_ = 1;
     std::size_t n_weights_ = 0, taps_per_input_ = 0;
+    std::vector<Place> rows_, columns_;           ///< of the input
     std::vector<std::vector<RelativeRun>> runs_;  ///< [phase of y * phases of x + phase of x]
     std::vector<std::int32_t> tap_of_;            ///< [row * columns + column of the kernel]: place in `packed`
     AlignedBuffer weights_, seen_, packed_;

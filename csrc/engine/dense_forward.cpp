@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-#include "../core/errors.hpp"
+#include "emissions.hpp"
 
 namespace evsim {
 
@@ -15,48 +15,18 @@ constexpr std::size_t chunk_events = 8192;
 /// Fewer synaptic events than this are not worth starting a thread for.
 constexpr double events_worth_a_thread = 4e5;
 
-/// The spikes of one tile.
-struct TileSpikes : EmissionBuffer {
-    std::vector<Emission> emissions;
-    Interruption* interruption = nullptr;
-
-    TileSpikes() : EmissionBuffer{nullptr, 0, 0, &grow_buffer, &is_cancelled} {}
-    std::span<const Emission> spikes() const { return {emissions.data(), size}; }
-
-    static void grow_buffer(EmissionBuffer& buffer) {
-        auto& self = static_cast<TileSpikes&>(buffer);
-        const std::size_t capacity = std::max<std::size_t>(64, 2 * self.capacity);
-        // The spikes are sorted and copied later: several times this much will be needed.
-        if (capacity > (std::size_t{1} << 24))
-            require_memory(static_cast<double>(capacity) * 4 * sizeof(Emission), "the output spikes");
-        self.emissions.resize(capacity);
-        self.data = self.emissions.data();
-        self.capacity = capacity;
-    }
-    static bool is_cancelled(const EmissionBuffer& buffer) {
-        return static_cast<const TileSpikes&>(buffer).interruption->requested();
-    }
-};
-
-/// Values of one neuron to read once `position` input events have passed.
-struct Observation {
-    std::size_t position;
-    std::size_t probe, neuron;
-    std::size_t first_time, n_times;  ///< of the probe
-};
-
 /// Appends the spikes of all tiles to `out`, sorted by (time, neuron). They are already grouped by gap, and gaps follow
 /// each other in time: a counting sort over gaps leaves only the spikes within one gap to compare. There they come in
 /// the order of neurons, which a stable sort keeps where times are equal.
-void append_sorted(SpikeArray& out, std::span<const TileSpikes> tiles, std::size_t n_gaps) {
+void append_sorted(SpikeArray& out, std::span<const SpikeBuffer> tiles, std::size_t n_gaps) {
     std::vector<std::size_t> end(n_gaps + 1, 0);
-    for (const TileSpikes& tile : tiles) {
+    for (const SpikeBuffer& tile : tiles) {
         for (const Emission& e : tile.spikes()) ++end[e.event + 1];
     }
     for (std::size_t gap = 0; gap < n_gaps; ++gap) end[gap + 1] += end[gap];
     if (end.back() == 0) return;
     std::vector<Spike> spikes(end.back());
-    for (const TileSpikes& tile : tiles) {
+    for (const SpikeBuffer& tile : tiles) {
         for (const Emission& e : tile.spikes()) spikes[end[e.event]++] = {e.neuron, e.time};
     }
     for (std::size_t gap = 0, from = 0; gap < n_gaps; from = end[gap++]) {
@@ -67,8 +37,8 @@ void append_sorted(SpikeArray& out, std::span<const TileSpikes> tiles, std::size
 
 class DenseRun {
  public:
-    DenseRun(const Layer& layer, std::span<SampleRun> samples, std::span<const Probe> probes,
-             const DenseOptions& options, Interruption& interruption)
+    DenseRun(const DenseLayer& layer, std::span<SampleRun> samples, std::span<const Probe> probes,
+             const RunOptions& options, Interruption& interruption)
         : layer_(layer),
           kernel_(layer.kernel()),
           tiles_(layer.connection().tiles()),
@@ -79,7 +49,7 @@ class DenseRun {
           scratch_(samples.size()),
           tile_spikes_(samples.size() * tiles_.size()),
           observations_(probes.empty() ? 0 : tile_spikes_.size()) {
-        for (TileSpikes& tile : tile_spikes_) tile.interruption = &interruption_;
+        for (SpikeBuffer& tile : tile_spikes_) tile.interruption = &interruption_;
         std::size_t longest = 0;
         double events = 0.0;
         for (SampleRun& sample : samples_) {
@@ -254,9 +224,9 @@ class DenseRun {
         SampleScratch& scratch = scratch_[s];
         if (!scratch.active) return;
         SampleRun& sample = samples_[s];
-        const std::span<TileSpikes> of_sample(&tile_spikes_[task_index(s, 0)], tiles_.size());
+        const std::span<SpikeBuffer> of_sample(&tile_spikes_[task_index(s, 0)], tiles_.size());
         append_sorted(sample.spikes, of_sample, scratch.last - scratch.first + 1);
-        for (TileSpikes& tile : of_sample) tile.size = 0;
+        for (SpikeBuffer& tile : of_sample) tile.size = 0;
         if (scratch.final) {
             sample.spikes.order_ties();
             scratch.active = false;
@@ -272,56 +242,26 @@ class DenseRun {
             std::fill(first, first + tiles_[tile].n_vectors * kernel_.lanes, tile);
         }
         for (std::size_t s = 0; s < samples_.size(); ++s) {
-            const std::span<const double> events = samples_[s].times;
-            for (std::size_t p = 0; p < probes_.size(); ++p) {
-                const std::vector<double>& times = probes_[p].times;
-                for (std::size_t first = 0, last; first < times.size(); first = last) {
-                    const auto next_event = std::upper_bound(events.begin(), events.end(), times[first]);
-                    const auto position = static_cast<std::size_t>(next_event - events.begin());
-                    last = first + 1;
-                    while (last < times.size() && (next_event == events.end() || times[last] < *next_event)) ++last;
-                    for (std::size_t n = 0; n < probes_[p].neurons.size(); ++n) {
-                        const std::size_t tile = tile_of[static_cast<std::size_t>(probes_[p].neurons[n])];
-                        observations_[task_index(s, tile)].push_back({position, p, n, first, last - first});
-                    }
-                }
+            for (const Observation& o : observations_of(probes_, samples_[s].times)) {
+                const std::int32_t n = probes_[o.probe].neurons[o.neuron];
+                observations_[task_index(s, tile_of[static_cast<std::size_t>(n)])].push_back(o);
             }
-        }
-        for (auto& planned : observations_) {
-            std::stable_sort(planned.begin(), planned.end(),
-                             [](const auto& a, const auto& b) { return a.position < b.position; });
         }
     }
 
-    void check(const TileResult& result, const char* message) const {
-        switch (result.status) {
-            case TileStatus::ok:
-                return;
-            case TileStatus::cancelled:
-                throw Interrupted();
-            case TileStatus::kernel_failed:
-                throw KernelFailed(text(options_.layer_name, ": the kernel threw an exception: ", message));
-            case TileStatus::too_many_spikes:
-                throw RunawaySpiking(text(options_.layer_name, ": neuron ", result.neuron, " fired more than ",
-                                          options_.max_spikes_per_instant, " times at t = ", result.time,
-                                          "; its input is too strong for its threshold (see max_spikes_per_instant)"));
-            case TileStatus::not_finite:
-                throw NonFinite(text(options_.layer_name, ": the state of neuron ", result.neuron,
-                                     " is no longer finite; look for NaN, infinite or huge values in the weights"));
-        }
-    }
+    void check(const TileResult& result, const char* message) const { check_result(result, options_, message); }
 
     std::size_t task_index(std::size_t s, std::size_t tile) const { return s * tiles_.size() + tile; }
 
-    const Layer& layer_;
+    const DenseLayer& layer_;
     const NeuronKernel& kernel_;
     const std::vector<TileRange>& tiles_;
     std::span<SampleRun> samples_;
     std::span<const Probe> probes_;
-    const DenseOptions& options_;
+    const RunOptions& options_;
     Interruption& interruption_;
     std::vector<SampleScratch> scratch_;
-    std::vector<TileSpikes> tile_spikes_;                 ///< [sample][tile]
+    std::vector<SpikeBuffer> tile_spikes_;                ///< [sample][tile]
     std::vector<std::vector<Observation>> observations_;  ///< [sample][tile], ascending in position
     std::size_t n_chunks_ = 1;
     int threads_ = 1;
@@ -329,8 +269,8 @@ class DenseRun {
 
 }  // namespace
 
-void run_dense(const Layer& layer, std::span<SampleRun> samples, std::span<const Probe> probes,
-               const DenseOptions& options, Interruption& interruption) {
+void run_dense(const DenseLayer& layer, std::span<SampleRun> samples, std::span<const Probe> probes,
+               const RunOptions& options, Interruption& interruption) {
     DenseRun(layer, samples, probes, options, interruption).run();
 }
 

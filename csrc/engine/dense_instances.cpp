@@ -1,6 +1,6 @@
 // All shipped models for one instruction set. Compiled once per set, with EVSIM_ISA naming the copy; includes nothing
 // that would leave code outside that namespace.
-#include "dense_kernel.hpp"
+#include "kernel_table.hpp"
 #include "models.hpp"
 
 #define EVSIM_JOIN_(a, b) a##b
@@ -10,9 +10,9 @@ namespace evsim {
 
 /// Calls `add` with the table of every model in float and in double.
 void EVSIM_JOIN(visit_kernels_, EVSIM_ISA)(void (*add)(void* registry, const NeuronKernel&), void* registry) {
-#define EVSIM_ADD(name, ...)                                      \
-    add(registry, DenseKernel<__VA_ARGS__, float>::table(#name)); \
-    add(registry, DenseKernel<__VA_ARGS__, double>::table(#name));
+#define EVSIM_ADD(name, ...)                                \
+    add(registry, kernel_table<__VA_ARGS__, float>(#name)); \
+    add(registry, kernel_table<__VA_ARGS__, double>(#name));
     EVSIM_FOR_ALL_MODELS(EVSIM_ADD)
 #undef EVSIM_ADD
 }

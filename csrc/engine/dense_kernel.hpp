@@ -9,6 +9,7 @@
 
 #include <evsim/neuron/advance.h>
 
+#include "exact_path.hpp"
 #include "neuron_kernel.hpp"
 #include "plastic_tile.hpp"
 #include "variables.hpp"
@@ -68,54 +69,16 @@ struct DenseKernel {
         for (int k = 0; k < N * vector_bytes; k += 64) __builtin_prefetch(reinterpret_cast<const char*>(weights) + k);
     }
 
-    /// What a crossing does besides changing the state: a spike is emitted, a readout remembers.
-    struct Crossings {
-        const TileRun& run;
-        const Model& model;
-        Traces& traces;
-        const Exact& state;
-        const Neuron& neuron;
-        std::int32_t n;
-        std::int64_t event;
-        double gap_start, start, end;  ///< `start`: from where the state is moved on
-        TileResult& result;
-        double last_time = never();
-        std::int32_t at_this_instant = 0;
-        std::uint32_t burst = 0;
-
-        bool operator()(double elapsed) {
-            const double time = start + elapsed < end ? start + elapsed : end;
-            if (n >= run.n_neurons) return true;  // padding lives like its neighbour, unseen
-            if constexpr (remembers) {
-                constexpr std::size_t count = std::size(Model::memory_names);
-                double memory[count];
-                for (std::size_t k = 0; k < count; ++k) memory[k] = run.memory[k * run.stride + n];
-                model.remember(state, neuron, time, memory);
-                for (std::size_t k = 0; k < count; ++k) run.memory[k * run.stride + n] = memory[k];
-            }
-            if constexpr (Model::spikes) {
-                if (time >= run.emit_from && time < run.emit_until) {
-                    EmissionBuffer& out = *run.emissions;
-                    if (out.size == out.capacity) out.grow(out);
-                    out.data[out.size++] = {static_cast<std::uint32_t>(event), n, time};
-                    if constexpr (Traces::active) traces.on_output(n, time, gap_start, state);
-                }
-            }
-            at_this_instant = time == last_time ? at_this_instant + 1 : 1;
-            last_time = time;
-            if (at_this_instant > run.max_spikes_per_instant) result = {TileStatus::too_many_spikes, n, time};
-            if ((++burst & 0xffff) == 0 && run.emissions->cancelled(*run.emissions))
-                result = {TileStatus::cancelled, n, time};
-            return result.status == TileStatus::ok && time < run.emit_until;
-        }
-    };
-
     /// Moves one neuron from `start` on through the gap before `event`, which began at `gap_start`; true if it crossed.
     static bool advance_neuron(const TileRun& run, const Model& model, Traces& traces, Exact& state, std::int32_t n,
-                               std::int64_t event, double gap_start, double start, double duration, const ExactGap& gap,
-                               TileResult& result) {
-        const Neuron neuron = neuron_at(run.neurons, n);
-        Crossings crossings{run, model, traces, state, neuron, n, event, gap_start, start, start + duration, result};
+                               const Neuron& neuron, std::int64_t event, double gap_start, double start,
+                               double duration, const ExactGap& gap, TileResult& result) {
+        const NeuronPlace place{n, static_cast<std::size_t>(n), n >= run.n_neurons};
+        const auto on_spike = [&]([[maybe_unused]] double time) {
+            if constexpr (Traces::active) traces.on_output(n, time, gap_start, state);
+        };
+        Crossings<Model, TileRun, decltype(on_spike)> crossings{
+            run, model, state, neuron, place, event, start, start + duration, result, on_spike};
         // Where an event moves the potential itself, it comes first at its time; elsewhere the potential has already
         // arrived.
         return advance(model, state, neuron, duration, gap, !Model::jumps, crossings) > 0;
@@ -145,20 +108,14 @@ struct DenseKernel {
         for (std::uint64_t flagged = step.flagged; flagged != 0; flagged &= flagged - 1) {
             const int lane = std::countr_zero(flagged);
             const std::int32_t n = run.first_neuron + lane;
-            Exact exact = converted<Exact, double, T>(Variables<Lane, T>::load(step.before + lane, step.stride));
-            const bool crossed =
-                advance_neuron(run, model, traces, exact, n, event, start, start, duration, gap, step.result);
-            Lane after = converted<Lane, T, double>(exact);
-            if (!crossed) {
-                // Rounded to T, the potential may be at the threshold although the exact one stayed an ulp below. That
-                // is a crossing at the end of the gap; left alone, the neuron would sit above threshold, mute.
-                exact = converted<Exact, double, T>(after);
-                if (model.at_threshold(exact, neuron_at(run.neurons, n))) {
-                    advance_neuron(run, model, traces, exact, n, event, start, start + duration, 0.0, model.gap(0.0),
-                                   step.result);
-                    after = converted<Lane, T, double>(exact);
-                }
-            }
+            const Lane before = Variables<Lane, T>::load(step.before + lane, step.stride);
+            const Neuron neuron = neuron_at(run.neurons, n);
+            const Lane after = advance_rounded<Model, T>(model, neuron, before, [&](Exact& exact, bool whole) {
+                return whole ? advance_neuron(run, model, traces, exact, n, neuron, event, start, start, duration, gap,
+                                              step.result)
+                             : advance_neuron(run, model, traces, exact, n, neuron, event, start, start + duration, 0.0,
+                                              model.gap(0.0), step.result);
+            });
             step.moved[step.n_moved] = lane;
             step.after[step.n_moved++] = after;
             if (step.result.status != TileStatus::ok) return;
@@ -245,22 +202,6 @@ struct DenseKernel {
         }
     }
 
-    /// An exception of a user's code must not leave the library that it comes from.
-    template <class Body>
-    static TileResult guarded(const TileRun& run, Body&& body) {
-        const auto failed = [&](const char* message) -> TileResult {
-            std::strncpy(run.message, message, TileRun::message_bytes - 1);
-            return {TileStatus::kernel_failed, 0, 0.0};
-        };
-        try {
-            return body();
-        } catch (const std::exception& error) {
-            return failed(error.what());
-        } catch (...) {
-            return failed("an exception that is no std::exception");
-        }
-    }
-
     static TileResult check_finite(const TileRun& run, int n_vectors) {
         const T* state = static_cast<const T*>(run.state);
         const std::int32_t last = run.first_neuron + n_vectors * width;
@@ -273,7 +214,7 @@ struct DenseKernel {
     }
 
     static TileResult run(const TileRun& run) {
-        return guarded(run, [&] {
+        return guarded(run.message, TileRun::message_bytes, [&] {
             switch (run.n_vectors) {
                 case 4:
                     return run_tile<4>(run);
@@ -286,7 +227,7 @@ struct DenseKernel {
     }
 
     static TileResult finish(const TileRun& run, double duration) {
-        return guarded(run, [&] { return finish_tile(run, duration); });
+        return guarded(run.message, TileRun::message_bytes, [&] { return finish_tile(run, duration); });
     }
 
     static TileResult finish_tile(const TileRun& run, double duration) {
@@ -308,8 +249,8 @@ struct DenseKernel {
             const Lane lane = Variables<Lane, T>::load(state + n, run.stride);
             if (!(Model::excess(lane, Variables<HotLane, T>::load(hot + n, run.stride), gap) > T(0))) continue;
             Exact exact = converted<Exact, double, T>(lane);
-            advance_neuron(run, model, traces, exact, n, run.last_event, run.last_time, run.last_time, duration,
-                           exact_gap, result);
+            advance_neuron(run, model, traces, exact, n, neuron_at(run.neurons, n), run.last_event, run.last_time,
+                           run.last_time, duration, exact_gap, result);
             if (result.status == TileStatus::ok && !finite<Exact, double>(exact)) {
                 result = {TileStatus::not_finite, n, run.last_time};
             }
@@ -322,7 +263,8 @@ struct DenseKernel {
     /// add up.
     static TileResult observe(const TileRun& run, std::int32_t n, const double* durations, std::int64_t count,
                               std::int32_t observable, double* out, std::size_t out_stride) {
-        return guarded(run, [&] { return observe_neuron(run, n, durations, count, observable, out, out_stride); });
+        return guarded(run.message, TileRun::message_bytes,
+                       [&] { return observe_neuron(run, n, durations, count, observable, out, out_stride); });
     }
 
     static TileResult observe_neuron(const TileRun& run, std::int32_t n, const double* durations, std::int64_t count,

@@ -1,18 +1,23 @@
 // The neuron models that evsim ships. A new model is a header in kernels/evsim/neuron, included and named here.
 #pragma once
 
+#include <evsim/neuron/fire_once.h>
 #include <evsim/neuron/iaf_delta.h>
 #include <evsim/neuron/li.h>
 #include <evsim/neuron/lif.h>
 #include <evsim/neuron/lif_delta.h>
+#include <evsim/neuron/linear_leak_if.h>
 #include <evsim/neuron/model.h>
 #include <evsim/neuron/refractory.h>
+#include <evsim/neuron/stepped_if.h>
 
 /// model(name, C++ type) for each of them.
-#define EVSIM_FOR_ALL_MODELS(model)                                                   \
-    model(lif, Lif) model(lif_refractory, Refractory<Lif>) model(lif_delta, LifDelta) \
-        model(lif_delta_refractory, Refractory<LifDelta>) model(iaf_delta, IafDelta)  \
-            model(iaf_delta_refractory, Refractory<IafDelta>) model(li, Li)
+#define EVSIM_FOR_ALL_MODELS(model)                                                                             \
+    model(lif, Lif) model(lif_refractory, Refractory<Lif>) model(lif_delta, LifDelta)                           \
+        model(lif_delta_refractory, Refractory<LifDelta>) model(iaf_delta, IafDelta)                            \
+            model(iaf_delta_refractory, Refractory<IafDelta>) model(li, Li) model(linear_leak_if, LinearLeakIf) \
+                model(linear_leak_if_once, FireOnce<LinearLeakIf>) model(stepped_if, SteppedIf)                 \
+                    model(stepped_if_once, FireOnce<SteppedIf>)
 
 namespace evsim {
 inline namespace EVSIM_ISA {

@@ -8,7 +8,7 @@
 
 namespace evsim {
 
-inline constexpr std::uint32_t neuron_kernel_abi = 2;
+inline constexpr std::uint32_t neuron_kernel_abi = 3;
 
 /// A spike and the input event in whose preceding gap it lies.
 struct Emission {
@@ -78,6 +78,53 @@ struct TileResult {
     double time;
 };
 
+/// Neighbouring pixels that an input spike reaches.
+struct PixelRun {
+    std::int32_t first_pixel, count;
+    std::size_t weights;  ///< of the first pixel; those of the next lie SparseRun::weight_stride further on
+};
+
+/// A few runs, each of other pixels, that are reached at one time.
+struct PixelGroup {
+    double time;
+    std::int32_t n_runs;
+    std::int32_t n_pixels;       ///< at most `most_pixels`
+    std::int32_t first_channel;  ///< of those that the spike reaches
+    static constexpr std::int32_t most_pixels = 64;
+};
+
+/// Input spikes through a layer of which each reaches a few pixels only. A pixel is a column of neurons, one for each
+/// channel, that are always reached together.
+///
+/// State and memory are structures of arrays: variable k of channel c of pixel p lies at [k * stride + p *
+/// channel_stride + c]; with `parameter_step` in place of channel_stride for parameters, which is 0 where all pixels
+/// have the same. The neuron is reported as c * n_pixels + p.
+struct SparseRun {
+    const double* shared;
+    const double* neurons;
+    const void* hot;
+    std::size_t hot_stride, parameter_step;
+    void* state;         ///< as of each pixel's last touch
+    double* last_touch;  ///< per pixel
+    double* memory;
+    std::size_t stride;
+    std::int32_t channels, channel_stride, n_pixels;
+
+    const void* weights;
+    std::int32_t weight_stride, weight_channels;  ///< values from one pixel of a run to the next, and those in use
+    void* spread;                                 ///< room for the weights of one pixel
+    const PixelGroup* groups;
+    std::int64_t n_groups;
+    const PixelRun* runs;  ///< of all groups
+    std::int64_t n_runs;
+
+    std::int32_t first_pixel, last_pixel;  ///< for `finish_sparse`
+    double emit_from, emit_until;          ///< only spikes in [emit_from, emit_until) are reported
+    std::int32_t max_spikes_per_instant;
+    EmissionBuffer* emissions;
+    char* message;  ///< as in TileRun
+};
+
 /// Input events to be prepared for all tiles.
 struct EventRun {
     const double* shared;
@@ -132,6 +179,12 @@ struct NeuronKernel {
     /// out_stride]. Changes nothing.
     TileResult (*observe)(const TileRun&, std::int32_t neuron, const double* durations, std::int64_t count,
                           std::int32_t observable, double* out, std::size_t out_stride);
+
+    /// All groups: for every pixel the crossings since its last touch, then the weights. nullptr, like the next one,
+    /// where there is a plasticity rule.
+    TileResult (*run_sparse)(const SparseRun&);
+    /// Crossings of the pixels [first_pixel, last_pixel) since their last touch, up to emit_until; as `finish`.
+    TileResult (*finish_sparse)(const SparseRun&);
 };
 
 }  // namespace evsim

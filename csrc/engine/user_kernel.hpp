@@ -1,12 +1,11 @@
-// The last include of a kernel compiled at run time: the dense engine over its neuron model and callbacks.
+// The last include of a kernel compiled at run time: the engines over its neuron model and callbacks.
 #pragma once
 
-#include "dense_kernel.hpp"
+#include "kernel_table.hpp"
 
 /// What a compiled library exports. `rule` is UserRule, or NoRule if the source has no callbacks.
-#define EVSIM_EXPORT_KERNEL(name, rule, ...)                                                      \
-    extern "C" __attribute__((visibility("default"))) const evsim::NeuronKernel* evsim_kernel() { \
-        static const evsim::NeuronKernel kernel =                                                 \
-            evsim::DenseKernel<__VA_ARGS__, evsim::real, evsim::rule>::table(name);               \
-        return &kernel;                                                                           \
+#define EVSIM_EXPORT_KERNEL(name, rule, ...)                                                                        \
+    extern "C" __attribute__((visibility("default"))) const evsim::NeuronKernel* evsim_kernel() {                   \
+        static const evsim::NeuronKernel kernel = evsim::kernel_table<__VA_ARGS__, evsim::real, evsim::rule>(name); \
+        return &kernel;                                                                                             \
     }

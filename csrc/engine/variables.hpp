@@ -19,20 +19,21 @@ struct Variables {
     static Struct load(const T* base, std::size_t stride) {
         Struct out{};
         if constexpr (count > 0) {
-            V values[count];
-            for (int k = 0; k < count; ++k) std::memcpy(&values[k], base + k * stride, sizeof(V));
-            std::memcpy(&out, values, sizeof(Struct));
+            // One by one: a copy of them all would go through memory, in pieces of another size.
+            for (int k = 0; k < count; ++k) std::memcpy(bytes_of(out) + k * sizeof(V), base + k * stride, sizeof(V));
         }
         return out;
     }
     template <class T>
     static void store(const Struct& in, T* base, std::size_t stride) {
         if constexpr (count > 0) {
-            V values[count];
-            std::memcpy(values, &in, sizeof(Struct));
-            for (int k = 0; k < count; ++k) std::memcpy(base + k * stride, &values[k], sizeof(V));
+            for (int k = 0; k < count; ++k) std::memcpy(base + k * stride, bytes_of(in) + k * sizeof(V), sizeof(V));
         }
     }
+
+ private:
+    static char* bytes_of(Struct& s) { return reinterpret_cast<char*>(&s); }
+    static const char* bytes_of(const Struct& s) { return reinterpret_cast<const char*>(&s); }
 };
 
 /// The same variables in another precision.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -22,12 +23,27 @@ inline constexpr int vector_bytes = 16;
 // Named types: GCC drops the attribute from an alias template.
 typedef float FloatVector __attribute__((vector_size(vector_bytes)));
 typedef double DoubleVector __attribute__((vector_size(vector_bytes)));
+typedef float FloatVector16 __attribute__((vector_size(16)));
+typedef float FloatVector32 __attribute__((vector_size(32)));
+typedef double DoubleVector16 __attribute__((vector_size(16)));
+typedef double DoubleVector32 __attribute__((vector_size(32)));
 
 template <class T>
 using Vector = std::conditional_t<sizeof(T) == sizeof(float), FloatVector, DoubleVector>;
 
+/// A shorter vector, for few neurons: of 16 or 32 bytes, or as wide as Vector.
+template <class T, int bytes>
+using ShortVector = std::conditional_t<
+    bytes == vector_bytes, Vector<T>,
+    std::conditional_t<sizeof(T) == sizeof(float), std::conditional_t<bytes == 16, FloatVector16, FloatVector32>,
+                       std::conditional_t<bytes == 16, DoubleVector16, DoubleVector32>>>;
+
 template <class T>
 inline constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
+
+/// float or double: what a vector consists of.
+template <class V>
+using LaneOf = std::remove_cvref_t<decltype(std::declval<V&>()[0])>;
 
 typedef std::int32_t Int32Vector __attribute__((vector_size(vector_bytes)));
 typedef std::int64_t Int64Vector __attribute__((vector_size(vector_bytes)));
@@ -36,22 +52,25 @@ typedef std::int64_t Int64Vector __attribute__((vector_size(vector_bytes)));
 /// same bits in either.
 template <class V>
 inline V multiply_add(const V& a, const V& b, const V& c) {
-#if defined(__AVX512F__)
-    if constexpr (std::is_same_v<V, FloatVector>)
-        return (V)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-    else if constexpr (std::is_same_v<V, DoubleVector>)
-        return (V)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
-#elif defined(__FMA__)
-    if constexpr (std::is_same_v<V, FloatVector>)
-        return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
-    else if constexpr (std::is_same_v<V, DoubleVector>)
-        return (V)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
-#endif
 #if defined(__FMA__)
-    else if constexpr (std::is_same_v<V, float>)
+    if constexpr (std::is_same_v<V, float>)
         return __builtin_fmaf(a, b, c);
-    else
+    else if constexpr (std::is_same_v<V, double>)
         return __builtin_fma(a, b, c);
+    else if constexpr (std::is_same_v<V, FloatVector16>)
+        return (V)_mm_fmadd_ps((__m128)a, (__m128)b, (__m128)c);
+    else if constexpr (std::is_same_v<V, DoubleVector16>)
+        return (V)_mm_fmadd_pd((__m128d)a, (__m128d)b, (__m128d)c);
+    else if constexpr (std::is_same_v<V, FloatVector32>)
+        return (V)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+    else if constexpr (std::is_same_v<V, DoubleVector32>)
+        return (V)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#if defined(__AVX512F__)
+    else if constexpr (std::is_same_v<V, FloatVector>)
+        return (V)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+    else
+        return (V)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#endif
 #else
     return a * b + c;
 #endif
@@ -68,26 +87,22 @@ inline auto lane_numbers() {
 /// One bit for every lane that is > 0.
 template <class V>
 inline unsigned positive_lanes(const V& v) {
-    constexpr bool single = std::is_same_v<V, FloatVector>;
 #if defined(__AVX512F__)
-    if constexpr (single)
-        return _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_GT_OQ);
-    else
+    if constexpr (std::is_same_v<V, FloatVector>) return _mm512_cmp_ps_mask((__m512)v, _mm512_setzero_ps(), _CMP_GT_OQ);
+    if constexpr (std::is_same_v<V, DoubleVector>)
         return _mm512_cmp_pd_mask((__m512d)v, _mm512_setzero_pd(), _CMP_GT_OQ);
-#elif defined(__AVX__)
-    if constexpr (single)
-        return static_cast<unsigned>(_mm256_movemask_ps((__m256)(v > V{})));
-    else
+#endif
+#if defined(__AVX__)
+    if constexpr (std::is_same_v<V, FloatVector32>) return static_cast<unsigned>(_mm256_movemask_ps((__m256)(v > V{})));
+    if constexpr (std::is_same_v<V, DoubleVector32>)
         return static_cast<unsigned>(_mm256_movemask_pd((__m256d)(v > V{})));
-#elif defined(__SSE2__)
-    if constexpr (single)
-        return static_cast<unsigned>(_mm_movemask_ps((__m128)(v > V{})));
-    else
-        return static_cast<unsigned>(_mm_movemask_pd((__m128d)(v > V{})));
+#endif
+#if defined(__SSE2__)
+    if constexpr (std::is_same_v<V, FloatVector16>) return static_cast<unsigned>(_mm_movemask_ps((__m128)(v > V{})));
+    if constexpr (std::is_same_v<V, DoubleVector16>) return static_cast<unsigned>(_mm_movemask_pd((__m128d)(v > V{})));
 #else
     unsigned mask = 0;
-    for (int k = 0; k < vector_bytes / static_cast<int>(single ? sizeof(float) : sizeof(double)); ++k)
-        mask |= unsigned{v[k] > 0} << k;
+    for (int k = 0; k < static_cast<int>(sizeof(V) / sizeof(v[0])); ++k) mask |= unsigned{v[k] > 0} << k;
     return mask;
 #endif
 }

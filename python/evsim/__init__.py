@@ -24,14 +24,14 @@ from . import (
     spikeseg,
 )
 from ._core import __version__
-from .connections import Dense
+from .connections import Conv2d, ConvTranspose2d, Dense, Pool2d, Unpool2d, coordinates_of, index_of
 from .errors import EvsimError
 from .events import EventArray
 from .io import load, save
 from .kernels import Kernel
 from .layer import Layer
 from .network import SpikingNetwork
-from .neurons import LI, LIF, IAFDelta, LIFDelta, NeuronModel
+from .neurons import LI, LIF, IAFDelta, LIFDelta, LinearLeakIF, NeuronModel, SteppedIF
 from .probe import Probe
 from .spikes import Spike, SpikeArray
 from .threads import num_threads, set_num_threads
@@ -39,6 +39,8 @@ from .threads import num_threads, set_num_threads
 __all__ = [
     "LI",
     "LIF",
+    "Conv2d",
+    "ConvTranspose2d",
     "Dense",
     "EventArray",
     "EvsimError",
@@ -46,16 +48,22 @@ __all__ = [
     "Kernel",
     "LIFDelta",
     "Layer",
+    "LinearLeakIF",
     "NeuronModel",
+    "Pool2d",
     "Probe",
     "Spike",
     "SpikeArray",
     "SpikingNetwork",
+    "SteppedIF",
+    "Unpool2d",
     "__version__",
+    "coordinates_of",
     "datasets",
     "encoders",
     "errors",
     "filters",
+    "index_of",
     "initializers",
     "io",
     "kernels",

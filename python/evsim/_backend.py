@@ -30,8 +30,8 @@ class Backend:
 
     network: Callable[[int], _core.Network]
     """Made of max_spikes_per_instant; with the methods of ``_core.Network``."""
-    layer: Callable[..., _core.Layer]
-    """Made of a LayerSource and the arguments of ``_core.Layer``; with its methods."""
+    layer: Callable[..., _core.DenseLayer]
+    """Made of a LayerSource and the arguments of ``_core.DenseLayer``; with its methods."""
     wrap: Callable[[Any], Any]
     """The spikes of one sample as users see them."""
     spike_arrays: tuple[type[SpikeArray], ...]
@@ -48,7 +48,7 @@ def _same(values: Any) -> Any:
 
 CPU = Backend(
     network=_core.Network,
-    layer=lambda source, *arguments: _core.Layer(*arguments),
+    layer=lambda source, *arguments: _core.DenseLayer(*arguments),
     wrap=SpikeArray._wrap,
     spike_arrays=(SpikeArray,),
     as_indices=as_indices,

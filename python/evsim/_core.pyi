@@ -19,6 +19,15 @@ __all__: list[str] = [
     "SteppedNetwork",
     "SteppedStage",
     "UnpoolStage",
+    "ConvLayer",
+    "DenseLayer",
+    "Kernel",
+    "Layer",
+    "Network",
+    "PoolLayer",
+    "RelayLayer",
+    "SpikeArray",
+    "UnpoolLayer",
     "active_isa",
     "mark_active_features",
     "model_names",
@@ -75,6 +84,15 @@ class Kernel:
     def writes_weights(self) -> bool: ...
 
 class Layer:
+    def n_spikes(self) -> tuple[list[int], bool]: ...
+    def output(self) -> tuple[list[SpikeArray], bool]: ...
+    def remembered(self, name: str) -> tuple[numpy.typing.NDArray[numpy.float64], bool]: ...
+    @property
+    def n_inputs(self) -> int: ...
+    @property
+    def n_neurons(self) -> int: ...
+
+class DenseLayer(Layer):
     def __init__(
         self,
         n_inputs: typing.SupportsInt | typing.SupportsIndex,
@@ -87,9 +105,6 @@ class Layer:
         tau_mem: typing.SupportsFloat | typing.SupportsIndex,
         mean_of_batch: bool,
     ) -> None: ...
-    def n_spikes(self) -> tuple[list[int], bool]: ...
-    def output(self) -> tuple[list[SpikeArray], bool]: ...
-    def remembered(self, name: str) -> tuple[numpy.typing.NDArray[numpy.float64], bool]: ...
     def rule_parameters(self) -> list[float]: ...
     def set_next_traces(
         self,
@@ -102,11 +117,54 @@ class Layer:
     def time_constants(self) -> list[float]: ...
     def traces(self, synaptic: bool) -> tuple[numpy.typing.NDArray[numpy.float64], int]: ...
     @property
-    def n_inputs(self) -> int: ...
+    def weights(self) -> numpy.ndarray: ...
+
+class ConvLayer(Layer):
+    def __init__(
+        self,
+        in_shape: tuple[
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+        ],
+        out_channels: typing.SupportsInt | typing.SupportsIndex,
+        kernel_size: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        dilation: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        output_padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        groups: typing.SupportsInt | typing.SupportsIndex,
+        transposed: bool,
+        kernel: Kernel,
+        shared: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        per_neuron: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]],
+    ) -> None: ...
     @property
-    def n_neurons(self) -> int: ...
+    def shape(self) -> tuple[int, int, int]: ...
     @property
     def weights(self) -> numpy.ndarray: ...
+
+class RelayLayer(Layer):
+    def causes(self) -> tuple[list[numpy.typing.NDArray[numpy.int32]], bool]: ...
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+
+class PoolLayer(RelayLayer):
+    def __init__(
+        self,
+        in_shape: tuple[
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+        ],
+        kernel_size: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        first: bool,
+    ) -> None: ...
+
+class UnpoolLayer(RelayLayer):
+    def __init__(self, pool: PoolLayer) -> None: ...
 
 class Network:
     def __init__(self, max_spikes_per_instant: typing.SupportsInt | typing.SupportsIndex) -> None: ...
@@ -147,6 +205,9 @@ class Network:
                         collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
                         collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
                         collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+                        collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+                        collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+                        collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
                     ]
                 ]
             ],
@@ -155,7 +216,15 @@ class Network:
     def snapshot(
         self,
     ) -> tuple[
-        float | None, bool, list[list[tuple[bytes, list[float], float, list[float], list[float], list[float]]]]
+        float | None,
+        bool,
+        list[
+            list[
+                tuple[
+                    bytes, list[float], float, list[float], list[float], list[float], list[float], list[int], list[int]
+                ]
+            ]
+        ],
     ]: ...
     @property
     def time(self) -> float | None: ...

@@ -265,7 +265,7 @@ def _infer_table(net: SpikingNetwork, inputs: SpikeArray, merged: bool, result: 
 
 def _answer(net: SpikingNetwork, result: SpikeArray) -> tuple[str, str]:
     readout = net.output_layer
-    if not readout.neuron.spikes:
+    if readout.neuron is not None and not readout.neuron.spikes:
         peak = readout.maximum
         return "highest output", f"[bold green]neuron {peak.argmax()}[/bold green] reaches {peak.max():.6g}"
     if not len(result):

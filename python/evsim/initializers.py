@@ -1,7 +1,7 @@
 """Weight initialisers.
 
-An initialiser is called with a shape (n_neurons, n_inputs) and a generator and returns an array; any function
-that does so can be used in its place.
+An initialiser is called with the shape of the weights, (n_neurons, n_inputs) for a dense layer, and a generator and
+returns an array; any function that does so can be used in its place.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from . import random
 from ._arrays import as_number
 from .errors import InvalidArgumentError
 
-Initializer: TypeAlias = Callable[[tuple[int, int], np.random.Generator], npt.ArrayLike]
+Initializer: TypeAlias = Callable[[tuple[int, ...], np.random.Generator], npt.ArrayLike]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ConstantInitializer:
     def __post_init__(self) -> None:
         as_number(self.value, "value")
 
-    def __call__(self, shape: tuple[int, int], rng: np.random.Generator | None = None) -> npt.NDArray[np.float64]:
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator | None = None) -> npt.NDArray[np.float64]:
         """Return an array of `shape`."""
         return np.full(shape, self.value, dtype=np.float64)
 
@@ -60,7 +60,7 @@ class NormalInitializer:
         if as_number(self.stddev, "stddev") < 0:
             raise InvalidArgumentError(f"stddev must not be negative, got {self.stddev}")
 
-    def __call__(self, shape: tuple[int, int], rng: np.random.Generator | None = None) -> npt.NDArray[np.float64]:
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator | None = None) -> npt.NDArray[np.float64]:
         """Return an array of `shape`, drawn from `rng` or from the generator of :mod:`evsim.random`."""
         return (rng or random.generator()).normal(self.mean, self.stddev, shape)
 
@@ -84,7 +84,7 @@ class UniformInitializer:
         if as_number(self.lower_bound, "lower_bound") > as_number(self.upper_bound, "upper_bound"):
             raise InvalidArgumentError(f"lower_bound {self.lower_bound} is above upper_bound {self.upper_bound}")
 
-    def __call__(self, shape: tuple[int, int], rng: np.random.Generator | None = None) -> npt.NDArray[np.float64]:
+    def __call__(self, shape: tuple[int, ...], rng: np.random.Generator | None = None) -> npt.NDArray[np.float64]:
         """Return an array of `shape`, drawn from `rng` or from the generator of :mod:`evsim.random`."""
         return (rng or random.generator()).uniform(self.lower_bound, self.upper_bound, shape)
 

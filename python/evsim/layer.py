@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from . import _core
 from ._backend import Backend, LayerSource
-from .connections import Dense, as_weights
+from .connections import Connection, Dense, Pool2d, Unpool2d, as_weights
+from .connections.base import Shape
 from .errors import (
     DTypeError,
     InvalidArgumentError,
@@ -31,8 +32,10 @@ class Layer:
 
     Attributes
     ----------
-    neuron : NeuronModel
-        The neuron model with its parameters.
+    connection : Connection
+        Who receives a spike: :class:`Dense`, :class:`Conv2d`, ...
+    neuron : NeuronModel or None
+        The neuron model with its parameters; None for layers that only pass spikes on.
     n_inputs, n_neurons : int
         Sizes.
     kernel : Kernel or None
@@ -41,8 +44,8 @@ class Layer:
 
     def __init__(
         self,
-        connection: Dense,
-        neuron: NeuronModel,
+        connection: Any,
+        neuron: NeuronModel | None,
         dtype: str,
         rng: np.random.Generator,
         backend: Backend,
@@ -50,8 +53,13 @@ class Layer:
         compile_path: str | PathLike[str] | None = None,
     ) -> None:
         self._backend = backend
+        self._core: Any
+        self.connection: Connection = connection
         self.neuron = neuron
         self.kernel = kernel
+        if neuron is None:
+            self._core = connection.relay()
+            return
         name, shared, per_neuron = neuron.kernel_settings()
         kernel_type = neuron.kernel_type()
         callbacks = kernel.source if kernel else None
@@ -59,42 +67,70 @@ class Layer:
             self._compiled = _core.Kernel.builtin(name, np.dtype(dtype).itemsize)
         else:
             self._compiled = compile_kernel(kernel_type, callbacks, dtype, compile_path)
-        self._core = backend.layer(
-            LayerSource(kernel_type, callbacks, dtype, compile_path),
-            connection.n_inputs,
-            connection.n_neurons,
-            self._compiled,
-            shared,
-            per_neuron,
-            self._rule_parameters(kernel.parameters) if kernel else [],
-            self._time_constant("tau_syn"),
-            self._time_constant("tau_mem"),
-            kernel is not None and kernel.batch_update == "mean",
-        )
+        if isinstance(connection, Dense):
+            self._core = backend.layer(
+                LayerSource(kernel_type, callbacks, dtype, compile_path),
+                connection.n_inputs,
+                connection.n_neurons,
+                self._compiled,
+                shared,
+                per_neuron,
+                self._rule_parameters(kernel.parameters) if kernel else [],
+                self._time_constant("tau_syn"),
+                self._time_constant("tau_mem"),
+                kernel is not None and kernel.batch_update == "mean",
+            )
+        else:
+            self._core = connection.core_layer(self._compiled, shared, per_neuron)
         self._core.weights[...] = backend.to_device(connection.initial_weights(dtype, rng))
 
     @property
     def n_inputs(self) -> int:
         """Number of inputs."""
-        return self._core.n_inputs
+        return int(self._core.n_inputs)
 
     @property
     def n_neurons(self) -> int:
         """Number of neurons."""
-        return self._core.n_neurons
+        return int(self._core.n_neurons)
+
+    @property
+    def shape(self) -> Shape | None:
+        """Channels, rows and columns of the neurons; None where they are in no such order. See :func:`index_of`."""
+        if isinstance(self.connection, Unpool2d):
+            pooled: Shape | None = self.connection.pool.in_shape
+            return pooled
+        shape: Shape | None = None if isinstance(self.connection, Dense) else self._core.shape
+        return shape
+
+    @property
+    def in_shape(self) -> Shape | None:
+        """Channels, rows and columns of the inputs; None where they are in no such order."""
+        shape: Shape | None = getattr(self.connection, "in_shape", None)
+        return shape
 
     @property
     def weights(self) -> npt.NDArray[Any]:
-        """Weights, shape (n_neurons, n_inputs), in the network's dtype: a view, so writing into it changes the layer.
+        """Weights in the network's dtype: a view, so writing into it changes the layer.
 
-        Do not write while another thread runs ``infer``, nor read while it runs a kernel that learns.
+        Shape (n_neurons, n_inputs), or that of a convolution: see :class:`Conv2d` and :class:`ConvTranspose2d`. Those
+        of pooling are fixed and cannot be written. Do not write while another thread runs ``infer``, nor read while
+        it runs a kernel that learns.
         """
-        return self._core.weights
+        if self.neuron is None:
+            raise NoSuchParameterError("pooling and unpooling without neurons have no weights")
+        weights: npt.NDArray[Any] = self._core.weights
+        if isinstance(self.connection, Pool2d):
+            weights.flags.writeable = False
+        return weights
 
     @weights.setter
     def weights(self, values: npt.ArrayLike) -> None:
-        view = self._core.weights
-        checked = as_weights(self._backend.to_host(values), (self.n_neurons, self.n_inputs), view.dtype)
+        view = self.weights
+        if isinstance(self.connection, Pool2d):
+            raise InvalidArgumentError("the weights of pooling are fixed; give Pool2d(weight=...)")
+        names = getattr(self.connection, "weight_names", "(n_neurons, n_inputs)")
+        checked = as_weights(self._backend.to_host(values), view.shape, view.dtype, names)
         view[...] = self._backend.to_device(checked)
 
     def _host_weights(self) -> npt.NDArray[Any]:
@@ -118,7 +154,7 @@ class Layer:
 
     def _parameter(self, name: str) -> Any:
         if not hasattr(self.neuron, name):
-            raise NoSuchParameterError(f"{type(self.neuron).__name__} neurons have no {name}")
+            raise NoSuchParameterError(f"{self._neuron_name()} neurons have no {name}")
         return getattr(self.neuron, name)
 
     # Kernels with callbacks
@@ -219,10 +255,31 @@ class Layer:
         Each access makes a new list; keep it when you loop over a large batch.
         """
         cores, batch = self._core.output()
-        spikes = [self._backend.wrap(core) for core in cores]
+        spikes = self._wrap(cores)
         if batch:
             return spikes
-        return spikes[0] if spikes else SpikeArray()
+        return spikes[0] if spikes else SpikeArray(shape=self.shape)
+
+    def _wrap(self, cores: Sequence[Any]) -> list[Any]:
+        """Spikes of the core as users see them."""
+        spikes = [self._backend.wrap(core) for core in cores]
+        if self.shape is not None:
+            for one in spikes:
+                one.shape = self.shape
+        return spikes
+
+    @property
+    def causes(self) -> npt.NDArray[np.int32] | list[npt.NDArray[np.int32]]:
+        """For pooling and unpooling: the input that caused each spike of :attr:`post_spikes`, in their order.
+
+        One array of shape (n_spikes,), or a list of them after a batch.
+        """
+        if self.neuron is not None:
+            raise NoSuchParameterError("only layers that pass spikes on, such as Pool2d(mode='or'), keep their causes")
+        causes, batch = self._core.causes()
+        if batch:
+            return list(causes)
+        return causes[0] if causes else np.empty(0, np.int32)
 
     @property
     def has_run(self) -> bool:
@@ -232,6 +289,7 @@ class Layer:
     @property
     def n_spikes(self) -> int | list[int]:
         """Number of spikes in :attr:`post_spikes`."""
+        counts: list[int]
         counts, batch = self._core.n_spikes()
         return counts if batch else sum(counts)
 
@@ -249,8 +307,9 @@ class Layer:
         return self._remembered("maximum_time")
 
     def _remembered(self, name: str) -> npt.NDArray[np.float64]:
-        if self.neuron.spikes:
-            raise NoSuchParameterError(f"{type(self.neuron).__name__} neurons keep no {name}; LI readouts do")
+        if self.neuron is None or self.neuron.spikes:
+            raise NoSuchParameterError(f"{self._neuron_name()} neurons keep no {name}; LI readouts do")
+        values: npt.NDArray[np.float64]
         values, batch = self._core.remembered(name)
         if batch:
             return values
@@ -259,6 +318,9 @@ class Layer:
         first: npt.NDArray[np.float64] = values[0]
         return first
 
+    def _neuron_name(self) -> str:
+        return "pooling without" if self.neuron is None else type(self.neuron).__name__
+
     def __repr__(self) -> str:
-        kernel = f", kernel={self.kernel!r}" if self.kernel else ""
-        return f"Layer(Dense({self.n_inputs}, {self.n_neurons}), {self.neuron!r}{kernel})"
+        parts = [repr(part) for part in (self.connection, self.neuron) if part is not None]
+        return f"Layer({', '.join(parts)}{f', kernel={self.kernel!r}' if self.kernel else ''})"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from os import PathLike
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,8 @@ import numpy.typing as npt
 from . import random
 from ._arrays import as_float, as_integer, as_number, as_size
 from ._backend import find_backend
-from .connections import Dense
+from .connections import Connection, Conv2d, Dense, Pool2d, Unpool2d
+from .connections.base import Shape
 from .errors import DTypeError, EmptyNetworkError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
 from .initializers import ConstantInitializer, Initializer
 from .kernels import Kernel
@@ -89,18 +91,25 @@ class SpikingNetwork:
     # Building
 
     def add_layer(
-        self, connection: Dense, neuron: NeuronModel, *, kernel: Kernel | str | PathLike[str] | None = None
+        self,
+        connection: Connection,
+        neuron: NeuronModel | None = None,
+        *,
+        kernel: Kernel | str | PathLike[str] | None = None,
     ) -> Layer:
         """Append a layer.
 
         Parameters
         ----------
-        connection : Dense
-            Its ``n_inputs`` must be the number of neurons of the last layer.
-        neuron : NeuronModel
-            Such as ``LIF(...)``.
+        connection : Connection
+            :class:`Dense`, :class:`Conv2d`, :class:`ConvTranspose2d`, :class:`Pool2d` or :class:`Unpool2d`. It must
+            take what the last layer gives.
+        neuron : NeuronModel, optional
+            Such as ``LIF(...)``. None for pooling that only passes spikes on. In a convolutional layer, parameters
+            per neuron may also be one per channel.
         kernel : Kernel, path or str, optional
-            Callbacks, such as a plasticity rule: see :class:`Kernel`. Compiled now, unless it is in the cache.
+            Callbacks, such as a plasticity rule: see :class:`Kernel`. Compiled now, unless it is in the cache. For
+            dense layers.
 
         Returns
         -------
@@ -110,24 +119,38 @@ class SpikingNetwork:
         ------
         ShapeMismatchError
             The layer does not take what the last one gives, or a per-neuron parameter has another length.
+        InvalidArgumentError
+            The connection does not go with the neurons, the kernel or the device.
         MemoryLimitError
             The weights do not fit into memory.
         KernelCompileError, CompilerNotFoundError, KernelCacheError, KernelLoadError
             The kernel cannot be compiled or loaded.
         """
-        if not isinstance(connection, Dense):
-            raise DTypeError(f"connection must be a Dense, got {connection!r}")
-        if not isinstance(neuron, NeuronModel):
+        if not isinstance(connection, Connection):
+            raise DTypeError(f"connection must be one such as Dense(...) or Conv2d(...), got {connection!r}")
+        if neuron is None and connection.takes_neurons:
+            raise DTypeError(f"a layer of {connection!r} needs a neuron model such as LIF(...)")
+        if neuron is not None and not isinstance(neuron, NeuronModel):
             raise DTypeError(f"neuron must be a neuron model such as LIF(...), got {neuron!r}")
-        if self._layers and connection.n_inputs != self._layers[-1].n_neurons:
+        if neuron is not None and not connection.takes_neurons:
+            raise InvalidArgumentError(f"{connection!r} passes spikes on without neurons; got {neuron!r}")
+        if not isinstance(connection, Dense):
+            if kernel is not None:
+                raise InvalidArgumentError("kernels with callbacks need a Dense connection")
+            if self.device != "cpu":
+                raise InvalidArgumentError(
+                    "convolution and pooling run on the CPU: SpikingNetwork(device='cpu') takes such layers"
+                )
+        placed = connection.placed(self._layers)
+        if self._layers and placed.n_inputs != self._layers[-1].n_neurons:
             raise ShapeMismatchError(
-                f"layer {len(self)} takes {connection.n_inputs} inputs, but layer {len(self) - 1} gives "
+                f"layer {len(self)} takes {placed.n_inputs} inputs, but layer {len(self) - 1} gives "
                 f"{self._layers[-1].n_neurons}"
             )
         if kernel is not None and not isinstance(kernel, Kernel):
             kernel = Kernel(kernel)
         rng = self._rng or random.generator()
-        layer = Layer(connection, neuron, self.dtype, rng, self._backend, kernel, self.compile_path)
+        layer = Layer(placed, neuron, self.dtype, rng, self._backend, kernel, self.compile_path)
         self._core.add(layer._core)
         self._layers.append(layer)
         return layer
@@ -206,6 +229,96 @@ class SpikingNetwork:
         tau_syn = as_number(tau_s, "tau_s")
         neuron = LIF(tau_mem=2 * tau_syn, tau_syn=tau_syn, threshold=threshold)
         return self.add_layer(Dense(n_inputs, n_neurons, initializer), neuron, kernel=src_path)
+
+    def add_conv_layer(
+        self,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        neuron: NeuronModel,
+        *,
+        in_shape: Shape | None = None,
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        initializer: Initializer | None = None,
+        weights: npt.ArrayLike | None = None,
+    ) -> Layer:
+        """Append a convolutional layer: ``add_layer(Conv2d(...), neuron)``.
+
+        Parameters
+        ----------
+        out_channels, kernel_size, in_shape, stride, padding, dilation, groups, initializer, weights
+            As for :class:`Conv2d`. `in_shape` may be left out where the last layer has a shape.
+        neuron : NeuronModel
+            Such as ``LIF(...)``.
+
+        Returns
+        -------
+        Layer
+
+        Examples
+        --------
+        >>> import evsim
+        >>> net = evsim.SpikingNetwork(seed=1)
+        >>> conv = net.add_conv_layer(4, 5, evsim.LIFDelta(tau_mem=10.0), in_shape=(2, 34, 34))
+        >>> pool = net.add_pool_layer(2)
+        >>> net.add_layer(evsim.Dense(pool.n_neurons, 10), evsim.LIF(tau_mem=20.0, tau_syn=5.0))
+        Layer(Dense(900, 10), LIF(...))
+        """
+        connection = Conv2d(
+            out_channels,
+            kernel_size,
+            in_shape=in_shape,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            initializer=initializer,
+            weights=weights,
+        )
+        return self.add_layer(connection, neuron)
+
+    def add_pool_layer(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        mode: Literal["or", "first", "sum"] = "or",
+        neuron: NeuronModel | None = None,
+        *,
+        weight: float = 1.0,
+        padding: int | tuple[int, int] = 0,
+        in_shape: Shape | None = None,
+    ) -> Layer:
+        """Append a pooling layer: ``add_layer(Pool2d(...), neuron)``.
+
+        Parameters
+        ----------
+        kernel_size, stride, mode, weight, padding, in_shape
+            As for :class:`Pool2d`.
+        neuron : NeuronModel, optional
+            For ``mode="sum"``.
+
+        Returns
+        -------
+        Layer
+        """
+        pool = Pool2d(kernel_size, stride, mode, weight, padding=padding, in_shape=in_shape)
+        return self.add_layer(pool, neuron)
+
+    def add_unpool_layer(self, pool: Layer) -> Layer:
+        """Append the way back from a pooling layer of this network: ``add_layer(Unpool2d(pool))``.
+
+        Parameters
+        ----------
+        pool : Layer
+            See :class:`Unpool2d`.
+
+        Returns
+        -------
+        Layer
+        """
+        return self.add_layer(Unpool2d(pool))
 
     # Running
 
@@ -317,7 +430,7 @@ class SpikingNetwork:
         )
         for probe, values in zip(probes, recorded, strict=True):
             probe._values = values if batch else values[0]
-        outputs = [self._backend.wrap(core) for core in spikes]
+        outputs = self._layers[-1]._wrap(spikes)
         return outputs if batch else outputs[0]
 
     def _samples(self, inputs: Any, times: Any) -> tuple[list[tuple[Any, Any]], bool]:
@@ -389,8 +502,9 @@ class SpikingNetwork:
     def __repr__(self) -> str:
         if not self._layers:
             return f"SpikingNetwork(empty, {self.dtype})"
-        chain = " -> ".join(f"{layer.n_neurons} {type(layer.neuron).__name__}" for layer in self)
-        return f"SpikingNetwork({self[0].n_inputs} -> {chain}, {self.dtype})"
+        chain = " -> ".join(_described(layer) for layer in self)
+        first = "x".join(map(str, self[0].in_shape)) if self[0].in_shape else str(self[0].n_inputs)
+        return f"SpikingNetwork({first} -> {chain}, {self.dtype})"
 
     # Keeping
 
@@ -409,8 +523,9 @@ class SpikingNetwork:
             "compile_path": self.compile_path,
             "layers": [
                 (
+                    self._bare_connection(layer),
                     layer.neuron,
-                    layer._host_weights(),
+                    None if layer.neuron is None else layer._host_weights(),
                     layer.kernel,
                     layer.kernel and layer.kernel_parameters,
                 )
@@ -428,10 +543,27 @@ class SpikingNetwork:
             max_spikes_per_instant=state["max_spikes_per_instant"],
         )
         self._rng = state["rng"]
-        for neuron, weights, kernel, parameters in state["layers"]:
-            n_neurons, n_inputs = weights.shape
-            layer = self.add_layer(Dense(n_inputs, n_neurons, ConstantInitializer()), neuron, kernel=kernel)
-            layer.weights[...] = self._backend.to_device(weights)
+        for connection, neuron, weights, kernel, parameters in state["layers"]:
+            layer = self.add_layer(self._whole_connection(connection), neuron, kernel=kernel)
+            if weights is not None and not isinstance(connection, Pool2d):
+                layer.weights[...] = self._backend.to_device(weights)
             if kernel:
                 layer.kernel_parameters = parameters
         self._core.restore(state["snapshot"])
+
+    def _bare_connection(self, layer: Layer) -> Connection | int:
+        """The connection of a layer without its first weights; of unpooling, the number of the pooling layer."""
+        connection = layer.connection
+        if isinstance(connection, Unpool2d):
+            return next(k for k, other in enumerate(self) if other is connection.pool)
+        if isinstance(connection, (Dense, Conv2d)):
+            return replace(connection, initializer=ConstantInitializer(), weights=None)
+        return connection
+
+    def _whole_connection(self, bare: Connection | int) -> Connection:
+        return Unpool2d(self[bare]) if isinstance(bare, int) else bare
+
+
+def _described(layer: Layer) -> str:
+    size = "x".join(map(str, layer.shape)) if layer.shape else str(layer.n_neurons)
+    return f"{size} {type(layer.neuron or layer.connection).__name__}"

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include <evsim/core/errors.hpp>
+#include <evsim/dense_layer.hpp>
 #include <evsim/network.hpp>
 
 namespace evsim {
@@ -17,8 +18,8 @@ NeuronSettings lif(double tau_mem, double tau_syn, double threshold, double bias
     return {"lif", {tau_mem, tau_syn}, {{threshold}, {0.0}, {0.0}, {bias}, {0.0}, {0.0}}};
 }
 
-std::shared_ptr<Layer> random_layer(int n_inputs, int n_neurons, const NeuronSettings& neurons, unsigned seed) {
-    auto layer = std::make_shared<Layer>(n_inputs, n_neurons, 4, neurons);
+std::shared_ptr<DenseLayer> random_layer(int n_inputs, int n_neurons, const NeuronSettings& neurons, unsigned seed) {
+    auto layer = std::make_shared<DenseLayer>(n_inputs, n_neurons, 4, neurons);
     std::mt19937 random(seed);
     std::uniform_real_distribution<float> uniform(-1.0f, 1.0f);
     for (int input = 0; input < n_inputs; ++input) {
@@ -46,7 +47,7 @@ SpikeArray infer(Network& network, const SpikeArray& input, const InferOptions& 
 }
 
 TEST(Network, OneInputCrossesWhereTheQuadraticSays) {
-    auto layer = std::make_shared<Layer>(1, 1, 8, lif(20.0, 10.0, 1.0));
+    auto layer = std::make_shared<DenseLayer>(1, 1, 8, lif(20.0, 10.0, 1.0));
     const double weight = 5.0;
     std::memcpy(layer->connection().data(), &weight, sizeof weight);
     Network network;
@@ -144,7 +145,7 @@ TEST(Network, WeightsThatAreNotFiniteAreReported) {
 TEST(Network, AStreamCutBesideASpikeLosesNothing) {
     for (const double tau_syn : {10.0, 5.0}) {
         Network network;
-        auto layer = std::make_shared<Layer>(1, 1, 8, lif(20.0, tau_syn, 1.0));
+        auto layer = std::make_shared<DenseLayer>(1, 1, 8, lif(20.0, tau_syn, 1.0));
         const double weight = 1772.0708647929257;
         std::memcpy(layer->connection().data(), &weight, sizeof weight);
         network.add(layer);
@@ -182,13 +183,13 @@ TEST(Network, EndlessDriveNeedsAnEnd) {
 }
 
 TEST(Layer, RefusesWhatDoesNotFit) {
-    EXPECT_THROW(Layer(1, 1, 4, {"nonsense", {}, {}}), InvalidArgument);
-    EXPECT_THROW(Layer(0, 1, 4, lif(20.0, 10.0, 1.0)), InvalidArgument);
-    EXPECT_THROW(Layer(1LL << 40, 1, 4, lif(20.0, 10.0, 1.0)), InvalidArgument);
-    EXPECT_THROW(Layer(1 << 30, 1 << 30, 4, lif(20.0, 10.0, 1.0)), MemoryLimit);
+    EXPECT_THROW(DenseLayer(1, 1, 4, {"nonsense", {}, {}}), InvalidArgument);
+    EXPECT_THROW(DenseLayer(0, 1, 4, lif(20.0, 10.0, 1.0)), InvalidArgument);
+    EXPECT_THROW(DenseLayer(1LL << 40, 1, 4, lif(20.0, 10.0, 1.0)), InvalidArgument);
+    EXPECT_THROW(DenseLayer(1 << 30, 1 << 30, 4, lif(20.0, 10.0, 1.0)), MemoryLimit);
     NeuronSettings wrong = lif(20.0, 10.0, 1.0);
     wrong.per_neuron[0] = {1.0, 2.0};
-    EXPECT_THROW(Layer(1, 3, 4, wrong), ShapeMismatch);
+    EXPECT_THROW(DenseLayer(1, 3, 4, wrong), ShapeMismatch);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include <evsim/core/errors.hpp>
+#include <evsim/dense_layer.hpp>
 #include <evsim/jit/library.hpp>
 #include <evsim/network.hpp>
 
@@ -13,10 +14,10 @@ namespace {
 
 constexpr int n_inputs = 30, n_neurons = 70;
 
-std::shared_ptr<Layer> plastic_layer(double throw_at = -1.0, BatchUpdate update = BatchUpdate::sum) {
+std::shared_ptr<DenseLayer> plastic_layer(double throw_at = -1.0, BatchUpdate update = BatchUpdate::sum) {
     const NeuronSettings neurons{"", {20.0, 10.0}, {{1.0}, {0.0}, {0.0}, {0.0}, {0.0}, {0.0}}};
-    auto layer = std::make_shared<Layer>(n_inputs, n_neurons, load_kernel(EVSIM_TEST_KERNEL), neurons,
-                                         RuleSettings{{0.01, 0.02, 20.0, throw_at}, 10.0, 20.0, update});
+    auto layer = std::make_shared<DenseLayer>(n_inputs, n_neurons, load_kernel(EVSIM_TEST_KERNEL), neurons,
+                                              RuleSettings{{0.01, 0.02, 20.0, throw_at}, 10.0, 20.0, update});
     std::mt19937 random(3);
     std::uniform_real_distribution<double> weight(-0.3, 1.0);
     double* weights = reinterpret_cast<double*>(layer->connection().data());
@@ -24,7 +25,7 @@ std::shared_ptr<Layer> plastic_layer(double throw_at = -1.0, BatchUpdate update 
     return layer;
 }
 
-double weight(const Layer& layer, int input, int neuron) {
+double weight(const DenseLayer& layer, int input, int neuron) {
     return reinterpret_cast<const double*>(
         layer.connection()
             .data())[static_cast<std::size_t>(input) * layer.connection().stride() + static_cast<std::size_t>(neuron)];
@@ -89,7 +90,7 @@ TEST(Plasticity, ABatchSumsOrAveragesWhatItsSamplesLearn) {
         Network net;
         net.add(layer);
         infer(net, batch);
-        std::vector<std::shared_ptr<Layer>> singles;
+        std::vector<std::shared_ptr<DenseLayer>> singles;
         for (const Input& input : batch) {
             Network single;
             single.add(singles.emplace_back(plastic_layer()));
@@ -142,7 +143,7 @@ TEST(Plasticity, AnExceptionOfACallbackIsAnErrorThatChangesNothing) {
 TEST(Plasticity, ThreadsDoNotChangeWhatIsLearned) {
     std::vector<Input> batch;
     for (unsigned seed = 0; seed < 12; ++seed) batch.emplace_back(seed, 3000);
-    std::vector<std::shared_ptr<Layer>> layers;
+    std::vector<std::shared_ptr<DenseLayer>> layers;
     for (const int threads : {1, 2, 5}) {
         set_num_threads(threads);
         Network net;

@@ -59,7 +59,7 @@ class Output:
 
 
 class Layer:
-    """A dense layer, with the methods of ``_core.Layer``."""
+    """A dense layer, with the methods of ``_core.DenseLayer``."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Layer:
         *rule: Any,
     ) -> None:
         # A layer of the core with one input checks the parameters and knows the rule's time constants.
-        self._checked = _core.Layer(1, n_neurons, compiled, shared, per_neuron, *rule)
+        self._checked = _core.DenseLayer(1, n_neurons, compiled, shared, per_neuron, *rule)
         self.has_rule = compiled.has_rule
         self.learns = self.has_rule and compiled.writes_weights
         self.mean_of_batch = bool(rule[-1])

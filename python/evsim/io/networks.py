@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..connections import Dense
+from ..connections import Connection, Conv2d, ConvTranspose2d, Dense, Pool2d, Unpool2d
 from ..errors import (
     DTypeError,
     FileFormatError,
+    IndexOutOfRangeError,
     InvalidArgumentError,
     MemoryLimitError,
     MissingDependencyError,
@@ -26,6 +27,7 @@ from ..neurons import MODELS, NeuronModel
 from .atomic import replacing
 
 if TYPE_CHECKING:
+    from ..layer import Layer
     from ..network import SpikingNetwork
 
 FORMAT_VERSION = 1
@@ -72,18 +74,18 @@ def save(net: SpikingNetwork, path: str | PathLike[str]) -> None:
     arrays: dict[str, Any] = {}
     layers = []
     for k, layer in enumerate(net):
-        weights = layer._host_weights()
-        if not np.all(np.isfinite(weights)):
-            raise NonFiniteError(f"the weights of layer {k} are not all finite; such a network cannot be read back")
-        arrays[f"{k}.weights"] = weights
         parameters: dict[str, Any] = {}
-        for item in fields(layer.neuron):
-            value = getattr(layer.neuron, item.name)
-            if isinstance(value, np.ndarray):
-                arrays[f"{k}.neuron.{item.name}"] = np.ascontiguousarray(value)
-            else:
-                parameters[item.name] = value
-        entry = {"connection": "Dense", "neuron": type(layer.neuron).__name__, "parameters": parameters}
+        entry = _described_connection(net, layer)
+        if layer.neuron is not None:
+            if not isinstance(layer.connection, Pool2d):
+                arrays[f"{k}.weights"] = _finite_weights(k, layer)
+            for item in fields(layer.neuron):
+                value = getattr(layer.neuron, item.name)
+                if isinstance(value, np.ndarray):
+                    arrays[f"{k}.neuron.{item.name}"] = np.ascontiguousarray(value)
+                else:
+                    parameters[item.name] = value
+            entry |= {"neuron": type(layer.neuron).__name__, "parameters": parameters}
         if layer.kernel:
             values = {name: repr(value) for name, value in layer.kernel_parameters.items()}  # JSON has no infinity
             entry["kernel"] = {"name": Path(layer.kernel.source.name).name, "parameters": values}
@@ -96,6 +98,23 @@ def save(net: SpikingNetwork, path: str | PathLike[str]) -> None:
     }
     with replacing(path) as temporary:
         safetensors.numpy.save_file(arrays, temporary, metadata={"evsim": json.dumps(description)})
+
+
+def _finite_weights(k: int, layer: Layer) -> Any:
+    weights = layer._host_weights()
+    if not np.all(np.isfinite(weights)):
+        raise NonFiniteError(f"the weights of layer {k} are not all finite; such a network cannot be read back")
+    return weights
+
+
+def _described_connection(net: SpikingNetwork, layer: Layer) -> dict[str, Any]:
+    connection: Any = layer.connection
+    entry: dict[str, Any] = {"connection": type(connection).__name__}
+    if isinstance(connection, Unpool2d):
+        entry["pool"] = next(k for k, other in enumerate(net) if other is connection.pool)
+    elif not isinstance(connection, Dense):
+        entry["settings"] = {name: getattr(connection, name) for name in connection.settings}
+    return entry
 
 
 def load(
@@ -157,8 +176,10 @@ def load(
     chosen = [_kernel(k, saved, kernels or {}) for k, (_, _, saved) in enumerate(layers)]
     try:
         for (connection, neuron, _), kernel in zip(layers, chosen, strict=True):
-            net.add_layer(connection, neuron, kernel=kernel)
-    except (DTypeError, NonFiniteError, ShapeMismatchError) as error:
+            net.add_layer(
+                Unpool2d(net[connection]) if isinstance(connection, int) else connection, neuron, kernel=kernel
+            )
+    except (DTypeError, IndexOutOfRangeError, NonFiniteError, ShapeMismatchError) as error:
         raise FileFormatError(f"{path}: {error}") from None
     return net
 
@@ -177,14 +198,12 @@ def _empty_network(description: dict[str, Any]) -> SpikingNetwork:
 
 def _read_layer(
     k: int, layer: dict[str, Any], arrays: dict[str, Any], dtype: str, models: Mapping[str, type[NeuronModel]]
-) -> tuple[Dense, NeuronModel, dict[str, Any] | None]:
-    weights = arrays[f"{k}.weights"]
-    if weights.dtype != dtype:
-        raise FileFormatError(f"the weights of layer {k} are {weights.dtype}, but the network is {dtype}")
+) -> tuple[Connection | int, NeuronModel | None, dict[str, Any] | None]:
     saved = layer.get("kernel")
     if saved is not None:
         saved = {"name": str(saved["name"]), "parameters": {n: float(v) for n, v in saved["parameters"].items()}}
-    return _connection(layer["connection"], weights), _neuron(k, layer, arrays, models), saved
+    neuron = _neuron(k, layer, arrays, models) if "neuron" in layer else None
+    return _connection(k, layer, arrays, dtype), neuron, saved
 
 
 def _kernel(
@@ -204,11 +223,28 @@ def _kernel(
     return kernel.with_parameters(saved["parameters"])
 
 
-def _connection(kind: str, weights: Any) -> Dense:
-    if kind != "Dense" or weights.ndim != 2:
-        raise FileFormatError(f"a connection {kind!r} with weights of shape {weights.shape} is not known")
-    n_neurons, n_inputs = weights.shape
-    return Dense(n_inputs, n_neurons, weights=weights)
+_IMAGE_CONNECTIONS = {kind.__name__: kind for kind in (Conv2d, ConvTranspose2d)}
+
+
+def _connection(k: int, layer: dict[str, Any], arrays: dict[str, Any], dtype: str) -> Connection | int:
+    """The connection of a layer; of unpooling, the number of its pooling layer."""
+    kind = layer["connection"]
+    if kind == "Unpool2d":
+        return int(layer["pool"])
+    settings: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in layer.get("settings", {}).items()
+    }
+    if kind == "Pool2d":
+        return Pool2d(**settings)
+    weights = arrays[f"{k}.weights"]
+    if weights.dtype != dtype:
+        raise FileFormatError(f"the weights of layer {k} are {weights.dtype}, but the network is {dtype}")
+    if kind == "Dense" and weights.ndim == 2:
+        n_neurons, n_inputs = weights.shape
+        return Dense(n_inputs, n_neurons, weights=weights)
+    if kind in _IMAGE_CONNECTIONS and weights.ndim == 4:
+        return _IMAGE_CONNECTIONS[kind](**settings, weights=weights)
+    raise FileFormatError(f"a connection {kind!r} with weights of shape {weights.shape} is not known")
 
 
 def _neuron(

@@ -1,6 +1,17 @@
 """Neuron models: those that evsim ships, and your own (:func:`from_source`)."""
 
-from .models import LI, LIF, MODELS, IAFDelta, LIFDelta, NeuronModel
+from .models import LI, LIF, MODELS, IAFDelta, LIFDelta, LinearLeakIF, NeuronModel, SteppedIF
 from .user import UserNeuronModel, from_source
 
-__all__ = ["LI", "LIF", "MODELS", "IAFDelta", "LIFDelta", "NeuronModel", "UserNeuronModel", "from_source"]
+__all__ = [
+    "LI",
+    "LIF",
+    "MODELS",
+    "IAFDelta",
+    "LIFDelta",
+    "LinearLeakIF",
+    "NeuronModel",
+    "SteppedIF",
+    "UserNeuronModel",
+    "from_source",
+]

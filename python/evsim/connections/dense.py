@@ -1,4 +1,4 @@
-"""Connections: who receives a spike, and with what weight."""
+"""Every input to every neuron."""
 
 from __future__ import annotations
 
@@ -8,30 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._arrays import as_size
-from .errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
-from .initializers import Initializer, UniformInitializer
-
-
-def as_weights(values: npt.ArrayLike, shape: tuple[int, int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Weights as an array of `shape` and `dtype`, all finite."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ShapeMismatchError(f"weights must have shape {shape}: {error}") from None
-    if array.dtype.kind not in "iuf":
-        raise DTypeError(f"weights must be real numbers, got dtype {array.dtype}")
-    if array.shape != shape:
-        raise ShapeMismatchError(f"weights must have shape (n_neurons, n_inputs) = {shape}, got {array.shape}")
-    with np.errstate(over="ignore"):
-        converted = array.astype(dtype)
-    if not np.all(np.isfinite(converted)):
-        raise NonFiniteError(f"weights must be finite as {np.dtype(dtype).name}")
-    return converted
+from .._arrays import as_size
+from ..initializers import Initializer, UniformInitializer
+from .base import Connection, as_weights, check_weights_or_initializer
 
 
 @dataclass(frozen=True, eq=False)
-class Dense:
+class Dense(Connection):
     """Every input reaches every neuron.
 
     Parameters
@@ -58,10 +41,7 @@ class Dense:
     def __post_init__(self) -> None:
         object.__setattr__(self, "n_inputs", as_size(self.n_inputs, "n_inputs"))
         object.__setattr__(self, "n_neurons", as_size(self.n_neurons, "n_neurons"))
-        if self.initializer is not None and self.weights is not None:
-            raise InvalidArgumentError("give an initializer or weights, not both")
-        if self.initializer is not None and not callable(self.initializer):
-            raise DTypeError(f"initializer must be callable, got {self.initializer!r}")
+        check_weights_or_initializer(self)
 
     def initial_weights(self, dtype: npt.DTypeLike, rng: np.random.Generator) -> npt.NDArray[Any]:
         """Return the first weights, shape (n_neurons, n_inputs)."""

@@ -1,0 +1,107 @@
+// What every engine does with a single neuron that may fire: the exact way through a gap, and what a crossing leaves
+// behind.
+#pragma once
+
+#include <cstring>
+#include <exception>
+#include <iterator>
+
+#include <evsim/neuron/advance.h>
+
+#include "neuron_kernel.hpp"
+#include "variables.hpp"
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+/// A neuron on the exact path.
+struct NeuronPlace {
+    std::int32_t index;  ///< by which it is reported
+    std::size_t memory;  ///< its place in what a readout remembers
+    bool padding;
+};
+
+/// What a crossing does besides changing the state: a spike is emitted, a readout remembers. `Run` is a TileRun or a
+/// SparseRun; `on_spike(time)` is called for every spike that is emitted.
+template <class Model, class Run, class OnSpike>
+struct Crossings {
+    const Run& run;
+    const Model& model;
+    const typename Model::template State<double>& state;
+    const typename Model::Neuron& neuron;
+    const NeuronPlace& place;
+    std::int64_t event;
+    double start, end;  ///< `start`: from where the state is moved on
+    TileResult& result;
+    OnSpike& on_spike;
+    double last_time = never();
+    std::int32_t at_this_instant = 0;
+    std::uint32_t burst = 0;
+
+    bool operator()(double elapsed) {
+        const double time = start + elapsed < end ? start + elapsed : end;
+        if (place.padding) return true;  // lives like its neighbour, unseen
+        if constexpr (requires { Model::memory_names; }) {
+            constexpr std::size_t count = std::size(Model::memory_names);
+            double memory[count];
+            for (std::size_t k = 0; k < count; ++k) memory[k] = run.memory[k * run.stride + place.memory];
+            model.remember(state, neuron, time, memory);
+            for (std::size_t k = 0; k < count; ++k) run.memory[k * run.stride + place.memory] = memory[k];
+        }
+        if constexpr (Model::spikes) {
+            if (time >= run.emit_from && time < run.emit_until) {
+                EmissionBuffer& out = *run.emissions;
+                if (out.size == out.capacity) out.grow(out);
+                out.data[out.size++] = {static_cast<std::uint32_t>(event), place.index, time};
+                on_spike(time);
+            }
+        }
+        at_this_instant = time == last_time ? at_this_instant + 1 : 1;
+        last_time = time;
+        if (at_this_instant > run.max_spikes_per_instant) result = {TileStatus::too_many_spikes, place.index, time};
+        if ((++burst & 0xffff) == 0 && run.emissions->cancelled(*run.emissions))
+            result = {TileStatus::cancelled, place.index, time};
+        return result.status == TileStatus::ok && time < run.emit_until;
+    }
+};
+
+/// A neuron whose state is kept in T through a gap. `move(state, whole)` moves the exact state through the gap, or, if
+/// not `whole`, through nothing at its end; true if it crossed.
+template <class Model, class T, class Move>
+inline typename Model::template State<T> advance_rounded(const Model& model, const typename Model::Neuron& neuron,
+                                                         const typename Model::template State<T>& before, Move&& move) {
+    using Exact = typename Model::template State<double>;
+    using Lane = typename Model::template State<T>;
+    Exact exact = converted<Exact, double, T>(before);
+    const bool crossed = move(exact, true);
+    Lane after = converted<Lane, T, double>(exact);
+    if (!crossed) {
+        // Rounded to T, the potential may be at the threshold although the exact one stayed an ulp below. That is a
+        // crossing at the end of the gap; left alone, the neuron would sit above threshold, mute.
+        exact = converted<Exact, double, T>(after);
+        if (model.at_threshold(exact, neuron)) {
+            move(exact, false);
+            after = converted<Lane, T, double>(exact);
+        }
+    }
+    return after;
+}
+
+/// An exception of a user's code must not leave the library that it comes from.
+template <class Body>
+inline TileResult guarded(char* message, std::size_t message_bytes, Body&& body) {
+    const auto failed = [&](const char* what) -> TileResult {
+        std::strncpy(message, what, message_bytes - 1);
+        return {TileStatus::kernel_failed, 0, 0.0};
+    };
+    try {
+        return body();
+    } catch (const std::exception& error) {
+        return failed(error.what());
+    } catch (...) {
+        return failed("an exception that is no std::exception");
+    }
+}
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim

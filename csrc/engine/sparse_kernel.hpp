@@ -1,0 +1,335 @@
+// The sparse engine's inner loop over any neuron model: an input spike visits the pixels that it reaches, and nobody
+// else. All channels of a pixel share the time since it was last touched, and so the gap factors.
+#pragma once
+
+#include <bit>
+#include <cstring>
+#include <iterator>
+
+#include "exact_path.hpp"
+#include "neuron_kernel.hpp"
+#include "variables.hpp"
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+template <class Model, class T>
+struct SparseKernel {
+    using Neuron = typename Model::Neuron;
+    using Gap = typename Model::template Gap<T>;
+    using ExactGap = typename Model::template Gap<double>;
+    using Exact = typename Model::template State<double>;
+    using Lane = typename Model::template State<T>;
+    using HotLane = typename Model::template Hot<T>;
+
+    static constexpr int n_state = Variables<Lane, T>::count;
+    static constexpr int n_neuron = static_cast<int>(std::size(Model::neuron_names));
+    static constexpr int block = PixelGroup::most_pixels;
+    static constexpr int gaps_at_once = 8;
+
+    template <class V>
+    static V load_vector(const T* from) {
+        V out;
+        std::memcpy(&out, from, sizeof(V));
+        return out;
+    }
+
+    /// A vector of channels of one pixel.
+    struct Place {
+        std::int32_t pixel, channel;
+        double start, duration;  ///< of the gap
+
+        std::size_t state(const SparseRun& run) const {
+            return static_cast<std::size_t>(pixel) * static_cast<std::size_t>(run.channel_stride) +
+                   static_cast<std::size_t>(channel);
+        }
+        std::size_t parameters(const SparseRun& run) const {
+            return static_cast<std::size_t>(pixel) * run.parameter_step + static_cast<std::size_t>(channel);
+        }
+        std::int32_t neuron(const SparseRun& run) const { return channel * run.n_pixels + pixel; }
+        Place next(int lane) const { return {pixel, channel + lane, start, duration}; }
+    };
+
+    static Neuron neuron_at(const SparseRun& run, const Place& place) {
+        Neuron neuron;
+        std::memcpy(&neuron, run.neurons + place.parameters(run) * n_neuron, sizeof(Neuron));
+        return neuron;
+    }
+
+    /// Moves one neuron from `start` on through a gap; true if it crossed.
+    static bool advance_neuron(const SparseRun& run, const Model& model, Exact& state, const Place& place,
+                               const Neuron& neuron, double start, double duration, const ExactGap& gap,
+                               TileResult& result) {
+        const bool padding = place.channel >= run.channels;
+        const NeuronPlace who{padding ? 0 : place.neuron(run), place.state(run), padding};
+        const auto on_spike = [](double) {};
+        Crossings<Model, SparseRun, decltype(on_spike)> crossings{
+            run, model, state, neuron, who, 0, start, start + duration, result, on_spike};
+        return advance(model, state, neuron, duration, gap, !Model::jumps, crossings) > 0;
+    }
+
+    /// The state after a gap in which the lanes of `flagged` may fire.
+    template <class V>
+    [[gnu::noinline]] static typename Model::template State<V> advance_flagged(
+        const SparseRun& run, const Model& model, const Place& place, unsigned flagged,
+        const typename Model::template State<V>& state, TileResult& result) {
+        using Wide = typename Model::template State<V>;
+        constexpr std::size_t width = sizeof(V) / sizeof(T);
+        const ExactGap gap = model.gap(place.duration);
+        Wide decayed = state;
+        Model::decay(decayed, converted<Gap, T, double>(gap));
+        // Arrivals of one instant are applied together before the threshold is looked at.
+        if (place.duration == 0.0) return decayed;
+        alignas(V) T before[n_state * width], after[n_state * width];
+        Variables<Wide, V>::store(state, before, width);
+        Variables<Wide, V>::store(decayed, after, width);
+        for (; flagged != 0; flagged &= flagged - 1) {
+            const int lane = std::countr_zero(flagged);
+            const Place one = place.next(lane);
+            const Neuron neuron = neuron_at(run, one);
+            const Lane moved = advance_rounded<Model, T>(
+                model, neuron, Variables<Lane, T>::load(before + lane, width), [&](Exact& exact, bool whole) {
+                    return whole ? advance_neuron(run, model, exact, one, neuron, one.start, one.duration, gap, result)
+                                 : advance_neuron(run, model, exact, one, neuron, one.start + one.duration, 0.0,
+                                                  model.gap(0.0), result);
+                });
+            Variables<Lane, T>::store(moved, after + lane, width);
+            if (result.status != TileStatus::ok) break;
+        }
+        return Variables<Wide, V>::load(after, width);
+    }
+
+    /// Where the vectors of a layer lie.
+    struct Arrays {
+        T* state;
+        const T* hot;
+        std::size_t stride, hot_stride;
+    };
+
+    /// Crossings in the gap, the gap itself, then the weights, for a vector of channels. `place()` is asked for where
+    /// one may fire.
+    template <class V, class WhereIs>
+    [[gnu::always_inline]] static void touch(const SparseRun& run, const Model& model, const Arrays& arrays,
+                                             const Gap& gap, const T* weights, TileResult& result, WhereIs&& place) {
+        using Wide = typename Model::template State<V>;
+        using HotWide = typename Model::template Hot<V>;
+        Wide state = Variables<Wide, V>::load(arrays.state, arrays.stride);
+        const HotWide hot = Variables<HotWide, V>::load(arrays.hot, arrays.hot_stride);
+        const unsigned flagged = positive_lanes(Model::excess(state, hot, gap));
+        if (flagged != 0) [[unlikely]] {
+            const Wide before = state;  // so that it need not lie in memory otherwise
+            state = advance_flagged<V>(run, model, place(), flagged, before, result);
+        } else {
+            Model::decay(state, gap);
+        }
+        Model::receive(state, load_vector<V>(weights));
+        Variables<Wide, V>::store(state, arrays.state, arrays.stride);
+    }
+
+    /// visit(V{}, channel) for vectors V that cover the channels of a pixel.
+    template <class Visit>
+    [[gnu::always_inline]] static void over_channels(std::int32_t channel_stride, Visit&& visit) {
+        std::int32_t channel = 0;
+        for (; channel + lanes<T> <= channel_stride; channel += lanes<T>) visit(Vector<T>{}, channel);
+        if constexpr (vector_bytes > 32) {
+            constexpr std::int32_t width = 32 / sizeof(T);
+            if (channel + width <= channel_stride) {
+                visit(ShortVector<T, 32>{}, channel);
+                channel += width;
+            }
+        }
+        if constexpr (vector_bytes > 16) {
+            if (channel < channel_stride) visit(ShortVector<T, 16>{}, channel);
+        }
+    }
+
+    /// Gaps between the touches of some pixels.
+    struct Gaps {
+        double starts[block], durations[block + gaps_at_once] = {};
+        ExactGap factors[block + gaps_at_once];
+
+        /// Computes the factors of the first n. Blocks of one size, which GCC vectorises.
+        void compute(const Model& model, int n) {
+            for (int first = 0; first < n; first += gaps_at_once) {
+#pragma GCC unroll 1
+                for (int k = 0; k < gaps_at_once; ++k) factors[first + k] = model.gap(durations[first + k]);
+            }
+        }
+        Gap rounded(int n) const { return converted<Gap, T, double>(factors[n]); }
+        Place place(int n, std::int32_t pixel, std::int32_t channel) const {
+            return {pixel, channel, starts[n], durations[n]};
+        }
+    };
+
+    /// The gaps of the pixels of a group up to now, when they are touched.
+    static void touch_pixels(const SparseRun& run, const PixelGroup& group, const PixelRun* runs, Gaps& gaps) {
+        int n = 0;
+        for (int r = 0; r < group.n_runs; ++r) {
+            double* const last = run.last_touch + runs[r].first_pixel;
+            for (int k = 0; k < runs[r].count; ++k, ++n) {
+                gaps.starts[n] = last[k];
+                gaps.durations[n] = group.time - last[k];
+                last[k] = group.time;
+            }
+        }
+    }
+
+    /// State and last touch of the pixels of a run: spikes come from all over the image, which the hardware cannot
+    /// guess.
+    static constexpr int prefetch_distance = 12;
+    static void prefetch(const SparseRun& run, const PixelRun& ahead) {
+        const std::size_t first = static_cast<std::size_t>(ahead.first_pixel),
+                          stride = static_cast<std::size_t>(run.channel_stride);
+        __builtin_prefetch(run.last_touch + first, 1);
+        const char* from = reinterpret_cast<const char*>(static_cast<const T*>(run.state) + first * stride);
+        const char* const end = from + static_cast<std::size_t>(ahead.count) * stride * sizeof(T);
+        const char* const last = from + most_prefetched < end ? from + most_prefetched : end;
+        for (; from < last; from += 64) __builtin_prefetch(from, 1);
+    }
+    static constexpr std::size_t most_prefetched = 512;
+
+    /// With `stride` > 0, the channel stride is known when this is compiled.
+    template <int stride>
+    static TileResult run_groups(const SparseRun& run) {
+        const Model model(run.shared);
+        const std::int32_t channel_stride = stride > 0 ? stride : run.channel_stride;
+        const bool some_channels = run.weight_channels < run.channels;
+        T* const spread = static_cast<T*>(run.spread);
+        T* const state = static_cast<T*>(run.state);
+        const T* const hot = static_cast<const T*>(run.hot);
+        const T* const all_weights = static_cast<const T*>(run.weights);
+        const std::size_t stride_of_state = run.stride, hot_stride = run.hot_stride,
+                          parameter_step = run.parameter_step;
+        const std::int32_t weight_stride = stride > 0 && !some_channels ? stride : run.weight_stride;
+        Gaps gaps;
+        TileResult result{TileStatus::ok, 0, 0.0};
+        const PixelRun* runs = run.runs;
+        const PixelRun* const last_run = runs + run.n_runs;
+        for (std::int64_t g = 0; g < run.n_groups; ++g) {
+            const PixelGroup& group = run.groups[g];
+            touch_pixels(run, group, runs, gaps);
+            gaps.compute(model, group.n_pixels);
+            if (some_channels) std::memset(spread, 0, static_cast<std::size_t>(channel_stride) * sizeof(T));
+            int n = 0;
+            for (const PixelRun* const end = runs + group.n_runs; runs < end; ++runs) {
+                const std::int32_t first_pixel = runs->first_pixel, count = runs->count;
+                if (last_run - runs > prefetch_distance) prefetch(run, runs[prefetch_distance]);
+                const T* weights = all_weights + runs->weights;
+                Arrays arrays{state + static_cast<std::size_t>(first_pixel) * static_cast<std::size_t>(channel_stride),
+                              hot + static_cast<std::size_t>(first_pixel) * parameter_step, stride_of_state,
+                              hot_stride};
+                for (std::int32_t k = 0; k < count; ++k, ++n) {
+                    if (some_channels) [[unlikely]] {
+                        std::memcpy(spread + group.first_channel, weights,
+                                    static_cast<std::size_t>(run.weight_channels) * sizeof(T));
+                    }
+                    const T* const of_pixel = some_channels ? spread : weights;
+                    const Gap gap = gaps.rounded(n);
+                    over_channels(channel_stride, [&](auto vector, std::int32_t channel) {
+                        const Arrays here{arrays.state + channel, arrays.hot + channel, stride_of_state, hot_stride};
+                        touch<decltype(vector)>(run, model, here, gap, of_pixel + channel, result,
+                                                [&] { return gaps.place(n, first_pixel + k, channel); });
+                    });
+                    arrays.state += channel_stride;
+                    arrays.hot += parameter_step;
+                    weights += weight_stride;
+                }
+            }
+            if (result.status != TileStatus::ok) return result;
+        }
+        return result;
+    }
+
+    /// Crossings of the lanes of `flagged` after the last touch of their pixel; the state is not changed.
+    template <class V>
+    [[gnu::noinline]] static void finish_flagged(const SparseRun& run, const Model& model, const Place& place,
+                                                 unsigned flagged, const T* values, TileResult& result) {
+        const ExactGap gap = model.gap(place.duration);
+        for (; flagged != 0 && result.status == TileStatus::ok; flagged &= flagged - 1) {
+            const int lane = std::countr_zero(flagged);
+            const Place one = place.next(lane);
+            if (one.channel >= run.channels) return;
+            Exact exact = converted<Exact, double, T>(Variables<Lane, T>::load(values + lane, run.stride));
+            advance_neuron(run, model, exact, one, neuron_at(run, one), one.start, one.duration, gap, result);
+            if (result.status == TileStatus::ok && !finite<Exact, double>(exact)) {
+                result = {TileStatus::not_finite, one.neuron(run), one.start};
+            }
+        }
+    }
+
+    /// The pixels [first, first + count), count <= block.
+    static void finish_pixels(const SparseRun& run, const Model& model, std::int32_t first, int count,
+                              TileResult& result) {
+        Gaps gaps;
+        for (int n = 0; n < count; ++n) {
+            const double start = run.last_touch[first + n];
+            gaps.starts[n] = start;
+            gaps.durations[n] = run.emit_until - start;
+            // A little further than asked; see DenseKernel::finish_tile.
+            if constexpr (Model::spikes) {
+                const double end = std::fabs(run.emit_until), begin = std::fabs(start);
+                gaps.durations[n] += 4.0 * std::numeric_limits<double>::epsilon() * (end > begin ? end : begin);
+            }
+        }
+        gaps.compute(model, count);
+        for (int n = 0; n < count && result.status == TileStatus::ok; ++n) {
+            const Gap gap = gaps.rounded(n);
+            over_channels(run.channel_stride, [&](auto vector, std::int32_t channel) {
+                using V = decltype(vector);
+                using Wide = typename Model::template State<V>;
+                using HotWide = typename Model::template Hot<V>;
+                const Place place = gaps.place(n, first + n, channel);
+                const T* const values = static_cast<const T*>(run.state) + place.state(run);
+                const Wide state = Variables<Wide, V>::load(values, run.stride);
+                const HotWide hot =
+                    Variables<HotWide, V>::load(static_cast<const T*>(run.hot) + place.parameters(run), run.hot_stride);
+                check_finite<V>(run, place, state, result);
+                const unsigned flagged = positive_lanes(Model::excess(state, hot, gap));
+                if (flagged != 0) [[unlikely]]
+                    finish_flagged<V>(run, model, place, flagged, values, result);
+            });
+        }
+    }
+
+    /// x - x is 0 where x is finite, and NaN otherwise.
+    template <class V>
+    static void check_finite(const SparseRun& run, const Place& place, const typename Model::template State<V>& state,
+                             TileResult& result) {
+        V variables[n_state];
+        std::memcpy(variables, &state, sizeof(state));
+        V sum{};
+        for (int k = 0; k < n_state; ++k) sum += variables[k] - variables[k];
+        for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(T)); ++lane) {
+            if (sum[lane] == T(0) || place.channel + lane >= run.channels) continue;
+            if (result.status == TileStatus::ok)
+                result = {TileStatus::not_finite, place.next(lane).neuron(run), place.start};
+        }
+    }
+
+    static TileResult run(const SparseRun& run) {
+        return guarded(run.message, TileRun::message_bytes, [&] {
+            switch (run.channel_stride) {
+                case 16 / sizeof(T):
+                    return run_groups<16 / sizeof(T)>(run);
+                default:
+                    return run_groups<0>(run);
+            }
+        });
+    }
+
+    static TileResult finish(const SparseRun& run) {
+        return guarded(run.message, TileRun::message_bytes, [&] {
+            const Model model(run.shared);
+            TileResult result{TileStatus::ok, 0, 0.0};
+            for (std::int32_t first = run.first_pixel; first < run.last_pixel; first += block) {
+                const std::int32_t left = run.last_pixel - first;
+                finish_pixels(run, model, first, left < block ? left : block, result);
+                if (result.status != TileStatus::ok) break;
+            }
+            return result;
+        });
+    }
+};
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim

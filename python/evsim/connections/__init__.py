@@ -1,0 +1,19 @@
+"""Connections: who receives a spike, and with what weight."""
+
+from .base import Connection, as_weights
+from .conv import Conv2d, ConvTranspose2d
+from .dense import Dense
+from .images import coordinates_of, index_of
+from .pool import Pool2d, Unpool2d
+
+__all__ = [
+    "Connection",
+    "Conv2d",
+    "ConvTranspose2d",
+    "Dense",
+    "Pool2d",
+    "Unpool2d",
+    "as_weights",
+    "coordinates_of",
+    "index_of",
+]

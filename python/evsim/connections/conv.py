@@ -1,0 +1,210 @@
+"""Convolution and transposed convolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from ..errors import InvalidArgumentError
+from ..initializers import Initializer, UniformInitializer
+from .base import (
+    Connection,
+    Shape,
+    as_count,
+    as_pair,
+    as_shape,
+    as_weights,
+    check_weights_or_initializer,
+    with_input_shape,
+)
+
+if TYPE_CHECKING:
+    from ..layer import Layer
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2d(Connection):
+    r"""Convolution: every input spike reaches the neurons whose window it lies in.
+
+    The neuron of channel `o` at row `y`, column `x` receives a spike of input channel `c` at row
+    :math:`y s_y + k_y d_y - p_y`, column :math:`x s_x + k_x d_x - p_x` with the weight
+    ``weights[o, c - first channel of its group, k_y, k_x]``, where `s`, `d` and `p` are stride, dilation and padding:
+    PyTorch's ``Conv2d`` without bias. Input and output are numbered channel by channel and row by row:
+    see :func:`evsim.index_of`.
+
+    Parameters
+    ----------
+    out_channels : int
+        Channels of the output, each a plane of neurons that share their weights.
+    kernel_size : int or (int, int)
+        Rows and columns of the window.
+    in_shape : (int, int, int), optional
+        Channels, rows and columns of the input. May be left out where the layer before has a shape.
+    stride, padding, dilation : int or (int, int)
+        Rows and columns between windows, of silent border, and between the points of a window.
+    groups : int
+        The channels are cut into this many groups, each with its own inputs; must divide both numbers of channels.
+    initializer : callable, optional
+        Makes the first weights: ``initializer(shape, rng)`` with the shape of `weights`. Default: uniform in [-1, 1).
+    weights : array_like, shape (out_channels, in_channels / groups, rows, columns), optional
+        The first weights themselves, in place of an initialiser.
+
+    Raises
+    ------
+    InvalidArgumentError, ShapeMismatchError, DTypeError
+        For values outside these domains, or a window that does not fit into the input.
+
+    Notes
+    -----
+    Cost: an input spike visits about ``rows * columns * out_channels / (stride_y * stride_x)`` neurons, and nobody
+    else; a neuron costs memory whether it is visited or not.
+
+    Examples
+    --------
+    >>> import evsim
+    >>> net = evsim.SpikingNetwork(seed=1)
+    >>> conv = evsim.Conv2d(4, 5, in_shape=(2, 34, 34), padding=2, stride=2)
+    >>> layer = net.add_layer(conv, evsim.LIF(tau_mem=20.0, tau_syn=5.0))
+    >>> layer.shape, layer.weights.shape
+    ((4, 17, 17), (4, 2, 5, 5))
+    """
+
+    out_channels: int
+    kernel_size: int | tuple[int, int]
+    in_shape: Shape | None = field(default=None, kw_only=True)
+    stride: int | tuple[int, int] = field(default=1, kw_only=True)
+    padding: int | tuple[int, int] = field(default=0, kw_only=True)
+    dilation: int | tuple[int, int] = field(default=1, kw_only=True)
+    groups: int = field(default=1, kw_only=True)
+    initializer: Initializer | None = field(default=None, kw_only=True)
+    weights: npt.ArrayLike | None = field(default=None, kw_only=True)
+
+    transposed: ClassVar[bool] = False
+    settings: ClassVar[tuple[str, ...]] = (
+        "out_channels",
+        "kernel_size",
+        "in_shape",
+        "stride",
+        "padding",
+        "dilation",
+        "groups",
+    )
+    weight_names: ClassVar[str] = "(out_channels, in_channels / groups, rows, columns)"
+
+    def __post_init__(self) -> None:
+        for name in ("out_channels", "groups"):
+            object.__setattr__(self, name, as_count(getattr(self, name), name, 1))
+        for name, least in (("kernel_size", 1), ("stride", 1), ("padding", 0), ("dilation", 1)):
+            object.__setattr__(self, name, as_pair(getattr(self, name), name, least))
+        if self.in_shape is not None:
+            object.__setattr__(self, "in_shape", as_shape(self.in_shape))
+        check_weights_or_initializer(self)
+
+    def _checked(self) -> Shape:
+        if self.in_shape is None:
+            raise InvalidArgumentError(f"{type(self).__name__} needs in_shape=(channels, height, width)")
+        if self.in_shape[0] % self.groups or self.out_channels % self.groups:
+            raise InvalidArgumentError(
+                f"groups must divide the channels, got {self.groups} groups for {self.in_shape[0]} input and "
+                f"{self.out_channels} output channels"
+            )
+        return self.in_shape
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs."""
+        channels, height, width = self._checked()
+        return channels * height * width
+
+    @property
+    def weight_shape(self) -> tuple[int, int, int, int]:
+        """Shape of the weights."""
+        channels = self._checked()[0]
+        rows, columns = as_pair(self.kernel_size, "kernel_size", 1)
+        return self.out_channels, channels // self.groups, rows, columns
+
+    def placed(self, layers: Sequence[Layer]) -> Conv2d:
+        """Return the connection as it is after `layers`."""
+        return with_input_shape(self, layers)
+
+    def core_layer(self, kernel: _core.Kernel, shared: list[float], per_neuron: list[list[float]]) -> Any:
+        """Return the layer of the core, with weights of 0."""
+        padding = getattr(self, "output_padding", (0, 0))
+        return _core.ConvLayer(
+            self._checked(),
+            self.out_channels,
+            as_pair(self.kernel_size, "kernel_size", 1),
+            as_pair(self.stride, "stride", 1),
+            as_pair(self.padding, "padding", 0),
+            as_pair(self.dilation, "dilation", 1),
+            padding,
+            self.groups,
+            self.transposed,
+            kernel,
+            shared,
+            per_neuron,
+        )
+
+    def initial_weights(self, dtype: npt.DTypeLike, rng: np.random.Generator) -> npt.NDArray[Any]:
+        """Return the first weights."""
+        shape = self.weight_shape
+        values = self.weights if self.weights is not None else (self.initializer or UniformInitializer())(shape, rng)
+        return as_weights(values, shape, dtype, self.weight_names)
+
+    def __repr__(self) -> str:
+        defaults = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1, "output_padding": (0, 0)}
+        options = [
+            f"{name}={getattr(self, name)}"
+            for name in self.settings[2:]
+            if getattr(self, name) is not None and getattr(self, name) != defaults.get(name)
+        ]
+        return f"{type(self).__name__}({', '.join([str(self.out_channels), str(self.kernel_size), *options])})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ConvTranspose2d(Conv2d):
+    r"""Transposed convolution: every input spike reaches a window of neurons, ``stride`` apart from its neighbour's.
+
+    The transpose of :class:`Conv2d` with the same weights, as PyTorch's ``ConvTranspose2d`` without bias: an input
+    at row `y`, column `x` reaches the neuron at row :math:`y s_y + k_y d_y - p_y`, column
+    :math:`x s_x + k_x d_x - p_x` with ``weights[c, o, k_y, k_x]``.
+
+    Parameters
+    ----------
+    out_channels, kernel_size, in_shape, stride, padding, dilation, groups, initializer
+        As for :class:`Conv2d`.
+    output_padding : int or (int, int)
+        Rows and columns added to the output at its end; smaller than stride or dilation.
+    weights : array_like, shape (in_channels, out_channels / groups, rows, columns), optional
+        The first weights. Note the order, which is PyTorch's: those of a ``Conv2d`` undo its step as they are.
+
+    Examples
+    --------
+    >>> import evsim
+    >>> net = evsim.SpikingNetwork(seed=1)
+    >>> up = evsim.ConvTranspose2d(1, 4, in_shape=(3, 8, 8), stride=2, padding=1)
+    >>> net.add_layer(up, evsim.IAFDelta()).shape
+    (1, 16, 16)
+    """
+
+    output_padding: int | tuple[int, int] = field(default=0, kw_only=True)
+
+    transposed: ClassVar[bool] = True
+    settings: ClassVar[tuple[str, ...]] = (*Conv2d.settings, "output_padding")
+    weight_names: ClassVar[str] = "(in_channels, out_channels / groups, rows, columns)"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "output_padding", as_pair(self.output_padding, "output_padding", 0))
+
+    @property
+    def weight_shape(self) -> tuple[int, int, int, int]:
+        """Shape of the weights."""
+        channels = self._checked()[0]
+        rows, columns = as_pair(self.kernel_size, "kernel_size", 1)
+        return channels, self.out_channels // self.groups, rows, columns
