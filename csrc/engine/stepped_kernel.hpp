@@ -7,13 +7,13 @@
 namespace evsim {
 
 /// Neighbouring pixels.
-struct PixelRun {
+struct Pixels {
     std::int32_t first, count;
 };
 
 /// Weights to be added to a run of pixels.
 struct Arrival {
-    PixelRun pixels;
+    Pixels pixels;
     std::size_t weights;  ///< of the first pixel
     double value;         ///< of the input spike, 1 unless the input is analog
 };
@@ -39,7 +39,7 @@ struct SteppedPlane {
 /// Spikes that arrive at a plane.
 struct ArrivalRun {
     SteppedPlane plane;
-    const PixelRun* touched;  ///< pixels that receive for the first time in this step
+    const Pixels* touched;  ///< pixels that receive for the first time in this step
     std::int64_t n_touched;
     const Arrival* arrivals;
     std::int64_t n_arrivals;
@@ -52,7 +52,7 @@ struct ArrivalRun {
 /// Pixels at the end of a step in which they received.
 struct ThresholdRun {
     SteppedPlane plane;
-    const PixelRun* pixels;  ///< ascending
+    const Pixels* pixels;  ///< ascending
     std::int64_t n_runs;
     const void* threshold;  ///< [channel_stride]; infinite for padding
     bool fire;              ///< reset neurons at threshold; else leave that to the caller

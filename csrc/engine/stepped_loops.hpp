@@ -133,7 +133,7 @@ struct SteppedLoops {
 
     /// Planes are larger than the caches, and rows lie pages apart: what comes soon is asked for now.
     static constexpr std::int64_t prefetch_distance = 16;
-    static void prefetch(const SteppedPlane& plane, const PixelRun& pixels) {
+    static void prefetch(const SteppedPlane& plane, const Pixels& pixels) {
         __builtin_prefetch(plane.last + pixels.first, 1);
         const char* const first = reinterpret_cast<const char*>(neurons_of(plane, pixels.first));
         const char* const last = reinterpret_cast<const char*>(neurons_of(plane, pixels.first + pixels.count) - 1);
@@ -143,7 +143,7 @@ struct SteppedLoops {
     static void receive(const ArrivalRun& run) {
         for (std::int64_t t = 0; t < run.n_touched; ++t) {
             if (t + prefetch_distance < run.n_touched) prefetch(run.plane, run.touched[t + prefetch_distance]);
-            const PixelRun& pixels = run.touched[t];
+            const Pixels& pixels = run.touched[t];
             for (std::int32_t k = 0; k < pixels.count; ++k) touch(run.plane, pixels.first + k);
         }
         if (run.weight_stride != run.plane.channel_stride)
@@ -180,7 +180,7 @@ struct SteppedLoops {
         std::int64_t found = 0;
         for (std::int64_t k = 0; k < run.n_runs; ++k) {
             if (k + prefetch_distance < run.n_runs) prefetch(run.plane, run.pixels[k + prefetch_distance]);
-            const PixelRun& pixels = run.pixels[k];
+            const Pixels& pixels = run.pixels[k];
             for (std::int32_t n = 0; n < pixels.count; ++n) fire_pixel(run, pixels.first + n, leak, found);
         }
         return found;

@@ -47,7 +47,7 @@ struct ConvStage::State : StageState {
     std::vector<std::uint64_t> marks;      ///< [row][word]: pixels that received in this step
     std::vector<std::int32_t> marked_rows;
     std::vector<std::uint8_t> row_is_marked;
-    std::vector<PixelRun> touched, runs;
+    std::vector<Pixels> touched, runs;
     std::vector<Arrival> arrivals;
     std::vector<Candidate> candidates;
     std::size_t n_candidates = 0;
@@ -216,7 +216,7 @@ void ConvStage::receive(State& state, StepView in) const {
     // Room for the runs of one more spike is always left; growing vectors here would cost a third of the time.
     const Arrival* const full = run.arrivals + state.arrivals.size() - connection_.most_runs();
     Arrival* arrival = state.arrivals.data();
-    PixelRun* touched = state.touched.data();
+    Pixels* touched = state.touched.data();
     const auto flush = [&] {
         run.n_touched = touched - run.touched;
         run.n_arrivals = arrival - run.arrivals;
@@ -232,7 +232,7 @@ void ConvStage::receive(State& state, StepView in) const {
         const double value = in.value(k);
         const std::int32_t y = pixel / width;
         connection_.for_each_run(channel, y, pixel - y * width, [&](const Conv2d::Run& reached) {
-            const PixelRun here{reached.first_pixel, reached.count};
+            const Pixels here{reached.first_pixel, reached.count};
             *arrival++ = {here, reached.weights, value};
             const auto row = static_cast<std::size_t>(reached.row);
             if (!state.row_is_marked[row]) {
@@ -248,13 +248,13 @@ void ConvStage::receive(State& state, StepView in) const {
     std::sort(state.marked_rows.begin(), state.marked_rows.end());
 }
 
-/// visit(PixelRun) for everything that received in this step, in order, and forgets it.
+/// visit(Pixels) for everything that received in this step, in order, and forgets it.
 template <class Visit>
 void ConvStage::take_received(State& state, Visit&& visit) const {
     for (const std::int32_t row : state.marked_rows) {
         take_marked(
             &state.marks[static_cast<std::size_t>(row) * words_per_row()], output().width,
-            [&](std::int32_t first, std::int32_t count) { visit(PixelRun{row * output().width + first, count}); });
+            [&](std::int32_t first, std::int32_t count) { visit(Pixels{row * output().width + first, count}); });
         state.row_is_marked[static_cast<std::size_t>(row)] = 0;
     }
     state.marked_rows.clear();
@@ -279,7 +279,7 @@ void ConvStage::fire(State& state) const {
         state.runs.clear();
         n_neurons = 0;
     };
-    take_received(state, [&](const PixelRun& pixels) {
+    take_received(state, [&](const Pixels& pixels) {
         state.runs.push_back(pixels);
         n_neurons += static_cast<std::size_t>(pixels.count) * stride;
         if (n_neurons > neurons_at_once) flush();
@@ -350,7 +350,7 @@ template <class T>
 void ConvStage::give_sums(State& state, StepSpikes& out) const {
     const auto stride = static_cast<std::size_t>(connection_.channel_stride());
     std::vector<std::int32_t> pixels;
-    take_received(state, [&](const PixelRun& run) {
+    take_received(state, [&](const Pixels& run) {
         for (std::int32_t k = 0; k < run.count; ++k) pixels.push_back(run.first + k);
     });
     const T* const sums = reinterpret_cast<const T*>(state.membrane.data());

@@ -172,7 +172,7 @@ def deliver_dopamine(net: SpikingNetwork, amount: npt.ArrayLike, *, layer: int =
         neuron[:, 1] += extra
         synaptic[..., 2] = synaptic[..., 1] * neuron[:, np.newaxis, 1]
         traces = (neuron.ravel().tolist(), synaptic.ravel().tolist(), [now] * target.n_neurons)
-        samples[k] = (*samples[k][:3], *traces)
+        samples[k] = (*samples[k][:3], *traces, *samples[k][6:])
     net._core.restore(snapshot)
     target.weights = learned
 
