@@ -1,6 +1,7 @@
 """Segmentation of event-camera recordings by spiking neurons (SpikeSEG)."""
 
 from .config import DecoderConfig, EncoderConfig, LayerConfig
+from .continuous import ContinuousEncoder
 from .decoder import SpikeSEGDecoder
 from .encoder import SpikeSEGEncoder
 from .evaluation import ClassIoU, EventScores, class_iou, detected_events, mask_iou, score_events
@@ -15,6 +16,7 @@ from .tracks import Track, track_instances
 
 __all__ = [
     "ClassIoU",
+    "ContinuousEncoder",
     "ConvLayer",
     "DecoderConfig",
     "EncoderConfig",
