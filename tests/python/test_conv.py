@@ -68,11 +68,11 @@ def test_campaign_of_convolutions(part, capsys):
     for dtype in DTYPES:
         rng = np.random.default_rng([21, part, DTYPES.index(dtype)])
         tally = Tally()
-        for k in range(60):
+        for k in range(500):
             tally += random_case(rng, ("LIF", "LIFDelta", "IAFDelta")[k % 3], n_events=60, largest=6).check(dtype)
         with capsys.disabled():
             print(f"\npart {part}, {dtype}: {tally}")
-        assert_agreement(tally, spikes=1000)
+        assert_agreement(tally, spikes=10_000)
         assert tally.cut_short < 0.1 * tally.trials
 
 
