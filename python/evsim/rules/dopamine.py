@@ -190,7 +190,7 @@ def _as_amounts(amount: npt.ArrayLike, shape: tuple[int, ...], dtype: npt.DTypeL
 
 def _settle(layer: Layer, parameters: dict[str, float], state: tuple[Any, ...], now: float) -> tuple[Any, Any, Any]:
     """How much the weights have gained since each synapse's last event, and the traces as of `now`."""
-    _, _, last_input, neuron, synaptic, last_outputs = state
+    _, _, last_input, neuron, synaptic, last_outputs = state[:6]
     n_neurons, n_inputs = layer.n_neurons, layer.n_inputs
     rates = 1.0 / np.array(layer._core.time_constants())
     elapsed = now - np.maximum(last_input, last_outputs)
