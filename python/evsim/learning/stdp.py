@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from .._arrays import as_number
+from .._arrays import as_number, as_size
 from ..errors import InvalidArgumentError
 from ..spikeseg.config import require_choice
 
@@ -185,6 +185,8 @@ class RewardSTDP:
     reward, punishment : SimplifiedSTDP
     window : int
         Decisions that the shares are taken of.
+    least : float
+        Lower bound of both scales, 0 to 1. With 0, the published rule, a network that is always wrong stays so.
 
     Examples
     --------
@@ -196,10 +198,17 @@ class RewardSTDP:
     reward: SimplifiedSTDP = field(default_factory=lambda: SimplifiedSTDP(0.004, 0.003, "additive", 0.2, 0.8))
     punishment: SimplifiedSTDP = field(default_factory=lambda: SimplifiedSTDP(-0.004, -0.0005, "additive", 0.2, 0.8))
     window: int = 100
+    least: float = 0.0
+
+    def __post_init__(self) -> None:
+        as_size(self.window, "window")
+        if not 0 <= as_number(self.least, "least") <= 1:
+            raise InvalidArgumentError(f"least must be from 0 to 1, got {self.least}")
 
     def for_decision(self, right: bool, share_right: float) -> SimplifiedSTDP:
         """Return the rule for one decision."""
-        return self.reward.scaled(1 - share_right) if right else self.punishment.scaled(share_right)
+        scale = self.least + (1 - self.least) * (1 - share_right if right else share_right)
+        return self.reward.scaled(scale) if right else self.punishment.scaled(scale)
 
 
 def convergence(weight: npt.ArrayLike, w_min: float = 0.0, w_max: float = 1.0) -> float:

@@ -23,8 +23,8 @@ class ContinuousEncoder:
 
     Membranes lose ``leak`` per `step_time` evenly, ``V <- max(0, V - leak * dt / step_time)`` (subtractive), or decay
     exponentially by the share ``leak / threshold`` per `step_time` (multiplicative; these may go below 0 where weights
-    are negative); a spike's weight is added at its time. Poolings pass on every spike of their windows (simultaneous ones once). For short steps with at most one event
-    each, the stepped encoder with ``leak`` per step comes to the same spikes.
+    are negative); a spike's weight is added at its time. Poolings pass on every spike of their windows, simultaneous
+    ones once. The stepped encoder comes to the same spikes as its steps get shorter.
 
     Parameters
     ----------
