@@ -19,7 +19,7 @@ import evsim
 
 
 def contrasts(images: np.ndarray, smallest: float = 0.06) -> np.ndarray:
-    """ON and OFF parts of images, shape (n, 28, 28), filtered by a difference of Gaussians; the smallest are dropped."""
+    """ON and OFF parts of images, shape (n, 28, 28), filtered by a difference of Gaussians, without the smallest."""
     kernel = evsim.receptive_fields.difference_of_gaussians(7, 1.0, 2.0)
     kernel *= 2 / np.abs(kernel).sum()
     padded = np.pad(images.astype(np.float32) / 255, ((0, 0), (3, 3), (3, 3)))
@@ -38,9 +38,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--train", type=int, default=60000, help="digits to train with")
     parser.add_argument("--test", type=int, default=10000, help="digits to test with")
-    parser.add_argument("--stdp", type=int, default=15000, help="of these, digits that STDP sees")
-    parser.add_argument("--maps", type=int, default=30)
-    parser.add_argument("--regions", type=int, default=7, help="rows and columns of regions of a map")
+    parser.add_argument("--stdp", type=int, default=20000, help="of these, digits that STDP sees")
+    parser.add_argument("--maps", type=int, default=50)
+    parser.add_argument("--regions", type=int, default=5, help="rows and columns of regions of a map")
     parser.add_argument("--threshold", type=float, default=15.0, help="of conv1 while it learns")
     parser.add_argument("--readout-threshold", type=float, default=15.0, help="of conv1 for the features")
     parser.add_argument("--seed", type=int, default=1)
@@ -70,7 +70,7 @@ def main() -> None:
 
     known = len(train) - len(train) // 6
     scores = {}
-    for cost in (1.0, 3.0, 10.0):
+    for cost in (1.0, 3.0):
         readout = LinearReadout(cost, 100).fit(features[:known], labels[:known])
         scores[cost] = readout.accuracy(features[known:], labels[known:])
         print(f"cost {cost:g}: {scores[cost]:.2%} of {len(train) - known} held-out training digits", flush=True)

@@ -1,4 +1,4 @@
-"""What the benchmarks of STDP features share: training a layer, features of its spikes, a linear classifier, a picture."""
+"""What the benchmarks of STDP features share: learning, features of spikes, a linear classifier, a picture."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SILENT = LayerConfig(1, 1, 1e9)
 
 
 class Coded:
-    """Contrasts, shape (n, channels, height, width), as rank-order coded samples that are made when they are asked for."""
+    """Rank-order coded contrasts, shape (n, channels, height, width), each made when it is asked for."""
 
     def __init__(self, contrasts: np.ndarray) -> None:
         self.contrasts = contrasts
@@ -29,15 +29,15 @@ class Coded:
 
 
 def learned_encoder(
-    contrasts: np.ndarray, n_maps: int, threshold: float, seed: int, epochs: int = 1
+    contrasts: np.ndarray, n_maps: int, threshold: float, seed: int, epochs: int = 1, rate: float = 1.0
 ) -> tuple[SpikeSEGEncoder, LayerHistory]:
-    """Encoder whose conv1 has learned from contrasts by STDP; the layers above stay silent."""
+    """Encoder whose conv1 has learned by STDP, at `rate` times the paper's rates; the layers above stay silent."""
     conv1 = LayerConfig(n_maps, 5, threshold)
     config = EncoderConfig(contrasts.shape[1], conv1, SILENT, SILENT, use_wta=False)
     encoder = SpikeSEGEncoder(config, seed=seed)
     first = np.random.default_rng(seed).normal(0.8, 0.05, encoder.conv1.weight.shape)
     encoder.conv1.weight = np.clip(first, 0, 1)
-    rule = SimplifiedSTDP.from_paper("kheradpisheh2018")
+    rule = SimplifiedSTDP.from_paper("kheradpisheh2018").scaled(rate)
     stopping = Stopping(epochs=epochs, convergence=0.01)
     trainer = STDPTrainer(encoder, rule=rule, layers=("conv1",), winner_radius=2, stopping=stopping, seed=seed)
     return encoder, trainer.fit(Coded(contrasts))["conv1"]
