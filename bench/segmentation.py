@@ -80,13 +80,12 @@ def score_airplane(result: Segmentation) -> None:
 
 def kept(events: evsim.EventArray, radius: int, window: int) -> Bools:
     """Which events the background-activity filter keeps."""
-    numbered = np.arange(len(events))
     left = evsim.filters.isolated(events, radius, window)
-    key = [((e.t * events.height + e.y) * events.width + e.x) * 2 + e.p for e in (events, left)]
-    return np.asarray(np.isin(key[0], key[1])[numbered])
+    key = [((e.t.astype(np.int64) * events.height + e.y) * events.width + e.x) * 2 + e.p for e in (events, left)]
+    return np.asarray(np.isin(key[0], key[1]))
 
 
-def hough_lines(events: evsim.EventArray, least: int = 12) -> Bools:
+def hough_lines(events: evsim.EventArray, least: int = 200) -> Bools:
     """Events on lines in x-y-t: votes of (x - vx t, y - vy t) in cells of 3 pixels, on a grid of velocities."""
     t = (events.t - events.t[0]) * 1e-6
     detected = np.zeros(len(events), bool)
@@ -103,9 +102,7 @@ def methods() -> dict[str, Callable[[evsim.EventArray], Bools]]:
     return {
         "raw events": lambda e: np.ones(len(e), bool),
         "isolated(1, 50 ms)": lambda e: kept(e, 1, 50_000),
-        "Hough, 12 votes": lambda e: hough_lines(e, 12),
-        "Hough, 25 votes": lambda e: hough_lines(e, 25),
-        "Hough, 50 votes": lambda e: hough_lines(e, 50),
+        "Hough, x-y-t, 200 votes": lambda e: hough_lines(e),
         "segment, star model": lambda e: segment(e, star_model(), window=1e5, n_steps=5, merge_radius=0).detected(),
         "segment, default model": lambda e: segment(e, window=1e5, n_steps=10, merge_radius=0).detected(),
     }
@@ -135,6 +132,21 @@ def draw(result: Segmentation, folder: Path) -> None:
     figure = Figure(figsize=(6.0, 4.6), layout="constrained")
     evsim.plot.trajectories(result.events, result.tracks, ax=figure.add_subplot(projection="3d"), max_events=8000)
     figure.savefig(folder / "airplane_track.png", dpi=90)
+    draw_stars(folder)
+
+
+def draw_stars(folder: Path) -> None:
+    """Write the picture of a star field."""
+    events = star_field(seed=TEST_SEEDS[0]).events
+    result = segment(events, window=1e5, n_steps=10, merge_radius=0)
+    k = int(np.argmax([len(found) for found in result.instances]))
+    start = int(result.starts[k])
+    figure = Figure(figsize=(9.0, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    evsim.plot.event_frame(events.time_slice(start, start + result.window), ax=left, title="Events of 100 ms")
+    options = {"start": float(start), "stop": float(start + result.window), "ax": right, "title": "Instances"}
+    evsim.plot.instances(events, result.instances[k], **options)
+    figure.savefig(folder / "star_field.png", dpi=80)
 
 
 def main() -> None:
