@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
-from scipy import ndimage
+from scipy import ndimage  # type: ignore[import-untyped]
 
 import evsim
 from evsim.datasets import SATELLITE, StarField, star_field
