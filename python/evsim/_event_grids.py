@@ -19,6 +19,7 @@ GridPolarity = Literal["channels", "merge", "on", "off", "signed"]
 GridMode = Literal["count", "binary", "bilinear"]
 
 _MOST_CELLS = 2**31
+_MOST_MARKS, _MARKS_PER_EVENT = 2**28, 256
 _MOST_STEPS = 2**31
 _MOST_PLACES = 2**31
 _LATEST = 2**61
@@ -82,16 +83,25 @@ def binned_spikes(
 ) -> SpikeArray:
     """See :meth:`evsim.EventArray.binned`."""
     begin, end = _bounds(events, start, stop)
-    _, length = _steps(n_bins, dt, begin, end)
+    n_steps, length = _steps(n_bins, dt, begin, end)
     part, channel, n_channels = polarity_channels(events.time_slice(begin, end), polarity)
     shape = (n_channels, events.height, events.width)
     places = int(np.prod(shape, dtype=np.int64))
     if places > _MOST_PLACES:
         raise MemoryLimitError(f"shape {shape} has more than 2**31 places; crop or downsample the events first")
     step = _step_of(part.t, begin, end, n_bins, length)
-    cell = np.sort(step * places + _places(part, channel), kind="stable")
-    steps, indices = np.divmod(cell[_firsts(cell)], places)
+    steps, indices = np.divmod(_distinct(step * places + _places(part, channel), n_steps * places), places)
     return SpikeArray(indices, steps.astype(np.float64), shape=shape)
+
+
+def _distinct(cells: npt.NDArray[np.int64], n_cells: int) -> npt.NDArray[np.int64]:
+    """The cells that occur, in increasing order. Marking them costs less than sorting unless they are few."""
+    if n_cells <= min(_MOST_MARKS, _MARKS_PER_EVENT * len(cells)):
+        marks = np.zeros(n_cells, bool)
+        marks[cells] = True
+        return np.flatnonzero(marks)
+    ordered = np.sort(cells, kind="stable")
+    return ordered[_firsts(ordered)]
 
 
 def _bounds(events: EventArray, start: int | None, stop: int | None) -> tuple[int, int]:

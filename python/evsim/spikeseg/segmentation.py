@@ -289,23 +289,27 @@ def merge_near(instances: list[Instance], radius: int) -> list[Instance]:
     >>> [one.box for one in merge_near([seen(1), seen(3), seen(8)], 2)]
     [(1, 0, 3, 0), (8, 0, 8, 0)]
     """
-    merged: list[Instance] = []
+    groups: list[tuple[int, Box, list[Instance]]] = []
     for instance in instances:
-        current, rest = instance, []
-        while True:
-            near = [one for one in merged if one.class_id == current.class_id and _near(one, current, radius)]
+        box, members = instance.box, [instance]
+        while True:  # a box that has grown may come near others
+            near = [group for group in groups if group[0] == instance.class_id and _near(group[1], box, radius)]
             if not near:
                 break
-            rest = [one for one in merged if not any(one is other for other in near)]
-            current = _united([*near, current])
-            merged = rest
-        merged.append(current)
+            groups = [group for group in groups if not any(group is other for other in near)]
+            for _, other, others in near:
+                box = (min(box[0], other[0]), min(box[1], other[1]), max(box[2], other[2]), max(box[3], other[3]))
+                members = [*others, *members]
+        groups.append((instance.class_id, box, members))
+    merged = [members[0] if len(members) == 1 else _united(members) for _, _, members in groups]
     return sorted(merged, key=lambda one: tuple(one.spikes[0].tolist()))
 
 
-def _near(a: Instance, b: Instance, radius: int) -> bool:
-    (ax0, ay0, ax1, ay1), (bx0, by0, bx1, by1) = a.box, b.box
-    return ax0 - radius <= bx1 and bx0 - radius <= ax1 and ay0 - radius <= by1 and by0 - radius <= ay1
+Box = tuple[int, int, int, int]
+
+
+def _near(a: Box, b: Box, radius: int) -> bool:
+    return a[0] - radius <= b[2] and b[0] - radius <= a[2] and a[1] - radius <= b[3] and b[1] - radius <= a[3]
 
 
 def _united(members: list[Instance]) -> Instance:

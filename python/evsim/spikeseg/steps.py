@@ -130,13 +130,16 @@ def spikes_from_indices(
     causes: npt.NDArray[Any] | None = None,
 ) -> _core.StepSpikes:
     """Binary spikes in any order; repeated ones count once."""
-    order = np.lexsort((indices, steps))
-    steps, indices = steps[order], indices[order]
-    first = np.ones(len(steps), bool)
-    first[1:] = (steps[1:] != steps[:-1]) | (indices[1:] != indices[:-1])
-    begin = np.searchsorted(steps[first], np.arange(n_steps + 1)).astype(np.int64)
-    chosen = None if causes is None else np.ascontiguousarray(causes[order][first], np.int32)
-    return _core.StepSpikes(begin, np.ascontiguousarray(indices[first], np.int32), None, chosen)
+    if not np.all((steps[1:] > steps[:-1]) | ((steps[1:] == steps[:-1]) & (indices[1:] > indices[:-1]))):
+        order = np.lexsort((indices, steps))
+        steps, indices = steps[order], indices[order]
+        first = np.ones(len(steps), bool)
+        first[1:] = (steps[1:] != steps[:-1]) | (indices[1:] != indices[:-1])
+        steps, indices = steps[first], indices[first]
+        causes = None if causes is None else causes[order][first]
+    begin = np.searchsorted(steps, np.arange(n_steps + 1)).astype(np.int64)
+    chosen = None if causes is None else np.ascontiguousarray(causes, np.int32)
+    return _core.StepSpikes(begin, np.ascontiguousarray(indices, np.int32), None, chosen)
 
 
 def steps_of(spikes: _core.StepSpikes) -> npt.NDArray[np.int64]:
