@@ -208,6 +208,32 @@ def measure_recordings(repeats: int) -> list[dict[str, Any]]:
     return results
 
 
+def measure_continuous(repeats: int, n_events: int) -> list[dict[str, Any]]:
+    """A camera layer in continuous time: every event at its own time, exact output times."""
+    rng = np.random.default_rng(2)
+    shape = (2, 260, 346)
+    x = np.clip(rng.normal(173 + 60 * np.sin(np.arange(n_events) / n_events * 6), 40), 0, 345).astype(int)
+    y = np.clip(rng.normal(130, 40, n_events), 0, 259).astype(int)
+    indices = np.ravel_multi_index((rng.integers(0, 2, n_events), y, x), shape)
+    spikes = evsim.SpikeArray(indices, np.sort(rng.uniform(0, 1000, n_events)), shape=shape)
+    models = (
+        ("IAFDelta", evsim.IAFDelta(threshold=40.0)),
+        ("LinearLeakIF", evsim.LinearLeakIF(leak=0.05, threshold=20.0)),
+        ("LIFDelta", evsim.LIFDelta(tau_mem=50.0, threshold=15.0)),
+        ("LIF", evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=0.4)),
+    )
+    results = []
+    for name, neuron in models:
+        net = evsim.SpikingNetwork(seed=1)
+        weights = evsim.initializers.Uniform(0.2, 0.8)
+        net.add_conv_layer(4, 5, neuron, in_shape=shape, padding=2, initializer=weights)
+        count = [len(net.infer(spikes))]
+        seconds = best_of(lambda: net.infer(spikes), repeats)  # noqa: B023
+        workload = f"continuous conv 2->4 5x5, 346x260, {name}"
+        results.append({"workload": workload, "events": n_events, "spikes": count, "ms": seconds * 1e3})
+    return results
+
+
 def show(results: list[dict[str, Any]]) -> None:
     """Print one table."""
     table = Table(title=f"SpikeSEG on one thread, {_core.active_isa()}, minimum of many runs")
@@ -252,6 +278,7 @@ def main() -> None:
     results.append(measure_decoder(repeats))
     results += measure_conv("conv 6->30 5x5, 28x28", (6, 28, 28), 30, 5, 928, 15.0, repeats)
     results += measure_conv("conv 30->250 3x3, 12x12", (30, 12, 12), 250, 3, 928, 10.0, repeats)
+    results += measure_continuous(2 if arguments.smoke else 10, 20_000 if arguments.smoke else 200_000)
     if (DATA / "recordings").exists() and importlib.util.find_spec("aedat") is not None:
         results += measure_recordings(2 if arguments.smoke else 10)
     show(results)
