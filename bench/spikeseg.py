@@ -220,7 +220,7 @@ def measure_continuous(repeats: int, n_events: int) -> list[dict[str, Any]]:
         ("IAFDelta", evsim.IAFDelta(threshold=40.0)),
         ("LinearLeakIF", evsim.LinearLeakIF(leak=0.05, threshold=20.0)),
         ("LIFDelta", evsim.LIFDelta(tau_mem=50.0, threshold=15.0)),
-        ("LIF", evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=0.4)),
+        ("LIF", evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=2.0)),
     )
     results = []
     for name, neuron in models:
