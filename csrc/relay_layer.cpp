@@ -202,7 +202,7 @@ LayerState RelayLayer::unpack(const PackedState& packed) const {
         if (std::any_of(values.begin(), values.end(), [&](std::int32_t v) { return v < low || v >= end; }))
             throw IndexOutOfRange("a state names an input that there is not");
     };
-    check(packed.causes, -1, std::max(input_.size(), output_.size()));
+    check(packed.causes, -1, n_causes_);
     check(packed.pending, 0, input_.size());
     LayerState state = initial_state(packed.last_event);
     state.causes = packed.causes;
@@ -211,14 +211,16 @@ LayerState RelayLayer::unpack(const PackedState& packed) const {
 }
 
 PoolLayer::PoolLayer(const PoolSettings& settings)
-    : RelayLayer(settings.input, pooled_shape(settings), pooled_shape(settings).size()), settings_(settings) {}
+    : RelayLayer(settings.input, pooled_shape(settings), pooled_shape(settings).size(), settings.input.size()),
+      settings_(settings) {}
 
 std::unique_ptr<LayerCall> PoolLayer::call(std::size_t n_samples, std::span<const std::unique_ptr<LayerCall>>) {
     return std::make_unique<PoolCall>(*this, n_samples);
 }
 
 UnpoolLayer::UnpoolLayer(std::shared_ptr<const PoolLayer> pool)
-    : RelayLayer(pool->output_shape(), pool->input(), pool->output_shape().size()), pool_(std::move(pool)) {}
+    : RelayLayer(pool->output_shape(), pool->input(), pool->output_shape().size(), pool->input().size()),
+      pool_(std::move(pool)) {}
 
 std::unique_ptr<LayerCall> UnpoolLayer::call(std::size_t n_samples,
                                              std::span<const std::unique_ptr<LayerCall>> earlier) {

@@ -24,12 +24,13 @@ class RelayLayer : public Layer {
     LayerState unpack(const PackedState& packed) const override;
 
  protected:
-    RelayLayer(const ImageShape& input, const ImageShape& output, std::int64_t n_cells)
-        : input_(input), output_(output), n_cells_(static_cast<std::size_t>(n_cells)) {}
+    RelayLayer(const ImageShape& input, const ImageShape& output, std::int64_t n_cells, std::int64_t n_causes)
+        : input_(input), output_(output), n_cells_(static_cast<std::size_t>(n_cells)), n_causes_(n_causes) {}
 
  private:
     ImageShape input_, output_;
-    std::size_t n_cells_;  ///< places of LayerState::causes
+    std::size_t n_cells_;    ///< places of LayerState::causes
+    std::int64_t n_causes_;  ///< what they may hold: indices of the plane that was pooled
 };
 
 /// any: a pooled spike whenever something arrives in its window, arrivals of one instant being one; first: only the

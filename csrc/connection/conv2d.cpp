@@ -106,13 +106,20 @@ Conv2d::Conv2d(const Conv2dSettings& settings, int value_bytes)
 
 void Conv2d::plan_runs() {
     const bool transposed = settings_.transposed;
-    const std::int32_t n_phases_y = transposed ? 1 : settings_.stride.y;
-    n_phases_x_ = transposed ? 1 : settings_.stride.x;
+    // A phase is the remainder of input coordinate + padding: beyond the input there are none.
+    const auto n_phases = [&](std::int32_t stride, std::int32_t input, std::int32_t padding) {
+        return transposed ? 1
+                          : static_cast<std::int32_t>(std::min<std::int64_t>(stride, std::int64_t{input} + padding));
+    };
+    const std::int32_t n_phases_y = n_phases(settings_.stride.y, settings_.input.height, settings_.padding.y);
+    n_phases_x_ = n_phases(settings_.stride.x, settings_.input.width, settings_.padding.x);
+    require_memory(static_cast<double>(n_phases_y) * n_phases_x_ * sizeof(runs_[0]), "the plan of a convolution");
     for (std::int32_t y = 0; y < settings_.input.height; ++y)
         rows_.push_back(place(y, settings_.stride.y, settings_.padding.y));
     for (std::int32_t x = 0; x < settings_.input.width; ++x)
         columns_.push_back(place(x, settings_.stride.x, settings_.padding.x));
-    tap_of_.resize(taps_per_input_);
+    constexpr std::int32_t unreached = -1;
+    tap_of_.assign(taps_per_input_, unreached);
     std::int32_t next_tap = 0;
     for (std::int32_t phase_y = 0; phase_y < n_phases_y; ++phase_y) {
         const auto rows =
@@ -134,6 +141,9 @@ void Conv2d::plan_runs() {
                 }
             }
         }
+    }
+    for (std::int32_t& tap : tap_of_) {
+        if (tap == unreached) tap = next_tap++;
     }
 }
 

@@ -53,6 +53,7 @@ struct ConvStage::State : StageState {
     std::size_t n_candidates = 0;
     std::vector<std::vector<std::int32_t>> by_channel;  ///< pixels of this step's spikes
     std::int32_t step = 0, epoch = 0;
+    std::int64_t thresholds_version = 0;
 
     void reset() override {
         if (step < most_steps / 2) {
@@ -112,6 +113,7 @@ void ConvStage::set_thresholds(const std::vector<double>& thresholds) {
     }
     std::vector<double> wanted = thresholds.empty() ? std::vector(channels, neurons_.threshold) : thresholds;
     if (wanted == thresholds_) return;
+    ++thresholds_version_;
     thresholds_ = std::move(wanted);
     const int bytes = connection_.value_bytes();
     threshold_values_ = AlignedBuffer(static_cast<std::size_t>(connection_.channel_stride() * bytes), "thresholds");
@@ -134,6 +136,7 @@ std::unique_ptr<StageState> ConvStage::new_state() const {
     state->arrivals.resize(arrivals_at_once + static_cast<std::size_t>(connection_.most_runs()));
     state->touched.resize(state->arrivals.size() * static_cast<std::size_t>(kernel.x));
     state->by_channel.resize(static_cast<std::size_t>(output().channels));
+    state->thresholds_version = thresholds_version_;
     return state;
 }
 
@@ -224,6 +227,25 @@ void ConvStage::receive(State& state, StepView in) const {
         touched = state.touched.data();
         arrival = state.arrivals.data();
     };
+    const auto mark_row = [&](std::int32_t row) {
+        if (state.row_is_marked[static_cast<std::size_t>(row)]) return;
+        state.row_is_marked[static_cast<std::size_t>(row)] = 1;
+        state.marked_rows.push_back(row);
+    };
+    if (state.thresholds_version != thresholds_version_) {
+        // A lower threshold lets neurons fire that receive nothing: all that have any membrane are visited once.
+        state.thresholds_version = thresholds_version_;
+        for (std::int32_t pixel_out = 0; pixel_out < output().pixels(); ++pixel_out) {
+            if (state.last[static_cast<std::size_t>(pixel_out)] < state.epoch) continue;
+            const std::int32_t row = pixel_out / out_width;
+            mark_row(row);
+            mark(&state.marks[static_cast<std::size_t>(row) * words], pixel_out - row * out_width, 1,
+                 [](std::int32_t, std::int32_t) {});
+            *touched++ = {pixel_out, 1};
+            if (touched == state.touched.data() + state.touched.size()) flush();
+        }
+        flush();
+    }
     for (std::size_t k = 0; k < in.indices.size(); ++k) {
         const std::int32_t channel = in.indices[k] / pixels, pixel = in.indices[k] - channel * pixels;
         const std::int32_t first_channel = grouped ? connection_.first_channel(channel) : 0;
@@ -234,13 +256,9 @@ void ConvStage::receive(State& state, StepView in) const {
         connection_.for_each_run(channel, y, pixel - y * width, [&](const Conv2d::Run& reached) {
             const Pixels here{reached.first_pixel, reached.count};
             *arrival++ = {here, reached.weights, value};
-            const auto row = static_cast<std::size_t>(reached.row);
-            if (!state.row_is_marked[row]) {
-                state.row_is_marked[row] = 1;
-                state.marked_rows.push_back(reached.row);
-            }
+            mark_row(reached.row);
             const std::int32_t row_first = reached.row * out_width;
-            mark(&state.marks[row * words], here.first - row_first, here.count,
+            mark(&state.marks[static_cast<std::size_t>(reached.row) * words], here.first - row_first, here.count,
                  [&](std::int32_t first, std::int32_t count) { *touched++ = {row_first + first, count}; });
         });
     }
@@ -312,7 +330,8 @@ void ConvStage::compete(State& state) const {
     const auto stride = static_cast<std::size_t>(connection_.channel_stride());
     T* const membrane = reinterpret_cast<T*>(state.membrane.data());
     const std::size_t fired_words = (stride + word_bits - 1) / word_bits;
-    const std::int32_t width = output().width, height = output().height, radius = neurons_.radius;
+    const std::int32_t width = output().width, height = output().height;
+    const std::int32_t radius = std::min(neurons_.radius, std::max(width, height));
     for (const Candidate& spike : candidates) {
         const auto pixel = static_cast<std::size_t>(spike.pixel), channel = static_cast<std::size_t>(spike.channel);
         membrane[pixel * stride + channel] = 0;

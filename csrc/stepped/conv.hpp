@@ -61,9 +61,10 @@ class ConvStage final : public SteppedStage {
     Conv2d connection_;
     SteppedNeurons neurons_;
     SteppedKernel kernel_;
-    double leak_per_step_;            ///< subtracted, or the factor
-    std::vector<double> thresholds_;  ///< per channel
-    AlignedBuffer threshold_values_;  ///< the same in the type of the weights, with padding
+    double leak_per_step_;                 ///< subtracted, or the factor
+    std::vector<double> thresholds_;       ///< per channel
+    std::int64_t thresholds_version_ = 0;  ///< of what each state has seen
+    AlignedBuffer threshold_values_;       ///< the same in the type of the weights, with padding
 };
 
 }  // namespace evsim

@@ -46,8 +46,9 @@ namespace {
 std::vector<PoolStage::Windows> windows(std::int32_t size, std::int32_t kernel, std::int32_t stride, std::int32_t n) {
     std::vector<PoolStage::Windows> out;
     for (std::int32_t k = 0; k < size; ++k) {
-        const std::int32_t beyond = k - kernel + 1;
-        out.push_back({beyond <= 0 ? 0 : (beyond + stride - 1) / stride, std::min(k / stride, n - 1)});
+        const std::int64_t beyond = std::int64_t{k} - kernel + 1;
+        const std::int64_t first = beyond <= 0 ? 0 : (beyond + stride - 1) / stride;
+        out.push_back({static_cast<std::int32_t>(first), std::min(k / stride, n - 1)});
     }
     return out;
 }

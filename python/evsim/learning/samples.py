@@ -29,11 +29,13 @@ class LowerLayers:
         self._kept: dict[int, _core.StepSpikes] = {}
         _, self._in_shape = self._encoded(0)
         below = STAGES[: STAGES.index(layer)]
-        encoder._prepare(self._in_shape, True)
-        encoder._set_thresholds(None)
+        if self._in_shape[0] != encoder.config.input_channels:
+            raise ShapeMismatchError(
+                f"the samples have {self._in_shape[0]} channels, but the encoder takes {encoder.config.input_channels}"
+            )
         stages = encoder._build(self._in_shape)
         for name in set(below) & set(CONV_LAYERS):
-            stages[name].weights[...] = getattr(encoder, name).weight
+            stages[name].weights[...] = getattr(encoder, name).checked_weight(name)
         self.shape: tuple[int, int, int] = stages[below[-1]].shape if below else self._in_shape
         self._network = _core.SteppedNetwork([stages[name] for name in below]) if below else None
 

@@ -6,19 +6,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._arrays import as_number, as_size
+import numpy as np
+
+from .._arrays import as_integer, as_number, as_size
 from ..errors import DTypeError, InvalidArgumentError
 
 LEAK_MODES = ("subtractive", "multiplicative")
 WTA_MODES = ("both", "global", "local")
 INDEX_MODES = ("per_spike", "last_step")
 CONV_LAYERS = ("conv1", "conv2", "conv3")
+_LARGEST = 2**30
 
 
 def require_choice(value: Any, choices: Iterable[str], name: str) -> str:
     """Return `value` if it is one of `choices`."""
     known = tuple(choices)
-    if value not in known:
+    if not isinstance(value, str) or value not in known:
         raise InvalidArgumentError(f"{name} must be one of {', '.join(map(repr, known))}, got {value!r}")
     return str(value)
 
@@ -128,11 +131,19 @@ class EncoderConfig:
             if not isinstance(getattr(self, name), LayerConfig):
                 raise DTypeError(f"{name} must be a LayerConfig, got {getattr(self, name)!r}")
         for name in ("pool1_kernel_size", "pool1_stride", "pool2_kernel_size", "pool2_stride"):
-            as_size(getattr(self, name), name)
+            if as_size(getattr(self, name), name) > _LARGEST:
+                raise InvalidArgumentError(f"{name} must be at most {_LARGEST}, got {getattr(self, name)}")
         require_choice(self.wta_mode, WTA_MODES, "wta_mode")
         require_choice(self.index_mode, INDEX_MODES, "index_mode")
+        if isinstance(self.wta_layers, str) or not isinstance(self.wta_layers, Iterable):
+            raise DTypeError(f"wta_layers must be a sequence of names, got {self.wta_layers!r}")
         layers = tuple(require_choice(name, CONV_LAYERS, "a layer of wta_layers") for name in self.wta_layers)
         object.__setattr__(self, "wta_layers", layers)
+        for name in ("use_wta", "fire_once", "store_all_spikes", "store_membranes"):
+            if not isinstance(getattr(self, name), (bool, np.bool_)):
+                raise DTypeError(f"{name} must be True or False, got {getattr(self, name)!r}")
+        if as_integer(self.wta_radius, "wta_radius") > _LARGEST:
+            raise InvalidArgumentError(f"wta_radius must be at most {_LARGEST}, got {self.wta_radius}")
         if self.wta_radius < 0:
             raise InvalidArgumentError(f"wta_radius must not be negative, got {self.wta_radius}")
 
@@ -244,5 +255,7 @@ class DecoderConfig:
             raise InvalidArgumentError(f"threshold must be positive, got {self.threshold}")
         if not 0 <= as_number(self.leak, "leak") <= 1:
             raise InvalidArgumentError(f"leak is a fraction of the threshold, 0 to 1; got {self.leak}")
+        if not as_integer(self.delay_steps, "delay_steps") <= _LARGEST:
+            raise InvalidArgumentError(f"delay_steps must be at most {_LARGEST}, got {self.delay_steps}")
         if self.delay_steps < 0:
             raise InvalidArgumentError(f"delay_steps must not be negative, got {self.delay_steps}")

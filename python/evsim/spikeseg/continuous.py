@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from .._arrays import as_number, as_size
 from ..errors import InvalidArgumentError, NotRunError, ShapeMismatchError
 from ..network import SpikingNetwork
 from ..neurons import LIFDelta, LinearLeakIF, NeuronModel
@@ -61,9 +62,11 @@ class ContinuousEncoder:
 
     def __init__(self, encoder: SpikeSEGEncoder, in_shape: Shape, step_time: float) -> None:
         config = encoder.config
+        channels, height, width = (as_size(size, "in_shape") for size in in_shape)
+        in_shape = (channels, height, width)
         if in_shape[0] != config.input_channels:
             raise ShapeMismatchError(f"the encoder takes {config.input_channels} channels, got {in_shape[0]}")
-        if not step_time > 0:
+        if as_number(step_time, "step_time") <= 0:
             raise InvalidArgumentError(f"step_time must be positive, got {step_time}")
         self.in_shape = in_shape
         self.network = SpikingNetwork(dtype=encoder.conv1.weight.dtype)

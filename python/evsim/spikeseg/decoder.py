@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from .._arrays import as_size
-from ..errors import IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
+from .._arrays import as_integer, as_size
+from ..errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
 from .config import DecoderConfig, LayerConfig
 from .encoder import SpikeSEGEncoder
 from .layers import ConvLayer, transposed_stage
@@ -80,11 +81,15 @@ class SpikeSEGDecoder:
         ]
         self._networks: dict[Any, tuple[_core.SteppedNetwork, list[Any]]] = {}
         self._carried: tuple[Shape, Shape] | None = None
+        self._carrying: Any = None
+        self._lock = threading.RLock()
 
     @staticmethod
     def _checked(weight: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
         if weight.shape != shape:
             raise ShapeMismatchError(f"encoder_weights must have the shape {shape} here, got {weight.shape}")
+        if weight.dtype.kind not in "iuf":
+            raise DTypeError(f"encoder_weights must be real numbers, got dtype {weight.dtype}")
         return weight if weight.dtype in (np.float32, np.float64) else weight.astype(np.float32)
 
     @classmethod
@@ -168,6 +173,8 @@ class SpikeSEGDecoder:
             )
         steps = spikes if spikes.ndim == 5 else spikes[np.newaxis]
         n_steps, n_samples, *_ = steps.shape
+        if steps.size == 0:
+            raise ShapeMismatchError(f"there is nothing to decode in spikes of shape {spikes.shape}")
         sizes = (tuple(pool1_output_size), tuple(pool2_output_size))
         sources = [
             _sources(as_numpy(indices), size, n_samples, n_steps if spikes.ndim == 5 else None, name)
@@ -259,7 +266,10 @@ class SpikeSEGDecoder:
         -------
         array or tensor, shape (batch_size, input_channels, height, width)
         """
-        (x, y), (height, width) = spike_location, class_spatial_shape
+        x, y, height, width, class_id = (
+            as_integer(value, "spike_location, class_spatial_shape and class_id")
+            for value in (*spike_location, *class_spatial_shape, class_id)
+        )
         if not (0 <= x < width and 0 <= y < height and 0 <= class_id < self.n_classes):
             raise IndexOutOfRangeError(
                 f"there is no spike of class {class_id} at ({x}, {y}) in {self.n_classes} maps of {height} x {width}"
@@ -277,9 +287,10 @@ class SpikeSEGDecoder:
                 (pool2_indices, pool1_indices), sizes[::-1], ("pool2_indices", "pool1_indices"), strict=True
             )
         ]
-        network, in_shape = self._unravelling(shape, sources, sizes)
         index = (class_id * height + y) * width + x
-        (spikes,) = network.run_each([index], [0 if step is None else step], [source for source, _ in sources])
+        with self._lock:
+            network, in_shape = self._unravelling(shape, sources, sizes)
+            (spikes,) = network.run_each([index], [0 if step is None else step], [source for source, _ in sources])
         saliency = np.zeros((batch_size, *in_shape), self.weights[0].dtype)
         saliency[batch_index] = to_dense([spikes], in_shape, saliency.dtype)[0, 0]
         return wrap_like(pool1_indices)(saliency)
@@ -315,18 +326,20 @@ class SpikeSEGDecoder:
                 _sources(as_numpy(given), size, output.n_samples, None, "indices")[sample]
                 for given, size in zip((indices2, indices1), sizes[::-1], strict=True)
             ]
-        network, _ = self._unravelling(shape, sources, sizes)
-        return where, network.run_each(indices.tolist(), steps.tolist(), [source for source, _ in sources])
+        with self._lock:
+            network, _ = self._unravelling(shape, sources, sizes)
+            return where, network.run_each(indices.tolist(), steps.tolist(), [source for source, _ in sources])
 
     # Stages
 
     def _run(self, inputs: Any, sources: Any, shape: Any, sizes: Any, reset_state: bool) -> npt.NDArray[Any]:
         if not reset_state and self._carried not in (None, (shape, sizes)):
             raise ShapeMismatchError("without a reset the shapes must stay those of the last call")
-        network, in_shape = self._network(tuple(shape), [samples[0][1] for samples in sources], sizes, False)
         per_sample = [[samples[s][0] for samples in sources] for s in range(len(inputs))]
-        results = network.run(inputs, per_sample, reset_state, False)
-        self._carried = (shape, sizes)
+        with self._lock:
+            network, in_shape = self._network(tuple(shape), [samples[0][1] for samples in sources], sizes, False)
+            results = network.run(inputs, per_sample, reset_state, False)
+            self._carried = (shape, sizes)
         return to_dense([spikes[-1] for spikes, _ in results], in_shape, self.weights[0].dtype)
 
     def _unravelling(self, shape: Shape, sources: Any, sizes: Any) -> tuple[_core.SteppedNetwork, Shape]:
@@ -337,12 +350,14 @@ class SpikeSEGDecoder:
     ) -> tuple[_core.SteppedNetwork, Shape]:
         key = (shape, tuple(pooled), sizes, unravelling)
         if key not in self._networks:
-            if len(self._networks) >= _KEPT_NETWORKS:
-                self._networks.clear()
+            if len(self._networks) >= _KEPT_NETWORKS:  # all but the one that a stream may go on with
+                self._networks = {kept: made for kept, made in self._networks.items() if kept == self._carrying}
             self._networks[key] = self._build(shape, pooled, sizes, unravelling)
         network, stages = self._networks[key]
-        for stage, layer in zip(stages, self._layers[::-1], strict=True):
-            stage.weights[...] = layer.weight
+        for number, stage, layer in zip((3, 2, 1), stages, self._layers[::-1], strict=True):
+            stage.weights[...] = layer.checked_weight(f"conv{number}")
+        if not unravelling:
+            self._carrying = key
         return network, stages[-1].shape
 
     def _build(self, shape: Shape, pooled: list[Shape], sizes: Any, unravelling: bool) -> Any:
@@ -376,7 +391,7 @@ class SpikeSEGDecoder:
         return {"config": self.config, "_layers": self._layers}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _networks={}, _carried=None)
+        self.__dict__.update(state, _networks={}, _carried=None, _carrying=None, _lock=threading.RLock())
 
     def __repr__(self) -> str:
         counts = " -> ".join(str(layer.config.out_channels) for layer in self._layers[::-1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core, random
-from ..errors import InvalidArgumentError, NonFiniteError, NotRunError, ShapeMismatchError
+from .._arrays import as_integer
+from ..errors import DTypeError, InvalidArgumentError, NotRunError, ShapeMismatchError
 from ..receptive_fields import difference_of_gaussians
 from .config import CONV_LAYERS, EncoderConfig, require_choice
 from .layers import ConvLayer, conv_stage
@@ -44,7 +46,7 @@ class SpikeSEGEncoder:
     In every step a membrane becomes ``max(0, V + I - leak)`` (subtractive) or ``max(0, (1 - leak / threshold) V + I)``
     (multiplicative), with the sum I of the weights of the step's input spikes; a neuron at its threshold spikes and is
     reset to 0. Steps without input are made up for in closed form, so in float32 a membrane may differ from the step
-    by step calculation in its last digits.
+    by step calculation in its last digits. Calls from several threads run one after the other.
 
     Examples
     --------
@@ -60,8 +62,13 @@ class SpikeSEGEncoder:
         self, config: EncoderConfig | None = None, *, dtype: npt.DTypeLike = "float32", seed: int | None = None
     ) -> None:
         self.config = config if config is not None else EncoderConfig()
-        name = require_choice(np.dtype(dtype).name, ("float32", "float64"), "dtype")
-        rng = random.generator() if seed is None else np.random.default_rng(seed)
+        if not isinstance(self.config, EncoderConfig):
+            raise DTypeError(f"config must be an EncoderConfig, got {config!r}; for a preset use from_paper")
+        try:
+            name = require_choice(np.dtype(dtype).name, ("float32", "float64"), "dtype")
+            rng = random.generator() if seed is None else np.random.default_rng(as_integer(seed, "seed"))
+        except (TypeError, ValueError) as error:
+            raise InvalidArgumentError(f"dtype {dtype!r} and seed {seed!r}: {error}") from None
         channels = self.config.input_channels
         layers = []
         for layer in (self.config.conv1, self.config.conv2, self.config.conv3):
@@ -69,6 +76,7 @@ class SpikeSEGEncoder:
             layers.append(ConvLayer(layer, channels, np.clip(rng.normal(0.8, 0.01, shape), 0, 1).astype(name)))
             channels = layer.out_channels
         self.conv1, self.conv2, self.conv3 = layers
+        self._lock = threading.RLock()
         self._network: _core.SteppedNetwork | None = None
         self._stages: dict[str, Any] = {}
         self._in_shape: Shape | None = None
@@ -156,9 +164,18 @@ class SpikeSEGEncoder:
         layer_thresholds: Mapping[str, npt.ArrayLike] | None,
         wrap: Any,
     ) -> EncoderOutput:
-        network = self._prepare(in_shape, reset_state)
-        self._set_thresholds(layer_thresholds)
-        results = network.run(spikes, [], reset_state, self.config.store_membranes)
+        thresholds = self._checked_thresholds(layer_thresholds)
+        with self._lock:
+            network, stages = self._prepare(in_shape, reset_state)
+            for name in CONV_LAYERS:
+                stages[name].set_thresholds(thresholds.get(name, []))
+            results = network.run(spikes, [], reset_state, self.config.store_membranes)
+            # Only now: a call that fails leaves what later ones may go on from.
+            self._network, self._stages, self._in_shape = network, stages, in_shape
+            self._last = self._output(results, stages, in_shape, wrap)
+            return self._last
+
+    def _output(self, results: Any, stages: dict[str, Any], in_shape: Shape, wrap: Any) -> EncoderOutput:
         membranes = None
         if self.config.store_membranes:
             membranes = [dict(zip(STAGES, values, strict=True)) for _, values in results]
@@ -166,37 +183,33 @@ class SpikeSEGEncoder:
             (self.config.pool1_kernel_size, self.config.pool1_stride),
             (self.config.pool2_kernel_size, self.config.pool2_stride),
         )
-        self._last = EncoderOutput(
+        return EncoderOutput(
             [dict(zip(STAGES, sample, strict=True)) for sample, _ in results],
             in_shape,
-            {name: self._stages[name].shape for name in STAGES},
+            {name: stages[name].shape for name in STAGES},
             pooling,
             membranes,
             self.config.index_mode,
             self.config.store_all_spikes,
             wrap,
         )
-        return self._last
 
-    def _prepare(self, in_shape: Shape, reset_state: bool) -> _core.SteppedNetwork:
+    def _prepare(self, in_shape: Shape, reset_state: bool) -> tuple[_core.SteppedNetwork, dict[str, Any]]:
         if in_shape[0] != self.config.input_channels:
             raise ShapeMismatchError(
                 f"the input has {in_shape[0]} channels, but the encoder takes {self.config.input_channels}"
             )
-        if self._network is None or in_shape != self._in_shape:
-            if self._network is not None and not reset_state:
+        network, stages = self._network, self._stages
+        if network is None or in_shape != self._in_shape:
+            if network is not None and not reset_state:
                 raise ShapeMismatchError(
                     f"without a reset the input must keep its shape {self._in_shape}, got {in_shape}"
                 )
-            self._stages = self._build(in_shape)
-            self._network = _core.SteppedNetwork([self._stages[name] for name in STAGES])
-            self._in_shape = in_shape
+            stages = self._build(in_shape)
+            network = _core.SteppedNetwork([stages[name] for name in STAGES])
         for name in CONV_LAYERS:
-            weight = getattr(self, name).weight
-            if not np.isfinite(np.sum(weight)):
-                raise NonFiniteError(f"the weights of {name} are not all finite")
-            self._stages[name].weights[...] = weight
-        return self._network
+            stages[name].weights[...] = getattr(self, name).checked_weight(name)
+        return network, stages
 
     def _build(self, in_shape: Shape) -> dict[str, Any]:
         config = self.config
@@ -218,19 +231,23 @@ class SpikeSEGEncoder:
             stages[f"conv{k + 2}"] = convolution(f"conv{k + 2}", stages[f"pool{k + 1}"].shape)
         return stages
 
-    def _set_thresholds(self, layer_thresholds: Mapping[str, npt.ArrayLike] | None) -> None:
-        wanted = dict(layer_thresholds or {})
-        unknown = sorted(set(wanted) - set(CONV_LAYERS))
+    def _checked_thresholds(self, given: Mapping[str, npt.ArrayLike] | None) -> dict[str, list[float]]:
+        """One threshold per map, by layer."""
+        if given is not None and not isinstance(given, Mapping):
+            raise DTypeError(f"layer_thresholds must be a mapping of layers to numbers, got {given!r}")
+        wanted = dict(given or {})
+        unknown = [name for name in wanted if name not in CONV_LAYERS]
         if unknown:
-            raise InvalidArgumentError(f"layer_thresholds knows {', '.join(CONV_LAYERS)}, got {', '.join(unknown)}")
+            raise InvalidArgumentError(f"layer_thresholds knows {', '.join(CONV_LAYERS)}, got {unknown[0]}")
         values = {}
-        for name in CONV_LAYERS:
-            if name in wanted:
-                channels = getattr(self, name).config.out_channels
-                array = np.asarray(as_numpy(wanted[name]), np.float64)
-                values[name] = [float(array)] * channels if array.ndim == 0 else array.ravel().tolist()
-        for name in CONV_LAYERS:
-            self._stages[name].set_thresholds(values.get(name, []))
+        for name, thresholds in wanted.items():
+            channels = getattr(self, name).config.out_channels
+            try:
+                array = np.asarray(as_numpy(thresholds), np.float64)
+            except (TypeError, ValueError):
+                raise DTypeError(f"layer_thresholds of {name} must be numbers, got {thresholds!r}") from None
+            values[name] = [float(array)] * channels if array.ndim == 0 else array.ravel().tolist()
+        return values
 
     def forward_single_timestep(
         self, x: Any, layer_thresholds: Mapping[str, npt.ArrayLike] | None = None
@@ -258,8 +275,9 @@ class SpikeSEGEncoder:
 
     def reset_state(self) -> None:
         """Forget membranes and who has fired."""
-        if self._network is not None:
-            self._network.reset()
+        with self._lock:
+            if self._network is not None:
+                self._network.reset()
 
     # What there is
 
@@ -302,7 +320,7 @@ class SpikeSEGEncoder:
         return {name: getattr(self, name) for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _network=None, _stages={}, _in_shape=None, _last=None)
+        self.__dict__.update(state, _lock=threading.RLock(), _network=None, _stages={}, _in_shape=None, _last=None)
 
     def __repr__(self) -> str:
         changed = [

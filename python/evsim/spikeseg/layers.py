@@ -46,9 +46,23 @@ class ConvLayer:
             raise DTypeError(f"weights must be real numbers, got dtype {array.dtype}")
         if array.shape != self._weight.shape:
             raise ShapeMismatchError(f"the weights must have shape {self._weight.shape}, got {array.shape}")
-        if not np.all(np.isfinite(array)):
-            raise NonFiniteError("weights must be finite")
-        self._weight[...] = array
+        with np.errstate(over="ignore"):
+            converted = array.astype(self._weight.dtype)
+        if not np.all(np.isfinite(converted)):
+            raise NonFiniteError(f"weights must be finite as {self._weight.dtype}")
+        self._weight[...] = converted
+
+    def checked_weight(self, name: str) -> npt.NDArray[Any]:
+        """Weights to work with; anybody may have written into them.
+
+        Raises
+        ------
+        NonFiniteError
+            They are not all finite.
+        """
+        if not np.all(np.isfinite(self._weight)):
+            raise NonFiniteError(f"the weights of {name} are not all finite")
+        return self._weight
 
     def __repr__(self) -> str:
         frozen = ", frozen" if self.frozen else ""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._optional import require
-from ..errors import FileFormatError, InvalidArgumentError
+from ..errors import DTypeError, FileFormatError, InvalidArgumentError, ShapeMismatchError
 from ..io.atomic import replacing
 from .config import CONV_LAYERS, DecoderConfig, EncoderConfig, LayerConfig
 from .decoder import SpikeSEGDecoder
@@ -63,6 +63,8 @@ class SpikeSEG:
             raise InvalidArgumentError(f"SpikeSEG runs on the CPU, got device={device!r}")
         self.encoder = SpikeSEGEncoder(config, dtype=dtype, seed=seed)
         self.decoder_config = decoder_config if decoder_config is not None else DecoderConfig()
+        if not isinstance(self.decoder_config, DecoderConfig):
+            raise DTypeError(f"decoder_config must be a DecoderConfig, got {decoder_config!r}")
         self._decoder: SpikeSEGDecoder | None = None
 
     @classmethod
@@ -97,6 +99,9 @@ class SpikeSEG:
     ) -> SpikeSEG:
         """Return a model with subtractive leaks and the given sizes. `options`: ``dtype``, ``seed``."""
         channels = (conv1_channels, conv2_channels, n_classes)
+        for values, name in ((kernel_sizes, "kernel_sizes"), (thresholds, "thresholds"), (leaks, "leaks")):
+            if np.shape(values) != (3,):
+                raise ShapeMismatchError(f"{name} needs three values, for conv1, conv2 and conv3; got {values!r}")
         layers = [LayerConfig(*values) for values in zip(channels, kernel_sizes, thresholds, leaks, strict=True)]
         config = EncoderConfig(conv1=layers[0], conv2=layers[1], conv3=layers[2])
         return cls(config, None, device, **options)

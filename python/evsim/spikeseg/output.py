@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from ..errors import InvalidArgumentError
+from ..errors import IndexOutOfRangeError, InvalidArgumentError
 from ..spikes import SpikeArray
 from .steps import Wrap, first_steps, steps_of, to_dense
 
@@ -170,6 +170,8 @@ class EncoderOutput:
         """
         if stage not in STAGES:
             raise InvalidArgumentError(f"there is no stage {stage!r}; there are: {', '.join(STAGES)}")
+        if not 0 <= sample < self.n_samples:
+            raise IndexOutOfRangeError(f"there is no sample {sample} among {self.n_samples}")
         spikes = self._spikes[sample][stage]
         return SpikeArray(spikes.indices, steps_of(spikes).astype(np.float64), shape=self.shapes[stage])
 

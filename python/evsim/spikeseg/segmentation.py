@@ -13,8 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .._arrays import as_number, as_size
-from ..errors import InvalidArgumentError, ShapeMismatchError
+from .._arrays import as_integer, as_number, as_size
+from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
 from ..events import EventArray
 from ..io.atomic import replacing
 from .config import EncoderConfig, LayerConfig
@@ -234,13 +234,18 @@ def segment(
     as_size(n_steps, "n_steps")
     if length < 1:
         raise InvalidArgumentError(f"window must be at least 1 microsecond, got {window}")
-    if merge_radius < 0:
+    if not isinstance(events, EventArray):
+        raise DTypeError(
+            f"events must be an EventArray, got {type(events).__name__}; read one with evsim.io.read_events"
+        )
+    if as_integer(merge_radius, "merge_radius") < 0:
         raise InvalidArgumentError(f"merge_radius must not be negative, got {merge_radius}")
     if len(events) == 0:
         raise InvalidArgumentError("the recording has no events")
-    starts = np.arange(int(events.t[0]), int(events.t[-1]) + 1, length, dtype=np.int64)
-    if len(starts) > _MOST_WINDOWS:
-        raise InvalidArgumentError(f"{len(starts)} windows are too many; make them longer than {length} microseconds")
+    n_windows = (int(events.t[-1]) - int(events.t[0])) // length + 1
+    if n_windows > _MOST_WINDOWS:
+        raise InvalidArgumentError(f"{n_windows} windows are too many; make them longer than {length} microseconds")
+    starts = int(events.t[0]) + length * np.arange(n_windows, dtype=np.int64)
     polarity = _polarity(chosen)
     result = Segmentation(events, starts, length)
     for k, start in enumerate(starts.tolist()):

@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from .. import _core
 from .._arrays import as_size
-from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
+from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
 from ..spikes import SpikeArray
+
+_MOST_STEPS = 2**24
 
 Wrap = Callable[[npt.NDArray[Any]], Any]
 """Makes of an array what the caller works with: the array itself, or a tensor."""
@@ -58,7 +60,9 @@ def latency_code(images: npt.NDArray[Any], n_steps: int) -> npt.NDArray[np.float
     >>> latency_code(np.array([[0.1, 0.0, 0.9, 0.5]]), 3)[:, 0].argmax(axis=0)
     array([2, 0, 0, 1])
     """
-    flat = np.asarray(images).reshape(len(images), -1)
+    flat = np.asarray(images, np.float64).reshape(len(images), -1)
+    if not np.all(np.isfinite(flat)):
+        raise NonFiniteError("the input must be finite")
     order = np.argsort(-flat, axis=1, kind="stable")
     ranks = np.empty_like(order)
     np.put_along_axis(ranks, order, np.arange(flat.shape[1])[np.newaxis], axis=1)
@@ -80,7 +84,10 @@ def encode_input(
         x = [x]
     if isinstance(x, Sequence) and x and all(isinstance(sample, SpikeArray) for sample in x):
         return _from_spike_arrays(x, n_timesteps)
-    array = as_numpy(x)
+    try:
+        array = as_numpy(x)
+    except (TypeError, ValueError) as error:
+        raise DTypeError(f"the input must be an array, a tensor or spike arrays: {error}") from None
     if array.dtype.kind not in "biuf":
         raise DTypeError(f"the input must hold numbers, got dtype {array.dtype}")
     if array.ndim not in (4, 5) or array.size == 0:
@@ -117,6 +124,8 @@ def _from_spike_arrays(
             "events.binned(n_bins=10)"
         )
     n_steps = int(latest) + 1 if n_timesteps is None else n_timesteps
+    if n_steps > _MOST_STEPS:
+        raise InvalidArgumentError(f"{n_steps} steps are too many (at most {_MOST_STEPS}); choose longer bins")
     if latest >= n_steps:
         raise InvalidArgumentError(f"there is a spike in step {int(latest)}, but n_timesteps is {n_steps}")
     spikes = [spikes_from_indices(sample.times.astype(np.int64), sample.indices, n_steps) for sample in samples]
