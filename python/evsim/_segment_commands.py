@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ._console import Threads, console, count, duration, progress_bar, say, table_of, use_threads
+from ._console import Threads, check_output, console, count, duration, progress_bar, say, table_of, use_threads
 from .errors import InvalidArgumentError
 
 if TYPE_CHECKING:
@@ -181,6 +181,10 @@ def train_stdp(
     if resume and checkpoint is None:
         raise typer.BadParameter("--resume needs --checkpoint")
     require("safetensors", "safetensors", "files", "saving a model")
+    check_output(output, (".safetensors",), "--output")
+    check_output(checkpoint, (".safetensors",), "--checkpoint")
+    if not 1e-3 <= window < 1e9:
+        raise typer.BadParameter(f"{window} ms is not from 0.001 to 1e9", param_hint="--window")
     model = SpikeSEG.from_paper(paper, classes, seed=seed)
     samples = _samples(recordings, model.config.input_channels, round(window * 1e3), steps)
     trainer = STDPTrainer(
@@ -201,6 +205,8 @@ def train_stdp(
 
 
 def _samples(recordings: list[Path], channels: int, window: int, steps: int) -> list[Any]:
+    import numpy as np
+
     from .io import read_events
 
     samples: list[Any] = []
@@ -208,11 +214,10 @@ def _samples(recordings: list[Path], channels: int, window: int, steps: int) -> 
         events = read_events(path)
         if len(events) == 0:
             raise InvalidArgumentError(f"{path} has no events")
-        for start in range(int(events.t[0]), int(events.t[-1]) + 1, window):
+        for number in np.unique((events.t - events.t[0]) // window).tolist():  # windows without events teach nothing
+            start = int(events.t[0]) + number * window
             polarity: Any = "merge" if channels == 1 else "channels"
-            spikes = events.binned(n_bins=steps, start=start, stop=start + window, polarity=polarity)
-            if len(spikes):
-                samples.append(spikes)
+            samples.append(events.binned(n_bins=steps, start=start, stop=start + window, polarity=polarity))
     return samples
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from types import TracebackType
 from typing import Any
 
@@ -62,6 +63,17 @@ class LowerLayers:
                 spikes = stages[-1]
             self._kept[number] = spikes
         return self._kept[number]
+
+
+def fingerprint(encoder: SpikeSEGEncoder, samples: Any, n_timesteps: int | None) -> str:
+    """Hash of up to 16 samples, evenly spread, to tell one set of samples from another."""
+    digest = hashlib.sha256()
+    lower = LowerLayers(encoder, "conv1", samples, n_timesteps)
+    for number in sorted({k * len(samples) // 16 for k in range(16)}):
+        spikes = lower[number]
+        for part in (spikes.begin, spikes.indices, spikes.values):
+            digest.update(part.tobytes())
+    return digest.hexdigest()
 
 
 class ProgressBar:

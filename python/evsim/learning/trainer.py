@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -14,14 +16,14 @@ import numpy.typing as npt
 
 from .. import _core
 from .._arrays import as_integer, as_number, as_size
-from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
+from ..errors import DTypeError, FileFormatError, InvalidArgumentError, ShapeMismatchError
 from ..spikeseg.config import CONV_LAYERS, WTA_MODES, require_choice
 from ..spikeseg.encoder import SpikeSEGEncoder
 from ..spikeseg.layers import ConvLayer, conv_stage
 from ..spikeseg.model import SpikeSEG
 from .checkpoint import read_checkpoint, write_checkpoint
 from .homeostasis import Homeostasis, MapStatistics
-from .samples import LowerLayers, ProgressBar
+from .samples import LowerLayers, ProgressBar, fingerprint
 from .stdp import GuetigSTDP, RewardSTDP, SimplifiedSTDP, convergence
 
 
@@ -178,6 +180,7 @@ class STDPTrainer:
         n_timesteps: int | None = None,
         seed: int = 0,
     ) -> None:
+        self._identity: dict[str, Any] = {}
         self.encoder = model.encoder if isinstance(model, SpikeSEG) else model
         if not isinstance(self.encoder, SpikeSEGEncoder):
             raise DTypeError(f"model must be a SpikeSEG or a SpikeSEGEncoder, got {model!r}")
@@ -185,6 +188,14 @@ class STDPTrainer:
         self.layers = tuple(require_choice(name, CONV_LAYERS, "a layer") for name in layers)
         self.stopping = stopping if stopping is not None else Stopping()
         self.homeostasis = homeostasis
+        checks: tuple[tuple[Any, tuple[type, ...], str], ...] = (
+            (self.rule, (SimplifiedSTDP, GuetigSTDP, RewardSTDP), "rule"),
+            (self.stopping, (Stopping,), "stopping"),
+            (homeostasis, (Homeostasis, type(None)), "homeostasis"),
+        )
+        for value, kinds, what in checks:
+            if not isinstance(value, kinds):
+                raise DTypeError(f"{what} must be one of {', '.join(kind.__name__ for kind in kinds)}, got {value!r}")
         self.wta_mode = require_choice(wta_mode, WTA_MODES, "wta_mode")
         self.max_winners = 0 if max_winners is None else as_size(max_winners, "max_winners")
         self.winner_radius = as_integer(winner_radius, "winner_radius")
@@ -232,6 +243,10 @@ class STDPTrainer:
             Samples or labels do not fit.
         """
         classes = self._checked_labels(samples, labels)
+        as_size(checkpoint_every, "checkpoint_every")
+        if checkpoint is not None and not Path(checkpoint).parent.is_dir():
+            raise FileNotFoundError(f"checkpoint: the folder {Path(checkpoint).parent} does not exist")
+        self._identity = self._description(samples, classes)
         place = _Place()
         if resume and checkpoint is not None and Path(checkpoint).exists():
             place = self._restore(checkpoint, len(samples))
@@ -277,18 +292,18 @@ class STDPTrainer:
                     place.position = position + 1
                     if history.n_samples % self.stopping.check_every == 0 or history.n_samples == total:
                         step.record(place, history)
-                        report(name, history.n_samples, total, history.convergence[-1])
                         history.stopped = self.stopping.reason(history) or ""
+                        report(name, history.n_samples, total, history.convergence[-1])
                     if history.stopped:
                         return
                     if checkpoint is not None and history.n_samples % checkpoint_every == 0:
-                        self._save(checkpoint, place, len(samples), step)
+                        self._save(checkpoint, place, step)
                 place.position = 0
             history.stopped = "epochs"
         finally:
             layer.weight = step.stage.weights
             if checkpoint is not None:
-                self._save(checkpoint, place, len(samples), step)
+                self._save(checkpoint, place, step)
 
     def _generator(self, name: str, number: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, CONV_LAYERS.index(name), number])
@@ -314,34 +329,63 @@ class STDPTrainer:
             return nullcontext(progress)
         return ProgressBar() if progress else nullcontext(lambda *_: None)
 
-    def _description(self, n_samples: int) -> dict[str, Any]:
+    def _description(self, samples: Any, classes: npt.NDArray[np.int64] | None) -> dict[str, Any]:
+        """What must be the same for a checkpoint to belong to this training."""
+        encoder = self.encoder
+        frozen = [name for name in CONV_LAYERS if getattr(encoder, name).frozen]
         return {
+            "config": dataclasses.asdict(encoder.config) | {"wta_layers": list(encoder.config.wta_layers)},
+            "dtype": encoder.conv1.weight.dtype.name,
+            "frozen": frozen,
+            "n_timesteps": self.n_timesteps,
+            "samples": fingerprint(encoder, samples, self.n_timesteps),
+            "labels": None if classes is None else hashlib.sha256(classes.tobytes()).hexdigest(),
             "layers": list(self.layers),
             "rule": repr(self.rule),
             "stopping": repr(self.stopping),
             "homeostasis": repr(self.homeostasis),
             "wta": [self.wta_mode, self.max_winners, self.winner_radius, self.ties],
             "seed": self.seed,
-            "n_samples": n_samples,
-            "encoder": repr(self.encoder),
+            "n_samples": len(samples),
         }
 
-    def _save(self, path: str | PathLike[str], place: _Place, n_samples: int, step: _TrainingStep) -> None:
+    def _save(self, path: str | PathLike[str], place: _Place, step: _TrainingStep) -> None:
         weights = {name: getattr(self.encoder, name).weight for name in CONV_LAYERS}
         weights[self.layers[place.layer]] = step.stage.weights
-        write_checkpoint(path, self._description(n_samples), place, weights)
+        write_checkpoint(path, self._identity, place, weights)
 
     def _restore(self, path: str | PathLike[str], n_samples: int) -> _Place:
         description, state, statistics, weights = read_checkpoint(path)
-        if description != self._description(n_samples):
-            known = self._description(n_samples)
-            different = [key for key in known if description.get(key) != known[key]]
+        known = self._identity
+        if description != known:
+            found = description if isinstance(description, dict) else {}
+            different = [key for key in known if found.get(key) != known[key]]
             raise InvalidArgumentError(f"{path} belongs to another training: {', '.join(different)} differ")
-        place = _Place(state["layer"], state["epoch"], state["position"], {}, state["decisions"], statistics)
-        place.history = {name: LayerHistory(**values) for name, values in state["history"].items()}
+        try:
+            place = _Place(state["layer"], state["epoch"], state["position"], {}, state["decisions"], statistics)
+            place.history = {name: LayerHistory(**values) for name, values in state["history"].items()}
+            self._check_place(place, weights, n_samples)
+        except Exception as error:  # a damaged file may hold anything
+            raise FileFormatError(f"{path} is not a readable checkpoint: {error!r}") from None
         for name, weight in weights.items():
             getattr(self.encoder, name).weight = weight
         return place
+
+    def _check_place(self, place: _Place, weights: dict[str, npt.NDArray[Any]], n_samples: int) -> None:
+        numbers = {"layer": len(self.layers) - 1, "epoch": self.stopping.epochs, "position": n_samples}
+        for name, most in numbers.items():
+            if not 0 <= as_integer(getattr(place, name), name) <= most:
+                raise InvalidArgumentError(f"{name} = {getattr(place, name)}")
+        if set(weights) != set(CONV_LAYERS) or not set(place.history) <= set(CONV_LAYERS):
+            raise InvalidArgumentError("weights or history of other layers")
+        for name, weight in weights.items():
+            known = getattr(self.encoder, name).weight
+            if weight.shape != known.shape or weight.dtype != known.dtype or not np.all(np.isfinite(weight)):
+                raise ShapeMismatchError(f"weights of {name}")
+        maps = getattr(self.encoder, self.layers[place.layer]).config.out_channels
+        statistics = vars(place.statistics).values() if place.statistics is not None else ()
+        if any(values.shape != (maps,) for values in statistics):
+            raise ShapeMismatchError("statistics of another number of maps")
 
 
 class _TrainingStep:
