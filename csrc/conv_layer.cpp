@@ -6,8 +6,8 @@
 
 #include "core/errors.hpp"
 #include "engine/emissions.hpp"
-#include "engine/parameters.hpp"
 #include "engine/sparse_forward.hpp"
+#include "kernel/parameters.hpp"
 
 namespace evsim {
 

@@ -6,8 +6,8 @@
 
 #include "core/errors.hpp"
 #include "engine/dense_forward.hpp"
-#include "engine/kernel_registry.hpp"
-#include "engine/parameters.hpp"
+#include "kernel/parameters.hpp"
+#include "kernel/registry.hpp"
 
 namespace evsim {
 

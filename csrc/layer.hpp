@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
+#include <evsim/loops/neuron_kernel.h>
 #include "core/aligned_buffer.hpp"
 #include "core/spike_array.hpp"
 #include "core/threads.hpp"
-#include "engine/neuron_kernel.hpp"
 #include "plasticity.hpp"
 
 namespace evsim {

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include <evsim/loops/neuron_kernel.h>
 #include "connection/dense.hpp"
 #include "core/aligned_buffer.hpp"
-#include "engine/neuron_kernel.hpp"
 
 namespace evsim {
 

@@ -5,8 +5,8 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include "../core/spike_array.hpp"
-#include "../engine/neuron_kernel.hpp"
+#include <evsim/loops/neuron_kernel.h>
+#include "core/spike_array.hpp"
 
 namespace evsim {
 

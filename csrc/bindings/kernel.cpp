@@ -1,8 +1,8 @@
-#include "bindings.hpp"
+#include "bindings/bindings.hpp"
 
-#include "../core/errors.hpp"
-#include "../engine/kernel_registry.hpp"
-#include "../jit/library.hpp"
+#include "core/errors.hpp"
+#include "kernel/library.hpp"
+#include "kernel/registry.hpp"
 
 namespace evsim {
 

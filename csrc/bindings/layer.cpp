@@ -1,8 +1,8 @@
-#include "bindings.hpp"
+#include "bindings/bindings.hpp"
 
-#include "../conv_layer.hpp"
-#include "../dense_layer.hpp"
-#include "../relay_layer.hpp"
+#include "conv_layer.hpp"
+#include "dense_layer.hpp"
+#include "relay_layer.hpp"
 
 namespace evsim {
 

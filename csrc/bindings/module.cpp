@@ -1,9 +1,9 @@
-#include "bindings.hpp"
+#include "bindings/bindings.hpp"
 
-#include "../core/cpu.hpp"
-#include "../core/errors.hpp"
-#include "../core/threads.hpp"
-#include "../engine/kernel_registry.hpp"
+#include "core/cpu.hpp"
+#include "core/errors.hpp"
+#include "core/threads.hpp"
+#include "kernel/registry.hpp"
 
 namespace evsim {
 

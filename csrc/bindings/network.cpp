@@ -1,6 +1,6 @@
-#include "bindings.hpp"
+#include "bindings/bindings.hpp"
 
-#include "../network.hpp"
+#include "network.hpp"
 
 namespace evsim {
 

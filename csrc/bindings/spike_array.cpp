@@ -1,6 +1,6 @@
-#include "bindings.hpp"
+#include "bindings/bindings.hpp"
 
-#include "../core/errors.hpp"
+#include "core/errors.hpp"
 
 namespace evsim {
 

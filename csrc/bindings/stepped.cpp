@@ -1,12 +1,12 @@
 #include <cstring>
 
-#include "../core/errors.hpp"
-#include "../stepped/conv.hpp"
-#include "../stepped/hashes.hpp"
-#include "../stepped/learning.hpp"
-#include "../stepped/network.hpp"
-#include "../stepped/routing.hpp"
-#include "bindings.hpp"
+#include "bindings/bindings.hpp"
+#include "core/errors.hpp"
+#include "stepped/conv.hpp"
+#include "stepped/hashes.hpp"
+#include "stepped/learning.hpp"
+#include "stepped/network.hpp"
+#include "stepped/routing.hpp"
 
 namespace evsim {
 

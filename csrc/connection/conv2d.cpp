@@ -1,9 +1,9 @@
-#include "conv2d.hpp"
+#include "connection/conv2d.hpp"
 
 #include <cstring>
 #include <limits>
 
-#include "../core/errors.hpp"
+#include "core/errors.hpp"
 
 namespace evsim {
 

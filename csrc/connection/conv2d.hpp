@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "../core/aligned_buffer.hpp"
+#include "core/aligned_buffer.hpp"
 
 namespace evsim {
 

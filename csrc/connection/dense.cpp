@@ -1,8 +1,8 @@
-#include "dense.hpp"
+#include "connection/dense.hpp"
 
 #include <limits>
 
-#include "../core/errors.hpp"
+#include "core/errors.hpp"
 
 namespace evsim {
 

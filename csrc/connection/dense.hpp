@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "../core/aligned_buffer.hpp"
+#include "core/aligned_buffer.hpp"
 
 namespace evsim {
 

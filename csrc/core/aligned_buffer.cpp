@@ -1,4 +1,4 @@
-#include "aligned_buffer.hpp"
+#include "core/aligned_buffer.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -11,7 +11,7 @@
 #endif
 #include <unistd.h>
 
-#include "errors.hpp"
+#include "core/errors.hpp"
 
 namespace evsim {
 

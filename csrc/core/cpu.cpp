@@ -1,4 +1,4 @@
-#include "cpu.hpp"
+#include "core/cpu.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -7,7 +7,7 @@
 #include <cpuid.h>
 #endif
 
-#include "errors.hpp"
+#include "core/errors.hpp"
 
 namespace evsim {
 

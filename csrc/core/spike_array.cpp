@@ -1,10 +1,10 @@
-#include "spike_array.hpp"
+#include "core/spike_array.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-#include "errors.hpp"
+#include "core/errors.hpp"
 
 namespace evsim {
 

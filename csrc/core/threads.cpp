@@ -1,4 +1,4 @@
-#include "threads.hpp"
+#include "core/threads.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -14,7 +14,7 @@
 #include <sched.h>
 #endif
 
-#include "errors.hpp"
+#include "core/errors.hpp"
 
 namespace evsim {
 

@@ -1,10 +1,10 @@
-#include "dense_forward.hpp"
+#include "engine/dense_forward.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 
-#include "emissions.hpp"
+#include "engine/emissions.hpp"
 
 namespace evsim {
 

@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "../dense_layer.hpp"
+#include "dense_layer.hpp"
 
 namespace evsim {
 

@@ -1,8 +1,8 @@
-#include "emissions.hpp"
+#include "engine/emissions.hpp"
 
 #include <algorithm>
 
-#include "../core/errors.hpp"
+#include "core/errors.hpp"
 
 namespace evsim {
 

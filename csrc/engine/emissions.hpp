@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "../layer.hpp"
+#include "layer.hpp"
 
 namespace evsim {
 

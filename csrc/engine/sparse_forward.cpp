@@ -1,10 +1,10 @@
-#include "sparse_forward.hpp"
+#include "engine/sparse_forward.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "../core/errors.hpp"
-#include "emissions.hpp"
+#include "core/errors.hpp"
+#include "engine/emissions.hpp"
 
 namespace evsim {
 

@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "../conv_layer.hpp"
+#include "conv_layer.hpp"
 
 namespace evsim {
 

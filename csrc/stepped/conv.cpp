@@ -1,11 +1,11 @@
-#include "conv.hpp"
+#include "stepped/conv.hpp"
 
 #include <bit>
 #include <cmath>
 #include <limits>
 
-#include "../core/cpu.hpp"
-#include "../core/errors.hpp"
+#include "core/cpu.hpp"
+#include "core/errors.hpp"
 
 namespace evsim {
 

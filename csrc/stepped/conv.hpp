@@ -1,8 +1,8 @@
 // Convolution into integrate-and-fire neurons that are updated once per step.
 #pragma once
 
-#include "../engine/stepped_kernel.hpp"
-#include "stage.hpp"
+#include <evsim/loops/stepped_kernel.h>
+#include "stepped/stage.hpp"
 
 namespace evsim {
 

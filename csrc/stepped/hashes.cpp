@@ -1,8 +1,8 @@
-#include "hashes.hpp"
+#include "stepped/hashes.hpp"
 
 #include <algorithm>
 
-#include "../core/errors.hpp"
+#include "core/errors.hpp"
 
 namespace evsim {
 

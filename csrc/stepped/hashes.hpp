@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "stage.hpp"
+#include "stepped/stage.hpp"
 
 namespace evsim {
 

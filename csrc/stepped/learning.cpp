@@ -1,10 +1,10 @@
-#include "learning.hpp"
+#include "stepped/learning.hpp"
 
 #include <algorithm>
 #include <cstdlib>
 #include <numeric>
 
-#include "../core/errors.hpp"
+#include "core/errors.hpp"
 
 namespace evsim {
 

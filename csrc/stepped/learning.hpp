@@ -6,7 +6,7 @@
 #include <variant>
 #include <vector>
 
-#include "conv.hpp"
+#include "stepped/conv.hpp"
 
 namespace evsim {
 

@@ -1,9 +1,9 @@
-#include "network.hpp"
+#include "stepped/network.hpp"
 
 #include <cmath>
 
-#include "../core/errors.hpp"
-#include "routing.hpp"
+#include "core/errors.hpp"
+#include "stepped/routing.hpp"
 
 namespace evsim {
 

@@ -5,8 +5,8 @@
 #include <mutex>
 #include <vector>
 
-#include "../core/threads.hpp"
-#include "stage.hpp"
+#include "core/threads.hpp"
+#include "stepped/stage.hpp"
 
 namespace evsim {
 

@@ -1,4 +1,4 @@
-#include "routing.hpp"
+#include "stepped/routing.hpp"
 
 #include <algorithm>
 #include <bit>
@@ -6,7 +6,7 @@
 #include <deque>
 #include <map>
 
-#include "../core/errors.hpp"
+#include "core/errors.hpp"
 
 namespace evsim {
 

@@ -1,7 +1,7 @@
 // Stages without neurons of their own: pooling, its inverse, and delayed copies.
 #pragma once
 
-#include "stage.hpp"
+#include "stepped/stage.hpp"
 
 namespace evsim {
 

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "../connection/conv2d.hpp"
+#include "connection/conv2d.hpp"
 
 namespace evsim {
 

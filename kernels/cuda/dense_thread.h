@@ -6,8 +6,8 @@
 // threads at the same address.
 #pragma once
 
+#include <evsim/loops/variables.h>
 #include <evsim/neuron/model.h>
-#include <evsim/engine/variables.hpp>
 
 #include "plasticity.h"
 

@@ -204,7 +204,7 @@ def compile_kernel(
     """
     folder = None if compile_path is None else Path(compile_path)
     export = [
-        "#include <evsim/engine/user_kernel.hpp>\n",
+        "#include <evsim/loops/user_kernel.h>\n",
         f'EVSIM_EXPORT_KERNEL("{neuron.name}", {"UserRule" if callbacks else "NoRule"}, {neuron.cpp_type})\n',
     ]
     text = unit(definitions(callbacks, dtype, "user", folder), neuron, callbacks, export)
@@ -246,7 +246,7 @@ def unit(
     parts = [f"#define {name} {value}\n" for name, value in definitions.items()]
     parts.append("#include <evsim/callbacks.h>\n")
     if neuron:
-        parts += [neuron.source.listing() if neuron.source else "", "#include <evsim/engine/models.hpp>\n"]
+        parts += [neuron.source.listing() if neuron.source else "", "#include <evsim/neuron/models.h>\n"]
     if callbacks:
         parts.append(callbacks.listing())
         if callbacks.is_evspikesim:

@@ -5,7 +5,7 @@
 #include <stdexcept>
 
 #include <evsim/callbacks.h>
-#include <evsim/engine/models.hpp>
+#include <evsim/neuron/models.h>
 
 using evsim::real;
 
@@ -24,5 +24,5 @@ void on_post_synapse(real& weight, const real*, real* pre, const Parameters& p) 
 
 #include <evsim/plasticity/user_rule.h>
 
-#include <evsim/engine/user_kernel.hpp>
+#include <evsim/loops/user_kernel.h>
 EVSIM_EXPORT_KERNEL("lif", UserRule, evsim::model_lif)

@@ -7,7 +7,7 @@
 
 #include <evsim/conv_layer.hpp>
 #include <evsim/core/errors.hpp>
-#include <evsim/engine/kernel_registry.hpp>
+#include <evsim/kernel/registry.hpp>
 #include <evsim/network.hpp>
 #include <evsim/relay_layer.hpp>
 

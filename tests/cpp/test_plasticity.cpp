@@ -6,7 +6,7 @@
 
 #include <evsim/core/errors.hpp>
 #include <evsim/dense_layer.hpp>
-#include <evsim/jit/library.hpp>
+#include <evsim/kernel/library.hpp>
 #include <evsim/network.hpp>
 
 namespace evsim {

@@ -1,6 +1,6 @@
 // The inner loops of the step-synchronous engine for one instruction set. Compiled once per set, with EVSIM_ISA naming
 // the copy; includes nothing that would leave code outside that namespace.
-#include "stepped_loops.hpp"
+#include <evsim/loops/stepped.h>
 
 #define EVSIM_JOIN_(a, b) a##b
 #define EVSIM_JOIN(a, b) EVSIM_JOIN_(a, b)

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "neuron_kernel.hpp"
+#include <evsim/loops/neuron_kernel.h>
 
 namespace evsim {
 

@@ -1,9 +1,9 @@
-#include "parameters.hpp"
+#include "kernel/parameters.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "../core/errors.hpp"
+#include "core/errors.hpp"
 
 namespace evsim {
 

@@ -8,7 +8,7 @@
 
 #include <evsim/portable.h>
 
-#include "stepped_kernel.hpp"
+#include <evsim/loops/stepped_kernel.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {

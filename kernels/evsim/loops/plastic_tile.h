@@ -8,8 +8,8 @@
 #include <evsim/callbacks.h>
 #include <evsim/plasticity/decay.h>
 
-#include "neuron_kernel.hpp"
-#include "variables.hpp"
+#include <evsim/loops/neuron_kernel.h>
+#include <evsim/loops/variables.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {

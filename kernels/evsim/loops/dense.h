@@ -9,10 +9,10 @@
 
 #include <evsim/neuron/advance.h>
 
-#include "exact_path.hpp"
-#include "neuron_kernel.hpp"
-#include "plastic_tile.hpp"
-#include "variables.hpp"
+#include <evsim/loops/exact_path.h>
+#include <evsim/loops/neuron_kernel.h>
+#include <evsim/loops/plastic_tile.h>
+#include <evsim/loops/variables.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {

@@ -1,7 +1,7 @@
 // All shipped models for one instruction set. Compiled once per set, with EVSIM_ISA naming the copy; includes nothing
 // that would leave code outside that namespace.
-#include "kernel_table.hpp"
-#include "models.hpp"
+#include <evsim/loops/kernel_table.h>
+#include <evsim/neuron/models.h>
 
 #define EVSIM_JOIN_(a, b) a##b
 #define EVSIM_JOIN(a, b) EVSIM_JOIN_(a, b)

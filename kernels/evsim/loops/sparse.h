@@ -6,9 +6,9 @@
 #include <cstring>
 #include <iterator>
 
-#include "exact_path.hpp"
-#include "neuron_kernel.hpp"
-#include "variables.hpp"
+#include <evsim/loops/exact_path.h>
+#include <evsim/loops/neuron_kernel.h>
+#include <evsim/loops/variables.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {

@@ -1,8 +1,8 @@
-#include "library.hpp"
+#include "kernel/library.hpp"
 
 #include <dlfcn.h>
 
-#include "../core/errors.hpp"
+#include "core/errors.hpp"
 
 namespace evsim {
 

@@ -1,8 +1,8 @@
 // The table of a neuron model: the inner loops of all engines over it.
 #pragma once
 
-#include "dense_kernel.hpp"
-#include "sparse_kernel.hpp"
+#include <evsim/loops/dense.h>
+#include <evsim/loops/sparse.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {

@@ -8,8 +8,8 @@
 
 #include <evsim/neuron/advance.h>
 
-#include "neuron_kernel.hpp"
-#include "variables.hpp"
+#include <evsim/loops/neuron_kernel.h>
+#include <evsim/loops/variables.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {

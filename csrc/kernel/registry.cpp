@@ -1,7 +1,7 @@
-#include "kernel_registry.hpp"
+#include "kernel/registry.hpp"
 
-#include "../core/cpu.hpp"
-#include "../core/errors.hpp"
+#include "core/cpu.hpp"
+#include "core/errors.hpp"
 
 namespace evsim {
 

@@ -1,7 +1,7 @@
 // The last include of a kernel compiled at run time: the engines over its neuron model and callbacks.
 #pragma once
 
-#include "kernel_table.hpp"
+#include <evsim/loops/kernel_table.h>
 
 /// What a compiled library exports. `rule` is UserRule, or NoRule if the source has no callbacks.
 #define EVSIM_EXPORT_KERNEL(name, rule, ...)                                                                        \

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "../engine/neuron_kernel.hpp"
+#include <evsim/loops/neuron_kernel.h>
 
 namespace evsim {
 
