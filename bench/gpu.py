@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 import evsim
-from evsim.cuda.device import THREADS, Kernels
+from evsim.devices.cuda.device import THREADS, Kernels
 
 HERE = Path(__file__).parent
 FLOAT_INSTRUCTIONS = 9
@@ -209,7 +209,7 @@ def main() -> None:
         import fake_cupy
 
         sys.modules["cupy"] = fake_cupy
-    from evsim.cuda.device import cupy
+    from evsim.devices.cuda.device import cupy
 
     xp = cupy()
     evsim.set_num_threads(1)

@@ -80,7 +80,7 @@ def score_airplane(result: Segmentation) -> None:
 
 def kept(events: evsim.EventArray, radius: int, window: int) -> Bools:
     """Which events the background-activity filter keeps."""
-    left = evsim.filters.isolated(events, radius, window)
+    left = evsim.events.filters.isolated(events, radius, window)
     key = [((e.t.astype(np.int64) * events.height + e.y) * events.width + e.x) * 2 + e.p for e in (events, left)]
     return np.asarray(np.isin(key[0], key[1]))
 

@@ -22,8 +22,8 @@ from run import best_of
 
 import evsim
 from evsim import _core
-from evsim.learning import SimplifiedSTDP
 from evsim.spikeseg import EncoderConfig, LayerConfig, SpikeSEG, SpikeSEGEncoder
+from evsim.spikeseg.training import SimplifiedSTDP
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

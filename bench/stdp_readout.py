@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.optimize import minimize
 
-from evsim.learning import LayerHistory, SimplifiedSTDP, STDPTrainer, Stopping
 from evsim.spikeseg import EncoderConfig, LayerConfig, SpikeSEGEncoder, latency_code
+from evsim.spikeseg.training import LayerHistory, SimplifiedSTDP, STDPTrainer, Stopping
 
 N_STEPS = 15
 SILENT = LayerConfig(1, 1, 1e9)

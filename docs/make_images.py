@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 import evsim
-from evsim import demo
+from evsim.cli import demo
 from evsim.spikeseg import EncoderConfig, EncoderOutput, LayerConfig, SpikeSEG, find_instances, track_instances
 
 FOLDER = Path(__file__).parent / "images"

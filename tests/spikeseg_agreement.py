@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from oracle import spikeseg as oracle
+from places import DATA
 
 from evsim import spikeseg
 
@@ -29,7 +29,7 @@ PAIRS = (("2/2", "2/2"), ("3/2", "2/2"), ("2/2", "3/2"), ("7/6", "2/2"), ("3/2",
 MARGIN = {"float32": 2e-4, "float64": 1e-9}
 """What a potential may differ by where sums are rounded: about 100 roundings of the largest potentials."""
 
-RECORDINGS = Path(__file__).parents[2] / "shared" / "data" / "nmnist_small.npz"
+RECORDINGS = DATA / "nmnist_small.npz"
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,10 @@ from . import (
     datasets,
     encoders,
     errors,
-    filters,
+    events,
     initializers,
     io,
     kernels,
-    learning,
     neurons,
     plot,
     random,
@@ -26,7 +25,7 @@ from . import (
 from ._core import __version__
 from .connections import Conv2d, ConvTranspose2d, Dense, Pool2d, Unpool2d, coordinates_of, index_of
 from .errors import EvsimError
-from .events import EventArray
+from .events import EventArray, filters
 from .io import load, save
 from .kernels import Kernel
 from .layer import Layer
@@ -62,12 +61,12 @@ __all__ = [
     "datasets",
     "encoders",
     "errors",
+    "events",
     "filters",
     "index_of",
     "initializers",
     "io",
     "kernels",
-    "learning",
     "load",
     "neurons",
     "num_threads",

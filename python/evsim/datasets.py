@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._arrays import as_integer, as_number, as_size
+from ._lib.arrays import as_integer, as_number, as_size
 from .errors import InvalidArgumentError
-from .events import EventArray
+from .events.array import EventArray
 
 NOISE, STAR, SATELLITE = 0, 1, 2
 """Labels of events."""
@@ -165,7 +165,7 @@ def star_field(
     Notes
     -----
     Cost grows with the number of events and with the pixels that objects pass. Objects do not influence each other
-    and the refractory time of pixels is not modelled; :func:`evsim.filters.refractory` does that.
+    and the refractory time of pixels is not modelled; :func:`evsim.events.filters.refractory` does that.
 
     Examples
     --------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._arrays import as_number
+from ._lib.arrays import as_number
 from .errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
 from .spikes import SpikeArray
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import random
-from ._arrays import as_number
+from ._lib.arrays import as_number
 from .errors import InvalidArgumentError
 
 Initializer: TypeAlias = Callable[[tuple[int, ...], np.random.Generator], npt.ArrayLike]

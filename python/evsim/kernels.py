@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from . import _core, jit
-from ._arrays import as_float
+from ._lib.arrays import as_float
 from .errors import DTypeError, InvalidArgumentError, KernelError, KernelLoadError, NonFiniteError
 
 INCLUDE_FOLDER = Path(_core.__file__).parent / "include"

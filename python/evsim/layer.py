@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._backend import Backend, LayerSource
 from .connections import Connection, Dense, Pool2d, Unpool2d, as_weights
 from .connections.base import Shape
+from .devices.base import Backend, LayerSource
 from .errors import (
     DTypeError,
     InvalidArgumentError,

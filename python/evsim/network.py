@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from . import random
-from ._arrays import as_float, as_integer, as_number, as_size
-from ._backend import find_backend
+from ._lib.arrays import as_float, as_integer, as_number, as_size
 from .connections import Connection, Conv2d, Dense, Pool2d, Unpool2d
 from .connections.base import Shape
+from .devices import find_backend
 from .errors import DTypeError, EmptyNetworkError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
 from .initializers import ConstantInitializer, Initializer
 from .kernels import Kernel

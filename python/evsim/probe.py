@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from ._arrays import as_indices, as_times
+from ._lib.arrays import as_indices, as_times
 from .errors import NotRunError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ._arrays import as_number, as_size
+from ._lib.arrays import as_number, as_size
 from .errors import InvalidArgumentError
 
 

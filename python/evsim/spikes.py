@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._arrays import as_indices, as_integer, as_number, as_times
+from ._lib.arrays import as_indices, as_integer, as_number, as_times
 from .errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, MemoryLimitError, ShapeMismatchError
 
 _MOST_CELLS = 2**32

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import _core
-from ._arrays import as_size
+from ._lib.arrays import as_size
 
 
 def num_threads() -> int:

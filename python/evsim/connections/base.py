@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .._arrays import as_integer
+from .._lib.arrays import as_integer
 from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._arrays import as_size
+from .._lib.arrays import as_size
 from ..initializers import Initializer, UniformInitializer
 from .base import Connection, as_weights, check_weights_or_initializer
 

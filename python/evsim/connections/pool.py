@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from .._arrays import as_number
+from .._lib.arrays import as_number
 from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
 from .base import Connection, Shape, as_pair, as_shape, with_input_shape
 

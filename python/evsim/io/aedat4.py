@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from .._optional import require
+from .._lib.optional import require
 from ..errors import FileFormatError
-from ..events import EventArray
-from ._raw_events import Recording, little_endian
+from ..events.array import EventArray
+from .raw_events import Recording, little_endian
 
 MAGIC = b"#!AER-DAT4.0\r\n"
 FAMILY = b"#!AER-DAT"

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .._orbits import reachable
+from .._lib.orbits import reachable
 from ..errors import FileFormatError
-from ..events import EventArray
-from ._raw_events import Recording, little_endian
+from ..events.array import EventArray
+from .raw_events import Recording, little_endian
 
 MAGIC = b"Event Stream"
 _HEADER_BYTES = 20

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._arrays import as_size
+from .._lib.arrays import as_size
 from ..errors import EvsimError, FileFormatError, ShapeMismatchError
-from ..events import EventArray, columns_of
+from ..events.array import EventArray, columns_of
 from . import aedat4, event_stream, prophesee
-from ._raw_events import Recording
 from .atomic import replacing
 from .nmnist import is_nmnist, read_nmnist
 from .numpy_files import NPY_MAGIC, ZIP_MAGIC, read_npy, read_npz
+from .raw_events import Recording
 
 _READERS = {
     event_stream.MAGIC: event_stream.read_event_stream,

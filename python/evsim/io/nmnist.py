@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FileFormatError
-from ..events import EventArray
-from ._raw_events import Recording
+from ..events.array import EventArray
+from .raw_events import Recording
 
 _SIZE = (34, 34)
 _EVENT_BYTES = 5

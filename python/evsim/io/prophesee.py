@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import FileFormatError
-from ..events import EventArray
-from ._raw_events import Recording, words
+from ..events.array import EventArray
+from .raw_events import Recording, words
 
 MAGIC = b"% "
 _VERSION = re.compile(r"^% (?:evt (\d+)\.(\d+)|format EVT(\d)(\d?))", re.MULTILINE | re.IGNORECASE)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, make_dataclass
 from os import PathLike
 from typing import Any, ClassVar
 
-from .._arrays import as_number
+from .._lib.arrays import as_number
 from ..errors import InvalidArgumentError
 from ..kernels import NeuronType, Source, compile_kernel
 from .models import NeuronModel, PerNeuron, _per_neuron, _same_length

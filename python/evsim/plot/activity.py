@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .._arrays import as_times
+from .._lib.arrays import as_times
 from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
 from ..probe import Probe
 from ..spikes import SpikeArray

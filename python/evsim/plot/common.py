@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from .._optional import require
+from .._lib.optional import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

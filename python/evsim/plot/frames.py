@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .._arrays import as_number
+from .._lib.arrays import as_number
 from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
 from ..spikes import SpikeArray
 from .common import COLORS, matplotlib, new_axes, time_label

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .._arrays import as_number, as_size
+from .._lib.arrays import as_number, as_size
 from ..errors import InvalidArgumentError, ShapeMismatchError
 from .common import matplotlib, new_axes
 

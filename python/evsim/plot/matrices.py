@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from .._arrays import as_number
+from .._lib.arrays import as_number
 from ..errors import InvalidArgumentError, ShapeMismatchError
 from ..layer import Layer
 from .common import new_axes

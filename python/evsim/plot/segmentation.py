@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .._arrays import as_number, as_size
+from .._lib.arrays import as_number, as_size
 from ..errors import InvalidArgumentError, ShapeMismatchError
 from .common import COLORS, INK, matplotlib, new_axes, time_label
 from .frames import Columns, columns_of, highest_count, painted, rgb, show_frame

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._arrays import as_number
-from .._optional import require
+from .._lib.arrays import as_number
+from .._lib.optional import require
 from ..errors import InvalidArgumentError, MissingDependencyError, ShapeMismatchError
 from ..io.atomic import replacing
 from .common import matplotlib

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from .._arrays import as_float, as_number
+from .._lib.arrays import as_float, as_number
 from ..errors import DTypeError, InvalidArgumentError, NonFiniteError
 
 Values = TypeVar("Values")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._arrays import as_number
+from .._lib.arrays import as_number
 from ..connections import as_weights
 from ..errors import (
     NonFiniteError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Literal
 
-from .._arrays import as_number
+from .._lib.arrays import as_number
 from ..errors import ShapeMismatchError
 from ..kernels import BatchUpdate, Kernel, shipped
 from ._arguments import as_bounds, as_nonnegative, as_preset, is_multiplicative

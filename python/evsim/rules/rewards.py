@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._arrays import as_number
+from .._lib.arrays import as_number
 from ..errors import NonFiniteError, NoSuchParameterError, NotRunError, ShapeMismatchError
 from ..kernels import Kernel, shipped
 from ..layer import Layer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._arrays import as_number
+from .._lib.arrays import as_number
 from ..errors import InvalidArgumentError
 from ..layer import Layer
 

@@ -1,5 +1,6 @@
 """Segmentation of event-camera recordings by spiking neurons (SpikeSEG)."""
 
+from . import training
 from .config import DecoderConfig, EncoderConfig, LayerConfig
 from .continuous import ContinuousEncoder
 from .decoder import SpikeSEGDecoder
@@ -44,4 +45,5 @@ __all__ = [
     "segment",
     "smash_score",
     "track_instances",
+    "training",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import as_integer, as_number, as_size
+from .._lib.arrays import as_integer, as_number, as_size
 from ..errors import DTypeError, InvalidArgumentError
 
 LEAK_MODES = ("subtractive", "multiplicative")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from .._arrays import as_number, as_size
+from .._lib.arrays import as_number, as_size
 from ..errors import InvalidArgumentError, NotRunError, ShapeMismatchError
 from ..network import SpikingNetwork
 from ..neurons import LIFDelta, LinearLeakIF, NeuronModel

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from .._arrays import as_integer, as_size
+from .._lib.arrays import as_integer, as_size
 from ..errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
 from .config import DecoderConfig, LayerConfig
 from .encoder import SpikeSEGEncoder

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core, random
-from .._arrays import as_integer
+from .._lib.arrays import as_integer
 from ..errors import DTypeError, InvalidArgumentError, NotRunError, ShapeMismatchError
 from ..receptive_fields import difference_of_gaussians
 from .config import CONV_LAYERS, EncoderConfig, require_choice

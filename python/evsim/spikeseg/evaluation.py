@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .._arrays import as_size
+from .._lib.arrays import as_size
 from ..errors import DTypeError, IndexOutOfRangeError, ShapeMismatchError, UnsortedSpikesError
 from .instances import Instance
 

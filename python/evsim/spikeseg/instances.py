@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from .._arrays import as_number
+from .._lib.arrays import as_number
 from ..errors import FileFormatError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
 from .decoder import SpikeSEGDecoder
 from .grouping import Ints, box_iou, group

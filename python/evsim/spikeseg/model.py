@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._optional import require
+from .._lib.optional import require
 from ..errors import DTypeError, FileFormatError, InvalidArgumentError, ShapeMismatchError
 from ..io.atomic import replacing
 from .config import CONV_LAYERS, DecoderConfig, EncoderConfig, LayerConfig

@@ -13,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .._arrays import as_integer, as_number, as_size
+from .._lib.arrays import as_integer, as_number, as_size
 from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
-from ..events import EventArray
+from ..events.array import EventArray
 from ..io.atomic import replacing
 from .config import EncoderConfig, LayerConfig
 from .instances import Instance, find_instances

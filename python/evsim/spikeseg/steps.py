@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from .._arrays import as_size
+from .._lib.arrays import as_size
 from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
 from ..spikes import SpikeArray
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._arrays import as_number, as_size, as_times
+from .._lib.arrays import as_number, as_size, as_times
 from ..errors import InvalidArgumentError, ShapeMismatchError
 from .instances import Instance
 

@@ -1,0 +1,1 @@
+"""What several parts of evsim need and users do not."""

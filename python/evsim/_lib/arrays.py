@@ -1,0 +1,93 @@
+"""Conversion of what users pass in to the exact arrays that the core takes."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
+
+_INT32_MAX = np.iinfo(np.int32).max
+
+
+def _one_dimensional(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
+    try:
+        array = np.asarray(values)
+    except (ValueError, OverflowError) as error:
+        raise ShapeMismatchError(f"{name} must be a one-dimensional array of numbers: {error}") from None
+    if array.ndim != 1:
+        raise ShapeMismatchError(f"{name} must have one dimension, got shape {array.shape}")
+    return array
+
+
+def as_indices(values: npt.ArrayLike, name: str = "indices") -> npt.NDArray[np.int32]:
+    """Neuron indices as contiguous int32. Integers of any width and whole floating-point numbers are converted."""
+    array = _one_dimensional(values, name)
+    if array.dtype == np.int32 and array.flags.c_contiguous:
+        return array
+    if array.size == 0:
+        return np.empty(0, np.int32)
+    if array.dtype.kind == "f":
+        if not np.all(np.isfinite(array)):
+            raise NonFiniteError(f"{name} must be finite")
+        if np.any(array != np.trunc(array)):
+            raise DTypeError(f"{name} must be whole numbers, got {array.dtype} with fractions")
+    elif array.dtype.kind not in "iu":
+        raise DTypeError(f"{name} must be integers, got dtype {array.dtype}")
+    smallest, largest = array.min(), array.max()
+    if int(smallest) < 0 or int(largest) > _INT32_MAX:
+        bad = smallest if smallest < 0 else largest
+        raise IndexOutOfRangeError(f"{name} must be from 0 to {_INT32_MAX}, got {bad}")
+    return np.ascontiguousarray(array, dtype=np.int32)
+
+
+def as_times(values: npt.ArrayLike, name: str = "times") -> npt.NDArray[np.float64]:
+    """Times as contiguous float64. Any real numbers are converted."""
+    array = _one_dimensional(values, name)
+    if array.dtype == np.float64 and array.flags.c_contiguous:
+        return array
+    if array.size == 0:
+        return np.empty(0, np.float64)
+    if array.dtype.kind not in "iuf":
+        raise DTypeError(f"{name} must be real numbers, got dtype {array.dtype}")
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def as_number(value: Any, name: str) -> float:
+    """One finite float."""
+    number = as_float(value, name)
+    if not np.isfinite(number):
+        raise NonFiniteError(f"{name} must be finite, got {number}")
+    return number
+
+
+def as_float(value: Any, name: str) -> float:
+    """One float, infinity and NaN included."""
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise DTypeError(f"{name} must be a number, got {value!r}") from None
+    if array.dtype.kind not in "iuf" or array.ndim != 0:
+        raise DTypeError(f"{name} must be a number, got {value!r}")
+    return float(array)
+
+
+def as_integer(value: Any, name: str) -> int:
+    """One integer, as Python's own indexing takes it."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise DTypeError(f"{name} must be an integer, got {value!r}") from None
+
+
+def as_size(value: Any, name: str) -> int:
+    """One integer >= 1."""
+    if isinstance(value, (bool, np.bool_)):
+        raise DTypeError(f"{name} must be an integer, got {value!r}")
+    number = as_integer(value, name)
+    if not 1 <= number <= _INT32_MAX:
+        raise InvalidArgumentError(f"{name} must be from 1 to {_INT32_MAX}, got {number}")
+    return number

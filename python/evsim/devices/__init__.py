@@ -1,0 +1,18 @@
+"""Where networks run: what a device offers to :class:`~evsim.SpikingNetwork` and its layers."""
+
+from ..errors import InvalidArgumentError
+from .base import Backend, LayerSource
+from .cpu import CPU
+
+__all__ = ["CPU", "Backend", "LayerSource", "find_backend"]
+
+
+def find_backend(device: str) -> Backend:
+    """Return the backend of a device."""
+    if device == "cpu":
+        return CPU
+    if device == "cuda":
+        from .cuda import backend
+
+        return backend()
+    raise InvalidArgumentError(f"device must be 'cpu' or 'cuda', got {device!r}")

@@ -1,0 +1,40 @@
+"""Where a network runs: what does it there, and how arrays get there and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from os import PathLike
+from typing import Any
+
+from .. import _core
+from ..kernels import NeuronType, Source
+from ..spikes import SpikeArray
+
+
+@dataclass(frozen=True)
+class LayerSource:
+    """What the code of a layer is made of."""
+
+    neuron: NeuronType
+    callbacks: Source | None
+    dtype: str
+    compile_path: str | PathLike[str] | None
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What a device has to offer to :class:`SpikingNetwork` and :class:`Layer`."""
+
+    network: Callable[[int], _core.Network]
+    """Made of max_spikes_per_instant; with the methods of ``_core.Network``."""
+    layer: Callable[..., _core.DenseLayer]
+    """Made of a LayerSource and the arguments of ``_core.DenseLayer``; with its methods."""
+    wrap: Callable[[Any], Any]
+    """The spikes of one sample as users see them."""
+    spike_arrays: tuple[type[SpikeArray], ...]
+    """What may be given as spikes."""
+    as_indices: Callable[[Any], Any]
+    as_times: Callable[[Any], Any]
+    to_device: Callable[[Any], Any]
+    to_host: Callable[[Any], Any]

@@ -1,0 +1,270 @@
+"""A layer on the GPU: weights, parameters, and what the last call left."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ... import _core
+from ...errors import InvalidArgumentError, ShapeMismatchError
+from ..base import LayerSource
+from .device import Kernels, blocks_for, memory_errors
+from .program import dense_program
+from .samples import Batch
+from .spikes import DeviceSpikeArray
+
+
+@dataclass
+class State:
+    """What the neurons carry from one call to the next, [sample][variable][neuron], as of the last input event."""
+
+    values: Any
+    memory: Any
+    last_events: Any
+    """Per sample: time of the last event, or of the start."""
+    neuron_traces: Any
+    synaptic_traces: Any
+    """[sample][input][trace][neuron]; as of the last touch."""
+    last_outputs: Any
+    """[sample][neuron]; -infinity before the first spike."""
+    last_arrivals: Any
+    """[sample][input]; likewise."""
+
+    def writable(self) -> State:
+        """Return a state with traces that may be changed; the rest is replaced anyway."""
+        names = ("neuron_traces", "synaptic_traces", "last_outputs")
+        return replace(self, **{name: getattr(self, name).copy() for name in names})
+
+    def of_sample(self, s: int) -> list[Any]:
+        """Return everything of one sample, in the order of the fields."""
+        return [getattr(self, item.name)[s] for item in fields(self)]
+
+
+@dataclass
+class Output:
+    """What a call leaves in a layer."""
+
+    spikes: Batch
+    state: State
+    final_memory: Any
+    """At the end of the simulated time."""
+    rates: list[float]
+    """Of the traces."""
+    batch: bool
+
+
+class Layer:
+    """A dense layer, with the methods of ``_core.DenseLayer``."""
+
+    def __init__(
+        self,
+        source: LayerSource,
+        n_inputs: int,
+        n_neurons: int,
+        compiled: _core.Kernel,
+        shared: list[float],
+        per_neuron: list[list[float]],
+        *rule: Any,
+    ) -> None:
+        # A layer of the core with one input checks the parameters and knows the rule's time constants.
+        self._checked = _core.DenseLayer(1, n_neurons, compiled, shared, per_neuron, *rule)
+        self.has_rule = compiled.has_rule
+        self.learns = self.has_rule and compiled.writes_weights
+        self.mean_of_batch = bool(rule[-1])
+        self.observable_names = list(compiled.observable_names)
+        self.model = source.neuron.name
+        self.n_inputs, self.n_neurons = n_inputs, n_neurons
+        self.n_neuron_traces = compiled.n_neuron_traces if self.has_rule else 0
+        self.n_synaptic_traces = compiled.n_synaptic_traces if self.has_rule else 0
+        self._program = functools.partial(
+            dense_program, source.neuron, source.callbacks, source.dtype, source.compile_path
+        )
+        self.kernels = Kernels(self._program())
+        self.output_: Output | None = None
+        self.next_traces: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None
+        self.room = 1024  # for output spikes; grows with what comes
+        with memory_errors(f"a layer of {n_inputs} inputs to {n_neurons} neurons"):
+            self._prepare(np.dtype(source.dtype), shared, per_neuron)
+
+    def _prepare(self, dtype: np.dtype[Any], shared: list[float], per_neuron: list[list[float]]) -> None:
+        xp = self.kernels.xp
+        sizes = xp.zeros(8, np.int32)
+        self.kernels.launch("evsim_describe", 1, sizes)
+        n_state, n_hot, n_memory, self.gap_bytes, self.exact_gap_bytes, self.spikes, self.visits_synapses, _ = (
+            int(size) for size in xp.asnumpy(sizes)
+        )
+        n = self.n_neurons
+        spread = np.stack([np.broadcast_to(np.asarray(values, np.float64), n) for values in per_neuron], axis=1)
+        self.shared, self.neurons = xp.asarray(np.asarray(shared, np.float64)), xp.asarray(np.ascontiguousarray(spread))
+        self.hot = xp.empty((n_hot, n), dtype)
+        self.initial_values, self.initial_memory = xp.empty((n_state, n), dtype), xp.empty((n_memory, n), np.float64)
+        endless = xp.zeros(n, np.int8)
+        self.kernels.launch(
+            *("evsim_prepare", blocks_for(n), self.shared, self.neurons, np.int32(n)),
+            *(self.hot, self.initial_values, self.initial_memory, endless),
+        )
+        endless = np.flatnonzero(xp.asnumpy(endless))
+        self.endless_neuron = int(endless[0]) if len(endless) else None
+        self.by_input = xp.zeros((self.n_inputs, n), dtype)
+
+    def recorder(self) -> Kernels:
+        """Return what records state variables; compiled when that is first asked for."""
+        return Kernels(self._program(file="record.cu"))
+
+    @property
+    def weights(self) -> Any:
+        """Weights, shape (n_neurons, n_inputs): a view."""
+        return self.by_input.T
+
+    # What the last call left
+
+    def output(self) -> tuple[list[DeviceSpikeArray], bool]:
+        """Spikes per sample, and whether they are a batch."""
+        if self.output_ is None:
+            return [], False
+        spikes = self.output_.spikes
+        return [DeviceSpikeArray(*spikes.sample(s)) for s in range(spikes.n_samples)], self.output_.batch
+
+    def n_spikes(self) -> tuple[list[int], bool]:
+        """Numbers of spikes per sample."""
+        if self.output_ is None:
+            return [], False
+        return np.diff(self.output_.spikes.offsets).tolist(), self.output_.batch
+
+    def remembered(self, name: str) -> tuple[Any, bool]:
+        """Values of shape (n_samples, n_neurons)."""
+        k = ("maximum", "maximum_time").index(name)
+        if self.output_ is None:
+            return np.empty((0, self.n_neurons)), False
+        return self.output_.final_memory[:, k], self.output_.batch
+
+    # Kernels with callbacks
+
+    def rule_parameters(self) -> list[float]:
+        """Return the values that the next call uses."""
+        return self._checked.rule_parameters()
+
+    def set_rule_parameters(self, values: Sequence[float]) -> None:
+        """Take other values, from the next call on."""
+        self._checked.set_rule_parameters(values)
+
+    def time_constants(self) -> list[float]:
+        """Of the neuron traces, then of the synaptic ones."""
+        return self._checked.time_constants() if self.has_rule else []
+
+    def set_next_traces(self, neuron: npt.NDArray[np.float64], synaptic: npt.NDArray[np.float64]) -> None:
+        """Begin the next call with these traces; an empty part begins as it would have."""
+        earlier = self.next_traces or (np.empty(0), np.empty(0))
+        self.next_traces = (neuron if neuron.size else earlier[0], synaptic if synaptic.size else earlier[1])
+
+    def traces(self, synaptic: bool) -> tuple[Any, int]:
+        """Traces of all samples in a row, and the number of samples; 0 if they are one set for all."""
+        xp = self.kernels.xp
+        if self.next_traces and self.next_traces[synaptic].size:
+            return xp.asarray(self.next_traces[synaptic]), 0
+        if self.output_ is None:
+            shape = (self.n_inputs, self.n_synaptic_traces) if synaptic else (self.n_neuron_traces,)
+            return xp.zeros((self.n_neurons, *shape)), 0
+        state, output = self.output_.state, self.output_
+        found = self.synaptic_traces(state, output.rates) if synaptic else state.neuron_traces.swapaxes(1, 2)
+        return found.ravel(), output.spikes.n_samples if output.batch else 0
+
+    def synaptic_traces(self, state: State, rates: list[float]) -> Any:
+        """As of each neuron's last event, [sample][neuron][input][trace]."""
+        xp = self.kernels.xp
+        arrivals, outputs = state.last_arrivals[:, :, None], state.last_outputs[:, None, :]
+        since = xp.maximum(arrivals, outputs) if self.visits_synapses else arrivals
+        last = xp.maximum(state.last_events[:, None, None], outputs)
+        duration = xp.where(xp.isfinite(since), last - since, 0.0)
+        factors = [xp.exp(-duration * rate) for rate in rates[self.n_neuron_traces :]]
+        traces = state.synaptic_traces.astype(np.float64)
+        for k, factor in enumerate(factors):
+            traces[:, :, k] *= factor
+        return traces.transpose(0, 3, 1, 2)
+
+    # States
+
+    def initial_state(self, starts: npt.NDArray[np.float64]) -> State:
+        """Return the state of so many samples at the beginning."""
+        xp, n, n_samples = self.kernels.xp, self.n_neurons, len(starts)
+        dtype, inputs = self.by_input.dtype, self.n_inputs if self.has_rule else 0
+        return State(
+            values=xp.repeat(self.initial_values[None], n_samples, axis=0),
+            memory=xp.repeat(self.initial_memory[None], n_samples, axis=0),
+            last_events=xp.asarray(starts),
+            neuron_traces=xp.zeros((n_samples, self.n_neuron_traces, n), dtype),
+            synaptic_traces=xp.zeros((n_samples, inputs, self.n_synaptic_traces, n), dtype),
+            last_outputs=xp.full((n_samples, n if self.has_rule else 0), -np.inf),
+            last_arrivals=xp.full((n_samples, inputs), -np.inf),
+        )
+
+    def with_next_traces(self, state: State) -> State:
+        """Return `state` with the traces that were given for the next call."""
+        if self.next_traces is None:
+            return state
+        xp, (neuron, synaptic) = self.kernels.xp, self.next_traces
+        n_samples, n, dtype = len(state.last_events), self.n_neurons, self.by_input.dtype
+        if neuron.size:
+            given = xp.asarray(neuron.reshape(n, -1).T.astype(dtype))
+            state = replace(state, neuron_traces=xp.repeat(given[None], n_samples, axis=0))
+        if synaptic.size:
+            given = xp.asarray(synaptic.reshape(n, self.n_inputs, -1).transpose(1, 2, 0).astype(dtype))
+            arrivals = xp.repeat(state.last_events[:, None], self.n_inputs, axis=1)
+            traces = xp.repeat(given[None], n_samples, axis=0)
+            state = replace(state, synaptic_traces=traces, last_arrivals=arrivals)
+        return state
+
+    def pack(self, state: State, rates: list[float], s: int) -> tuple[Any, ...]:
+        """Return a sample's state as ``_core.Network.snapshot`` does."""
+        xp = self.kernels.xp
+        values, memory, last_event, neuron, _, outputs, _ = (xp.asnumpy(part) for part in state.of_sample(s))
+        one = State(*(part[None] for part in state.of_sample(s)))
+        synaptic = xp.asnumpy(self.synaptic_traces(one, rates)).ravel() if self.has_rule else np.empty(0)
+        traces = (neuron.T.astype(np.float64).ravel().tolist(), synaptic.tolist(), outputs.tolist())
+        return values.tobytes(), memory.ravel().tolist(), float(last_event), *traces
+
+    def unpack(self, packed: Sequence[tuple[Any, ...]]) -> State:
+        """Return the state that was packed, one tuple per sample."""
+        xp = self.kernels.xp
+        state = self.initial_state(np.array([last_event for _, _, last_event, *_ in packed], np.float64))
+        parts: list[list[Any]] = [[], [], [], [], []]
+        for values, memory, _, neuron, synaptic, outputs in packed:
+            parts[0].append(np.frombuffer(values, self.by_input.dtype))
+            for part, numbers in zip(parts[1:], (memory, outputs, neuron, synaptic), strict=True):
+                part.append(np.asarray(numbers, np.float64))
+        try:
+            values, memory, outputs, neuron, synaptic = (
+                np.stack(part).reshape(shape) if part else np.zeros(shape)
+                for part, shape in zip(
+                    parts,
+                    (
+                        state.values.shape,
+                        state.memory.shape,
+                        state.last_outputs.shape,
+                        (len(packed), self.n_neurons, self.n_neuron_traces),
+                        (len(packed), self.n_neurons, state.last_arrivals.shape[1], self.n_synaptic_traces),
+                    ),
+                    strict=True,
+                )
+            )
+        except ValueError as error:
+            raise ShapeMismatchError(f"a state does not fit a layer of {self.n_neurons} neurons: {error}") from None
+        dtype = self.by_input.dtype
+        arrivals = np.repeat(xp.asnumpy(state.last_events)[:, None], state.last_arrivals.shape[1], axis=1)
+        arrays = (
+            *(values, memory, xp.asnumpy(state.last_events), neuron.swapaxes(1, 2).astype(dtype)),
+            *(synaptic.transpose(0, 2, 3, 1).astype(dtype), outputs, arrivals),
+        )
+        return State(*(xp.asarray(np.ascontiguousarray(array)) for array in arrays))
+
+    def observable(self, name: str) -> int:
+        """Return the position of a variable that can be recorded."""
+        if name not in self.observable_names:
+            known = ", ".join(self.observable_names) or "none"
+            raise InvalidArgumentError(f"neuron model '{self.model}' has no variable '{name}'; it has: {known}")
+        return self.observable_names.index(name)

@@ -1,0 +1,82 @@
+"""The text of a CUDA program, and the options that NVRTC compiles it with."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+
+from ...kernels import INCLUDE_FOLDER, NeuronType, Source, definitions, unit
+
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A translation unit for NVRTC."""
+
+    name: str
+    text: str = field(repr=False)
+    options: tuple[str, ...]
+
+
+def dense_program(
+    neuron: NeuronType,
+    callbacks: Source | None,
+    dtype: str,
+    compile_path: str | PathLike[str] | None = None,
+    *,
+    file: str = "dense.cu",
+) -> Program:
+    """Return the program of a dense layer: the kernels in a file of ``kernels/cuda``.
+
+    Multiplications and additions are fused where the headers say so and nowhere else, as on the CPU.
+    """
+    tail = [
+        f"#define EVSIM_MODEL {neuron.cpp_type}\n",
+        *(["#define EVSIM_RULE evsim::UserRule\n"] if callbacks else []),
+    ]
+    text = unit(
+        definitions(callbacks, dtype, "cuda", None if compile_path is None else Path(compile_path)),
+        neuron,
+        callbacks,
+        [*tail, f"#include <cuda/{file}>\n"],
+    )
+    sources = [source for source in (callbacks, neuron.source) if source]
+    folders = [INCLUDE_FOLDER, INCLUDE_FOLDER / "cuda" / "std"]
+    folders += [Path(source.path).parent for source in sources if source.path]
+    # CuPy's cache looks at text and options only, so what is included has to be named there.
+    included = hashlib.sha256(_headers_of_evsim().encode())
+    for source in sources:
+        for content in _own_headers(source.text, Path(source.path).parent if source.path else None, set()):
+            included.update(content)
+    return Program(
+        sources[0].name if sources else neuron.name,
+        f"// includes {included.hexdigest()}\n{text}",
+        ("-std=c++20", "--device-as-default-execution-space", "--fmad=false", *(f"-I{folder}" for folder in folders)),
+    )
+
+
+@functools.cache
+def _headers_of_evsim() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(path for path in INCLUDE_FOLDER.rglob("*") if path.is_file()):
+        digest.update(path.relative_to(INCLUDE_FOLDER).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _own_headers(text: str, folder: Path | None, seen: set[Path]) -> Iterator[bytes]:
+    """Contents of what `text` includes in quotes from its own folder, and of what that includes."""
+    if folder is None:
+        return
+    for name in _INCLUDE.findall(text):
+        path = (folder / name).resolve()
+        if path not in seen and path.is_file():
+            seen.add(path)
+            content = path.read_bytes()
+            yield content
+            yield from _own_headers(content.decode(errors="replace"), path.parent, seen)

@@ -1,0 +1,16 @@
+"""STDP of SpikeSEG encoders, layer by layer."""
+
+from .homeostasis import Homeostasis
+from .stdp import GuetigSTDP, RewardSTDP, SimplifiedSTDP, convergence
+from .trainer import LayerHistory, STDPTrainer, Stopping
+
+__all__ = [
+    "GuetigSTDP",
+    "Homeostasis",
+    "LayerHistory",
+    "RewardSTDP",
+    "STDPTrainer",
+    "SimplifiedSTDP",
+    "Stopping",
+    "convergence",
+]
