@@ -3,9 +3,18 @@
 #include <algorithm>
 #include <cmath>
 
+#include "components.hpp"
 #include "core/errors.hpp"
+#include "engine/dense_forward.hpp"
+#include "engine/sparse_forward.hpp"
 
 namespace evsim {
+
+namespace {
+
+std::size_t at(std::int32_t node) { return static_cast<std::size_t>(node); }
+
+}  // namespace
 
 Network::Network(std::int32_t max_spikes_per_instant) : max_spikes_per_instant_(max_spikes_per_instant) {
     if (max_spikes_per_instant < 1) {
@@ -13,179 +22,301 @@ Network::Network(std::int32_t max_spikes_per_instant) : max_spikes_per_instant_(
     }
 }
 
-void Network::add(std::shared_ptr<Layer> layer) {
+// Building
+
+std::int32_t Network::add(Entry entry) {
     const std::lock_guard lock(mutex_);
-    if (!layers_.empty() && layer->n_inputs() != layers_.back()->n_neurons()) {
-        throw ShapeMismatch(text("layer ", layers_.size(), " takes ", layer->n_inputs(), " inputs, but layer ",
-                                 layers_.size() - 1, " gives ", layers_.back()->n_neurons()));
+    if (entry.input >= 0) {
+        entry.input = n_inputs_++;
+    } else {
+        if (entry.label.empty()) entry.label = text("layer ", n_labelled_);
+        ++n_labelled_;
     }
-    layers_.push_back(std::move(layer));
+    const auto node = static_cast<std::int32_t>(entries_.size());
+    entries_.push_back(std::move(entry));
+    order_.push_back(node);
+    time_.reset();
+    return node;
+}
+
+std::int32_t Network::add_input(std::int64_t size) {
+    Entry entry;
+    entry.size = checked_size(size, "the size of an input");
+    entry.input = 0;
+    return add(std::move(entry));
+}
+
+std::int32_t Network::add_population(std::shared_ptr<Population> population, std::string label) {
+    Entry entry;
+    entry.label = std::move(label);
+    entry.size = population->n_neurons();
+    entry.population = std::move(population);
+    return add(std::move(entry));
+}
+
+std::int32_t Network::add_relay(std::shared_ptr<Relay> relay, std::string label) {
+    Entry entry;
+    entry.label = std::move(label);
+    entry.size = relay->n_neurons();
+    entry.relay = std::move(relay);
+    return add(std::move(entry));
+}
+
+const Network::Entry& Network::entry(std::int32_t node) const {
+    if (node < 0 || at(node) >= entries_.size())
+        throw IndexOutOfRange(text("there is no node ", node, "; the network has ", entries_.size()));
+    return entries_[at(node)];
+}
+
+void Network::replace(std::int32_t node, std::shared_ptr<Population> population) {
+    const std::lock_guard lock(mutex_);
+    const Entry& old = entry(node);
+    if (!old.population || !old.sources.empty() || old.size != population->n_neurons())
+        throw InvalidArgument(text(old.label, " has projections already, or another size"));
+    entries_[at(node)].population = std::move(population);
     time_.reset();
 }
 
-const std::shared_ptr<Layer>& Network::layer(std::size_t k) const {
-    if (k >= layers_.size()) {
-        throw IndexOutOfRange(text("there is no layer ", k, "; the network has ", layers_.size(), " (valid: 0 to ",
-                                   static_cast<std::ptrdiff_t>(layers_.size()) - 1, ")"));
+void Network::connect(std::int32_t source, std::int32_t target, std::shared_ptr<Projection> projection) {
+    const std::lock_guard lock(mutex_);
+    const Entry& from = entry(source);
+    const Entry& to = entry(target);
+    if (to.input >= 0) throw InvalidArgument("nothing can lead to an input of the network");
+    if (to.population ? !projection || projection->target() != to.population : projection != nullptr)
+        throw InvalidArgument(text(to.label, ": the projection was made for another node"));
+    if (!to.sources.empty() && (to.relay || to.population->plastic())) {
+        throw InvalidArgument(text(to.label, to.relay ? " passes the spikes of one source on, and has one"
+                                                      : " has a kernel with callbacks, which takes one projection"));
     }
-    return layers_[k];
+    const std::int32_t takes = projection ? projection->n_inputs() : to.relay->n_inputs();
+    if (takes != from.size)
+        throw ShapeMismatch(text(to.label, " takes ", takes, " inputs, but its source gives ", from.size));
+    auto with = edges();
+    with.emplace_back(source, target);
+    std::vector<std::int32_t> order = order_of(with);
+    order_ = std::move(order);
+    entries_[at(target)].sources.push_back(source);
+    if (projection) entries_[at(target)].projections.push_back(std::move(projection));
+    time_.reset();
 }
 
-void Network::check_samples(const std::vector<SpikeView>& samples, const InferOptions& options) const {
-    if (layers_.empty()) throw EmptyNetwork("the network has no layers; add one with add_fc_layer or add_layer");
-    if (std::isnan(options.until)) throw NonFinite("until must be a number, got nan");
-    if (options.start && !std::isfinite(*options.start))
-        throw NonFinite(text("start must be finite, got ", *options.start));
+std::vector<std::pair<std::int32_t, std::int32_t>> Network::edges() const {
+    std::vector<std::pair<std::int32_t, std::int32_t>> edges;
+    for (std::int32_t target = 0; at(target) < entries_.size(); ++target) {
+        const Entry& to = entries_[at(target)];
+        for (const std::int32_t source : to.sources) edges.emplace_back(source, target);
+        const Node* const partner = to.relay ? to.relay->partner() : nullptr;
+        for (std::int32_t source = 0; partner && at(source) < entries_.size(); ++source) {
+            if (entries_[at(source)].node() == partner) edges.emplace_back(source, target);
+        }
+    }
+    return edges;
+}
+
+std::vector<std::int32_t> Network::order_of(const std::vector<std::pair<std::int32_t, std::int32_t>>& edges) const {
+    std::vector<std::int32_t> order;
+    for (const Component& component : components(static_cast<std::int32_t>(entries_.size()), edges)) {
+        const std::int32_t node = component.front();
+        const bool loops =
+            component.size() > 1 || std::find(edges.begin(), edges.end(), std::pair(node, node)) != edges.end();
+        if (loops) {
+            std::string members;
+            for (const std::int32_t member : component)
+                members += (members.empty() ? "" : ", ") + entries_[at(member)].label;
+            throw Unsupported(text("the projection would close a cycle through ", members,
+                                   "; recurrent networks are not simulated yet"));
+        }
+        order.push_back(node);
+    }
+    return order;
+}
+
+// Running
+
+CallFacts Network::facts(const std::vector<SampleInputs>& samples) const {
+    CallFacts facts;
+    facts.time = time_;
+    for (const Entry& entry : entries_) {
+        const Node* const node = entry.node();
+        if (!node) continue;
+        if (facts.nodes.empty()) facts.carried = node->output()->states.size();
+        facts.nodes.push_back({entry.label, entry.size, node->endless_neuron()});
+    }
+    for (const SampleInputs& sample : samples) {
+        double first = std::numeric_limits<double>::infinity();
+        for (const SpikeView& input : sample) {
+            if (input.size() > 0) first = std::min(first, input.times.front());
+        }
+        facts.first_spikes.push_back(first);
+    }
+    return facts;
+}
+
+void Network::check_inputs(const std::vector<SampleInputs>& samples) const {
     for (std::size_t s = 0; s < samples.size(); ++s) {
+        if (samples[s].size() != at(n_inputs_))
+            throw ShapeMismatch(text("the network has ", n_inputs_, " inputs, got ", samples[s].size()));
         const std::string what = samples.size() == 1 ? std::string("input") : text("input ", s);
-        check_spikes(samples[s].indices, samples[s].times, layers_.front()->n_inputs(), what.c_str());
-        const double first = samples[s].times.empty() ? options.until : samples[s].times.front();
-        if (options.start && first < *options.start) {
-            throw StreamOrder(text(what, ": the first spike, at ", first, ", lies before start = ", *options.start));
-        }
-        if (!options.reset && time_ && first < *time_) {
-            throw StreamOrder(text(what, ": the first spike, at ", first, ", lies before the time already simulated, ",
-                                   *time_,
-                                   std::isinf(*time_) ? "; give until= to every call of a stream but the last" : ""));
-        }
-    }
-    const double begin =
-        !options.reset && time_ ? *time_ : options.start.value_or(-std::numeric_limits<double>::infinity());
-    if (options.until == -std::numeric_limits<double>::infinity()) throw NonFinite("until must not be -inf");
-    if (options.start && !options.reset && time_) {
-        throw InvalidArgument(
-            "start is for the beginning of a stream; reset=False goes on where the last call stopped");
-    }
-    if (options.until < begin)
-        throw InvalidArgument(text("until = ", options.until, " lies before the beginning, ", begin));
-    const std::size_t carried = layers_.front()->output()->states.size();
-    if (!options.reset && time_ && carried != samples.size()) {
-        throw ShapeMismatch(
-            text("reset=False goes on with the ", carried, " samples of the last call, got ", samples.size()));
-    }
-    if (std::isinf(options.until)) {
-        for (std::size_t k = 0; k < layers_.size(); ++k) {
-            if (const auto neuron = layers_[k]->endless_neuron()) {
-                throw InvalidArgument(
-                    text("layer ", k, ": neuron ", *neuron,
-                         " fires for ever without input (its threshold lies below v_rest + bias); give until="));
-            }
+        for (const Entry& entry : entries_) {
+            if (entry.input < 0) continue;
+            const SpikeView& spikes = samples[s][at(entry.input)];
+            check_spikes(spikes.indices, spikes.times, entry.size, what.c_str());
         }
     }
 }
 
-std::vector<std::vector<Probe>> Network::plan_probes(const InferOptions& options) const {
-    std::vector<std::vector<Probe>> probes(layers_.size());
-    const double begin =
-        !options.reset && time_ ? *time_ : options.start.value_or(-std::numeric_limits<double>::infinity());
+Network::Runs Network::make_runs(std::size_t n_samples) const {
+    Runs runs(entries_.size());
+    double bytes = 0.0;
+    for (const std::int32_t node : order_) {
+        const Entry& entry = entries_[at(node)];
+        std::unique_ptr<Run>& run = runs[at(node)];
+        if (entry.relay) {
+            const Run* partner = nullptr;
+            for (std::size_t other = 0; other < entries_.size(); ++other) {
+                if (entry.relay->partner() && entries_[other].node() == entry.relay->partner())
+                    partner = runs[other].get();
+            }
+            if (entry.relay->partner() && !partner) {
+                throw InvalidArgument("the pooling layer of an unpooling layer must lie before it in the same network");
+            }
+            run = entry.relay->forward(partner, n_samples);
+        } else if (entry.population) {
+            if (entry.population->plastic() && entry.projections.empty())
+                throw InvalidArgument(text(entry.label, " has a kernel with callbacks, but no projection"));
+            run = entry.population->layout().image() ? sparse_forward(*entry.population, entry.projections, n_samples)
+                                                     : dense_forward(*entry.population, entry.projections, n_samples);
+        }
+        if (run) bytes += run->extra_bytes();
+    }
+    require_memory(bytes, text("the traces and weights of ", n_samples, " samples"));
+    return runs;
+}
+
+Arrivals Network::arrivals(const Entry& entry, const Runs& runs, const SampleInputs& inputs, std::size_t sample,
+                           double until, Merged& merged) const {
+    std::vector<SpikeView> sources;
+    std::size_t total = 0;
+    for (const std::int32_t source : entry.sources) {
+        const Entry& from = entries_[at(source)];
+        SpikeView spikes;
+        if (from.input >= 0) {
+            spikes = inputs[at(from.input)];
+        } else {
+            const SpikeArray& found = runs[at(source)]->samples[sample].spikes;
+            spikes = {found.indices(), found.times()};
+        }
+        const auto end = std::upper_bound(spikes.times.begin(), spikes.times.end(), until);
+        const auto delivered = static_cast<std::size_t>(end - spikes.times.begin());
+        sources.push_back({spikes.indices.first(delivered), spikes.times.first(delivered)});
+        total += delivered;
+    }
+    if (sources.empty()) return {};
+    if (sources.size() == 1) return {sources.front(), {}};
+    std::vector<std::size_t> next(sources.size(), 0);
+    for (std::size_t k = 0; k < total; ++k) {
+        std::size_t earliest = sources.size();
+        for (std::size_t p = 0; p < sources.size(); ++p) {
+            if (next[p] < sources[p].size() &&
+                (earliest == sources.size() || sources[p].times[next[p]] < sources[earliest].times[next[earliest]]))
+                earliest = p;
+        }
+        merged.projections.push_back(static_cast<std::int32_t>(earliest));
+        merged.indices.push_back(sources[earliest].indices[next[earliest]]);
+        merged.times.push_back(sources[earliest].times[next[earliest]++]);
+    }
+    return {{merged.indices, merged.times}, merged.projections};
+}
+
+void Network::advance(std::int32_t node, Runs& runs, const std::vector<SampleInputs>& samples, const CallPlan& plan,
+                      const InferOptions& options, Interruption& interruption) const {
+    const Entry& entry = entries_[at(node)];
+    Run& run = *runs[at(node)];
+    std::vector<Merged> merged(samples.size());
+    for (std::size_t s = 0; s < samples.size(); ++s) {
+        Sample& sample = run.samples[s];
+        sample.inputs = arrivals(entry, runs, samples[s], s, options.until, merged[s]);
+        sample.until = options.until;
+        sample.from = plan.from;
+        sample.state = plan.fresh ? entry.node()->initial_state(plan.starts[s]) : entry.node()->output()->states[s];
+        run.begin(sample, plan.fresh);
+    }
+    std::vector<Probe> probes;
     for (const RecordRequest& request : options.record) {
-        const Layer& recorded = *layer(request.layer);
-        for (const std::int32_t n : request.neurons) {
-            if (n < 0 || n >= recorded.n_neurons()) {
-                throw IndexOutOfRange(text("record: there is no neuron ", n, " in layer ", request.layer,
-                                           " (valid: 0 to ", recorded.n_neurons() - 1, ")"));
-            }
-        }
-        for (std::size_t k = 0; k < request.times.size(); ++k) {
-            const double t = request.times[k];
-            if (!std::isfinite(t)) throw NonFinite(text("record: times must be finite, but times[", k, "] is ", t));
-            if (k > 0 && t < request.times[k - 1])
-                throw UnsortedSpikes(text("record: times must not decrease, but times[", k, "] = ", t));
-            if (t < begin || t > options.until) {
-                throw InvalidArgument(
-                    text("record: time ", t, " lies outside the simulated time, ", begin, " to ", options.until));
-            }
-        }
-        probes[request.layer].push_back({request.neurons, request.times, recorded.observable(request.variable)});
+        if (request.node == node) probes.push_back(request.probe);
     }
-    return probes;
+    run.advance(probes, {num_threads(), max_spikes_per_instant_, entry.label.c_str()}, interruption);
+    for (Sample& sample : run.samples) sample.inputs = {};  // what it lies in ends here
 }
 
-namespace {
-
-/// Where simulated time begins: where the caller says, else at 0, or earlier if anything is.
-double beginning(const SpikeView& sample, const InferOptions& options) {
-    if (options.start) return *options.start;
-    double begin = std::min(0.0, options.until);
-    if (!sample.times.empty()) begin = std::min(begin, sample.times.front());
-    for (const RecordRequest& request : options.record) {
-        if (!request.times.empty()) begin = std::min(begin, request.times.front());
+void Network::commit(Runs& runs, const InferOptions& options) {
+    std::vector<std::shared_ptr<NodeOutput>> outputs(entries_.size());
+    for (std::size_t k = 0; k < entries_.size(); ++k) {
+        if (!runs[k]) continue;
+        NodeOutput& output = *(outputs[k] = std::make_shared<NodeOutput>());
+        output.batch = options.batch;
+        for (Sample& sample : runs[k]->samples) {
+            output.states.push_back(std::move(sample.state));
+            output.post_spikes.push_back(std::move(sample.spikes));
+            output.final_memory.push_back(std::move(sample.final_memory));
+            output.causes.push_back(std::move(sample.causes));
+            output.rule = sample.rule;
+        }
     }
-    return begin;
+    for (std::size_t k = 0; k < entries_.size(); ++k) {
+        if (runs[k]) runs[k]->learn(entries_[k].label);
+    }
+    for (const auto& run : runs) {
+        if (run) run->commit();
+    }
+    for (std::size_t k = 0; k < entries_.size(); ++k) {
+        if (runs[k]) entries_[k].node()->set_output(std::move(outputs[k]));
+    }
+    time_ = options.until;
 }
 
-}  // namespace
-
-Inference Network::infer(const std::vector<SpikeView>& samples, const InferOptions& options,
+Inference Network::infer(const std::vector<SampleInputs>& samples, const InferOptions& options,
                          Interruption& interruption) {
     const std::lock_guard lock(mutex_);
-    check_samples(samples, options);
-    const std::vector<std::vector<Probe>> probes = plan_probes(options);
-    const bool fresh = options.reset || !time_;
-
-    std::vector<std::unique_ptr<LayerCall>> calls;
-    double bytes = 0.0;
-    for (const auto& layer : layers_) {
-        calls.push_back(layer->call(samples.size(), calls));
-        bytes += calls.back()->extra_bytes();
+    const CallFacts known = facts(samples);
+    if (!known.nodes.empty()) check_inputs(samples);
+    CallOptions asked = options;
+    for (RecordRequest& request : asked.record) {
+        // Among the nodes that hold neurons: without the inputs before it.
+        const std::int32_t node = request.node;
+        if (!entry(node).node()) throw InvalidArgument("an input has no variables to record");
+        request.node = static_cast<std::int32_t>(
+            std::count_if(entries_.begin(), entries_.begin() + node, [](const Entry& e) { return e.node(); }));
     }
-    require_memory(bytes, text("the traces and weights of ", samples.size(), " samples"));
-    for (std::size_t k = 0; k < layers_.size(); ++k) {
-        const Layer& layer = *layers_[k];
-        for (std::size_t s = 0; s < samples.size(); ++s) {
-            SampleRun& run = calls[k]->samples[s];
-            const SpikeArray* const previous = k == 0 ? nullptr : &calls[k - 1]->samples[s].spikes;
-            const std::span<const double> times = previous ? previous->times() : samples[s].times;
-            const std::span<const std::int32_t> indices = previous ? previous->indices() : samples[s].indices;
-            const auto delivered =
-                static_cast<std::size_t>(std::upper_bound(times.begin(), times.end(), options.until) - times.begin());
-            run.times = times.first(delivered);
-            run.indices = indices.first(delivered);
-            run.until = options.until;
-            if (fresh) {
-                run.state = layer.initial_state(beginning(samples[s], options));
-                run.from = -std::numeric_limits<double>::infinity();
-            } else {
-                run.state = layer.output()->states[s];
-                run.from = *time_;
-            }
-            calls[k]->begin(run, fresh);
-        }
-        const std::string name = text("layer ", k);
-        calls[k]->run(probes[k], {num_threads(), max_spikes_per_instant_, name.c_str()}, interruption);
+    for (const std::int32_t node : options.outputs) {
+        if (!entry(node).node()) throw InvalidArgument("an input has no output spikes");
     }
-
+    const CallPlan plan = plan_call(known, asked);
+    Runs runs = make_runs(samples.size());
+    for (const std::int32_t node : order_) {
+        if (runs[at(node)]) advance(node, runs, samples, plan, options, interruption);
+    }
     Inference result;
-    std::vector<std::size_t> next_probe(layers_.size(), 0);
+    std::vector<std::size_t> next_probe(entries_.size(), 0);
     for (const RecordRequest& request : options.record) {
-        const std::size_t p = next_probe[request.layer]++;
+        const std::size_t p = next_probe[at(request.node)]++;
         auto& values = result.recorded.emplace_back();
-        for (SampleRun& run : calls[request.layer]->samples) values.push_back(std::move(run.recorded[p]));
+        for (Sample& sample : runs[at(request.node)]->samples) values.push_back(std::move(sample.recorded[p]));
     }
-    std::vector<std::shared_ptr<LayerOutput>> outputs;
-    for (std::size_t k = 0; k < layers_.size(); ++k) {
-        LayerOutput& output = *outputs.emplace_back(std::make_shared<LayerOutput>());
-        output.batch = options.batch;
-        for (SampleRun& run : calls[k]->samples) {
-            output.states.push_back(std::move(run.state));
-            output.post_spikes.push_back(std::move(run.spikes));
-            output.final_memory.push_back(std::move(run.final_memory));
-            output.causes.push_back(std::move(run.causes));
-            output.rule = run.rule;
-        }
+    for (const std::int32_t node : options.outputs) {
+        auto& spikes = result.spikes.emplace_back();
+        for (const Sample& sample : runs[at(node)]->samples) spikes.push_back(sample.spikes);
     }
-    result.spikes = outputs.back()->post_spikes;
-    for (std::size_t k = 0; k < layers_.size(); ++k) calls[k]->learn(text("layer ", k));
-    for (const auto& call : calls) call->apply();
-    for (std::size_t k = 0; k < layers_.size(); ++k) layers_[k]->set_output(std::move(outputs[k]));
-    time_ = options.until;
+    commit(runs, options);
     return result;
 }
 
 void Network::reset() {
     const std::lock_guard lock(mutex_);
     time_.reset();
-    for (const auto& layer : layers_) layer->set_output(std::make_shared<LayerOutput>());
+    for (const Entry& entry : entries_) {
+        if (entry.node()) entry.node()->set_output(std::make_shared<NodeOutput>());
+    }
 }
 
 std::optional<double> Network::time() const {
@@ -193,43 +324,57 @@ std::optional<double> Network::time() const {
     return time_;
 }
 
+// Copies
+
 Network::Snapshot Network::snapshot() const {
     const std::lock_guard lock(mutex_);
     Snapshot snapshot{time_, {}, false};
-    for (const auto& layer : layers_) {
-        const auto output = layer->output();
-        snapshot.batch = output->batch;
+    for (const Entry& entry : entries_) {
         auto& states = snapshot.states.emplace_back();
-        for (const LayerState& state : output->states) states.push_back(layer->pack(state, output->rule.get()));
+        if (!entry.node()) continue;
+        const auto output = entry.node()->output();
+        snapshot.batch = output->batch;
+        for (const NodeState& state : output->states) {
+            PackedState& packed = states.emplace_back(entry.node()->pack(state));
+            if (output->rule) entry.projections.front()->pack_traces(state, *output->rule, packed);
+        }
     }
     return snapshot;
 }
 
 void Network::restore(const Snapshot& snapshot) {
     const std::lock_guard lock(mutex_);
-    if (snapshot.states.size() != layers_.size()) throw ShapeMismatch("one list of states for each layer is needed");
+    if (snapshot.states.size() != entries_.size()) throw ShapeMismatch("one list of states for each node is needed");
     if (snapshot.time && std::isnan(*snapshot.time)) throw NonFinite("the time of a network must not be NaN");
-    std::vector<std::shared_ptr<LayerOutput>> outputs;
-    for (std::size_t k = 0; k < layers_.size(); ++k) {
-        LayerOutput& output = *outputs.emplace_back(std::make_shared<LayerOutput>());
+    std::vector<std::shared_ptr<NodeOutput>> outputs(entries_.size());
+    std::optional<std::size_t> n_samples;
+    for (std::size_t k = 0; k < entries_.size(); ++k) {
+        const Entry& entry = entries_[k];
+        if (!entry.node()) continue;
+        NodeOutput& output = *(outputs[k] = std::make_shared<NodeOutput>());
         output.batch = snapshot.batch;
-        output.rule = layers_[k]->current_rule();
-        if (snapshot.states[k].size() != snapshot.states[0].size()) {
-            throw ShapeMismatch(text("layer ", k, " has the states of ", snapshot.states[k].size(),
-                                     " samples, but layer 0 those of ", snapshot.states[0].size()));
+        const bool plastic = entry.population && entry.population->plastic() && !entry.projections.empty();
+        if (plastic) output.rule = entry.projections.front()->rule();
+        if (snapshot.states[k].size() != n_samples.value_or(snapshot.states[k].size())) {
+            throw ShapeMismatch(text(entry.label, " has the states of ", snapshot.states[k].size(),
+                                     " samples, but the first layer those of ", *n_samples));
         }
+        n_samples = snapshot.states[k].size();
         for (const PackedState& packed : snapshot.states[k]) {
-            output.states.push_back(layers_[k]->unpack(packed));
-            if (snapshot.time && output.states.back().last_event > *snapshot.time) {
-                throw InvalidArgument(text("layer ", k, ": the last event, at ", packed.last_event,
+            NodeState& state = output.states.emplace_back(entry.node()->unpack(packed));
+            if (plastic) entry.projections.front()->unpack_traces(packed, state);
+            if (snapshot.time && state.last_event > *snapshot.time) {
+                throw InvalidArgument(text(entry.label, ": the last event, at ", packed.last_event,
                                            ", lies after the time of the network, ", *snapshot.time));
             }
-            output.final_memory.push_back(output.states.back().memory);
+            output.final_memory.push_back(state.memory);
         }
         output.post_spikes.resize(output.states.size());
         output.causes.resize(output.states.size());
     }
-    for (std::size_t k = 0; k < layers_.size(); ++k) layers_[k]->set_output(std::move(outputs[k]));
+    for (std::size_t k = 0; k < entries_.size(); ++k) {
+        if (outputs[k]) entries_[k].node()->set_output(std::move(outputs[k]));
+    }
     time_ = snapshot.time;
 }
 

@@ -1,42 +1,32 @@
-// Layers in a row, and the inference that runs spikes through them.
+// A graph of inputs, populations and relays, and the inference that runs spikes through it.
 #pragma once
 
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/threads.hpp"
-#include "layer.hpp"
+#include "engine/relay.hpp"
+#include "engine/run.hpp"
+#include "plan.hpp"
+#include "projection.hpp"
 
 namespace evsim {
 
-/// Input spikes of one sample; the memory is the caller's.
-struct SpikeView {
-    std::span<const std::int32_t> indices;
-    std::span<const double> times;
-};
+/// Input spikes of one sample, for each input of the network, in the order in which those were added.
+using SampleInputs = std::vector<SpikeView>;
 
-/// What to record in which layer.
-struct RecordRequest {
-    std::size_t layer = 0;
-    std::string variable = "v";
-    std::vector<std::int32_t> neurons;
-    std::vector<double> times;
-};
-
-struct InferOptions {
-    double until = std::numeric_limits<double>::infinity();  ///< end of the simulated time
-    std::optional<double> start;  ///< its beginning; by default 0, or the first spike or record time if earlier
-    bool reset = true;            ///< false: go on where the last call stopped
-    bool batch = false;           ///< kept with the output, for callers to whom a batch of one is not a single sample
-    std::vector<RecordRequest> record;
+struct InferOptions : CallOptions {
+    bool batch = false;  ///< kept with the output, for callers to whom a batch of one is not a single sample
+    std::vector<std::int32_t> outputs;  ///< nodes whose spikes are returned
 };
 
 /// What a call returns.
 struct Inference {
-    std::vector<SpikeArray> spikes;                          ///< of the last layer, per sample
+    std::vector<std::vector<SpikeArray>> spikes;             ///< per output and sample
     std::vector<std::vector<std::vector<double>>> recorded;  ///< per request and sample, [time][neuron]
 };
 
@@ -44,25 +34,29 @@ class Network {
  public:
     explicit Network(std::int32_t max_spikes_per_instant = 1000);
 
-    /// Throws ShapeMismatch if the layer does not take what the last one gives.
-    void add(std::shared_ptr<Layer> layer);
+    /// These return the number of the new node. `label`: of a node in messages; by default "layer 0", "layer 1", ...
+    std::int32_t add_input(std::int64_t size);
+    std::int32_t add_population(std::shared_ptr<Population> population, std::string label = {});
+    std::int32_t add_relay(std::shared_ptr<Relay> relay, std::string label = {});
+    /// Puts another population of as many neurons in the place of one that nothing leads to yet.
+    void replace(std::int32_t node, std::shared_ptr<Population> population);
+    /// Spikes of `source` reach `target` by a projection, or, without one, a relay. Throws ShapeMismatch if it does not
+    /// take what the source gives, InvalidArgument, and Unsupported where it would close a cycle.
+    void connect(std::int32_t source, std::int32_t target, std::shared_ptr<Projection> projection = nullptr);
 
-    /// Runs the samples through all layers; output and state are left in the layers. Safe to call from several threads,
+    /// Runs the samples through all nodes; output and state are left in the nodes. Safe to call from several threads,
     /// one call runs after the other. After an error nothing has changed.
-    Inference infer(const std::vector<SpikeView>& samples, const InferOptions& options, Interruption& interruption);
+    Inference infer(const std::vector<SampleInputs>& samples, const InferOptions& options, Interruption& interruption);
     /// Forgets spikes and state, keeps weights.
     void reset();
 
-    std::size_t size() const { return layers_.size(); }
-    /// Throws IndexOutOfRange.
-    const std::shared_ptr<Layer>& layer(std::size_t k) const;
     /// Time up to which the last call simulated; nothing before the first call. Waits for a call that is running.
     std::optional<double> time() const;
 
     /// What a stream carries, to copy a network in the middle of one.
     struct Snapshot {
         std::optional<double> time;
-        std::vector<std::vector<PackedState>> states;  ///< [layer][sample]
+        std::vector<std::vector<PackedState>> states;  ///< [node][sample]
         bool batch = false;
     };
     Snapshot snapshot() const;
@@ -70,10 +64,41 @@ class Network {
     void restore(const Snapshot& snapshot);
 
  private:
-    void check_samples(const std::vector<SpikeView>& samples, const InferOptions& options) const;
-    std::vector<std::vector<Probe>> plan_probes(const InferOptions& options) const;
+    /// A node, and the spikes that lead to it.
+    struct Entry {
+        std::string label;
+        std::int32_t size = 0;    ///< of what it gives
+        std::int32_t input = -1;  ///< its number among the inputs, or -1
+        std::shared_ptr<Population> population;
+        std::shared_ptr<Relay> relay;
+        std::vector<std::int32_t> sources;
+        std::vector<std::shared_ptr<Projection>> projections;  ///< by which they come; none of relays
 
-    std::vector<std::shared_ptr<Layer>> layers_;
+        Node* node() const { return population ? static_cast<Node*>(population.get()) : relay.get(); }
+    };
+    /// Spikes of several sources, put into one order.
+    struct Merged {
+        std::vector<std::int32_t> projections, indices;
+        std::vector<double> times;
+    };
+    using Runs = std::vector<std::unique_ptr<Run>>;
+
+    std::int32_t add(Entry entry);
+    const Entry& entry(std::int32_t node) const;
+    std::vector<std::pair<std::int32_t, std::int32_t>> edges() const;
+    std::vector<std::int32_t> order_of(const std::vector<std::pair<std::int32_t, std::int32_t>>& edges) const;
+    CallFacts facts(const std::vector<SampleInputs>& samples) const;
+    void check_inputs(const std::vector<SampleInputs>& samples) const;
+    Runs make_runs(std::size_t n_samples) const;
+    Arrivals arrivals(const Entry& entry, const Runs& runs, const SampleInputs& inputs, std::size_t sample,
+                      double until, Merged& merged) const;
+    void advance(std::int32_t node, Runs& runs, const std::vector<SampleInputs>& samples, const CallPlan& plan,
+                 const InferOptions& options, Interruption& interruption) const;
+    void commit(Runs& runs, const InferOptions& options);
+
+    std::vector<Entry> entries_;
+    std::vector<std::int32_t> order_;  ///< of all nodes: sources first
+    std::int32_t n_inputs_ = 0, n_labelled_ = 0;
     std::int32_t max_spikes_per_instant_;
     std::optional<double> time_;
     mutable std::mutex mutex_;

@@ -53,45 +53,47 @@ Plasticity::Plasticity(const NeuronKernel& kernel, std::vector<double> parameter
     }
 }
 
-TraceState initial_traces(const NeuronKernel& kernel, const Dense& connection,
-                          const std::shared_ptr<BufferPool>& pool) {
-    const RuleInterface& rule = *kernel.rule;
-    const std::size_t values = connection.padded_neurons() * count(kernel.value_bytes);
-    const std::size_t n_inputs = count(connection.n_inputs());
+TraceState initial_traces(const Synapses& synapses, const std::shared_ptr<BufferPool>& pool) {
+    const RuleInterface& rule = *synapses.kernel.rule;
+    const std::size_t values = synapses.layout.places() * count(synapses.kernel.value_bytes);
+    const std::size_t n_inputs = count(synapses.n_inputs);
     TraceState state;
     state.neuron = AlignedBuffer(count(rule.n_neuron_traces) * values, "neuron traces");
     state.synaptic = PooledBuffer(pool, n_inputs * count(rule.n_synaptic_traces) * values, "synaptic traces");
-    state.arrivals.assign(connection.tiles().size() * n_inputs, TraceRun::unwritten);
-    state.post_times.assign(connection.padded_neurons(), -std::numeric_limits<double>::infinity());
+    state.arrivals.assign(synapses.layout.tiles().size() * n_inputs, TraceRun::unwritten);
+    state.post_times.assign(synapses.layout.places(), -std::numeric_limits<double>::infinity());
     state.last_arrivals.assign(n_inputs, TraceRun::unwritten);
     return state;
 }
 
-std::vector<double> neuron_traces(const NeuronKernel& kernel, const Dense& connection, const TraceState& state) {
-    const std::size_t n_traces = count(kernel.rule->n_neuron_traces), n_neurons = count(connection.n_neurons());
+std::vector<double> neuron_traces(const Synapses& synapses, const TraceState& state) {
+    const NeuronKernel& kernel = synapses.kernel;
+    const std::size_t n_traces = count(kernel.rule->n_neuron_traces), n_neurons = count(synapses.layout.n_neurons());
     std::vector<double> out(n_neurons * n_traces);
     with_value_type(kernel.value_bytes, [&](auto type) {
         const auto* values = reinterpret_cast<const decltype(type)*>(state.neuron.data());
         for (std::size_t n = 0; n < n_neurons; ++n) {
             for (std::size_t k = 0; k < n_traces; ++k)
-                out[n * n_traces + k] = static_cast<double>(values[k * connection.padded_neurons() + n]);
+                out[n * n_traces + k] = static_cast<double>(values[k * synapses.layout.places() + n]);
         }
     });
     return out;
 }
 
-std::vector<double> synaptic_traces(const NeuronKernel& kernel, const Dense& connection, const Plasticity& rule,
-                                    const TraceState& state, double last_event) {
-    const std::size_t n_traces = count(kernel.rule->n_synaptic_traces), n_inputs = count(connection.n_inputs());
-    const std::size_t n_neurons = count(connection.n_neurons());
+std::vector<double> synaptic_traces(const Synapses& synapses, const Plasticity& rule, const TraceState& state,
+                                    double last_event) {
+    const NeuronKernel& kernel = synapses.kernel;
+    const std::size_t n_traces = count(kernel.rule->n_synaptic_traces), n_inputs = count(synapses.n_inputs);
+    const std::size_t n_neurons = count(synapses.layout.n_neurons());
     const bool visited = kernel.rule->visits_synapses;
     const double* const rates = rule.rates().data() + kernel.rule->n_neuron_traces;
     std::vector<double> out(n_neurons * n_inputs * n_traces);
     with_value_type(kernel.value_bytes, [&](auto type) {
         const auto* values = reinterpret_cast<const decltype(type)*>(state.synaptic.data());
-        for (std::size_t t = 0; t < connection.tiles().size(); ++t) {
-            const std::size_t first = count(connection.tiles()[t].first_neuron);
-            const std::size_t end = std::min(first + count(connection.tiles()[t].n_vectors * kernel.lanes), n_neurons);
+        for (std::size_t t = 0; t < synapses.layout.tiles().size(); ++t) {
+            const std::size_t first = count(synapses.layout.tiles()[t].first_neuron);
+            const std::size_t end =
+                std::min(first + count(synapses.layout.tiles()[t].n_vectors * kernel.lanes), n_neurons);
             for (std::size_t row = 0; row < n_inputs * n_traces; ++row) {
                 const std::size_t input = row / n_traces, k = row % n_traces;
                 const double arrival = state.arrivals[t * n_inputs + input];
@@ -105,7 +107,7 @@ std::vector<double> synaptic_traces(const NeuronKernel& kernel, const Dense& con
                         factor = remaining(duration, rates[k]);
                     }
                     const double value =
-                        static_cast<double>(values[(input * connection.padded_neurons() + n) * n_traces + k]);
+                        static_cast<double>(values[(input * synapses.layout.places() + n) * n_traces + k]);
                     out[(n * n_inputs + input) * n_traces + k] = value * factor;
                 }
             }
@@ -114,12 +116,12 @@ std::vector<double> synaptic_traces(const NeuronKernel& kernel, const Dense& con
     return out;
 }
 
-void assign(const NeuronKernel& kernel, const Dense& connection, const Traces& values, double last_event,
-            TraceState& state) {
+void assign(const Synapses& synapses, const Traces& values, double last_event, TraceState& state) {
+    const NeuronKernel& kernel = synapses.kernel;
     const std::size_t n_neuron = count(kernel.rule->n_neuron_traces),
                       n_synaptic = count(kernel.rule->n_synaptic_traces);
-    const std::size_t n_inputs = count(connection.n_inputs()), n_neurons = count(connection.n_neurons());
-    const std::size_t stride = connection.padded_neurons();
+    const std::size_t n_inputs = count(synapses.n_inputs), n_neurons = count(synapses.layout.n_neurons());
+    const std::size_t stride = synapses.layout.places();
     with_value_type(kernel.value_bytes, [&](auto type) {
         using T = decltype(type);
         T* neuron = reinterpret_cast<T*>(state.neuron.data());
@@ -172,7 +174,7 @@ void combine(const T* before, const std::vector<PooledBuffer*>& samples, double 
 }  // namespace
 
 Learned::Learned(Dense& connection, const std::vector<PooledBuffer*>& samples, BatchUpdate update,
-                 const std::string& layer_name)
+                 const std::string& node_name)
     : connection_(connection), weights_(*samples.front()) {
     const bool finite = with_value_type(connection.value_bytes(), [&](auto type) {
         using T = decltype(type);
@@ -182,7 +184,7 @@ Learned::Learned(Dense& connection, const std::vector<PooledBuffer*>& samples, B
         return all_finite(reinterpret_cast<const T*>(weights_.data()), n);
     });
     if (!finite) {
-        throw NonFinite(text(layer_name, ": the kernel made weights that are not finite; all are left as they were"));
+        throw NonFinite(text(node_name, ": the kernel made weights that are not finite; all are left as they were"));
     }
 }
 

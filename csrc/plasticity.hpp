@@ -1,4 +1,4 @@
-// What a layer with a plasticity rule keeps beside its neurons: the rule's parameters and the traces.
+// What a projection with a plasticity rule keeps beside its weights: the rule's parameters and the traces.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <evsim/loops/neuron_kernel.h>
 #include "connection/dense.hpp"
 #include "core/aligned_buffer.hpp"
+#include "layout.hpp"
 
 namespace evsim {
 
@@ -43,21 +44,28 @@ class Plasticity {
     std::vector<double> parameters_, time_constants_, rates_;
 };
 
+/// The synapses whose traces these are.
+struct Synapses {
+    const NeuronKernel& kernel;
+    const Layout& layout;  ///< of the neurons
+    std::int32_t n_inputs;
+};
+
 /// All traces 0.
-TraceState initial_traces(const NeuronKernel& kernel, const Dense& connection, const std::shared_ptr<BufferPool>& pool);
+TraceState initial_traces(const Synapses& synapses, const std::shared_ptr<BufferPool>& pool);
 /// Traces as of each neuron's last event: its last input spike, at `last_event`, or a later one of its own.
-std::vector<double> neuron_traces(const NeuronKernel& kernel, const Dense& connection, const TraceState& state);
-std::vector<double> synaptic_traces(const NeuronKernel& kernel, const Dense& connection, const Plasticity& rule,
-                                    const TraceState& state, double last_event);
+std::vector<double> neuron_traces(const Synapses& synapses, const TraceState& state);
+std::vector<double> synaptic_traces(const Synapses& synapses, const Plasticity& rule, const TraceState& state,
+                                    double last_event);
 /// Overwrites the traces with values as of each neuron's last event. An empty part is left as it is.
-void assign(const NeuronKernel& kernel, const Dense& connection, const Traces& values, double last_event,
-            TraceState& state);
+void assign(const Synapses& synapses, const Traces& values, double last_event, TraceState& state);
+
 /// What the samples of a batch have learned, each from the same beginning.
 class Learned {
  public:
     /// `samples` are left in no useful state. Throws NonFinite if the weights would not be.
     Learned(Dense& connection, const std::vector<PooledBuffer*>& samples, BatchUpdate update,
-            const std::string& layer_name);
+            const std::string& node_name);
     /// Writes it into the connection.
     void apply();
 

@@ -6,6 +6,7 @@
 #include <pybind11/stl.h>
 
 #include <evsim/loops/neuron_kernel.h>
+#include "connection/conv2d.hpp"
 #include "core/spike_array.hpp"
 
 namespace evsim {
@@ -29,6 +30,13 @@ py::array_t<T> view(std::span<const T> values, py::handle owner) {
     return array;
 }
 
+using IntPair = std::pair<std::int32_t, std::int32_t>;
+using IntTriple = std::tuple<std::int32_t, std::int32_t, std::int32_t>;
+
+inline Pair as_pair(const IntPair& pair) { return {pair.first, pair.second}; }
+inline ImageShape as_shape(const IntTriple& s) { return {std::get<0>(s), std::get<1>(s), std::get<2>(s)}; }
+inline IntTriple as_triple(const ImageShape& s) { return {s.channels, s.height, s.width}; }
+
 /// A kernel as Python holds it.
 struct KernelHandle {
     std::shared_ptr<const NeuronKernel> kernel;
@@ -36,7 +44,8 @@ struct KernelHandle {
 
 void bind_kernel(py::module_& module);
 void bind_spike_array(py::module_& module);
-void bind_layer(py::module_& module);
+void bind_population(py::module_& module);
+void bind_projection(py::module_& module);
 void bind_network(py::module_& module);
 void bind_stepped(py::module_& module);
 

@@ -32,7 +32,8 @@ PYBIND11_MODULE(_core, module) {
     py::register_exception_translator(translate);
     bind_spike_array(module);
     bind_kernel(module);
-    bind_layer(module);
+    bind_population(module);
+    bind_projection(module);
     bind_network(module);
     bind_stepped(module);
     module.attr("__version__") = EVSIM_VERSION;

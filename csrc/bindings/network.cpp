@@ -1,6 +1,5 @@
-#include "bindings/bindings.hpp"
-
 #include "network.hpp"
+#include "bindings/bindings.hpp"
 
 namespace evsim {
 
@@ -12,26 +11,39 @@ bool interrupted_by_signal() {
     return PyErr_CheckSignals() != 0;
 }
 
-std::pair<std::vector<SpikeArray>, std::vector<py::array_t<double>>> infer(
-    Network& self, const std::vector<std::pair<IndexArray, TimeArray>>& samples, double until,
-    std::optional<double> start, bool reset, bool batch,
-    const std::vector<std::tuple<std::size_t, std::string, std::vector<std::int32_t>, std::vector<double>>>& record) {
-    std::vector<SpikeView> views;
-    for (const auto& [indices, times] : samples) views.push_back({as_span(indices), as_span(times)});
-    InferOptions options{until, start, reset, batch, {}};
-    for (const auto& [layer, variable, neurons, times] : record)
-        options.record.push_back({layer, variable, neurons, times});
+using SpikePair = std::pair<IndexArray, TimeArray>;
+/// Node, number of the variable, neurons, times.
+using RecordTuple = std::tuple<std::int32_t, std::int32_t, std::vector<std::int32_t>, std::vector<double>>;
+
+std::vector<RecordRequest> requests_of(const std::vector<RecordTuple>& record) {
+    std::vector<RecordRequest> requests;
+    for (const auto& [node, observable, neurons, times] : record)
+        requests.push_back({node, {neurons, times, observable}});
+    return requests;
+}
+
+/// (spikes per output and sample; per request an array of shape (n_samples, n_times, n_neurons)).
+std::pair<std::vector<std::vector<SpikeArray>>, std::vector<py::array_t<double>>> infer(
+    Network& self, const std::vector<std::vector<SpikePair>>& samples, double until, std::optional<double> start,
+    bool reset, bool batch, std::vector<std::int32_t> outputs, const std::vector<RecordTuple>& record) {
+    std::vector<SampleInputs> inputs;
+    for (const auto& sample : samples) {
+        SampleInputs& views = inputs.emplace_back();
+        for (const auto& [indices, times] : sample) views.push_back({as_span(indices), as_span(times)});
+    }
+    const InferOptions options{{until, start, reset, requests_of(record)}, batch, std::move(outputs)};
     Inference result;
     {
         const py::gil_scoped_release release;
         Interruption interruption(interrupted_by_signal);
-        result = self.infer(views, options, interruption);
+        result = self.infer(inputs, options, interruption);
     }
     std::vector<py::array_t<double>> out;
     for (std::size_t r = 0; r < record.size(); ++r) {
+        const Probe& probe = options.record[r].probe;
         const py::ssize_t n_samples = static_cast<py::ssize_t>(samples.size());
-        const py::ssize_t n_times = static_cast<py::ssize_t>(options.record[r].times.size());
-        const py::ssize_t n_neurons = static_cast<py::ssize_t>(options.record[r].neurons.size());
+        const py::ssize_t n_times = static_cast<py::ssize_t>(probe.times.size());
+        const py::ssize_t n_neurons = static_cast<py::ssize_t>(probe.neurons.size());
         py::array_t<double> values({n_samples, n_times, n_neurons});
         for (py::ssize_t s = 0; s < n_samples; ++s) {
             const auto& sample = result.recorded[r][static_cast<std::size_t>(s)];
@@ -42,60 +54,101 @@ std::pair<std::vector<SpikeArray>, std::vector<py::array_t<double>>> infer(
     return {std::move(result.spikes), std::move(out)};
 }
 
-using StateTuple =
-    std::tuple<py::bytes, std::vector<double>, double, std::vector<double>, std::vector<double>, std::vector<double>,
-               std::vector<double>, std::vector<std::int32_t>, std::vector<std::int32_t>>;
-using SnapshotTuple = std::tuple<std::optional<double>, bool, std::vector<std::vector<StateTuple>>>;
+template <class T>
+py::array_t<T> array_of(const std::vector<T>& values) {
+    return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
+}
 
-/// (time, batch, [layer][sample] of (state variables, memory, time of the last event, neuron traces, synaptic traces,
-/// times of the last output spikes, times of the last touches of pixels, causes, pending inputs)).
-SnapshotTuple snapshot(const Network& self) {
+/// A state as arrays by name.
+py::dict named(const PackedState& state) {
+    py::dict arrays;
+    arrays["values"] = py::array_t<std::uint8_t>(static_cast<py::ssize_t>(state.values.size()),
+                                                 reinterpret_cast<const std::uint8_t*>(state.values.data()));
+    arrays["last_event"] = state.last_event;
+    PackedState::for_each_array(state, [&](const char* name, const auto& values) {
+        if (!values.empty()) arrays[name] = array_of(values);
+    });
+    return arrays;
+}
+
+template <class T>
+void read_array(const py::dict& arrays, const char* name, std::vector<T>& out) {
+    if (!arrays.contains(name)) return;
+    const auto values = arrays[name].cast<py::array_t<T, py::array::c_style | py::array::forcecast>>();
+    out.assign(values.data(), values.data() + values.size());
+}
+
+PackedState unnamed(const py::dict& arrays) {
+    PackedState state;
+    std::vector<std::uint8_t> values;
+    read_array(arrays, "values", values);
+    const auto* const first = reinterpret_cast<const std::byte*>(values.data());
+    state.values.assign(first, first + values.size());
+    if (arrays.contains("last_event")) state.last_event = arrays["last_event"].cast<double>();
+    PackedState::for_each_array(state, [&](const char* name, auto& into) { read_array(arrays, name, into); });
+    return state;
+}
+
+/// {"time", "batch", "states": [node][sample] of arrays by name}.
+py::dict snapshot(const Network& self) {
     Network::Snapshot snapshot;
     {
         const py::gil_scoped_release release;
         snapshot = self.snapshot();
     }
-    std::vector<std::vector<StateTuple>> layers;
+    py::list nodes;
     for (const auto& states : snapshot.states) {
-        auto& out = layers.emplace_back();
-        for (const PackedState& state : states) {
-            out.emplace_back(py::bytes(reinterpret_cast<const char*>(state.values.data()), state.values.size()),
-                             state.memory, state.last_event, state.traces.neuron, state.traces.synaptic,
-                             state.post_times, state.last_touch, state.causes, state.pending);
-        }
+        py::list samples;
+        for (const PackedState& state : states) samples.append(named(state));
+        nodes.append(samples);
     }
-    return {snapshot.time, snapshot.batch, std::move(layers)};
+    py::dict out;
+    out["time"] = snapshot.time;
+    out["batch"] = snapshot.batch;
+    out["states"] = nodes;
+    return out;
 }
 
-void restore(Network& self, const SnapshotTuple& tuple) {
-    const auto& [time, batch, layers] = tuple;
-    Network::Snapshot snapshot{time, {}, batch};
-    for (const auto& layer : layers) {
+void restore(Network& self, const py::dict& dict) {
+    Network::Snapshot snapshot{dict["time"].cast<std::optional<double>>(), {}, dict["batch"].cast<bool>()};
+    for (const py::handle node : dict["states"]) {
         auto& states = snapshot.states.emplace_back();
-        for (const auto& [bytes, memory, last_event, neuron, synaptic, post_times, touches, causes, pending] : layer) {
-            const std::string_view values = bytes;
-            const auto* first = reinterpret_cast<const std::byte*>(values.data());
-            states.push_back({{first, first + values.size()},
-                              memory,
-                              last_event,
-                              {neuron, synaptic},
-                              post_times,
-                              touches,
-                              causes,
-                              pending});
-        }
+        for (const py::handle state : node) states.push_back(unnamed(state.cast<py::dict>()));
     }
+    const py::gil_scoped_release release;
     self.restore(snapshot);
+}
+
+/// (whether the samples begin here, where the last call stopped, where each sample begins). `nodes`: label, number of
+/// neurons, first endless neuron.
+std::tuple<bool, double, std::vector<double>> plan(
+    const std::vector<std::tuple<std::string, std::int32_t, std::optional<std::int32_t>>>& nodes,
+    std::optional<double> time, std::size_t carried, std::vector<double> first_spikes, double until,
+    std::optional<double> start, bool reset, const std::vector<RecordTuple>& record) {
+    CallFacts facts{{}, time, carried, std::move(first_spikes)};
+    for (const auto& [label, n_neurons, endless] : nodes) facts.nodes.push_back({label, n_neurons, endless});
+    const CallPlan plan = plan_call(facts, {until, start, reset, requests_of(record)});
+    return {plan.fresh, plan.from, plan.starts};
 }
 
 }  // namespace
 
 void bind_network(py::module_& module) {
+    module.def("plan_call", &plan, py::arg("nodes"), py::arg("time"), py::arg("carried"), py::arg("first_spikes"),
+               py::arg("until"), py::arg("start"), py::arg("reset"), py::arg("record"));
     py::class_<Network>(module, "Network")
         .def(py::init<std::int32_t>(), py::arg("max_spikes_per_instant"))
-        .def("add", &Network::add, py::arg("layer"), py::call_guard<py::gil_scoped_release>())
+        .def("add_input", &Network::add_input, py::arg("size"), py::call_guard<py::gil_scoped_release>())
+        .def("add_population", &Network::add_population, py::arg("population"), py::arg("label"),
+             py::call_guard<py::gil_scoped_release>())
+        .def("add_relay", &Network::add_relay, py::arg("relay"), py::arg("label"),
+             py::call_guard<py::gil_scoped_release>())
+        .def("replace", &Network::replace, py::arg("node"), py::arg("population"),
+             py::call_guard<py::gil_scoped_release>())
+        .def("connect", &Network::connect, py::arg("source"), py::arg("target"), py::arg("projection"),
+             py::call_guard<py::gil_scoped_release>())
         .def("infer", &infer, py::arg("samples"), py::arg("until"), py::arg("start"), py::arg("reset"),
-             py::arg("batch"), py::arg("record"))
+             py::arg("batch"), py::arg("outputs"), py::arg("record"))
         .def("reset", &Network::reset, py::call_guard<py::gil_scoped_release>())
         .def("snapshot", &snapshot)
         .def("restore", &restore, py::arg("snapshot"))

@@ -26,7 +26,9 @@ std::int64_t output_size(std::int64_t input, std::int64_t kernel, std::int64_t s
     return input + 2 * padding < reach ? 0 : (input + 2 * padding - reach) / stride + 1;
 }
 
-ImageShape checked_output(const Conv2dSettings& s) {
+}  // namespace
+
+ImageShape output_of(const Conv2dSettings& s) {
     require_from(s.input.channels, 1, "the number of input channels");
     require_from(s.input.height, 1, "the height");
     require_from(s.input.width, 1, "the width");
@@ -62,6 +64,8 @@ ImageShape checked_output(const Conv2dSettings& s) {
     return {s.out_channels, static_cast<std::int32_t>(height), static_cast<std::int32_t>(width)};
 }
 
+namespace {
+
 /// Positions of a kernel along one axis with the outputs they lead to, for inputs of one phase.
 struct Tap {
     std::int32_t offset;    ///< of the output from the base
@@ -86,10 +90,14 @@ std::vector<Tap> taps_of_phase(std::int32_t kernel, std::int32_t stride, std::in
 
 }  // namespace
 
-Conv2d::Conv2d(const Conv2dSettings& settings, int value_bytes)
-    : settings_(settings), output_(checked_output(settings)), value_bytes_(value_bytes) {
+std::int32_t padded_channels(std::int32_t channels, int value_bytes) {
     const std::int32_t unit = 16 / value_bytes;
-    channel_stride_ = (output_.channels + unit - 1) / unit * unit;
+    return (channels + unit - 1) / unit * unit;
+}
+
+Conv2d::Conv2d(const Conv2dSettings& settings, int value_bytes)
+    : settings_(settings), output_(output_of(settings)), value_bytes_(value_bytes) {
+    channel_stride_ = padded_channels(output_.channels, value_bytes);
     weight_stride_ = settings_.groups == 1 ? channel_stride_ : out_per_group();
     taps_per_input_ = static_cast<std::size_t>(settings_.kernel.y) * static_cast<std::size_t>(settings_.kernel.x);
     const double taps = static_cast<double>(settings_.kernel.y) * settings_.kernel.x * settings_.input.channels;
@@ -101,10 +109,10 @@ Conv2d::Conv2d(const Conv2dSettings& settings, int value_bytes)
     packed_ = AlignedBuffer(static_cast<std::size_t>(settings_.input.channels) * taps_per_input_ *
                                 static_cast<std::size_t>(weight_stride_) * static_cast<std::size_t>(value_bytes),
                             "weights");
-    plan_runs();
+    plan_stretches();
 }
 
-void Conv2d::plan_runs() {
+void Conv2d::plan_stretches() {
     const bool transposed = settings_.transposed;
     // A phase is the remainder of input coordinate + padding: beyond the input there are none.
     const auto n_phases = [&](std::int32_t stride, std::int32_t input, std::int32_t padding) {
@@ -113,11 +121,11 @@ void Conv2d::plan_runs() {
     };
     const std::int32_t n_phases_y = n_phases(settings_.stride.y, settings_.input.height, settings_.padding.y);
     n_phases_x_ = n_phases(settings_.stride.x, settings_.input.width, settings_.padding.x);
-    require_memory(static_cast<double>(n_phases_y) * n_phases_x_ * sizeof(runs_[0]), "the plan of a convolution");
+    require_memory(static_cast<double>(n_phases_y) * n_phases_x_ * sizeof(stretches_[0]), "the plan of a convolution");
     for (std::int32_t y = 0; y < settings_.input.height; ++y)
-        rows_.push_back(place(y, settings_.stride.y, settings_.padding.y));
+        rows_.push_back(origin(y, settings_.stride.y, settings_.padding.y));
     for (std::int32_t x = 0; x < settings_.input.width; ++x)
-        columns_.push_back(place(x, settings_.stride.x, settings_.padding.x));
+        columns_.push_back(origin(x, settings_.stride.x, settings_.padding.x));
     constexpr std::int32_t unreached = -1;
     tap_of_.assign(taps_per_input_, unreached);
     std::int32_t next_tap = 0;
@@ -127,15 +135,15 @@ void Conv2d::plan_runs() {
         for (std::int32_t phase_x = 0; phase_x < n_phases_x_; ++phase_x) {
             const auto columns =
                 taps_of_phase(settings_.kernel.x, settings_.stride.x, settings_.dilation.x, phase_x, transposed);
-            auto& runs = runs_.emplace_back();
+            auto& stretches = stretches_.emplace_back();
             for (const Tap& row : rows) {
                 for (const Tap& column : columns) {
-                    const bool goes_on = !runs.empty() && runs.back().dy == row.offset &&
-                                         runs.back().dx + runs.back().count == column.offset;
+                    const bool goes_on = !stretches.empty() && stretches.back().dy == row.offset &&
+                                         stretches.back().dx + stretches.back().count == column.offset;
                     if (goes_on) {
-                        ++runs.back().count;
+                        ++stretches.back().count;
                     } else {
-                        runs.push_back({row.offset, column.offset, 1, next_tap});
+                        stretches.push_back({row.offset, column.offset, 1, next_tap});
                     }
                     tap_of_[static_cast<std::size_t>(row.position * settings_.kernel.x + column.position)] = next_tap++;
                 }

@@ -32,11 +32,17 @@ struct Conv2dSettings {
     bool transposed = false;
 };
 
+/// What comes out of it. Throws InvalidArgument, ShapeMismatch or MemoryLimit.
+ImageShape output_of(const Conv2dSettings& settings);
+
+/// Channels of a pixel in memory: whole groups of 16 bytes.
+std::int32_t padded_channels(std::int32_t channels, int value_bytes);
+
 /// Weights as users see them, (out, in / groups, rows, columns), or (in, out / groups, rows, columns) where transposed;
 /// and the same in the order in which an input spike reads them.
 ///
 /// The neurons of a pixel lie side by side, [pixel][channel], with room for `channel_stride` channels. An input spike
-/// reaches a few runs of neighbouring pixels; the weights of a run are contiguous in the same order.
+/// reaches a few stretches of neighbouring pixels; the weights of a stretch are contiguous in the same order.
 class Conv2d {
  public:
     /// Throws InvalidArgument, ShapeMismatch or MemoryLimit.
@@ -59,50 +65,51 @@ class Conv2d {
     const std::byte* packed() const { return packed_.data(); }
 
     /// Neighbouring output pixels, first_pixel + k for k < count, that an input reaches.
-    struct Run {
+    struct Stretch {
         std::int32_t first_pixel;  ///< of the output plane
         std::int32_t count;
         std::int32_t row;
         std::size_t weights;  ///< of the first pixel in `packed`; those of the next lie weight_stride() further on
     };
-    /// Values of `packed` per pixel of a run: channel_stride, or with groups out_per_group.
+    /// Values of `packed` per pixel of a stretch: channel_stride, or with groups out_per_group.
     std::int32_t weight_stride() const { return weight_stride_; }
     /// First output channel that input channel `channel` reaches; with groups it reaches out_per_group of them.
     std::int32_t first_channel(std::int32_t channel) const { return channel / in_per_group() * out_per_group(); }
 
-    /// Most runs that one input reaches.
-    std::int32_t most_runs() const { return settings_.kernel.y * settings_.kernel.x; }
+    /// Most stretches that one input reaches.
+    std::int32_t most_stretches() const { return settings_.kernel.y * settings_.kernel.x; }
 
-    /// visit(Run) for all that input (channel, y, x) reaches, rows ascending in memory.
+    /// visit(Stretch) for all that input (channel, y, x) reaches, rows ascending in memory.
     template <class Visit>
-    void for_each_run(std::int32_t channel, std::int32_t y, std::int32_t x, Visit&& visit) const {
-        const Place row = rows_[static_cast<std::size_t>(y)], column = columns_[static_cast<std::size_t>(x)];
+    void for_each_stretch(std::int32_t channel, std::int32_t y, std::int32_t x, Visit&& visit) const {
+        const Origin row = rows_[static_cast<std::size_t>(y)], column = columns_[static_cast<std::size_t>(x)];
         const std::size_t first = static_cast<std::size_t>(channel) * taps_per_input_;
-        const std::vector<RelativeRun>& runs = runs_[static_cast<std::size_t>(row.phase * n_phases_x_ + column.phase)];
-        for (const RelativeRun& run : runs) {
-            const std::int32_t out_y = row.base + run.dy, left = column.base + run.dx;
+        const std::vector<RelativeStretch>& stretches =
+            stretches_[static_cast<std::size_t>(row.phase * n_phases_x_ + column.phase)];
+        for (const RelativeStretch& stretch : stretches) {
+            const std::int32_t out_y = row.base + stretch.dy, left = column.base + stretch.dx;
             if (out_y < 0 || out_y >= output_.height) continue;
-            const std::int32_t begin = std::max(left, 0), end = std::min(left + run.count, output_.width);
+            const std::int32_t begin = std::max(left, 0), end = std::min(left + stretch.count, output_.width);
             if (begin >= end) continue;
-            const std::size_t tap = first + static_cast<std::size_t>(run.first_tap + begin - left);
-            visit(
-                Run{out_y * output_.width + begin, end - begin, out_y, tap * static_cast<std::size_t>(weight_stride_)});
+            const std::size_t tap = first + static_cast<std::size_t>(stretch.first_tap + begin - left);
+            visit(Stretch{out_y * output_.width + begin, end - begin, out_y,
+                          tap * static_cast<std::size_t>(weight_stride_)});
         }
     }
 
  private:
     /// An input coordinate: the outputs it reaches lie at base + (offsets that depend on the phase only).
-    struct Place {
+    struct Origin {
         std::int32_t base, phase;
     };
-    Place place(std::int32_t coordinate, std::int32_t stride, std::int32_t padding) const {
+    Origin origin(std::int32_t coordinate, std::int32_t stride, std::int32_t padding) const {
         if (settings_.transposed) return {coordinate * stride - padding, 0};
         return {(coordinate + padding) / stride, (coordinate + padding) % stride};
     }
-    struct RelativeRun {
+    struct RelativeStretch {
         std::int32_t dy, dx, count, first_tap;
     };
-    void plan_runs();
+    void plan_stretches();
     template <class T>
     void pack_as();
 
@@ -111,9 +118,9 @@ class Conv2d {
     int value_bytes_;
     std::int32_t channel_stride_ = 0, weight_stride_ = 0, n_phases_x_ = 1;
     std::size_t n_weights_ = 0, taps_per_input_ = 0;
-    std::vector<Place> rows_, columns_;           ///< of the input
-    std::vector<std::vector<RelativeRun>> runs_;  ///< [phase of y * phases of x + phase of x]
-    std::vector<std::int32_t> tap_of_;            ///< [row * columns + column of the kernel]: place in `packed`
+    std::vector<Origin> rows_, columns_;                   ///< of the input
+    std::vector<std::vector<RelativeStretch>> stretches_;  ///< [phase of y * phases of x + phase of x]
+    std::vector<std::int32_t> tap_of_;  ///< [row * columns + column of the kernel]: place in `packed`
     AlignedBuffer weights_, seen_, packed_;
     bool fresh_ = true;
 };

@@ -45,6 +45,11 @@ struct RunawaySpiking : Error {
     explicit RunawaySpiking(const std::string& m) : Error("RunawaySpikingError", m) {}
 };
 
+/// What is asked for has a meaning, but evsim does not do it.
+struct Unsupported : Error {
+    explicit Unsupported(const std::string& m) : Error("UnsupportedError", m) {}
+};
+
 struct KernelLoad : Error {
     explicit KernelLoad(const std::string& m) : Error("KernelLoadError", m) {}
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 
 #include "engine/emissions.hpp"
 
@@ -35,16 +36,19 @@ void append_sorted(SpikeArray& out, std::span<const SpikeBuffer> tiles, std::siz
     out.append(spikes);
 }
 
-class DenseRun {
+/// The event loop of one call.
+class DenseLoop {
  public:
-    DenseRun(const DenseLayer& layer, std::span<SampleRun> samples, std::span<const Probe> probes,
-             const RunOptions& options, Interruption& interruption)
-        : layer_(layer),
-          kernel_(layer.kernel()),
-          tiles_(layer.connection().tiles()),
+    DenseLoop(const Population& population, std::span<const std::shared_ptr<Projection>> projections,
+              std::span<Sample> samples, std::span<const Probe> probes, const CallLimits& limits,
+              Interruption& interruption)
+        : population_(population),
+          projections_(projections),
+          kernel_(population.kernel()),
+          tiles_(population.layout().tiles()),
           samples_(samples),
           probes_(probes),
-          options_(options),
+          limits_(limits),
           interruption_(interruption),
           scratch_(samples.size()),
           tile_spikes_(samples.size() * tiles_.size()),
@@ -52,18 +56,17 @@ class DenseRun {
         for (SpikeBuffer& tile : tile_spikes_) tile.interruption = &interruption_;
         std::size_t longest = 0;
         double events = 0.0;
-        for (SampleRun& sample : samples_) {
-            longest = std::max(longest, sample.times.size());
-            events += static_cast<double>(sample.times.size());
+        for (Sample& sample : samples_) {
+            longest = std::max(longest, sample.inputs.size());
+            events += static_cast<double>(sample.inputs.size());
             sample.recorded.resize(probes_.size());
             for (std::size_t p = 0; p < probes_.size(); ++p) {
                 sample.recorded[p].resize(probes_[p].times.size() * probes_[p].neurons.size());
             }
         }
         n_chunks_ = std::max<std::size_t>(1, (longest + chunk_events - 1) / chunk_events);
-        const double work = events * static_cast<double>(layer_.padded_neurons());
-        threads_ =
-            static_cast<int>(std::clamp(work / events_worth_a_thread, 1.0, static_cast<double>(options.threads)));
+        const double work = events * static_cast<double>(population_.places());
+        threads_ = static_cast<int>(std::clamp(work / events_worth_a_thread, 1.0, static_cast<double>(limits.threads)));
         plan_observations();
     }
 
@@ -84,7 +87,8 @@ class DenseRun {
     struct SampleScratch {
         std::size_t first = 0, last = 0;  ///< events of the current chunk
         bool active = false, final = false;
-        double previous_time = 0.0;  ///< of the event before `first`
+        double previous_time = 0.0;    ///< of the event before `first`
+        std::vector<WeightRows> rows;  ///< of each projection
         std::vector<std::byte> events;
     };
 
@@ -94,21 +98,30 @@ class DenseRun {
     }
 
     void begin_chunk(std::size_t s, std::size_t chunk) {
-        SampleRun& sample = samples_[s];
+        Sample& sample = samples_[s];
         SampleScratch& scratch = scratch_[s];
-        const std::size_t n = sample.times.size();
+        const std::size_t n = sample.inputs.size();
         scratch.first = chunk * chunk_events;
         scratch.active = chunk == 0 || scratch.first < n;
         if (!scratch.active) return;
         scratch.last = std::min(n, scratch.first + chunk_events);
         scratch.final = scratch.last == n;
-        scratch.previous_time = scratch.first > 0 ? sample.times[scratch.first - 1] : sample.state.last_event;
+        scratch.previous_time = scratch.first > 0 ? sample.inputs.times[scratch.first - 1] : sample.state.last_event;
         const std::size_t count = scratch.last - scratch.first;
         scratch.events.resize(count * kernel_.event_bytes);
         EventRun run{};
-        run.shared = layer_.shared().data();
-        run.indices = sample.indices.data() + scratch.first;
-        run.times = sample.times.data() + scratch.first;
+        run.shared = population_.shared().data();
+        scratch.rows.clear();
+        for (const auto& projection : projections_) {
+            const Dense& dense = *projection->dense();
+            const std::byte* const weights = sample.weights.data() ? sample.weights.data() : dense.data();
+            scratch.rows.push_back({weights, dense.stride() * static_cast<std::size_t>(kernel_.value_bytes)});
+        }
+        run.rows = scratch.rows.data();
+        run.projections =
+            sample.inputs.projections.empty() ? nullptr : sample.inputs.projections.data() + scratch.first;
+        run.indices = sample.inputs.indices.data() + scratch.first;
+        run.times = sample.inputs.times.data() + scratch.first;
         run.n = static_cast<std::int64_t>(count);
         run.previous_time = scratch.previous_time;
         if (sample.rule) {
@@ -121,42 +134,40 @@ class DenseRun {
     }
 
     TileRun tile_run(std::size_t s, std::size_t tile) {
-        SampleRun& sample = samples_[s];
+        Sample& sample = samples_[s];
         SampleScratch& scratch = scratch_[s];
-        const Dense& connection = layer_.connection();
         TileRun run{};
-        run.shared = layer_.shared().data();
-        run.neurons = layer_.neurons();
-        run.hot = layer_.hot();
+        run.shared = population_.shared().data();
+        run.neurons = population_.neurons();
+        run.hot = population_.hot();
         run.state = sample.state.values.data();
         run.memory = sample.state.memory.data();
-        run.stride = layer_.padded_neurons();
+        run.stride = population_.places();
         run.first_neuron = tiles_[tile].first_neuron;
         run.n_vectors = tiles_[tile].n_vectors;
-        run.n_neurons = connection.n_neurons();
-        run.weights = connection.data();
-        run.weight_stride = connection.stride();
+        run.n_neurons = population_.n_neurons();
         run.events = scratch.events.data();
         run.n_events = static_cast<std::int64_t>(scratch.last - scratch.first);
         run.last_time = scratch.previous_time;
         run.emit_from = sample.from;
         run.emit_until = std::numeric_limits<double>::infinity();
-        run.max_spikes_per_instant = options_.max_spikes_per_instant;
+        run.max_spikes_per_instant = limits_.max_spikes_per_instant;
         run.emissions = &tile_spikes_[task_index(s, tile)];
-        if (layer_.learns()) run.weights = sample.weights.data();
         return run;
     }
 
     TraceRun trace_run(std::size_t s, std::size_t tile) {
-        SampleRun& sample = samples_[s];
+        Sample& sample = samples_[s];
         TraceRun run{};
         run.parameters = sample.rule->parameters().data();
         run.rates = sample.rule->rates().data();
         run.neuron_traces = sample.state.traces.neuron.data();
         run.synaptic_traces = sample.state.traces.synaptic.data();
+        Projection& projection = *projections_.front();
         // A rule that does not learn does not write.
-        run.weights = layer_.learns() ? sample.weights.data() : const_cast<std::byte*>(layer_.connection().data());
-        run.n_inputs = layer_.connection().n_inputs();
+        run.weights = projection.learns() ? sample.weights.data() : projection.dense()->data();
+        run.weight_stride = projection.dense()->stride();
+        run.n_inputs = projection.n_inputs();
         run.arrivals = sample.state.traces.arrivals.data() + tile * static_cast<std::size_t>(run.n_inputs);
         run.post_times = sample.state.traces.post_times.data();
         return run;
@@ -165,7 +176,7 @@ class DenseRun {
     void run_tile(std::size_t s, std::size_t tile) {
         SampleScratch& scratch = scratch_[s];
         if (!scratch.active) return;
-        SampleRun& sample = samples_[s];
+        Sample& sample = samples_[s];
         TileRun run = tile_run(s, tile);
         TraceRun traces;
         char message[TileRun::message_bytes] = "";
@@ -201,16 +212,16 @@ class DenseRun {
 
     /// Runs the events of `sample` up to (not including) `position`; afterwards `run` stands at the last event that
     /// passed.
-    void advance_to(TileRun& run, const SampleRun& sample, std::size_t position) {
+    void advance_to(TileRun& run, const Sample& sample, std::size_t position) {
         const SampleScratch& scratch = scratch_[static_cast<std::size_t>(&sample - samples_.data())];
         run.last_event = static_cast<std::int64_t>(position - scratch.first);
         if (run.last_event == run.first_event) return;
         check(kernel_.run(run), run.message);
         run.first_event = run.last_event;
-        run.last_time = sample.times[position - 1];
+        run.last_time = sample.inputs.times[position - 1];
     }
 
-    void observe(const TileRun& run, SampleRun& sample, const Observation& o) {
+    void observe(const TileRun& run, Sample& sample, const Observation& o) {
         const Probe& probe = probes_[o.probe];
         std::vector<double> durations(o.n_times);
         for (std::size_t t = 0; t < o.n_times; ++t) durations[t] = probe.times[o.first_time + t] - run.last_time;
@@ -223,42 +234,43 @@ class DenseRun {
     void end_chunk(std::size_t s) {
         SampleScratch& scratch = scratch_[s];
         if (!scratch.active) return;
-        SampleRun& sample = samples_[s];
+        Sample& sample = samples_[s];
         const std::span<SpikeBuffer> of_sample(&tile_spikes_[task_index(s, 0)], tiles_.size());
         append_sorted(sample.spikes, of_sample, scratch.last - scratch.first + 1);
         for (SpikeBuffer& tile : of_sample) tile.size = 0;
         if (scratch.final) {
             sample.spikes.order_ties();
             scratch.active = false;
-            if (!sample.times.empty()) sample.state.last_event = sample.times.back();
+            if (!sample.inputs.times.empty()) sample.state.last_event = sample.inputs.times.back();
         }
     }
 
     void plan_observations() {
         if (probes_.empty()) return;
-        std::vector<std::size_t> tile_of(layer_.padded_neurons());
+        std::vector<std::size_t> tile_of(population_.places());
         for (std::size_t tile = 0; tile < tiles_.size(); ++tile) {
             const auto first = tile_of.begin() + tiles_[tile].first_neuron;
             std::fill(first, first + tiles_[tile].n_vectors * kernel_.lanes, tile);
         }
         for (std::size_t s = 0; s < samples_.size(); ++s) {
-            for (const Observation& o : observations_of(probes_, samples_[s].times)) {
+            for (const Observation& o : observations_of(probes_, samples_[s].inputs.times)) {
                 const std::int32_t n = probes_[o.probe].neurons[o.neuron];
                 observations_[task_index(s, tile_of[static_cast<std::size_t>(n)])].push_back(o);
             }
         }
     }
 
-    void check(const TileResult& result, const char* message) const { check_result(result, options_, message); }
+    void check(const TileResult& result, const char* message) const { check_result(result, limits_, message); }
 
     std::size_t task_index(std::size_t s, std::size_t tile) const { return s * tiles_.size() + tile; }
 
-    const DenseLayer& layer_;
+    const Population& population_;
+    std::span<const std::shared_ptr<Projection>> projections_;
     const NeuronKernel& kernel_;
     const std::vector<TileRange>& tiles_;
-    std::span<SampleRun> samples_;
+    std::span<Sample> samples_;
     std::span<const Probe> probes_;
-    const RunOptions& options_;
+    const CallLimits& limits_;
     Interruption& interruption_;
     std::vector<SampleScratch> scratch_;
     std::vector<SpikeBuffer> tile_spikes_;                ///< [sample][tile]
@@ -267,11 +279,65 @@ class DenseRun {
     int threads_ = 1;
 };
 
+class DenseForward final : public Run {
+ public:
+    DenseForward(const Population& population, std::span<const std::shared_ptr<Projection>> projections,
+                 std::size_t n_samples)
+        : Run(n_samples), population_(population), projections_(projections.begin(), projections.end()) {
+        // What a rule is and begins with is settled before the first node runs.
+        if (!learner()) return;
+        rule_ = learner()->rule();
+        first_traces_ = learner()->next_traces();
+    }
+
+    double extra_bytes() const override {
+        if (!learner()) return 0.0;
+        const double copies = population_.kernel().rule->n_synaptic_traces + (population_.learns() ? 1.0 : 0.0);
+        return copies * static_cast<double>(learner()->dense()->bytes()) * static_cast<double>(samples.size());
+    }
+    void begin(Sample& sample, bool fresh) override {
+        if (!learner()) return;
+        sample.rule = rule_;
+        if (fresh) learner()->begin_traces(sample.state);
+        const auto last_rule = population_.output()->rule;
+        if (!fresh && last_rule->rates() != rule_->rates()) {
+            // Up to here traces have decayed by the old time constants.
+            assign(learner()->synapses(), learner()->settled(sample.state, *last_rule), sample.state.last_event,
+                   sample.state.traces);
+        }
+        if (first_traces_) assign(learner()->synapses(), *first_traces_, sample.state.last_event, sample.state.traces);
+        if (population_.learns()) sample.weights = learner()->copy_of_weights();
+    }
+    void advance(std::span<const Probe> probes, const CallLimits& limits, Interruption& interruption) override {
+        DenseLoop(population_, projections_, samples, probes, limits, interruption).run();
+    }
+    void learn(const std::string& node_name) override {
+        if (!population_.learns() || samples.empty()) return;
+        std::vector<PooledBuffer*> weights;
+        for (Sample& sample : samples) weights.push_back(&sample.weights);
+        learned_.emplace(*learner()->dense(), weights, learner()->batch_update(), node_name);
+    }
+    void commit() override {
+        if (learned_) learned_->apply();
+        if (first_traces_) learner()->clear_next_traces(first_traces_);
+    }
+
+ private:
+    /// The projection whose rule is compiled into the population's kernel; such a population has no other.
+    Projection* learner() const { return population_.plastic() ? projections_.front().get() : nullptr; }
+
+    const Population& population_;
+    std::vector<std::shared_ptr<Projection>> projections_;
+    std::shared_ptr<const Plasticity> rule_;
+    std::shared_ptr<const Traces> first_traces_;
+    std::optional<Learned> learned_;
+};
+
 }  // namespace
 
-void run_dense(const DenseLayer& layer, std::span<SampleRun> samples, std::span<const Probe> probes,
-               const RunOptions& options, Interruption& interruption) {
-    DenseRun(layer, samples, probes, options, interruption).run();
+std::unique_ptr<Run> dense_forward(const Population& population,
+                                   std::span<const std::shared_ptr<Projection>> projections, std::size_t n_samples) {
+    return std::make_unique<DenseForward>(population, projections, n_samples);
 }
 
 }  // namespace evsim

@@ -1,14 +1,16 @@
-// Exact event-driven inference through one dense layer, for a batch of samples.
+// Exact event-driven inference through a population in a row, for a batch of samples.
 #pragma once
 
+#include <memory>
 #include <span>
 
-#include "dense_layer.hpp"
+#include "engine/run.hpp"
+#include "projection.hpp"
 
 namespace evsim {
 
-/// Throws RunawaySpiking, NonFinite or Interrupted; `samples` are then of no further use.
-void run_dense(const DenseLayer& layer, std::span<SampleRun> samples, std::span<const Probe> probes,
-               const RunOptions& options, Interruption& interruption);
+/// `projections`: dense ones, all that lead to the population. They and it must outlive the run.
+std::unique_ptr<Run> dense_forward(const Population& population,
+                                   std::span<const std::shared_ptr<Projection>> projections, std::size_t n_samples);
 
 }  // namespace evsim

@@ -39,20 +39,20 @@ std::vector<Observation> observations_of(std::span<const Probe> probes, std::spa
     return planned;
 }
 
-void check_result(const TileResult& result, const RunOptions& options, const char* message) {
+void check_result(const TileResult& result, const CallLimits& limits, const char* message) {
     switch (result.status) {
         case TileStatus::ok:
             return;
         case TileStatus::cancelled:
             throw Interrupted();
         case TileStatus::kernel_failed:
-            throw KernelFailed(text(options.layer_name, ": the kernel threw an exception: ", message));
+            throw KernelFailed(text(limits.node_name, ": the kernel threw an exception: ", message));
         case TileStatus::too_many_spikes:
-            throw RunawaySpiking(text(options.layer_name, ": neuron ", result.neuron, " fired more than ",
-                                      options.max_spikes_per_instant, " times at t = ", result.time,
+            throw RunawaySpiking(text(limits.node_name, ": neuron ", result.neuron, " fired more than ",
+                                      limits.max_spikes_per_instant, " times at t = ", result.time,
                                       "; its input is too strong for its threshold (see max_spikes_per_instant)"));
         case TileStatus::not_finite:
-            throw NonFinite(text(options.layer_name, ": the state of neuron ", result.neuron,
+            throw NonFinite(text(limits.node_name, ": the state of neuron ", result.neuron,
                                  " is no longer finite; look for NaN, infinite or huge values in the weights"));
     }
 }

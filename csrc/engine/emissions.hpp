@@ -4,7 +4,9 @@
 #include <span>
 #include <vector>
 
-#include "layer.hpp"
+#include <evsim/loops/neuron_kernel.h>
+#include "core/threads.hpp"
+#include "sample.hpp"
 
 namespace evsim {
 
@@ -31,6 +33,6 @@ struct Observation {
 std::vector<Observation> observations_of(std::span<const Probe> probes, std::span<const double> events);
 
 /// Throws what a kernel reports. `message` is what it says beyond the result.
-void check_result(const TileResult& result, const RunOptions& options, const char* message);
+void check_result(const TileResult& result, const CallLimits& limits, const char* message);
 
 }  // namespace evsim

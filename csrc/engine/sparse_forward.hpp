@@ -1,17 +1,16 @@
-// Exact event-driven inference through one convolutional layer, for a batch of samples.
+// Exact event-driven inference through a population in an image, for a batch of samples.
 #pragma once
 
+#include <memory>
 #include <span>
 
-#include "conv_layer.hpp"
+#include "engine/run.hpp"
+#include "projection.hpp"
 
 namespace evsim {
 
-/// What is the same in all runs through a layer. `state` must outlive it.
-SparseRun sparse_run(const ConvLayer& layer, LayerState& state);
-
-/// Throws RunawaySpiking, NonFinite or Interrupted; `samples` are then of no further use.
-void run_sparse(const ConvLayer& layer, std::span<SampleRun> samples, std::span<const Probe> probes,
-                const RunOptions& options, Interruption& interruption);
+/// `projections`: convolutions, all that lead to the population. They and it must outlive the run.
+std::unique_ptr<Run> sparse_forward(const Population& population,
+                                    std::span<const std::shared_ptr<Projection>> projections, std::size_t n_samples);
 
 }  // namespace evsim

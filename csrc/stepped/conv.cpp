@@ -133,7 +133,7 @@ std::unique_ptr<StageState> ConvStage::new_state() const {
     state->marks.assign(words_per_row() * static_cast<std::size_t>(output().height), 0);
     state->row_is_marked.assign(static_cast<std::size_t>(output().height), 0);
     const Pair kernel = connection_.settings().kernel;
-    state->arrivals.resize(arrivals_at_once + static_cast<std::size_t>(connection_.most_runs()));
+    state->arrivals.resize(arrivals_at_once + static_cast<std::size_t>(connection_.most_stretches()));
     state->touched.resize(state->arrivals.size() * static_cast<std::size_t>(kernel.x));
     state->by_channel.resize(static_cast<std::size_t>(output().channels));
     state->thresholds_version = thresholds_version_;
@@ -217,7 +217,7 @@ void ConvStage::receive(State& state, StepView in) const {
     run.touched = state.touched.data();
     run.arrivals = state.arrivals.data();
     // Room for the runs of one more spike is always left; growing vectors here would cost a third of the time.
-    const Arrival* const full = run.arrivals + state.arrivals.size() - connection_.most_runs();
+    const Arrival* const full = run.arrivals + state.arrivals.size() - connection_.most_stretches();
     Arrival* arrival = state.arrivals.data();
     Pixels* touched = state.touched.data();
     const auto flush = [&] {
@@ -253,7 +253,7 @@ void ConvStage::receive(State& state, StepView in) const {
         run.first_channel = first_channel;
         const double value = in.value(k);
         const std::int32_t y = pixel / width;
-        connection_.for_each_run(channel, y, pixel - y * width, [&](const Conv2d::Run& reached) {
+        connection_.for_each_stretch(channel, y, pixel - y * width, [&](const Conv2d::Stretch& reached) {
             const Pixels here{reached.first_pixel, reached.count};
             *arrival++ = {here, reached.weights, value};
             mark_row(reached.row);

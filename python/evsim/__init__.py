@@ -26,13 +26,15 @@ from ._core import __version__
 from .connections import Conv2d, ConvTranspose2d, Dense, Pool2d, Unpool2d, coordinates_of, index_of
 from .errors import EvsimError
 from .events import EventArray, filters
-from .io import load, save
 from .kernels import Kernel
 from .layer import Layer
 from .network import SpikingNetwork
 from .neurons import LI, LIF, IAFDelta, LIFDelta, LinearLeakIF, NeuronModel, SteppedIF
+from .nodes import Input, Population
 from .probe import Probe
+from .projection import Projection
 from .spikes import Spike, SpikeArray
+from .storage import load, save
 from .threads import num_threads, set_num_threads
 
 __all__ = [
@@ -44,13 +46,16 @@ __all__ = [
     "EventArray",
     "EvsimError",
     "IAFDelta",
+    "Input",
     "Kernel",
     "LIFDelta",
     "Layer",
     "LinearLeakIF",
     "NeuronModel",
     "Pool2d",
+    "Population",
     "Probe",
+    "Projection",
     "Spike",
     "SpikeArray",
     "SpikingNetwork",

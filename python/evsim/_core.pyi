@@ -5,29 +5,31 @@ import numpy.typing
 import typing
 
 __all__: list[str] = [
-    "ConvLayer",
+    "Conv2dSettings",
     "ConvLearner",
     "ConvStage",
     "DelayStage",
-    "DenseLayer",
     "GuetigStdp",
     "Kernel",
-    "Layer",
     "Network",
-    "PoolLayer",
+    "Node",
+    "PoolRelay",
     "PoolStage",
-    "RelayLayer",
+    "Population",
+    "Projection",
+    "Relay",
     "SimplifiedStdp",
     "SpikeArray",
     "StepSpikes",
     "SteppedNetwork",
     "SteppedStage",
-    "UnpoolLayer",
+    "UnpoolRelay",
     "UnpoolStage",
     "active_isa",
     "mark_active_features",
     "model_names",
     "num_threads",
+    "plan_call",
     "select_winners",
     "set_num_threads",
     "spikes_from_dense",
@@ -79,43 +81,56 @@ class Kernel:
     @property
     def writes_weights(self) -> bool: ...
 
-class Layer:
+class Node:
     def n_spikes(self) -> tuple[list[int], bool]: ...
+    def observable(self, name: str) -> int: ...
     def output(self) -> tuple[list[SpikeArray], bool]: ...
     def remembered(self, name: str) -> tuple[numpy.typing.NDArray[numpy.float64], bool]: ...
     @property
-    def n_inputs(self) -> int: ...
-    @property
     def n_neurons(self) -> int: ...
 
-class DenseLayer(Layer):
+class Population(Node):
     def __init__(
         self,
-        n_inputs: typing.SupportsInt | typing.SupportsIndex,
-        n_neurons: typing.SupportsInt | typing.SupportsIndex,
         kernel: Kernel,
+        n_neurons: typing.SupportsInt | typing.SupportsIndex,
+        image: tuple[
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+        ]
+        | None,
         shared: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         per_neuron: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]],
-        rule_parameters: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-        tau_syn: typing.SupportsFloat | typing.SupportsIndex,
-        tau_mem: typing.SupportsFloat | typing.SupportsIndex,
-        mean_of_batch: bool,
     ) -> None: ...
-    def rule_parameters(self) -> list[float]: ...
-    def set_next_traces(
-        self,
-        neuron: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        synaptic: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-    ) -> None: ...
-    def set_rule_parameters(
-        self, values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
-    ) -> None: ...
-    def time_constants(self) -> list[float]: ...
-    def traces(self, synaptic: bool) -> tuple[numpy.typing.NDArray[numpy.float64], int]: ...
     @property
-    def weights(self) -> numpy.ndarray: ...
+    def endless_neuron(self) -> int | None: ...
 
-class ConvLayer(Layer):
+class Relay(Node):
+    def causes(self) -> tuple[list[numpy.typing.NDArray[numpy.int32]], bool]: ...
+    @property
+    def n_inputs(self) -> int: ...
+    @property
+    def shape(self) -> tuple[int, int, int]: ...
+
+class PoolRelay(Relay):
+    def __init__(
+        self,
+        in_shape: tuple[
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+        ],
+        kernel_size: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+        first: bool,
+    ) -> None: ...
+
+class UnpoolRelay(Relay):
+    def __init__(self, pool: PoolRelay) -> None: ...
+
+class Conv2dSettings:
     def __init__(
         self,
         in_shape: tuple[
@@ -131,97 +146,77 @@ class ConvLayer(Layer):
         output_padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
         groups: typing.SupportsInt | typing.SupportsIndex,
         transposed: bool,
-        kernel: Kernel,
-        shared: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-        per_neuron: collections.abc.Sequence[collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]],
     ) -> None: ...
     @property
-    def shape(self) -> tuple[int, int, int]: ...
+    def out_shape(self) -> tuple[int, int, int]: ...
+
+class Projection:
+    @staticmethod
+    def conv(target: Population, connection: Conv2dSettings) -> Projection: ...
+    @staticmethod
+    def dense(
+        target: Population,
+        n_inputs: typing.SupportsInt | typing.SupportsIndex,
+        rule_parameters: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        tau_syn: typing.SupportsFloat | typing.SupportsIndex,
+        tau_mem: typing.SupportsFloat | typing.SupportsIndex,
+        mean_of_batch: bool,
+    ) -> Projection: ...
+    def rule_parameters(self) -> list[float]: ...
+    def set_next_traces(
+        self,
+        neuron: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        synaptic: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    ) -> None: ...
+    def set_rule_parameters(
+        self, values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
+    ) -> None: ...
+    def time_constants(self) -> list[float]: ...
+    def traces(self, synaptic: bool) -> tuple[numpy.typing.NDArray[numpy.float64], int]: ...
+    @property
+    def n_inputs(self) -> int: ...
     @property
     def weights(self) -> numpy.ndarray: ...
 
-class RelayLayer(Layer):
-    def causes(self) -> tuple[list[numpy.typing.NDArray[numpy.int32]], bool]: ...
-    @property
-    def shape(self) -> tuple[int, int, int]: ...
-
-class PoolLayer(RelayLayer):
-    def __init__(
-        self,
-        in_shape: tuple[
-            typing.SupportsInt | typing.SupportsIndex,
-            typing.SupportsInt | typing.SupportsIndex,
-            typing.SupportsInt | typing.SupportsIndex,
-        ],
-        kernel_size: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
-        stride: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
-        padding: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
-        first: bool,
-    ) -> None: ...
-
-class UnpoolLayer(RelayLayer):
-    def __init__(self, pool: PoolLayer) -> None: ...
-
 class Network:
     def __init__(self, max_spikes_per_instant: typing.SupportsInt | typing.SupportsIndex) -> None: ...
-    def add(self, layer: Layer) -> None: ...
+    def add_input(self, size: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+    def add_population(self, population: Population, label: str) -> int: ...
+    def add_relay(self, relay: Relay, label: str) -> int: ...
+    def connect(
+        self,
+        source: typing.SupportsInt | typing.SupportsIndex,
+        target: typing.SupportsInt | typing.SupportsIndex,
+        projection: Projection,
+    ) -> None: ...
     def infer(
         self,
         samples: collections.abc.Sequence[
-            tuple[
-                typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
-                typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+            collections.abc.Sequence[
+                tuple[
+                    typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+                    typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+                ]
             ]
         ],
         until: typing.SupportsFloat | typing.SupportsIndex,
         start: typing.SupportsFloat | typing.SupportsIndex | None,
         reset: bool,
         batch: bool,
+        outputs: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
         record: collections.abc.Sequence[
             tuple[
                 typing.SupportsInt | typing.SupportsIndex,
-                str,
+                typing.SupportsInt | typing.SupportsIndex,
                 collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
                 collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
             ]
         ],
-    ) -> tuple[list[SpikeArray], list[numpy.typing.NDArray[numpy.float64]]]: ...
+    ) -> tuple[list[list[SpikeArray]], list[numpy.typing.NDArray[numpy.float64]]]: ...
+    def replace(self, node: typing.SupportsInt | typing.SupportsIndex, population: Population) -> None: ...
     def reset(self) -> None: ...
-    def restore(
-        self,
-        snapshot: tuple[
-            typing.SupportsFloat | typing.SupportsIndex | None,
-            bool,
-            collections.abc.Sequence[
-                collections.abc.Sequence[
-                    tuple[
-                        bytes,
-                        collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-                        typing.SupportsFloat | typing.SupportsIndex,
-                        collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-                        collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-                        collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-                        collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
-                        collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
-                        collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
-                    ]
-                ]
-            ],
-        ],
-    ) -> None: ...
-    def snapshot(
-        self,
-    ) -> tuple[
-        float | None,
-        bool,
-        list[
-            list[
-                tuple[
-                    bytes, list[float], float, list[float], list[float], list[float], list[float], list[int], list[int]
-                ]
-            ]
-        ],
-    ]: ...
+    def restore(self, snapshot: dict) -> None: ...
+    def snapshot(self) -> dict: ...
     @property
     def time(self) -> float | None: ...
 
@@ -398,6 +393,25 @@ def mark_active_features(
 ) -> None: ...
 def model_names() -> list[str]: ...
 def num_threads() -> int: ...
+def plan_call(
+    nodes: collections.abc.Sequence[
+        tuple[str, typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex | None]
+    ],
+    time: typing.SupportsFloat | typing.SupportsIndex | None,
+    carried: typing.SupportsInt | typing.SupportsIndex,
+    first_spikes: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    until: typing.SupportsFloat | typing.SupportsIndex,
+    start: typing.SupportsFloat | typing.SupportsIndex | None,
+    reset: bool,
+    record: collections.abc.Sequence[
+        tuple[
+            typing.SupportsInt | typing.SupportsIndex,
+            typing.SupportsInt | typing.SupportsIndex,
+            collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+            collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        ]
+    ],
+) -> tuple[bool, float, list[float]]: ...
 def select_winners(
     spikes: StepSpikes,
     shape: tuple[

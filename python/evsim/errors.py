@@ -81,6 +81,10 @@ class KernelCacheError(EvsimError, OSError):
     """A folder for compiled kernels that others could write to."""
 
 
+class UnsupportedError(EvsimError, NotImplementedError):
+    """What is asked for has a meaning, but evsim does not do it."""
+
+
 class KernelLoadError(EvsimError, RuntimeError):
     """A compiled kernel that cannot be loaded or was made for another version."""
 

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import Any, Literal, overload
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from . import random
-from ._lib.arrays import as_float, as_integer, as_number, as_size
-from .connections import Connection, Conv2d, Dense, Pool2d, Unpool2d
-from .connections.base import Shape
+from ._lib.arrays import as_float, as_integer, as_size
+from .building import NetworkBuilder
+from .description import NetworkDescription, kernel_with_parameters
 from .devices import find_backend
-from .errors import DTypeError, EmptyNetworkError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
-from .initializers import ConstantInitializer, Initializer
+from .errors import DTypeError, EmptyNetworkError, IndexOutOfRangeError, InvalidArgumentError
+from .inputs import samples_of
 from .kernels import Kernel
 from .layer import Layer
-from .neurons import LIF, NeuronModel
+from .neurons import MODELS, NeuronModel
+from .nodes import Population
 from .probe import Probe
 from .spikes import SpikeArray
 
 
-class SpikingNetwork:
-    """Layers of spiking neurons in a row, simulated event by event with exact spike times.
+class SpikingNetwork(NetworkBuilder):
+    """Populations of spiking neurons and the projections between them, simulated event by event with exact spike times.
 
     Parameters
     ----------
@@ -68,6 +67,7 @@ class SpikingNetwork:
         device: str = "cpu",
         max_spikes_per_instant: int = 1000,
     ) -> None:
+        super().__init__()
         try:
             name = np.dtype(dtype).name if dtype is not None else "None"
         except TypeError:
@@ -83,242 +83,9 @@ class SpikingNetwork:
             raise InvalidArgumentError(f"seed must be a whole number that is not negative, got {seed!r}") from error
         self._max_spikes_per_instant = as_size(max_spikes_per_instant, "max_spikes_per_instant")
         self._core = self._backend.network(self._max_spikes_per_instant)
-        self._layers: list[Layer] = []
         if compile_path is not None and not isinstance(compile_path, (str, PathLike)):
             raise DTypeError(f"compile_path must be a path, got {compile_path!r}")
         self.compile_path = compile_path
-
-    # Building
-
-    def add_layer(
-        self,
-        connection: Connection,
-        neuron: NeuronModel | None = None,
-        *,
-        kernel: Kernel | str | PathLike[str] | None = None,
-    ) -> Layer:
-        """Append a layer.
-
-        Parameters
-        ----------
-        connection : Connection
-            :class:`Dense`, :class:`Conv2d`, :class:`ConvTranspose2d`, :class:`Pool2d` or :class:`Unpool2d`. It must
-            take what the last layer gives.
-        neuron : NeuronModel, optional
-            Such as ``LIF(...)``. None for pooling that only passes spikes on. In a convolutional layer, parameters
-            per neuron may also be one per channel.
-        kernel : Kernel, path or str, optional
-            Callbacks, such as a plasticity rule: see :class:`Kernel`. Compiled now, unless it is in the cache. For
-            dense layers.
-
-        Returns
-        -------
-        Layer
-
-        Raises
-        ------
-        ShapeMismatchError
-            The layer does not take what the last one gives, or a per-neuron parameter has another length.
-        InvalidArgumentError
-            The connection does not go with the neurons, the kernel or the device.
-        MemoryLimitError
-            The weights do not fit into memory.
-        KernelCompileError, CompilerNotFoundError, KernelCacheError, KernelLoadError
-            The kernel cannot be compiled or loaded.
-        """
-        if not isinstance(connection, Connection):
-            raise DTypeError(f"connection must be one such as Dense(...) or Conv2d(...), got {connection!r}")
-        if neuron is None and connection.takes_neurons:
-            raise DTypeError(f"a layer of {connection!r} needs a neuron model such as LIF(...)")
-        if neuron is not None and not isinstance(neuron, NeuronModel):
-            raise DTypeError(f"neuron must be a neuron model such as LIF(...), got {neuron!r}")
-        if neuron is not None and not connection.takes_neurons:
-            raise InvalidArgumentError(f"{connection!r} passes spikes on without neurons; got {neuron!r}")
-        if not isinstance(connection, Dense):
-            if kernel is not None:
-                raise InvalidArgumentError("kernels with callbacks need a Dense connection")
-            if self.device != "cpu":
-                raise InvalidArgumentError(
-                    "convolution and pooling run on the CPU: SpikingNetwork(device='cpu') takes such layers"
-                )
-        placed = connection.placed(self._layers)
-        if self._layers and placed.n_inputs != self._layers[-1].n_neurons:
-            raise ShapeMismatchError(
-                f"layer {len(self)} takes {placed.n_inputs} inputs, but layer {len(self) - 1} gives "
-                f"{self._layers[-1].n_neurons}"
-            )
-        if kernel is not None and not isinstance(kernel, Kernel):
-            kernel = Kernel(kernel)
-        rng = self._rng or random.generator()
-        layer = Layer(placed, neuron, self.dtype, rng, self._backend, kernel, self.compile_path)
-        self._core.add(layer._core)
-        self._layers.append(layer)
-        return layer
-
-    def add_fc_layer(
-        self,
-        n_inputs: int,
-        n_neurons: int,
-        tau_s: float,
-        threshold: float,
-        initializer: Initializer | None = None,
-        buffer_size: int = 64,
-    ) -> Layer:
-        """Append a fully-connected layer of EvSpikeSim's neurons: :class:`LIF` with ``tau_mem = 2 * tau_s``.
-
-        Parameters
-        ----------
-        n_inputs, n_neurons : int
-            Sizes.
-        tau_s : float
-            Synaptic time constant.
-        threshold : float
-            Firing threshold; a spike subtracts it.
-        initializer : callable, optional
-            See :mod:`evsim.initializers`.
-        buffer_size : int
-            For compatibility: buffers grow as needed, and no spike is ever lost, whatever its value.
-
-        Returns
-        -------
-        Layer
-
-        Examples
-        --------
-        >>> import evsim
-        >>> net = evsim.SpikingNetwork()
-        >>> layer = net.add_fc_layer(10, 5, tau_s=0.1, threshold=0.2)
-        >>> layer.tau
-        0.2
-        """
-        as_size(buffer_size, "buffer_size")
-        tau_syn = as_number(tau_s, "tau_s")
-        return self.add_layer(
-            Dense(n_inputs, n_neurons, initializer), LIF(tau_mem=2 * tau_syn, tau_syn=tau_syn, threshold=threshold)
-        )
-
-    def add_fc_layer_from_source(
-        self,
-        src_path: str | PathLike[str] | Kernel,
-        n_inputs: int,
-        n_neurons: int,
-        tau_s: float,
-        threshold: float,
-        initializer: Initializer | None = None,
-        buffer_size: int = 64,
-    ) -> Layer:
-        """Append a layer like :meth:`add_fc_layer` with the callbacks of a source file.
-
-        Parameters
-        ----------
-        src_path : path, str or Kernel
-            See :class:`Kernel`. Sources written for EvSpikeSim compile as they are.
-        n_inputs, n_neurons, tau_s, threshold, initializer, buffer_size
-            As for :meth:`add_fc_layer`.
-
-        Returns
-        -------
-        Layer
-
-        Raises
-        ------
-        KernelCompileError, CompilerNotFoundError, KernelCacheError, KernelLoadError
-            The source cannot be compiled or loaded.
-        """
-        as_size(buffer_size, "buffer_size")
-        tau_syn = as_number(tau_s, "tau_s")
-        neuron = LIF(tau_mem=2 * tau_syn, tau_syn=tau_syn, threshold=threshold)
-        return self.add_layer(Dense(n_inputs, n_neurons, initializer), neuron, kernel=src_path)
-
-    def add_conv_layer(
-        self,
-        out_channels: int,
-        kernel_size: int | tuple[int, int],
-        neuron: NeuronModel,
-        *,
-        in_shape: Shape | None = None,
-        stride: int | tuple[int, int] = 1,
-        padding: int | tuple[int, int] = 0,
-        dilation: int | tuple[int, int] = 1,
-        groups: int = 1,
-        initializer: Initializer | None = None,
-        weights: npt.ArrayLike | None = None,
-    ) -> Layer:
-        """Append a convolutional layer: ``add_layer(Conv2d(...), neuron)``.
-
-        Parameters
-        ----------
-        out_channels, kernel_size, in_shape, stride, padding, dilation, groups, initializer, weights
-            As for :class:`Conv2d`. `in_shape` may be left out where the last layer has a shape.
-        neuron : NeuronModel
-            Such as ``LIF(...)``.
-
-        Returns
-        -------
-        Layer
-
-        Examples
-        --------
-        >>> import evsim
-        >>> net = evsim.SpikingNetwork(seed=1)
-        >>> conv = net.add_conv_layer(4, 5, evsim.LIFDelta(tau_mem=10.0), in_shape=(2, 34, 34))
-        >>> pool = net.add_pool_layer(2)
-        >>> net.add_layer(evsim.Dense(pool.n_neurons, 10), evsim.LIF(tau_mem=20.0, tau_syn=5.0))
-        Layer(Dense(900, 10), LIF(...))
-        """
-        connection = Conv2d(
-            out_channels,
-            kernel_size,
-            in_shape=in_shape,
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            groups=groups,
-            initializer=initializer,
-            weights=weights,
-        )
-        return self.add_layer(connection, neuron)
-
-    def add_pool_layer(
-        self,
-        kernel_size: int | tuple[int, int],
-        stride: int | tuple[int, int] | None = None,
-        mode: Literal["or", "first", "sum"] = "or",
-        neuron: NeuronModel | None = None,
-        *,
-        weight: float = 1.0,
-        padding: int | tuple[int, int] = 0,
-        in_shape: Shape | None = None,
-    ) -> Layer:
-        """Append a pooling layer: ``add_layer(Pool2d(...), neuron)``.
-
-        Parameters
-        ----------
-        kernel_size, stride, mode, weight, padding, in_shape
-            As for :class:`Pool2d`.
-        neuron : NeuronModel, optional
-            For ``mode="sum"``.
-
-        Returns
-        -------
-        Layer
-        """
-        pool = Pool2d(kernel_size, stride, mode, weight, padding=padding, in_shape=in_shape)
-        return self.add_layer(pool, neuron)
-
-    def add_unpool_layer(self, pool: Layer) -> Layer:
-        """Append the way back from a pooling layer of this network: ``add_layer(Unpool2d(pool))``.
-
-        Parameters
-        ----------
-        pool : Layer
-            See :class:`Unpool2d`.
-
-        Returns
-        -------
-        Layer
-        """
-        return self.add_layer(Unpool2d(pool))
 
     # Running
 
@@ -355,24 +122,52 @@ class SpikingNetwork:
         reset: bool = True,
         record: Probe | Sequence[Probe] = (),
     ) -> list[SpikeArray]: ...
+    @overload
+    def infer(
+        self,
+        inputs: Mapping[Any, Any] | None = None,
+        times: None = None,
+        *,
+        outputs: Sequence[Population | str] | None = None,
+        until: float | None = None,
+        start: float | None = None,
+        reset: bool = True,
+        record: Probe | Sequence[Probe] = (),
+    ) -> Any: ...
+    @overload
     def infer(
         self,
         inputs: Any,
         times: Any = None,
         *,
+        outputs: Sequence[Population | str],
         until: float | None = None,
         start: float | None = None,
         reset: bool = True,
         record: Probe | Sequence[Probe] = (),
-    ) -> SpikeArray | list[SpikeArray]:
+    ) -> dict[str, Any]: ...
+    def infer(
+        self,
+        inputs: Any = None,
+        times: Any = None,
+        *,
+        outputs: Sequence[Population | str] | None = None,
+        until: float | None = None,
+        start: float | None = None,
+        reset: bool = True,
+        record: Probe | Sequence[Probe] = (),
+    ) -> Any:
         """Run spikes through the network.
 
         Parameters
         ----------
-        inputs : SpikeArray, or array_like of int, or a sequence of SpikeArray or (indices, times)
-            One sample as a sorted array, or its indices (with `times`), or a batch.
+        inputs : SpikeArray, or array_like of int, or a sequence of SpikeArray or (indices, times), or a mapping
+            One sample as a sorted array, or its indices (with `times`), or a batch. With several inputs a mapping of
+            their names (or themselves) to one of these; an input that is left out gets no spikes.
         times : array_like of float, shape (n,), optional
             Times that go with indices; must not decrease.
+        outputs : sequence of Population or str, optional
+            Whose spikes to return, in place of those of the last layer.
         until : float, optional
             End of the simulated time. Spikes before `until` are returned, inputs up to and including it delivered.
             Without it, the network runs until nothing more can happen.
@@ -387,8 +182,8 @@ class SpikingNetwork:
 
         Returns
         -------
-        SpikeArray or list of SpikeArray
-            Output of the last layer, sorted by (time, index); a list for a batch.
+        SpikeArray or list of SpikeArray, or a dict of them
+            Output of the last layer, sorted by (time, index); a list for a batch. With `outputs`, a dict by name.
 
         Raises
         ------
@@ -415,50 +210,44 @@ class SpikingNetwork:
         >>> net.infer([0, 1], [0.0, 2.0]).times.round(4)
         array([ 3.4736,  6.7215, 11.9116])
         """
-        samples, batch = self._samples(inputs, times)
+        samples, batch = samples_of(self._inputs, inputs, times, self._backend)
         probes = [record] if isinstance(record, Probe) else record
         if not isinstance(probes, Sequence) or not all(isinstance(probe, Probe) for probe in probes):
             raise DTypeError(f"record must be a Probe or a sequence of them, got {record!r}")
-        requests = [probe.request(self._position(probe.layer), self[probe.layer].n_neurons) for probe in probes]
+        wanted = [self.output_layer] if outputs is None else self._wanted(outputs)
         spikes, recorded = self._core.infer(
             samples,
             math.inf if until is None else as_float(until, "until"),
             None if start is None else as_float(start, "start"),
             bool(reset),
             batch,
-            requests,
+            [population._node for population in wanted],
+            [probe.request(self._recorded(probe.layer)) for probe in probes],
         )
         for probe, values in zip(probes, recorded, strict=True):
             probe._values = values if batch else values[0]
-        outputs = self._layers[-1]._wrap(spikes)
-        return outputs if batch else outputs[0]
+        found = [population._wrap(cores) for population, cores in zip(wanted, spikes, strict=True)]
+        one_each = found if batch else [of_samples[0] for of_samples in found]
+        if outputs is None:
+            return one_each[0]
+        return {population.name: arrays for population, arrays in zip(wanted, one_each, strict=True)}
 
-    def _samples(self, inputs: Any, times: Any) -> tuple[list[tuple[Any, Any]], bool]:
-        as_indices, as_times = self._backend.as_indices, self._backend.as_times
-        if isinstance(inputs, self._backend.spike_arrays):
-            if times is not None:
-                raise InvalidArgumentError(
-                    "a SpikeArray brings its own times; give infer(spikes) or infer(indices, times)"
-                )
-            return [(inputs.indices, inputs.times)], False
-        if times is not None:
-            return [(as_indices(inputs), as_times(times))], False
-        samples = []
-        if isinstance(inputs, (str, bytes)) or not isinstance(inputs, Sequence):
-            raise DTypeError(
-                "infer takes a SpikeArray, or indices and times, or a list of samples; got " + type(inputs).__name__
-            )
-        for k, sample in enumerate(inputs):
-            if isinstance(sample, self._backend.spike_arrays):
-                samples.append((sample.indices, sample.times))
-            elif isinstance(sample, (tuple, list)) and len(sample) == 2:
-                samples.append((as_indices(sample[0]), as_times(sample[1])))
-            else:
-                raise DTypeError(
-                    f"sample {k} of the batch must be a SpikeArray or a pair (indices, times), got {sample!r}; "
-                    "for one sample give infer(indices, times)"
-                )
-        return samples, True
+    __call__ = infer
+
+    def _wanted(self, outputs: Any) -> list[Population]:
+        if isinstance(outputs, (str, Population)) or not isinstance(outputs, Sequence):
+            raise DTypeError(f"outputs must be a list of layers or their names, got {outputs!r}")
+        wanted = [self._node_of(output) for output in outputs]
+        populations = [node for node in wanted if isinstance(node, Population)]
+        if len(populations) < len(wanted):
+            raise InvalidArgumentError("an input has no output spikes: outputs names layers and populations")
+        return populations
+
+    def _recorded(self, layer: Any) -> Population:
+        node = self[layer] if not isinstance(layer, (str, Population)) else self._node_of(layer)
+        if not isinstance(node, Population):
+            raise InvalidArgumentError("an input has no variables to record")
+        return node
 
     def reset(self) -> None:
         """Forget spikes and carried state; keep the weights."""
@@ -467,18 +256,20 @@ class SpikingNetwork:
     @property
     def time(self) -> float | None:
         """Time up to which the last call simulated (infinity without ``until=``); None before the first call."""
-        return self._core.time
+        time: float | None = self._core.time
+        return time
 
     # Layers as a sequence
 
     def __len__(self) -> int:
-        return len(self._layers)
+        return len(self._populations)
 
-    def __iter__(self) -> Iterator[Layer]:
-        return iter(self._layers)
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._populations)
 
-    def __getitem__(self, index: int) -> Layer:
-        return self._layers[self._position(index)]
+    def __getitem__(self, index: int | str) -> Any:
+        """Return the layer or population of that number or name."""
+        return self._node_of(index) if isinstance(index, str) else self._populations[self._position(index)]
 
     def _position(self, index: int) -> int:
         number = as_integer(index, "a layer index")
@@ -488,82 +279,205 @@ class SpikingNetwork:
         return position
 
     @property
-    def output_layer(self) -> Layer:
+    def output_layer(self) -> Any:
         """The last layer."""
-        if not self._layers:
+        if not self._populations:
             raise EmptyNetworkError("the network has no layers; add one with add_fc_layer or add_layer")
-        return self._layers[-1]
+        return self._populations[-1]
 
     @property
     def n_inputs(self) -> int:
-        """Number of inputs of the first layer."""
-        return self[0].n_inputs if self._layers else self.output_layer.n_inputs
+        """Number of inputs, of all inputs together."""
+        if not self._inputs and not self._populations:
+            raise EmptyNetworkError("the network has no layers; add one with add_fc_layer or add_layer")
+        return sum(one.n_neurons for one in self._inputs)
+
+    @property
+    def _is_chain(self) -> bool:
+        """Whether every layer is fed by the one before it, and nothing else leads anywhere."""
+        before: list[Any] = [*self._inputs, *self._populations]
+        fed = [layer.source for layer in self._populations if isinstance(layer, Layer)]
+        return (
+            len(self._inputs) == 1
+            and len(fed) == len(self._populations)
+            and all(source is one for source, one in zip(fed, before, strict=False))
+            and all(isinstance(p.target, Layer) and p.target.projection is p for p in self._projections)
+        )
 
     def __repr__(self) -> str:
-        if not self._layers:
+        if not self._populations:
             return f"SpikingNetwork(empty, {self.dtype})"
-        chain = " -> ".join(_described(layer) for layer in self)
-        first = "x".join(map(str, self[0].in_shape)) if self[0].in_shape else str(self[0].n_inputs)
-        return f"SpikingNetwork({first} -> {chain}, {self.dtype})"
+        if self._is_chain:
+            chain = " -> ".join(_described(layer) for layer in self)
+            first: Any = self._populations[0]
+            n_inputs = "x".join(map(str, first.in_shape)) if first.in_shape else str(first.n_inputs)
+            return f"SpikingNetwork({n_inputs} -> {chain}, {self.dtype})"
+        return (
+            f"SpikingNetwork({len(self._inputs)} inputs, {len(self._populations)} populations, "
+            f"{len(self._projections)} projections, {self.dtype})"
+        )
 
     # Keeping
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write weights and neuron parameters to a file; see :func:`evsim.save`."""
-        from .io import save
+        from .io.network_files import write_network
 
-        save(self, path)
+        write_network(self.to_description(), path)
+
+    def to_description(self, *, state: bool = False) -> NetworkDescription:
+        """Return the network as plain values and named arrays.
+
+        Parameters
+        ----------
+        state : bool
+            With what a stream carries.
+
+        Returns
+        -------
+        NetworkDescription
+
+        Examples
+        --------
+        >>> import evsim
+        >>> net = evsim.SpikingNetwork(seed=1)
+        >>> layer = net.add_fc_layer(4, 2, tau_s=0.1, threshold=0.2)
+        >>> description = net.to_description()
+        >>> [node["name"] for node in description.nodes], list(description.arrays)
+        (['input 0', 'layer 0'], ['layer 0.weights'])
+        """
+        described = NetworkDescription(self.dtype, self.device, self._max_spikes_per_instant)
+        of_layers = set()
+        for node in sorted(self._nodes.values(), key=lambda node: node._node):
+            entry: dict[str, Any] = {"name": node.name, "kind": "input", "size": node.n_neurons, "shape": node.shape}
+            if isinstance(node, Population):
+                entry |= {"kind": "population", "neuron": described.add_neuron(node.name, node.neuron)}
+            if isinstance(node, Layer):
+                entry |= {"kind": "layer", "source": node.source.name}
+                entry["connection"] = node.connection.to_description(lambda other: other.name)
+                entry["projection"] = node.projection and described.add_projection(node.name, node.projection)
+                of_layers.add(id(node.projection))
+            described.nodes.append(entry)
+        for k, projection in enumerate(self._projections):
+            if id(projection) not in of_layers:
+                described.projections.append(described.add_projection(f"projection {k}", projection) | {"number": k})
+        if state:
+            snapshot = self._core.snapshot()
+            names = [node.name for node in sorted(self._nodes.values(), key=lambda node: node._node)]
+            states = dict(zip(names, snapshot["states"], strict=True))
+            described.state = {"time": snapshot["time"], "batch": snapshot["batch"], "nodes": states}
+        return described
+
+    @classmethod
+    def from_description(
+        cls,
+        description: NetworkDescription,
+        *,
+        kernel_of: Callable[[str], Kernel | None] = lambda name: None,
+        neuron_of: Callable[[str], NeuronModel | None] | None = None,
+        models: Mapping[str, type[NeuronModel]] = MODELS,
+        compile_path: str | PathLike[str] | None = None,
+    ) -> SpikingNetwork:
+        """Make the network that :meth:`to_description` described.
+
+        Parameters
+        ----------
+        description : NetworkDescription
+        kernel_of : callable, optional
+            The kernel of a layer, or of a ``"projection 3"``, that was described with one; None does without.
+        neuron_of : callable, optional
+            The neurons of a node by its name, in place of those that are described.
+        models : mapping of str to type, optional
+            Neuron models by name.
+        compile_path : path, optional
+            As of :class:`SpikingNetwork`.
+
+        Returns
+        -------
+        SpikingNetwork
+
+        Raises
+        ------
+        FileFormatError, InvalidArgumentError, ShapeMismatchError, ...
+            The description says nothing that makes sense.
+        """
+        net = cls(
+            compile_path,
+            dtype=description.dtype,
+            device=description.device,
+            max_spikes_per_instant=description.max_spikes_per_instant,
+        )
+        net._build(description, kernel_of, neuron_of, dict(models))
+        return net
+
+    def _build(
+        self,
+        description: NetworkDescription,
+        kernel_of: Callable[[str], Kernel | None],
+        neuron_of: Callable[[str], NeuronModel | None] | None,
+        models: dict[str, type[NeuronModel]],
+    ) -> None:
+        for node in description.nodes:
+            name, default = node["name"], self._default_name(node["kind"])
+            given = None if name == default else name
+            size = tuple(node["shape"]) if node["shape"] else node["size"]
+            if node["kind"] == "input":
+                self.add_input(size, name=given)
+                continue
+            neuron = neuron_of(name) if neuron_of else description.neuron(node, models)
+            if node["kind"] == "population":
+                assert neuron is not None
+                self.add_population(size, neuron, name=given)
+                continue
+            saved = node["projection"]
+            if (saved is None) != (neuron is None):
+                raise InvalidArgumentError(f"{name} needs both neurons and a projection, or none of them")
+            connection = description.connection(name, saved or {"connection": node["connection"]}, self._node_of)
+            kernel = kernel_with_parameters(name, saved, kernel_of)
+            layer = self.add_layer(connection, neuron, source=node["source"], name=given, kernel=kernel)
+            self._fill(layer.projection, name, description)
+        for saved in description.projections:
+            name = f"projection {saved['number']}"
+            connection = description.connection(name, saved, self._node_of)
+            kernel = kernel_with_parameters(name, saved, kernel_of)
+            self._fill(self.connect(saved["source"], saved["target"], connection, kernel=kernel), name, description)
+        if description.state is not None:
+            states = [description.state["nodes"][node["name"]] for node in description.nodes]
+            self._core.restore({**description.state, "states": states})
+
+    def _default_name(self, kind: str) -> str:
+        return f"input {len(self._inputs)}" if kind == "input" else f"layer {len(self._populations)}"
+
+    def _fill(self, projection: Any, name: str, description: NetworkDescription) -> None:
+        if projection is not None and projection.connection.learnable:
+            projection.weights[...] = self._backend.to_device(description.arrays[f"{name}.weights"])
 
     def __getstate__(self) -> dict[str, Any]:
+        layers = [layer for layer in self._populations if isinstance(layer, Layer)]
+        kernels = {layer.name: layer.kernel for layer in layers if layer.kernel}
+        kernels |= {f"projection {k}": p.kernel for k, p in enumerate(self._projections) if p.kernel}
         return {
-            "dtype": self.dtype,
-            "device": self.device,
+            "description": self.to_description(state=True),
+            "neurons": {population.name: population.neuron for population in self._populations},
+            "kernels": kernels,
             "rng": self._rng,
-            "max_spikes_per_instant": self._max_spikes_per_instant,
             "compile_path": self.compile_path,
-            "layers": [
-                (
-                    self._bare_connection(layer),
-                    layer.neuron,
-                    None if layer.neuron is None else layer._host_weights(),
-                    layer.kernel,
-                    layer.kernel and layer.kernel_parameters,
-                )
-                for layer in self
-            ],
-            "snapshot": self._core.snapshot(),
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        description = state["description"]
         SpikingNetwork.__init__(
             self,
             state["compile_path"],
-            dtype=state["dtype"],
-            device=state["device"],
-            max_spikes_per_instant=state["max_spikes_per_instant"],
+            dtype=description.dtype,
+            device=description.device,
+            max_spikes_per_instant=description.max_spikes_per_instant,
         )
+        self._build(description, state["kernels"].__getitem__, state["neurons"].__getitem__, {})
         self._rng = state["rng"]
-        for connection, neuron, weights, kernel, parameters in state["layers"]:
-            layer = self.add_layer(self._whole_connection(connection), neuron, kernel=kernel)
-            if weights is not None and not isinstance(connection, Pool2d):
-                layer.weights[...] = self._backend.to_device(weights)
-            if kernel:
-                layer.kernel_parameters = parameters
-        self._core.restore(state["snapshot"])
-
-    def _bare_connection(self, layer: Layer) -> Connection | int:
-        """The connection of a layer without its first weights; of unpooling, the number of the pooling layer."""
-        connection = layer.connection
-        if isinstance(connection, Unpool2d):
-            return next(k for k, other in enumerate(self) if other is connection.pool)
-        if isinstance(connection, (Dense, Conv2d)):
-            return replace(connection, initializer=ConstantInitializer(), weights=None)
-        return connection
-
-    def _whole_connection(self, bare: Connection | int) -> Connection:
-        return Unpool2d(self[bare]) if isinstance(bare, int) else bare
 
 
-def _described(layer: Layer) -> str:
+def _described(layer: Population) -> str:
     size = "x".join(map(str, layer.shape)) if layer.shape else str(layer.n_neurons)
-    return f"{size} {type(layer.neuron or layer.connection).__name__}"
+    connection = getattr(layer, "connection", None)
+    return f"{size} {type(layer.neuron or connection).__name__}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +21,8 @@ class Probe:
 
     Parameters
     ----------
-    layer : int
-        Index of the layer; negative counts from the end.
+    layer : int, str or Population
+        The layer, its name or its index; negative counts from the end.
     times : array_like of float, shape (n_times,)
         When; ascending, within the simulated time (its end included).
     neurons : array_like of int, shape (n_recorded,), optional
@@ -47,7 +48,7 @@ class Probe:
            [0.2325]])
     """
 
-    layer: int
+    layer: Any
     times: npt.ArrayLike
     neurons: npt.ArrayLike | None = None
     variable: str = "v"
@@ -60,7 +61,8 @@ class Probe:
             raise NotRunError("this probe has not been passed to infer(record=...) yet")
         return self._values
 
-    def request(self, position: int, n_neurons: int) -> tuple[int, str, list[int], list[float]]:
-        """What the core needs to know to record from layer `position` of `n_neurons` neurons."""
-        neurons = np.arange(n_neurons) if self.neurons is None else as_indices(self.neurons, "neurons")
-        return position, self.variable, neurons.tolist(), as_times(self.times, "times").tolist()
+    def request(self, population: Any) -> tuple[int, int, list[int], list[float]]:
+        """What the core needs to know to record from `population`."""
+        neurons = np.arange(population.n_neurons) if self.neurons is None else as_indices(self.neurons, "neurons")
+        observable = population._core.observable(self.variable)
+        return population._node, observable, neurons.tolist(), as_times(self.times, "times").tolist()

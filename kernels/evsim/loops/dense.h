@@ -46,15 +46,14 @@ struct DenseKernel {
     /// needs.
     struct Event {
         Gap gap;
-        std::int32_t input;
+        const char* row;  ///< of its weights
         double start, duration;
         ExactGap exact_gap;
         [[no_unique_address]] typename Traces::EventFactors trace_factors;
     };
     static const Event* events_of(const TileRun& run) { return static_cast<const Event*>(run.events); }
     static const T* row(const TileRun& run, const Event& event) {
-        return static_cast<const T*>(run.weights) + static_cast<std::size_t>(event.input) * run.weight_stride +
-               run.first_neuron;
+        return reinterpret_cast<const T*>(event.row) + run.first_neuron;
     }
     static V load_vector(const T* from) {
         V out;
@@ -198,7 +197,7 @@ struct DenseKernel {
             if constexpr (Rule::uses_context) {
                 for (int k = 0; k < N; ++k) Variables<Wide, V>::store(state[k], values + k * width, stride);
             }
-            traces.on_input(event.trace_factors, event.input, event.start, values);
+            traces.on_input(event.trace_factors, event.start, values);
         }
     }
 
@@ -344,11 +343,15 @@ struct DenseKernel {
             for (int k = 0; k < block; ++k) gaps[k] = model.gap(durations[k]);
             for (int k = 0; k < count; ++k) {
                 start = first + k > 0 ? times[k - 1] : run.previous_time;
+                const std::int32_t input = run.indices[first + k];
+                const WeightRows& rows = run.rows[run.projections ? run.projections[first + k] : 0];
+                const char* const row =
+                    static_cast<const char*>(rows.weights) + static_cast<std::size_t>(input) * rows.row_bytes;
                 Event& event = events[first + k];
-                event = {converted<Gap, T, double>(gaps[k]), run.indices[first + k], start, durations[k], gaps[k], {}};
+                event = {converted<Gap, T, double>(gaps[k]), row, start, durations[k], gaps[k], {}};
                 if constexpr (Traces::active) {
-                    Traces::prepare(event.trace_factors, times[k], durations[k], run.rates,
-                                    run.last_arrivals[event.input]);
+                    event.trace_factors.input = input;
+                    Traces::prepare(event.trace_factors, times[k], durations[k], run.rates, run.last_arrivals[input]);
                 }
             }
         }

@@ -32,9 +32,10 @@ struct TraceRun {
     const double* rates;    ///< inverse time constants of the neuron traces, then of the synaptic traces
     void* neuron_traces;    ///< [trace * stride + neuron], as of the neuron's last event
     void* synaptic_traces;  ///< [(input * stride + neuron) * n_synaptic_traces + trace], as of the last touch
-    void* weights;          ///< those of the TileRun, to be written
-    double* arrivals;       ///< last arrival at each input of the tile, or one of the two values below
-    double* post_times;     ///< last output spike of each neuron of the layer, or -infinity
+    void* weights;          ///< [input * weight_stride + neuron], to be written
+    std::size_t weight_stride;
+    double* arrivals;    ///< last arrival at each input of the tile, or one of the two values below
+    double* post_times;  ///< last output spike of each neuron of the layer, or -infinity
     std::int32_t n_inputs;
 
     static constexpr double unwritten = -std::numeric_limits<double>::infinity();  ///< traces of the input mean 0
@@ -55,8 +56,6 @@ struct TileRun {
     std::int32_t n_vectors;     ///< of the tile: 1, 2 or 4
     std::int32_t n_neurons;     ///< of the layer, without padding
 
-    const void* weights;  ///< [input * weight_stride + neuron]
-    std::size_t weight_stride;
     const void* events;  ///< made by `prepare_events`
     std::int64_t n_events;
     std::int64_t first_event, last_event;
@@ -79,17 +78,18 @@ struct TileResult {
 };
 
 /// Neighbouring pixels that an input spike reaches.
-struct PixelRun {
+struct PixelStretch {
     std::int32_t first_pixel, count;
-    std::size_t weights;  ///< of the first pixel; those of the next lie SparseRun::weight_stride further on
+    const void* weights;  ///< of the first pixel; those of the next lie PixelGroup::weight_stride further on
 };
 
-/// A few runs, each of other pixels, that are reached at one time.
+/// A few stretches, each of other pixels, that are reached at one time.
 struct PixelGroup {
     double time;
-    std::int32_t n_runs;
-    std::int32_t n_pixels;       ///< at most `most_pixels`
-    std::int32_t first_channel;  ///< of those that the spike reaches
+    std::int32_t n_stretches;
+    std::int32_t n_pixels;                        ///< at most `most_pixels`
+    std::int32_t first_channel;                   ///< of those that the spike reaches
+    std::int32_t weight_stride, weight_channels;  ///< values from one pixel of a stretch to the next, and those in use
     static constexpr std::int32_t most_pixels = 64;
 };
 
@@ -110,13 +110,11 @@ struct SparseRun {
     std::size_t stride;
     std::int32_t channels, channel_stride, n_pixels;
 
-    const void* weights;
-    std::int32_t weight_stride, weight_channels;  ///< values from one pixel of a run to the next, and those in use
-    void* spread;                                 ///< room for the weights of one pixel
+    void* spread;  ///< room for the weights of one pixel
     const PixelGroup* groups;
     std::int64_t n_groups;
-    const PixelRun* runs;  ///< of all groups
-    std::int64_t n_runs;
+    const PixelStretch* stretches;  ///< of all groups
+    std::int64_t n_stretches;
 
     std::int32_t first_pixel, last_pixel;  ///< for `finish_sparse`
     double emit_from, emit_until;          ///< only spikes in [emit_from, emit_until) are reported
@@ -125,9 +123,17 @@ struct SparseRun {
     char* message;  ///< as in TileRun
 };
 
+/// Weights of one projection, [input][neuron].
+struct WeightRows {
+    const void* weights;
+    std::size_t row_bytes;
+};
+
 /// Input events to be prepared for all tiles.
 struct EventRun {
     const double* shared;
+    const WeightRows* rows;           ///< of each projection
+    const std::int32_t* projections;  ///< by which each event comes; nullptr if all come by the first
     const std::int32_t* indices;
     const double* times;
     std::int64_t n;

@@ -31,6 +31,7 @@ struct PlasticTile {
 
     /// What all tiles share of an input event.
     struct EventFactors {
+        std::int32_t input;
         double time;
         T neuron_change[n_neuron + 1];      ///< over the gap before it
         T synaptic_change[n_synaptic + 1];  ///< since the last arrival at the same input
@@ -82,7 +83,7 @@ struct PlasticTile {
                (static_cast<std::size_t>(input) * run.stride + static_cast<std::size_t>(n)) * n_synaptic;
     }
     T* weights(std::int32_t input, std::int32_t n) const {
-        return static_cast<T*>(traces.weights) + static_cast<std::size_t>(input) * run.weight_stride + n;
+        return static_cast<T*>(traces.weights) + static_cast<std::size_t>(input) * traces.weight_stride + n;
     }
     void observe(const Exact& state, std::int32_t n, double* out) const {
         Neuron neuron;
@@ -93,7 +94,8 @@ struct PlasticTile {
 
     /// An input spike has been integrated: on_pre_synapse, then on_pre_neuron, for every neuron of the tile. `state` is
     /// that of the neurons, [variable][neuron of the tile].
-    void on_input(const EventFactors& event, std::int32_t input, double start, const T* state) {
+    void on_input(const EventFactors& event, double start, const T* state) {
+        const std::int32_t input = event.input;
         const double before = traces.arrivals[input];
         T* const row = synaptic_traces(input, run.first_neuron);
         if (before == TraceRun::unwritten) write_zeros(input);

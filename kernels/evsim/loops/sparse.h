@@ -162,11 +162,11 @@ struct SparseKernel {
     };
 
     /// The gaps of the pixels of a group up to now, when they are touched.
-    static void touch_pixels(const SparseRun& run, const PixelGroup& group, const PixelRun* runs, Gaps& gaps) {
+    static void touch_pixels(const SparseRun& run, const PixelGroup& group, const PixelStretch* stretches, Gaps& gaps) {
         int n = 0;
-        for (int r = 0; r < group.n_runs; ++r) {
-            double* const last = run.last_touch + runs[r].first_pixel;
-            for (int k = 0; k < runs[r].count; ++k, ++n) {
+        for (int r = 0; r < group.n_stretches; ++r) {
+            double* const last = run.last_touch + stretches[r].first_pixel;
+            for (int k = 0; k < stretches[r].count; ++k, ++n) {
                 gaps.starts[n] = last[k];
                 gaps.durations[n] = group.time - last[k];
                 last[k] = group.time;
@@ -174,10 +174,10 @@ struct SparseKernel {
         }
     }
 
-    /// State and last touch of the pixels of a run: spikes come from all over the image, which the hardware cannot
+    /// State and last touch of the pixels of a stretch: spikes come from all over the image, which the hardware cannot
     /// guess.
     static constexpr int prefetch_distance = 12;
-    static void prefetch(const SparseRun& run, const PixelRun& ahead) {
+    static void prefetch(const SparseRun& run, const PixelStretch& ahead) {
         const std::size_t first = static_cast<std::size_t>(ahead.first_pixel),
                           stride = static_cast<std::size_t>(run.channel_stride);
         __builtin_prefetch(run.last_touch + first, 1);
@@ -193,35 +193,34 @@ struct SparseKernel {
     static TileResult run_groups(const SparseRun& run) {
         const Model model(run.shared);
         const std::int32_t channel_stride = stride > 0 ? stride : run.channel_stride;
-        const bool some_channels = run.weight_channels < run.channels;
         T* const spread = static_cast<T*>(run.spread);
         T* const state = static_cast<T*>(run.state);
         const T* const hot = static_cast<const T*>(run.hot);
-        const T* const all_weights = static_cast<const T*>(run.weights);
         const std::size_t stride_of_state = run.stride, hot_stride = run.hot_stride,
                           parameter_step = run.parameter_step;
-        const std::int32_t weight_stride = stride > 0 && !some_channels ? stride : run.weight_stride;
         Gaps gaps;
         TileResult result{TileStatus::ok, 0, 0.0};
-        const PixelRun* runs = run.runs;
-        const PixelRun* const last_run = runs + run.n_runs;
+        const PixelStretch* stretches = run.stretches;
+        const PixelStretch* const last = stretches + run.n_stretches;
         for (std::int64_t g = 0; g < run.n_groups; ++g) {
             const PixelGroup& group = run.groups[g];
-            touch_pixels(run, group, runs, gaps);
+            const bool some_channels = group.weight_channels < run.channels;
+            const std::int32_t weight_stride = stride > 0 && !some_channels ? stride : group.weight_stride;
+            touch_pixels(run, group, stretches, gaps);
             gaps.compute(model, group.n_pixels);
             if (some_channels) std::memset(spread, 0, static_cast<std::size_t>(channel_stride) * sizeof(T));
             int n = 0;
-            for (const PixelRun* const end = runs + group.n_runs; runs < end; ++runs) {
-                const std::int32_t first_pixel = runs->first_pixel, count = runs->count;
-                if (last_run - runs > prefetch_distance) prefetch(run, runs[prefetch_distance]);
-                const T* weights = all_weights + runs->weights;
+            for (const PixelStretch* const end = stretches + group.n_stretches; stretches < end; ++stretches) {
+                const std::int32_t first_pixel = stretches->first_pixel, count = stretches->count;
+                if (last - stretches > prefetch_distance) prefetch(run, stretches[prefetch_distance]);
+                const T* weights = static_cast<const T*>(stretches->weights);
                 Arrays arrays{state + static_cast<std::size_t>(first_pixel) * static_cast<std::size_t>(channel_stride),
                               hot + static_cast<std::size_t>(first_pixel) * parameter_step, stride_of_state,
                               hot_stride};
                 for (std::int32_t k = 0; k < count; ++k, ++n) {
                     if (some_channels) [[unlikely]] {
                         std::memcpy(spread + group.first_channel, weights,
-                                    static_cast<std::size_t>(run.weight_channels) * sizeof(T));
+                                    static_cast<std::size_t>(group.weight_channels) * sizeof(T));
                     }
                     const T* const of_pixel = some_channels ? spread : weights;
                     const Gap gap = gaps.rounded(n);

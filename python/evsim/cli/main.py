@@ -184,7 +184,8 @@ def infer(
     check_output(output, (".npz",), "--output")
     check_output(plot, _PICTURE_SUFFIXES, "--plot")
     from .._lib.optional import require
-    from ..io import load, read_spikes, write_spikes
+    from ..io import read_spikes, write_spikes
+    from ..storage import load
 
     if plot is not None:
         require("matplotlib.figure", "matplotlib", "plot", "--plot")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,24 +12,81 @@ import numpy.typing as npt
 from .._lib.arrays import as_integer
 from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
 
-if TYPE_CHECKING:
-    from ..layer import Layer
-
 Shape = tuple[int, int, int]
 """Channels, rows, columns."""
 
 
 class Connection:
-    """Base class of all connections: who receives a spike, and with what weight."""
+    """Base class of all connections: who receives a spike, and with what weight.
+
+    Each also has `n_inputs`, `n_neurons` and `in_shape`.
+    """
+
+    settings: ClassVar[tuple[str, ...]] = ()
+    """What it is made of, besides its weights."""
+    weight_names: ClassVar[str] = "(n_neurons, n_inputs)"
+    """What the axes of the weights are."""
+    learnable: ClassVar[bool] = True
+    """Whether its weights can be set."""
+    takes_kernels: ClassVar[bool] = False
+    """Whether callbacks and plasticity rules go with it."""
 
     @property
     def takes_neurons(self) -> bool:
         """Whether the spikes go to neurons; pooling may do without."""
         return True
 
-    def placed(self, layers: Sequence[Layer]) -> Any:
-        """Return the connection as it is after `layers`: with the input shape that they give, if it has none."""
+    @property
+    def out_shape(self) -> Shape | None:
+        """Channels, rows and columns of the neurons; None where they are in no such order."""
+        return None
+
+    @property
+    def requires(self) -> tuple[Any, ...]:
+        """Layers that must lie before it in the same network."""
+        return ()
+
+    def placed(self, shape: Shape | None, *, first: bool = False) -> Any:
+        """Return the connection as it is behind a source of `shape`, which it takes over if it has no input shape.
+
+        `first`: there is no source, only the connection to tell the shape.
+        """
         return self
+
+    def initial_weights(self, dtype: npt.DTypeLike, rng: np.random.Generator) -> npt.NDArray[Any]:
+        """Return the first weights."""
+        raise NotImplementedError
+
+    def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any]) -> Any:
+        """Return the projection of the core to `population`, with weights of 0.
+
+        `dense` makes dense ones; `rule`: parameters of a plasticity rule, as it takes them.
+        """
+        raise NotImplementedError
+
+    def relay(self) -> Any:
+        """Return the node of the core that passes spikes on without neurons."""
+        raise NotImplementedError
+
+    def bare(self) -> Any:
+        """Return the connection without its first weights."""
+        return self
+
+    def to_description(self, name_of: Callable[[Any], str]) -> dict[str, Any]:
+        """Return plain values to make it of; `name_of`: the name of a layer."""
+        return {"type": type(self).__name__, **{name: getattr(self, name) for name in self.settings}}
+
+    @classmethod
+    def from_description(
+        cls, values: Mapping[str, Any], weights: npt.NDArray[Any] | None, named: Callable[[str], Any]
+    ) -> Any:
+        """Return what :meth:`to_description` described; `named`: the layer of a name."""
+        settings = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+            if name in cls.settings
+        }
+        return cls(**settings) if weights is None else cls(**settings, weights=weights)  # type: ignore[call-arg]
 
 
 def as_weights(
@@ -85,20 +142,29 @@ def as_shape(value: Any, name: str = "in_shape") -> Shape:
     return channels, height, width
 
 
-ImageConnection = TypeVar("ImageConnection")
+class ImageConnection(Connection):
+    """Base class of connections between images."""
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons that it reaches."""
+        channels, height, width = self.out_shape or (0, 0, 0)
+        return channels * height * width
 
 
-def with_input_shape(connection: ImageConnection, layers: Sequence[Layer]) -> ImageConnection:
-    """Return the connection with the shape of the last layer, or raise if that does not fit."""
+OfImages = TypeVar("OfImages", bound=ImageConnection)
+
+
+def with_input_shape(connection: OfImages, shape: Shape | None, first: bool) -> OfImages:
+    """Return the connection with the shape of its source, or raise if that does not fit."""
     given: Shape | None = getattr(connection, "in_shape")  # noqa: B009 (of any image connection)
-    last = layers[-1].shape if layers else None
     if given is None:
-        if last is None:
+        if shape is None:
             raise InvalidArgumentError(
                 f"{type(connection).__name__} needs in_shape=(channels, height, width): "
-                + ("the layer before it has no shape" if layers else "it is the first layer")
+                + ("it is the first layer" if first else "the layer before it has no shape")
             )
-        return replace(connection, in_shape=last)  # type: ignore[type-var]
-    if last is not None and last != given:
-        raise ShapeMismatchError(f"in_shape is {given}, but the layer before has the shape {last}")
+        return replace(connection, in_shape=shape)  # type: ignore[type-var]
+    if shape is not None and shape != given:
+        raise ShapeMismatchError(f"in_shape is {given}, but the layer before has the shape {shape}")
     return connection

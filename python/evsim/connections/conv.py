@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _core
 from ..errors import InvalidArgumentError
-from ..initializers import Initializer, UniformInitializer
+from ..initializers import ConstantInitializer, Initializer, UniformInitializer
 from .base import (
-    Connection,
+    ImageConnection,
     Shape,
     as_count,
     as_pair,
@@ -23,12 +23,9 @@ from .base import (
     with_input_shape,
 )
 
-if TYPE_CHECKING:
-    from ..layer import Layer
-
 
 @dataclass(frozen=True, eq=False)
-class Conv2d(Connection):
+class Conv2d(ImageConnection):
     r"""Convolution: every input spike reaches the neurons whose window it lies in.
 
     The neuron of channel `o` at row `y`, column `x` receives a spike of input channel `c` at row
@@ -128,27 +125,36 @@ class Conv2d(Connection):
         rows, columns = as_pair(self.kernel_size, "kernel_size", 1)
         return self.out_channels, channels // self.groups, rows, columns
 
-    def placed(self, layers: Sequence[Layer]) -> Conv2d:
-        """Return the connection as it is after `layers`."""
-        return with_input_shape(self, layers)
+    @property
+    def out_shape(self) -> Shape:
+        """Channels, rows and columns of the neurons."""
+        shape: Shape = self._geometry().out_shape
+        return shape
 
-    def core_layer(self, kernel: _core.Kernel, shared: list[float], per_neuron: list[list[float]]) -> Any:
-        """Return the layer of the core, with weights of 0."""
-        padding = getattr(self, "output_padding", (0, 0))
-        return _core.ConvLayer(
+    def placed(self, shape: Shape | None, *, first: bool = False) -> Conv2d:
+        """Return the connection as it is behind a source of `shape`."""
+        return with_input_shape(self, shape, first)
+
+    def _geometry(self) -> _core.Conv2dSettings:
+        return _core.Conv2dSettings(
             self._checked(),
             self.out_channels,
             as_pair(self.kernel_size, "kernel_size", 1),
             as_pair(self.stride, "stride", 1),
             as_pair(self.padding, "padding", 0),
             as_pair(self.dilation, "dilation", 1),
-            padding,
+            getattr(self, "output_padding", (0, 0)),
             self.groups,
             self.transposed,
-            kernel,
-            shared,
-            per_neuron,
         )
+
+    def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any]) -> Any:
+        """Return the projection of the core to `population`, with weights of 0."""
+        return _core.Projection.conv(population, self._geometry())
+
+    def bare(self) -> Conv2d:
+        """Return the connection without its first weights."""
+        return replace(self, initializer=ConstantInitializer(), weights=None)
 
     def initial_weights(self, dtype: npt.DTypeLike, rng: np.random.Generator) -> npt.NDArray[Any]:
         """Return the first weights."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .._lib.arrays import as_size
-from ..initializers import Initializer, UniformInitializer
+from ..initializers import ConstantInitializer, Initializer, UniformInitializer
 from .base import Connection, as_weights, check_weights_or_initializer
 
 
@@ -38,17 +39,37 @@ class Dense(Connection):
     initializer: Initializer | None = None
     weights: npt.ArrayLike | None = None
 
+    settings: ClassVar[tuple[str, ...]] = ("n_inputs", "n_neurons")
+    takes_kernels: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "n_inputs", as_size(self.n_inputs, "n_inputs"))
         object.__setattr__(self, "n_neurons", as_size(self.n_neurons, "n_neurons"))
         check_weights_or_initializer(self)
 
+    @property
+    def in_shape(self) -> None:
+        """Its inputs are in no order."""
+
+    @property
+    def weight_shape(self) -> tuple[int, int]:
+        """Shape of the weights."""
+        return self.n_neurons, self.n_inputs
+
     def initial_weights(self, dtype: npt.DTypeLike, rng: np.random.Generator) -> npt.NDArray[Any]:
         """Return the first weights, shape (n_neurons, n_inputs)."""
-        shape = (self.n_neurons, self.n_inputs)
+        shape = self.weight_shape
         if self.weights is not None:
             return as_weights(self.weights, shape, dtype)
         return as_weights((self.initializer or UniformInitializer())(shape, rng), shape, dtype)
+
+    def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any]) -> Any:
+        """Return the projection of the core to `population`, with weights of 0."""
+        return dense(population, self.n_inputs, *rule)
+
+    def bare(self) -> Dense:
+        """Return the connection without its first weights."""
+        return replace(self, initializer=ConstantInitializer(), weights=None)
 
     def __repr__(self) -> str:
         return f"Dense({self.n_inputs}, {self.n_neurons})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -12,14 +12,14 @@ import numpy.typing as npt
 from .. import _core
 from .._lib.arrays import as_number
 from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
-from .base import Connection, Shape, as_pair, as_shape, with_input_shape
+from .base import ImageConnection, Shape, as_pair, as_shape, with_input_shape
 
 if TYPE_CHECKING:
     from ..layer import Layer
 
 
 @dataclass(frozen=True, eq=False)
-class Pool2d(Connection):
+class Pool2d(ImageConnection):
     """Pooling: the spikes of a window of one channel become those of one cell.
 
     Parameters
@@ -63,6 +63,7 @@ class Pool2d(Connection):
     padding: int | tuple[int, int] = field(default=0, kw_only=True)
     in_shape: Shape | None = field(default=None, kw_only=True)
 
+    learnable: ClassVar[bool] = False
     settings: ClassVar[tuple[str, ...]] = ("kernel_size", "stride", "mode", "weight", "padding", "in_shape")
 
     def __post_init__(self) -> None:
@@ -92,9 +93,15 @@ class Pool2d(Connection):
         channels, height, width = self._checked()
         return channels * height * width
 
-    def placed(self, layers: Sequence[Layer]) -> Pool2d:
-        """Return the connection as it is after `layers`."""
-        return with_input_shape(self, layers)
+    @property
+    def out_shape(self) -> Shape:
+        """Channels, rows and columns of the cells."""
+        shape: Shape = self.relay().shape
+        return shape
+
+    def placed(self, shape: Shape | None, *, first: bool = False) -> Pool2d:
+        """Return the connection as it is behind a source of `shape`."""
+        return with_input_shape(self, shape, first)
 
     def _geometry(self) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
         return (
@@ -104,17 +111,15 @@ class Pool2d(Connection):
         )
 
     def relay(self) -> Any:
-        """Return the layer of the core for pooling without neurons."""
-        return _core.PoolLayer(self._checked(), *self._geometry(), self.mode == "first")
+        """Return the node of the core for pooling without neurons."""
+        return _core.PoolRelay(self._checked(), *self._geometry(), self.mode == "first")
 
-    def core_layer(self, kernel: _core.Kernel, shared: list[float], per_neuron: list[list[float]]) -> Any:
-        """Return the layer of the core for pooling into neurons."""
+    def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any]) -> Any:
+        """Return the projection of the core for pooling into neurons."""
         shape = self._checked()
         size, stride, padding = self._geometry()
-        self.relay()  # checks the geometry by the rules of pooling
-        return _core.ConvLayer(
-            shape, shape[0], size, stride, padding, (1, 1), (0, 0), shape[0], False, kernel, shared, per_neuron
-        )
+        settings = _core.Conv2dSettings(shape, shape[0], size, stride, padding, (1, 1), (0, 0), shape[0], False)
+        return _core.Projection.conv(population, settings)
 
     def initial_weights(self, dtype: npt.DTypeLike, rng: np.random.Generator) -> npt.NDArray[Any]:
         """Return the weights of pooling by sums, shape (channels, 1, rows, columns)."""
@@ -133,7 +138,7 @@ class Pool2d(Connection):
 
 
 @dataclass(frozen=True, eq=False)
-class Unpool2d(Connection):
+class Unpool2d(ImageConnection):
     """The way back from pooling: a spike of a cell goes to the input that caused the cell's last pooled spike.
 
     A spike at time t of cell (c, y, x) becomes a spike at t of the input that caused the most recent pooled spike of
@@ -156,7 +161,7 @@ class Unpool2d(Connection):
 
     pool: Layer
 
-    settings: ClassVar[tuple[str, ...]] = ()
+    learnable: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         connection = getattr(self.pool, "connection", None)
@@ -178,18 +183,37 @@ class Unpool2d(Connection):
         """Shape of the input: that of the pooling layer."""
         return self.pool.shape
 
-    def placed(self, layers: Sequence[Layer]) -> Unpool2d:
-        """Return the connection as it is after `layers`."""
-        if not any(layer is self.pool for layer in layers):
-            raise InvalidArgumentError("Unpool2d needs a pooling layer that lies before it in the same network")
-        last = layers[-1].shape
-        if last is not None and last != self.in_shape:
-            raise ShapeMismatchError(f"the pooling layer gives {self.in_shape}, but the layer before gives {last}")
+    @property
+    def out_shape(self) -> Shape | None:
+        """Shape of what comes out: that of the input of the pooling layer."""
+        shape: Shape | None = self.pool.connection.in_shape
+        return shape
+
+    def placed(self, shape: Shape | None, *, first: bool = False) -> Unpool2d:
+        """Return the connection as it is behind a source of `shape`."""
+        if shape is not None and shape != self.in_shape:
+            raise ShapeMismatchError(f"the pooling layer gives {self.in_shape}, but the layer before gives {shape}")
         return self
 
+    @property
+    def requires(self) -> tuple[Layer, ...]:
+        """The pooling layer."""
+        return (self.pool,)
+
     def relay(self) -> Any:
-        """Return the layer of the core."""
-        return _core.UnpoolLayer(self.pool._core)
+        """Return the node of the core."""
+        return _core.UnpoolRelay(self.pool._core)
+
+    def to_description(self, name_of: Callable[[Any], str]) -> dict[str, Any]:
+        """Return plain values to make it of."""
+        return {"type": "Unpool2d", "pool": name_of(self.pool)}
+
+    @classmethod
+    def from_description(
+        cls, values: Mapping[str, Any], weights: npt.NDArray[Any] | None, named: Callable[[str], Any]
+    ) -> Unpool2d:
+        """Return what :meth:`to_description` described."""
+        return cls(named(values["pool"]))
 
     def __repr__(self) -> str:
         return f"Unpool2d({self.in_shape})"

@@ -1,10 +1,10 @@
 """Where networks run: what a device offers to :class:`~evsim.SpikingNetwork` and its layers."""
 
 from ..errors import InvalidArgumentError
-from .base import Backend, LayerSource
+from .base import Backend, KernelSource
 from .cpu import CPU
 
-__all__ = ["CPU", "Backend", "LayerSource", "find_backend"]
+__all__ = ["CPU", "Backend", "KernelSource", "find_backend"]
 
 
 def find_backend(device: str) -> Backend:

@@ -13,8 +13,8 @@ from ..spikes import SpikeArray
 
 
 @dataclass(frozen=True)
-class LayerSource:
-    """What the code of a layer is made of."""
+class KernelSource:
+    """What the code of a population is made of."""
 
     neuron: NeuronType
     callbacks: Source | None
@@ -24,12 +24,14 @@ class LayerSource:
 
 @dataclass(frozen=True)
 class Backend:
-    """What a device has to offer to :class:`SpikingNetwork` and :class:`Layer`."""
+    """What a device has to offer to :class:`SpikingNetwork`, its populations and its projections."""
 
     network: Callable[[int], _core.Network]
     """Made of max_spikes_per_instant; with the methods of ``_core.Network``."""
-    layer: Callable[..., _core.DenseLayer]
-    """Made of a LayerSource and the arguments of ``_core.DenseLayer``; with its methods."""
+    population: Callable[..., _core.Population]
+    """Made of a KernelSource and the arguments of ``_core.Population``; with its methods."""
+    dense: Callable[..., _core.Projection]
+    """Made of a population and the arguments of ``_core.Projection.dense``; with the methods of a projection."""
     wrap: Callable[[Any], Any]
     """The spikes of one sample as users see them."""
     spike_arrays: tuple[type[SpikeArray], ...]

@@ -16,7 +16,8 @@ def _same(values: Any) -> Any:
 
 CPU = Backend(
     network=_core.Network,
-    layer=lambda source, *arguments: _core.DenseLayer(*arguments),
+    population=lambda source, *arguments: _core.Population(*arguments),
+    dense=_core.Projection.dense,
     wrap=SpikeArray._wrap,
     spike_arrays=(SpikeArray,),
     as_indices=as_indices,

@@ -158,21 +158,24 @@ def deliver_dopamine(net: SpikingNetwork, amount: npt.ArrayLike, *, layer: int =
     if math.isinf(now):
         raise StreamError("dopamine is delivered at the end of the last call; give it until=")
     snapshot = net._core.snapshot()
-    samples = snapshot[2][net._position(layer)]
+    samples = snapshot["states"][target._node]
     shape: tuple[int, ...] = (len(samples), target.n_neurons)
     weights = target._backend.to_host(target.weights)
-    dopamine = _as_amounts(amount, shape if snapshot[1] else shape[1:], weights.dtype)
+    dopamine = _as_amounts(amount, shape if snapshot["batch"] else shape[1:], weights.dtype)
     settled = [_settle(target, parameters, sample, now) for sample in samples]
     gain = np.sum([gain for gain, *_ in settled], axis=0)
-    share = len(samples) if target._require_kernel().batch_update == "mean" else 1
+    share = len(samples) if target._fed()._require_kernel().batch_update == "mean" else 1
     learned = as_weights(
         np.clip(weights + gain / share, parameters["w_min"], parameters["w_max"]), weights.shape, weights.dtype
     )
     for k, ((_, neuron, synaptic), extra) in enumerate(zip(settled, np.broadcast_to(dopamine, shape), strict=True)):
         neuron[:, 1] += extra
         synaptic[..., 2] = synaptic[..., 1] * neuron[:, np.newaxis, 1]
-        traces = (neuron.ravel().tolist(), synaptic.ravel().tolist(), [now] * target.n_neurons)
-        samples[k] = (*samples[k][:3], *traces, *samples[k][6:])
+        samples[k] |= {
+            "neuron_traces": neuron.ravel(),
+            "synaptic_traces": synaptic.ravel(),
+            "post_times": np.full(target.n_neurons, now),
+        }
     net._core.restore(snapshot)
     target.weights = learned
 
@@ -188,14 +191,13 @@ def _as_amounts(amount: npt.ArrayLike, shape: tuple[int, ...], dtype: npt.DTypeL
     return amounts
 
 
-def _settle(layer: Layer, parameters: dict[str, float], state: tuple[Any, ...], now: float) -> tuple[Any, Any, Any]:
+def _settle(layer: Layer, parameters: dict[str, float], state: dict[str, Any], now: float) -> tuple[Any, Any, Any]:
     """How much the weights have gained since each synapse's last event, and the traces as of `now`."""
-    _, _, last_input, neuron, synaptic, last_outputs = state[:6]
     n_neurons, n_inputs = layer.n_neurons, layer.n_inputs
-    rates = 1.0 / np.array(layer._core.time_constants())
-    elapsed = now - np.maximum(last_input, last_outputs)
-    own = np.reshape(neuron, (n_neurons, 2)) * np.exp(-elapsed[:, np.newaxis] * rates[:2])
-    of_synapse = np.reshape(synaptic, (n_neurons, n_inputs, 3))
+    rates = 1.0 / np.array(layer._fed()._core.time_constants())
+    elapsed = now - np.maximum(state["last_event"], state["post_times"])
+    own = np.reshape(state["neuron_traces"], (n_neurons, 2)) * np.exp(-elapsed[:, np.newaxis] * rates[:2])
+    of_synapse = np.reshape(state["synaptic_traces"], (n_neurons, n_inputs, 3))
     of_synapse = of_synapse * np.exp(-elapsed[:, np.newaxis, np.newaxis] * rates[2:])
     tau = 1.0 / (1.0 / parameters["tau_eligibility"] + 1.0 / parameters["tau_dopamine"])
     gain = tau * (of_synapse[..., 2] - of_synapse[..., 1] * own[:, np.newaxis, 1])

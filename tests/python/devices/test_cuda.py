@@ -342,7 +342,7 @@ def test_a_layer_that_learns_is_not_recorded_on_the_gpu():
 
 def test_a_source_that_does_not_compile_names_the_line(monkeypatch):
     net = evsim.SpikingNetwork(device="cuda")
-    compiled = plastic("float32")[0][0]._compiled
+    compiled = plastic("float32")[0][0].projection._compiled
     monkeypatch.setattr(
         "evsim.layer.compile_kernel", lambda *_: compiled
     )  # or else the host's compiler complains first

@@ -438,7 +438,7 @@ def test_a_rule_without_traces_writes_every_weight_at_every_spike():
 
 def test_time_constants_come_from_the_neurons_and_the_parameters():
     layer = network(evsim.Kernel(EVERYTHING, parameters={"tau_fast": 3.5}), [[1.0]])[0]
-    assert layer._core.time_constants() == pytest.approx([TAU_MEM, 31.0, 3.5, inf, TAU_SYN + TAU_MEM])
+    assert layer.projection._core.time_constants() == pytest.approx([TAU_MEM, 31.0, 3.5, inf, TAU_SYN + TAU_MEM])
 
 
 # What must not matter

@@ -37,7 +37,8 @@ def backend() -> Backend:
 
     return Backend(
         network=cast(Any, Network),
-        layer=cast(Any, Layer),
+        population=cast(Any, Layer),
+        dense=cast(Any, Layer.connect),
         wrap=lambda spikes: spikes,
         spike_arrays=(SpikeArray, cast(Any, DeviceSpikeArray)),
         as_indices=as_indices,

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ... import _core
-from ...errors import InvalidArgumentError, ShapeMismatchError
-from ..base import LayerSource
+from ...errors import InvalidArgumentError, ShapeMismatchError, UnsupportedError
+from ..base import KernelSource
 from .device import Kernels, blocks_for, memory_errors
 from .program import dense_program
 from .samples import Batch
@@ -59,26 +59,25 @@ class Output:
 
 
 class Layer:
-    """A dense layer, with the methods of ``_core.DenseLayer``."""
+    """A population and the one dense projection that leads to it, with the methods of both in ``_core``."""
 
     def __init__(
         self,
-        source: LayerSource,
-        n_inputs: int,
-        n_neurons: int,
+        source: KernelSource,
         compiled: _core.Kernel,
+        n_neurons: int,
+        image: None,
         shared: list[float],
         per_neuron: list[list[float]],
-        *rule: Any,
     ) -> None:
-        # A layer of the core with one input checks the parameters and knows the rule's time constants.
-        self._checked = _core.DenseLayer(1, n_neurons, compiled, shared, per_neuron, *rule)
+        # Those of the core check the parameters and know the rule's time constants.
+        self._population = _core.Population(compiled, n_neurons, image, shared, per_neuron)
+        self._projection: _core.Projection | None = None
+        self.endless_neuron = self._population.endless_neuron
         self.has_rule = compiled.has_rule
         self.learns = self.has_rule and compiled.writes_weights
-        self.mean_of_batch = bool(rule[-1])
-        self.observable_names = list(compiled.observable_names)
-        self.model = source.neuron.name
-        self.n_inputs, self.n_neurons = n_inputs, n_neurons
+        self.mean_of_batch = False
+        self.n_inputs, self.n_neurons = 0, n_neurons
         self.n_neuron_traces = compiled.n_neuron_traces if self.has_rule else 0
         self.n_synaptic_traces = compiled.n_synaptic_traces if self.has_rule else 0
         self._program = functools.partial(
@@ -88,8 +87,26 @@ class Layer:
         self.output_: Output | None = None
         self.next_traces: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None
         self.room = 1024  # for output spikes; grows with what comes
-        with memory_errors(f"a layer of {n_inputs} inputs to {n_neurons} neurons"):
+        with memory_errors(f"a population of {n_neurons} neurons"):
             self._prepare(np.dtype(source.dtype), shared, per_neuron)
+
+    def connect(self, n_inputs: int, rule_parameters: list[float], tau_syn: float, tau_mem: float, mean: bool) -> Layer:
+        """Give the population its projection, with weights of 0."""
+        if self._projection is not None:
+            raise UnsupportedError("on the GPU a population takes one projection; use device='cpu' for several")
+        rule = (rule_parameters, tau_syn, tau_mem, mean)
+        self._projection = _core.Projection.dense(self._population, 1, *rule)
+        self.mean_of_batch = mean
+        self.n_inputs = n_inputs
+        with memory_errors(f"a layer of {n_inputs} inputs to {self.n_neurons} neurons"):
+            self.by_input = self.kernels.xp.zeros((n_inputs, self.n_neurons), self.by_input.dtype)
+        return self
+
+    @property
+    def _rule(self) -> _core.Projection:
+        if self._projection is None:
+            raise InvalidArgumentError("the population has no projection")
+        return self._projection
 
     def _prepare(self, dtype: np.dtype[Any], shared: list[float], per_neuron: list[list[float]]) -> None:
         xp = self.kernels.xp
@@ -103,13 +120,11 @@ class Layer:
         self.shared, self.neurons = xp.asarray(np.asarray(shared, np.float64)), xp.asarray(np.ascontiguousarray(spread))
         self.hot = xp.empty((n_hot, n), dtype)
         self.initial_values, self.initial_memory = xp.empty((n_state, n), dtype), xp.empty((n_memory, n), np.float64)
-        endless = xp.zeros(n, np.int8)
+        endless = xp.zeros(n, np.int8)  # judged by the core
         self.kernels.launch(
             *("evsim_prepare", blocks_for(n), self.shared, self.neurons, np.int32(n)),
             *(self.hot, self.initial_values, self.initial_memory, endless),
         )
-        endless = np.flatnonzero(xp.asnumpy(endless))
-        self.endless_neuron = int(endless[0]) if len(endless) else None
         self.by_input = xp.zeros((self.n_inputs, n), dtype)
 
     def recorder(self) -> Kernels:
@@ -147,15 +162,15 @@ class Layer:
 
     def rule_parameters(self) -> list[float]:
         """Return the values that the next call uses."""
-        return self._checked.rule_parameters()
+        return self._rule.rule_parameters()
 
     def set_rule_parameters(self, values: Sequence[float]) -> None:
         """Take other values, from the next call on."""
-        self._checked.set_rule_parameters(values)
+        self._rule.set_rule_parameters(values)
 
     def time_constants(self) -> list[float]:
         """Of the neuron traces, then of the synaptic ones."""
-        return self._checked.time_constants() if self.has_rule else []
+        return self._rule.time_constants() if self.has_rule else []
 
     def set_next_traces(self, neuron: npt.NDArray[np.float64], synaptic: npt.NDArray[np.float64]) -> None:
         """Begin the next call with these traces; an empty part begins as it would have."""
@@ -219,52 +234,50 @@ class Layer:
             state = replace(state, synaptic_traces=traces, last_arrivals=arrivals)
         return state
 
-    def pack(self, state: State, rates: list[float], s: int) -> tuple[Any, ...]:
-        """Return a sample's state as ``_core.Network.snapshot`` does."""
+    def pack(self, state: State, rates: list[float], s: int) -> dict[str, Any]:
+        """Return a sample's state by name, as ``_core.Network.snapshot`` does."""
         xp = self.kernels.xp
         values, memory, last_event, neuron, _, outputs, _ = (xp.asnumpy(part) for part in state.of_sample(s))
-        one = State(*(part[None] for part in state.of_sample(s)))
-        synaptic = xp.asnumpy(self.synaptic_traces(one, rates)).ravel() if self.has_rule else np.empty(0)
-        traces = (neuron.T.astype(np.float64).ravel().tolist(), synaptic.tolist(), outputs.tolist())
-        return values.tobytes(), memory.ravel().tolist(), float(last_event), *traces
+        packed: dict[str, Any] = {
+            "values": np.ascontiguousarray(values).reshape(-1).view(np.uint8),
+            "memory": memory.ravel(),
+            "last_event": float(last_event),
+        }
+        if self.has_rule:
+            one = State(*(part[None] for part in state.of_sample(s)))
+            packed["neuron_traces"] = neuron.T.astype(np.float64).ravel()
+            packed["synaptic_traces"] = xp.asnumpy(self.synaptic_traces(one, rates)).ravel()
+            packed["post_times"] = outputs
+        return packed
 
-    def unpack(self, packed: Sequence[tuple[Any, ...]]) -> State:
-        """Return the state that was packed, one tuple per sample."""
+    def unpack(self, packed: Sequence[dict[str, Any]]) -> State:
+        """Return the state that was packed, one mapping per sample."""
         xp = self.kernels.xp
-        state = self.initial_state(np.array([last_event for _, _, last_event, *_ in packed], np.float64))
-        parts: list[list[Any]] = [[], [], [], [], []]
-        for values, memory, _, neuron, synaptic, outputs in packed:
-            parts[0].append(np.frombuffer(values, self.by_input.dtype))
-            for part, numbers in zip(parts[1:], (memory, outputs, neuron, synaptic), strict=True):
-                part.append(np.asarray(numbers, np.float64))
-        try:
-            values, memory, outputs, neuron, synaptic = (
-                np.stack(part).reshape(shape) if part else np.zeros(shape)
-                for part, shape in zip(
-                    parts,
-                    (
-                        state.values.shape,
-                        state.memory.shape,
-                        state.last_outputs.shape,
-                        (len(packed), self.n_neurons, self.n_neuron_traces),
-                        (len(packed), self.n_neurons, state.last_arrivals.shape[1], self.n_synaptic_traces),
-                    ),
-                    strict=True,
-                )
-            )
-        except ValueError as error:
-            raise ShapeMismatchError(f"a state does not fit a layer of {self.n_neurons} neurons: {error}") from None
-        dtype = self.by_input.dtype
-        arrivals = np.repeat(xp.asnumpy(state.last_events)[:, None], state.last_arrivals.shape[1], axis=1)
+        state = self.initial_state(np.array([one["last_event"] for one in packed], np.float64))
+        n_samples, n, dtype = len(packed), self.n_neurons, self.by_input.dtype
+        n_inputs = state.last_arrivals.shape[1]
+        nothing = np.empty(0)
+
+        def stacked(name: str, shape: tuple[int, ...], kind: Any = np.float64) -> npt.NDArray[Any]:
+            parts = [np.asarray(one.get(name, nothing)).view(kind) for one in packed]
+            try:
+                return np.stack(parts).reshape(shape) if parts else np.zeros(shape, kind)
+            except ValueError as error:
+                raise ShapeMismatchError(f"a state does not fit a layer of {n} neurons: {error}") from None
+
+        neuron = stacked("neuron_traces", (n_samples, n, self.n_neuron_traces))
+        synaptic = stacked("synaptic_traces", (n_samples, n, n_inputs, self.n_synaptic_traces))
         arrays = (
-            *(values, memory, xp.asnumpy(state.last_events), neuron.swapaxes(1, 2).astype(dtype)),
-            *(synaptic.transpose(0, 2, 3, 1).astype(dtype), outputs, arrivals),
+            stacked("values", state.values.shape, dtype),
+            stacked("memory", state.memory.shape),
+            xp.asnumpy(state.last_events),
+            neuron.swapaxes(1, 2).astype(dtype),
+            synaptic.transpose(0, 2, 3, 1).astype(dtype),
+            stacked("post_times", state.last_outputs.shape),
+            np.repeat(xp.asnumpy(state.last_events)[:, None], n_inputs, axis=1),
         )
         return State(*(xp.asarray(np.ascontiguousarray(array)) for array in arrays))
 
     def observable(self, name: str) -> int:
         """Return the position of a variable that can be recorded."""
-        if name not in self.observable_names:
-            known = ", ".join(self.observable_names) or "none"
-            raise InvalidArgumentError(f"neuron model '{self.model}' has no variable '{name}'; it has: {known}")
-        return self.observable_names.index(name)
+        return self._population.observable(name)

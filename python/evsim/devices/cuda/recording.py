@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...errors import (
-    IndexOutOfRangeError,
     InvalidArgumentError,
-    NonFiniteError,
     RunawaySpikingError,
-    UnsortedSpikesError,
 )
 from .device import blocks_for
 from .engine import Limits, gap_factors
 from .layer import Layer, State
-from .samples import Batch, number
+from .samples import Batch
 
 
 @dataclass
@@ -26,27 +22,12 @@ class Request:
     """A variable of chosen neurons at chosen times."""
 
     layer: int
-    variable: str
+    observable: int
     neurons: list[int]
     times: list[float]
 
-    def checked(self, layer: Layer, begin: float, until: float) -> Request:
-        """Return the request; raises the errors of the core."""
-        for n in self.neurons:
-            if not 0 <= n < layer.n_neurons:
-                raise IndexOutOfRangeError(
-                    f"record: there is no neuron {n} in layer {self.layer} (valid: 0 to {layer.n_neurons - 1})"
-                )
-        for k, t in enumerate(self.times):
-            if not math.isfinite(t):
-                raise NonFiniteError(f"record: times must be finite, but times[{k}] is {number(t)}")
-            if k > 0 and t < self.times[k - 1]:
-                raise UnsortedSpikesError(f"record: times must not decrease, but times[{k}] = {number(t)}")
-            if not begin <= t <= until:
-                raise InvalidArgumentError(
-                    f"record: time {number(t)} lies outside the simulated time, {number(begin)} to {number(until)}"
-                )
-        layer.observable(self.variable)
+    def checked(self, layer: Layer) -> Request:
+        """Return the request, or raise where the GPU cannot do it; the rest is in the plan of the call."""
         if layer.learns:
             raise InvalidArgumentError(
                 f"record: layer {self.layer} has a kernel that writes weights; on the GPU such a layer cannot be "
@@ -72,7 +53,7 @@ def record(layer: Layer, inputs: Batch, state: State, limits: Limits, request: R
         *(np.int32(limits.max_spikes_per_instant), status, failure_times),
         *(xp.asarray(np.asarray(request.neurons, np.int32)), np.int32(len(request.neurons))),
         *(xp.asarray(np.asarray(request.times, np.float64)), np.int32(len(request.times))),
-        *(np.int32(layer.observable(request.variable)), out),
+        *(np.int32(request.observable), out),
     )
     runaway = int(xp.asnumpy(status)[1])
     if runaway != 2**64 - 1:

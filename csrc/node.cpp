@@ -1,13 +1,13 @@
-#include "layer.hpp"
+#include "node.hpp"
 
 namespace evsim {
 
-std::shared_ptr<const LayerOutput> Layer::output() const {
+std::shared_ptr<const NodeOutput> Node::output() const {
     const std::lock_guard lock(output_mutex_);
     return output_;
 }
 
-void Layer::set_output(std::shared_ptr<const LayerOutput> output) {
+void Node::set_output(std::shared_ptr<const NodeOutput> output) {
     const std::lock_guard lock(output_mutex_);
     output_.swap(output);  // the old one is freed after the lock
 }

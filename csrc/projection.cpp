@@ -1,0 +1,124 @@
+#include "projection.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/errors.hpp"
+
+namespace evsim {
+
+namespace {
+
+std::size_t count(std::int32_t n) { return static_cast<std::size_t>(n); }
+
+/// Weights, and what a rule needs beside them, fit into memory.
+Dense dense_to(const Population& target, std::int64_t n_inputs) {
+    if (target.layout().image()) {
+        throw InvalidArgument(
+            "a population that a convolution reaches does not take a dense connection as well; give it a layer of its "
+            "own");
+    }
+    const std::int32_t n = checked_size(n_inputs, "n_inputs");
+    const NeuronKernel& kernel = target.kernel();
+    const double copies = target.plastic() ? 1.0 + kernel.rule->n_synaptic_traces + kernel.rule->writes_weights : 1.0;
+    require_memory(static_cast<double>(n) * static_cast<double>(target.places()) * kernel.value_bytes * copies,
+                   text("a layer of ", n_inputs, " inputs to ", target.n_neurons(), " neurons"));
+    return Dense(n, target.n_neurons(), target.places(), kernel.value_bytes);
+}
+
+}  // namespace
+
+Projection::Projection(std::shared_ptr<const Population> target, std::int64_t n_inputs, const RuleSettings& rule)
+    : target_(std::move(target)), connection_(dense_to(*target_, n_inputs)), rule_settings_(rule) {
+    if (plastic()) set_rule_parameters(rule.parameters);
+}
+
+Projection::Projection(std::shared_ptr<const Population> target, Conv2d connection)
+    : target_(std::move(target)), connection_(std::move(connection)) {
+    const ImageShape& gives = conv()->output();
+    const auto& takes = target_->layout().image();
+    if (!takes || *takes != gives) {
+        const ImageShape shape = takes.value_or(ImageShape{target_->n_neurons(), 1, 1});
+        throw ShapeMismatch(text("the connection gives ", gives.channels, " x ", gives.height, " x ", gives.width,
+                                 ", but the population is ", shape.channels, " x ", shape.height, " x ", shape.width));
+    }
+}
+
+std::int32_t Projection::n_inputs() const {
+    return dense() ? dense()->n_inputs() : static_cast<std::int32_t>(conv()->input().size());
+}
+
+void Projection::require_rule() const {
+    if (!plastic()) throw InvalidArgument("the projection has no kernel with callbacks");
+}
+
+std::shared_ptr<const Plasticity> Projection::rule() const {
+    const std::lock_guard lock(rule_mutex_);
+    return rule_;
+}
+
+void Projection::set_rule_parameters(std::vector<double> parameters) {
+    require_rule();
+    auto rule = std::make_shared<const Plasticity>(target_->kernel(), std::move(parameters), rule_settings_.tau_syn,
+                                                   rule_settings_.tau_mem);
+    const std::lock_guard lock(rule_mutex_);
+    rule_ = std::move(rule);
+}
+
+void Projection::set_next_traces(Traces traces) {
+    require_rule();
+    const RuleInterface& rule = *target_->kernel().rule;
+    const std::size_t n_neurons = count(target_->n_neurons()), n_synapses = n_neurons * count(n_inputs());
+    const std::size_t neuron = n_neurons * count(rule.n_neuron_traces),
+                      synaptic = n_synapses * count(rule.n_synaptic_traces);
+    if ((!traces.neuron.empty() && traces.neuron.size() != neuron) ||
+        (!traces.synaptic.empty() && traces.synaptic.size() != synaptic)) {
+        throw ShapeMismatch(text("the layer has ", neuron, " neuron traces and ", synaptic, " synaptic traces, got ",
+                                 traces.neuron.size(), " and ", traces.synaptic.size()));
+    }
+    const std::lock_guard lock(rule_mutex_);
+    if (next_traces_ && traces.neuron.empty()) traces.neuron = next_traces_->neuron;
+    if (next_traces_ && traces.synaptic.empty()) traces.synaptic = next_traces_->synaptic;
+    next_traces_ = std::make_shared<const Traces>(std::move(traces));
+}
+
+std::shared_ptr<const Traces> Projection::next_traces() const {
+    const std::lock_guard lock(rule_mutex_);
+    return next_traces_;
+}
+
+void Projection::clear_next_traces(const std::shared_ptr<const Traces>& used) {
+    const std::lock_guard lock(rule_mutex_);
+    if (next_traces_ == used) next_traces_.reset();
+}
+
+void Projection::begin_traces(NodeState& state) const { state.traces = initial_traces(synapses(), pool_); }
+
+Traces Projection::settled(const NodeState& state, const Plasticity& rule) const {
+    return {neuron_traces(synapses(), state.traces), synaptic_traces(synapses(), rule, state.traces, state.last_event)};
+}
+
+void Projection::pack_traces(const NodeState& state, const Plasticity& rule, PackedState& packed) const {
+    packed.traces = settled(state, rule);
+    packed.post_times.assign(state.traces.post_times.begin(), state.traces.post_times.begin() + target_->n_neurons());
+}
+
+void Projection::unpack_traces(const PackedState& packed, NodeState& state) const {
+    const RuleInterface& rule = *target_->kernel().rule;
+    const std::size_t n = count(target_->n_neurons());
+    if (packed.post_times.size() != n || packed.traces.neuron.size() != n * count(rule.n_neuron_traces) ||
+        packed.traces.synaptic.size() != n * count(n_inputs()) * count(rule.n_synaptic_traces)) {
+        throw ShapeMismatch("the traces of a state do not fit the layer");
+    }
+    begin_traces(state);
+    std::copy(packed.post_times.begin(), packed.post_times.end(), state.traces.post_times.begin());
+    assign(synapses(), packed.traces, packed.last_event, state.traces);
+}
+
+PooledBuffer Projection::copy_of_weights() const {
+    PooledBuffer copy(pool_, dense()->bytes(), "a copy of the weights");
+    std::memcpy(copy.data(), dense()->data(), dense()->bytes());
+    return copy;
+}
+
+}  // namespace evsim

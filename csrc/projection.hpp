@@ -1,0 +1,76 @@
+// From a source to a population: who receives a spike and with what weight, and how that changes.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <variant>
+#include <vector>
+
+#include "connection/conv2d.hpp"
+#include "connection/dense.hpp"
+#include "plasticity.hpp"
+#include "population.hpp"
+
+namespace evsim {
+
+/// A plasticity rule with values for its parameters, in the kernel's order.
+struct RuleSettings {
+    std::vector<double> parameters;
+    double tau_syn = std::numeric_limits<double>::quiet_NaN();  ///< of the neurons, where they have them
+    double tau_mem = std::numeric_limits<double>::quiet_NaN();
+    BatchUpdate batch_update = BatchUpdate::sum;
+};
+
+class Projection {
+ public:
+    /// Every input reaches every neuron of `target`, which lies in a row. Weights start at 0; `rule` is for kernels
+    /// that have one. Throws InvalidArgument, ShapeMismatch, NonFinite or MemoryLimit.
+    Projection(std::shared_ptr<const Population> target, std::int64_t n_inputs, const RuleSettings& rule = {});
+    /// A convolution into `target`, which lies in an image of the shape that comes out of it. Throws ShapeMismatch or
+    /// what Conv2d does.
+    Projection(std::shared_ptr<const Population> target, Conv2d connection);
+
+    const std::shared_ptr<const Population>& target() const { return target_; }
+    std::int32_t n_inputs() const;
+    Dense* dense() { return std::get_if<Dense>(&connection_); }
+    const Dense* dense() const { return std::get_if<Dense>(&connection_); }
+    Conv2d* conv() { return std::get_if<Conv2d>(&connection_); }
+    const Conv2d* conv() const { return std::get_if<Conv2d>(&connection_); }
+
+    bool plastic() const { return target_->plastic(); }
+    bool learns() const { return target_->learns(); }
+    Synapses synapses() const { return {target_->kernel(), target_->layout(), n_inputs()}; }
+    /// The rule as of now; nullptr if there is none.
+    std::shared_ptr<const Plasticity> rule() const;
+    /// Other values for its parameters, from the next call on. Throws like the constructor.
+    void set_rule_parameters(std::vector<double> parameters);
+    BatchUpdate batch_update() const { return rule_settings_.batch_update; }
+    /// Traces that the next call begins with, once; an empty part begins as it would have. Throws ShapeMismatch.
+    void set_next_traces(Traces traces);
+    std::shared_ptr<const Traces> next_traces() const;
+    void clear_next_traces(const std::shared_ptr<const Traces>& used);
+
+    /// The target's state with all traces 0.
+    void begin_traces(NodeState& state) const;
+    /// Traces of a state as of each neuron's last event; `rule` is the one that made them.
+    Traces settled(const NodeState& state, const Plasticity& rule) const;
+    void pack_traces(const NodeState& state, const Plasticity& rule, PackedState& packed) const;
+    /// Throws ShapeMismatch.
+    void unpack_traces(const PackedState& packed, NodeState& state) const;
+    PooledBuffer copy_of_weights() const;
+
+ private:
+    void require_rule() const;
+
+    std::shared_ptr<const Population> target_;
+    std::variant<Dense, Conv2d> connection_;
+    RuleSettings rule_settings_;
+    mutable std::mutex rule_mutex_;  ///< for what follows
+    std::shared_ptr<const Plasticity> rule_;
+    std::shared_ptr<const Traces> next_traces_;
+    std::shared_ptr<BufferPool> pool_ = std::make_shared<BufferPool>();
+};
+
+}  // namespace evsim

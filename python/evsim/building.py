@@ -1,0 +1,591 @@
+"""How networks are put together."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core, random
+from ._lib.arrays import as_number, as_size
+from .connections import Connection, Conv2d, Dense, Pool2d, Unpool2d
+from .connections.base import Shape
+from .devices import Backend, KernelSource
+from .errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError, UnsupportedError
+from .initializers import Initializer
+from .kernels import Kernel
+from .layer import Layer
+from .neurons import LIF, NeuronModel
+from .nodes import Input, Population, as_placement, check_neuron, compiled_kernel
+from .projection import Projection, rule_arguments
+
+Source = Input | Population | str | None
+"""Whose spikes a projection carries: a node, or its name."""
+Code = Kernel | str | PathLike[str] | None
+
+
+class NetworkBuilder:
+    """The building half of :class:`SpikingNetwork`: inputs, populations, layers and projections."""
+
+    dtype: str
+    device: str
+    compile_path: str | PathLike[str] | None
+    _backend: Backend
+    _core: Any
+    _rng: np.random.Generator | None
+
+    def __init__(self) -> None:
+        self._inputs: list[Input] = []
+        self._populations: list[Population] = []
+        self._projections: list[Projection] = []
+        self._nodes: dict[str, Input | Population] = {}
+
+    @property
+    def inputs(self) -> tuple[Input, ...]:
+        """Where spikes come in."""
+        return tuple(self._inputs)
+
+    @property
+    def populations(self) -> tuple[Population, ...]:
+        """All layers and populations, in the order in which they were added."""
+        return tuple(self._populations)
+
+    @property
+    def projections(self) -> tuple[Projection, ...]:
+        """All projections, those of layers included, in the order in which they were made."""
+        return tuple(self._projections)
+
+    # Names
+
+    def _new_name(self, name: str | None, default: str) -> str:
+        if name is None:
+            name, number = default, 0
+            while name in self._nodes:
+                number += 1
+                name = f"{default} ({number})"
+            return name
+        if not isinstance(name, str) or not name:
+            raise DTypeError(f"name must be a text of at least one character, got {name!r}")
+        if name in self._nodes:
+            raise InvalidArgumentError(f"the network has {name!r} already: {self._nodes[name]!r}")
+        return name
+
+    def _node_of(self, node: Any) -> Input | Population:
+        """The input or population that `node` is, or names."""
+        if isinstance(node, str):
+            if node not in self._nodes:
+                known = ", ".join(map(repr, self._nodes)) or "none yet"
+                raise IndexOutOfRangeError(f"the network has no {node!r}; it has: {known}")
+            return self._nodes[node]
+        if not isinstance(node, (Input, Population)):
+            raise DTypeError(f"expected an input, a population or a layer of the network, or its name; got {node!r}")
+        if self._nodes.get(node.name) is not node:
+            raise InvalidArgumentError(f"{node!r} belongs to another network")
+        return node
+
+    def _source(self, source: Source) -> Input | Population | None:
+        """Who feeds a layer: by default the last one, or the last input; None if there is nothing yet."""
+        if source is not None:
+            return self._node_of(source)
+        if self._populations:
+            return self._populations[-1]
+        return self._inputs[-1] if self._inputs else None
+
+    # Building
+
+    def add_input(self, size: int | Shape, *, name: str | None = None) -> Input:
+        """Add an input. A network of layers alone needs none: its first layer makes one.
+
+        Parameters
+        ----------
+        size : int or (int, int, int)
+            How many inputs, or their channels, rows and columns.
+        name : str, optional
+            By which :meth:`infer` takes its spikes.
+
+        Returns
+        -------
+        Input
+
+        Raises
+        ------
+        InvalidArgumentError
+            The name is taken already.
+        UnsupportedError
+            A second input on a GPU.
+
+        Examples
+        --------
+        Two inputs into one population, each through its own projection:
+
+        >>> import evsim
+        >>> net = evsim.SpikingNetwork(seed=1)
+        >>> left, right = net.add_input(2, name="left"), net.add_input(3, name="right")
+        >>> neuron = evsim.LIF(tau_mem=20.0, tau_syn=5.0)
+        >>> layer = net.add_layer(evsim.Dense(2, 1, weights=[[9, 9]]), neuron, source=left)
+        >>> projection = net.connect(right, layer, evsim.Dense(3, 1, weights=[[9, 0, 0]]))
+        >>> net.infer({"left": ([1], [0.0]), "right": ([0], [30.0])})
+        SpikeArray(2 spikes, indices 0 to 0, times 2.849... to 32.727...)
+        """
+        n_neurons, shape = as_placement(size)
+        new_name = self._new_name(name, f"input {len(self._inputs)}")
+        new = Input(self._core.add_input(n_neurons), n_neurons, shape, new_name)
+        self._inputs.append(new)
+        self._nodes[new_name] = new
+        return new
+
+    def add_population(self, size: int | Shape, neuron: NeuronModel, *, name: str | None = None) -> Population:
+        """Add neurons that nothing leads to yet; :meth:`connect` does that.
+
+        Parameters
+        ----------
+        size : int or (int, int, int)
+            How many neurons, or their channels, rows and columns.
+        neuron : NeuronModel
+            Such as ``LIF(...)``.
+        name : str, optional
+            By which the network finds it.
+
+        Returns
+        -------
+        Population
+
+        Raises
+        ------
+        ShapeMismatchError
+            A per-neuron parameter has another length.
+        InvalidArgumentError
+            The name is taken already.
+        MemoryLimitError
+            The neurons do not fit into memory.
+
+        Examples
+        --------
+        >>> import evsim
+        >>> net = evsim.SpikingNetwork(dtype="float64")
+        >>> clock = net.add_population(1, evsim.LIF(tau_mem=10.0, tau_syn=5.0, bias=2.0), name="clock")
+        >>> net.infer(until=25.0).times.round(4)
+        array([ 6.9315, 13.8629, 20.7944])
+        """
+        check_neuron(neuron)
+        n_neurons, shape = as_placement(size)
+        core, _ = self._make(neuron, n_neurons, None)
+        label = self._new_name(name, f"layer {len(self._populations)}")
+        population: Population = self._appended(
+            Population(core, self._add_core(core, name), neuron, shape, self._backend), label
+        )
+        return population
+
+    def _make(
+        self, neuron: NeuronModel, n_neurons: int, image: Shape | None, kernel: Kernel | None = None
+    ) -> tuple[Any, _core.Kernel]:
+        """The population of the core, whose neurons lie by pixels if `image` is given; and its compiled kernel."""
+        compiled = compiled_kernel(neuron, kernel, self.dtype, self.compile_path)
+        source = KernelSource(neuron.kernel_type(), kernel.source if kernel else None, self.dtype, self.compile_path)
+        _, shared, per_neuron = neuron.kernel_settings()
+        return self._backend.population(source, compiled, n_neurons, image, shared, per_neuron), compiled
+
+    def _add_core(self, core: Any, name: str | None, relay: bool = False) -> int:
+        label = "" if name is None else f"layer {name!r}"
+        node: int = (self._core.add_relay if relay else self._core.add_population)(core, label)
+        return node
+
+    def _appended(self, population: Any, name: str) -> Any:
+        population._name = name
+        self._populations.append(population)
+        self._nodes[name] = population
+        return population
+
+    def add_layer(
+        self,
+        connection: Connection,
+        neuron: NeuronModel | None = None,
+        *,
+        source: Source = None,
+        name: str | None = None,
+        delay: float | None = None,
+        port: int | str | None = None,
+        kernel: Code = None,
+    ) -> Layer:
+        """Append a layer: a population, and the projection that feeds it.
+
+        Parameters
+        ----------
+        connection : Connection
+            :class:`Dense`, :class:`Conv2d`, :class:`ConvTranspose2d`, :class:`Pool2d` or :class:`Unpool2d`. It must
+            take what the source gives.
+        neuron : NeuronModel, optional
+            Such as ``LIF(...)``. None for pooling that only passes spikes on. In a convolutional layer, parameters
+            per neuron may also be one per channel.
+        source : Input, Population or str, optional
+            Whose spikes feed it; by default the last layer or, for the first one, the last input, which is made if
+            there is none.
+        name : str, optional
+            By which the network finds it; "layer 0", "layer 1", ... by default.
+        delay : float, optional
+            How long spikes travel; only 0 so far.
+        port : int or str, optional
+            Which synapse type of the neurons they arrive at; all models have one so far, 0.
+        kernel : Kernel, path or str, optional
+            Callbacks, such as a plasticity rule: see :class:`Kernel`. Compiled now, unless it is in the cache. For
+            dense layers.
+
+        Returns
+        -------
+        Layer
+
+        Raises
+        ------
+        ShapeMismatchError
+            The layer does not take what the source gives, or a per-neuron parameter has another length.
+        InvalidArgumentError
+            The connection does not go with the neurons, the kernel or the device, or the name is taken already.
+        UnsupportedError
+            A delay, or on a GPU another graph than a chain.
+        MemoryLimitError
+            The weights do not fit into memory.
+        KernelCompileError, CompilerNotFoundError, KernelCacheError, KernelLoadError
+            The kernel cannot be compiled or loaded.
+        """
+        kernel = self._checked(connection, neuron, delay, port, kernel)
+        fed_by = self._source(source)
+        placed: Any = connection.placed(fed_by.shape if fed_by else None, first=fed_by is None)
+        label = f"layer {len(self._populations)}"
+        new_name = self._new_name(name, label)
+        for member in placed.requires:
+            if self._nodes.get(member.name) is not member:
+                raise InvalidArgumentError(
+                    f"{type(placed).__name__} needs a pooling layer that lies before it in the same network"
+                )
+        if fed_by is not None and placed.n_inputs != fed_by.n_neurons:
+            raise ShapeMismatchError(
+                f"{label} takes {placed.n_inputs} inputs, but {fed_by.name} gives {fed_by.n_neurons}"
+            )
+        if neuron is None:
+            core, compiled, projection = placed.relay(), None, None
+        else:
+            core, compiled = self._make(neuron, placed.n_neurons, placed.out_shape, kernel)
+            projection = self._projection(core, placed, rule_arguments(kernel, compiled, neuron))
+        if fed_by is None:
+            fed_by = self.add_input(placed.in_shape or placed.n_inputs)
+        node = self._add_core(core, name, neuron is None)
+        self._core.connect(fed_by._node, node, projection)
+        layer: Layer = self._appended(
+            Layer(core, node, neuron, placed.out_shape, self._backend, placed, fed_by), new_name
+        )
+        if neuron is not None:
+            layer.projection = self._wrapped(projection, fed_by, layer, placed, kernel, compiled)
+        return layer
+
+    def connect(
+        self,
+        source: Input | Population | str,
+        target: Population | str,
+        connection: Connection,
+        *,
+        delay: float | None = None,
+        port: int | str | None = None,
+        kernel: Code = None,
+    ) -> Projection:
+        """Let the spikes of `source` reach `target`, besides what reaches it already.
+
+        Parameters
+        ----------
+        source : Input, Population or str
+            A node of this network, or its name.
+        target : Population or str
+            Likewise; a layer too.
+        connection : Connection
+            Who receives a spike. Populations take dense connections or convolutions, not both.
+        delay, port, kernel
+            As for :meth:`add_layer`. A population with a kernel takes one projection.
+
+        Returns
+        -------
+        Projection
+
+        Raises
+        ------
+        ShapeMismatchError
+            The connection does not take what the source gives, or does not give what the target takes.
+        InvalidArgumentError
+            The nodes belong to another network, or the target does not take such a connection.
+        UnsupportedError
+            A delay, a projection that would close a cycle, or on a GPU another graph than a chain.
+
+        Notes
+        -----
+        Arrivals at one time are added up in the order in which the projections were made.
+
+        Examples
+        --------
+        A skip connection:
+
+        >>> import evsim
+        >>> net = evsim.SpikingNetwork(seed=1)
+        >>> neuron = evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=0.1)
+        >>> first = net.add_layer(evsim.Dense(4, 8), neuron, name="first")
+        >>> second = net.add_layer(evsim.Dense(8, 8), neuron, name="second")
+        >>> last = net.add_layer(evsim.Dense(8, 2), neuron, name="last")
+        >>> net.connect("first", "last", evsim.Dense(8, 2))
+        Projection('first' -> 'last', Dense(8, 2))
+        """
+        start, end = self._node_of(source), self._node_of(target)
+        neuron = end.neuron if isinstance(end, Population) else None
+        if not isinstance(end, Population) or neuron is None:
+            raise InvalidArgumentError(f"{end!r} takes no projection: it has no neurons")
+        kernel = self._checked(connection, neuron, delay, port, kernel)
+        placed: Any = connection.placed(start.shape)
+        if placed.n_inputs != start.n_neurons:
+            raise ShapeMismatchError(
+                f"{placed!r} takes {placed.n_inputs} inputs, but {start.name} gives {start.n_neurons}"
+            )
+        if placed.n_neurons != end.n_neurons:
+            raise ShapeMismatchError(
+                f"{placed!r} reaches {placed.n_neurons} neurons, but {end.name} has {end.n_neurons}"
+            )
+        first = not any(projection.target is end for projection in self._projections)
+        if not first and kernel is not None:
+            raise InvalidArgumentError("a population with a kernel takes one projection; this one has others already")
+        before = core = end._core
+        compiled = None
+        if first and (kernel is not None or placed.out_shape is not None):
+            core, compiled = self._make(neuron, end.n_neurons, placed.out_shape, kernel)
+        projection = self._projection(core, placed, rule_arguments(kernel, compiled, neuron))
+        if core is not before:
+            self._core.replace(end._node, core)
+        try:
+            self._core.connect(start._node, end._node, projection)
+        except BaseException:
+            if core is not before:
+                self._core.replace(end._node, before)
+            raise
+        end._core = core
+        if placed.out_shape is not None:
+            end.shape = placed.out_shape
+        return self._wrapped(projection, start, end, placed, kernel, compiled)
+
+    def _checked(
+        self, connection: Any, neuron: NeuronModel | None, delay: Any, port: Any, kernel: Code
+    ) -> Kernel | None:
+        """Raise where the parts of a projection do not go together; return the kernel as one."""
+        if not isinstance(connection, Connection):
+            raise DTypeError(f"connection must be one such as Dense(...) or Conv2d(...), got {connection!r}")
+        if neuron is None and connection.takes_neurons:
+            raise DTypeError(f"a layer of {connection!r} needs a neuron model such as LIF(...)")
+        if neuron is not None:
+            check_neuron(neuron)
+            if not connection.takes_neurons:
+                raise InvalidArgumentError(f"{connection!r} passes spikes on without neurons; got {neuron!r}")
+        if not connection.takes_kernels:
+            if kernel is not None:
+                raise InvalidArgumentError("kernels with callbacks need a Dense connection")
+            if self.device != "cpu":
+                raise InvalidArgumentError(
+                    "convolution and pooling run on the CPU: SpikingNetwork(device='cpu') takes such layers"
+                )
+        check_delay(delay)
+        if isinstance(port, (bool, np.bool_)) or (port is not None and port != 0):
+            model = type(neuron).__name__ if neuron else "pooling"
+            raise InvalidArgumentError(f"{model} has one port, 0; got port={port!r}")
+        return kernel if kernel is None or isinstance(kernel, Kernel) else Kernel(kernel)
+
+    def _projection(self, core: Any, placed: Any, rule: list[Any]) -> Any:
+        """The projection of the core to a population, with its first weights."""
+        projection = placed.project(core, self._backend.dense, rule)
+        weights = placed.initial_weights(self.dtype, self._rng or random.generator())
+        projection.weights[...] = self._backend.to_device(weights)
+        return projection
+
+    def _wrapped(
+        self,
+        core: Any,
+        source: Input | Population,
+        target: Population,
+        placed: Connection,
+        kernel: Kernel | None,
+        compiled: _core.Kernel | None,
+    ) -> Projection:
+        projection = Projection(core, source, target, placed, kernel, compiled, self._backend)
+        self._projections.append(projection)
+        return projection
+
+    def add_fc_layer(
+        self,
+        n_inputs: int,
+        n_neurons: int,
+        tau_s: float,
+        threshold: float,
+        initializer: Initializer | None = None,
+        buffer_size: int = 64,
+    ) -> Layer:
+        """Append a fully-connected layer of EvSpikeSim's neurons: :class:`LIF` with ``tau_mem = 2 * tau_s``.
+
+        Parameters
+        ----------
+        n_inputs, n_neurons : int
+            Sizes.
+        tau_s : float
+            Synaptic time constant.
+        threshold : float
+            Firing threshold; a spike subtracts it.
+        initializer : callable, optional
+            See :mod:`evsim.initializers`.
+        buffer_size : int
+            For compatibility: buffers grow as needed, and no spike is ever lost, whatever its value.
+
+        Returns
+        -------
+        Layer
+
+        Examples
+        --------
+        >>> import evsim
+        >>> net = evsim.SpikingNetwork()
+        >>> layer = net.add_fc_layer(10, 5, tau_s=0.1, threshold=0.2)
+        >>> layer.tau
+        0.2
+        """
+        as_size(buffer_size, "buffer_size")
+        tau_syn = as_number(tau_s, "tau_s")
+        return self.add_layer(
+            Dense(n_inputs, n_neurons, initializer), LIF(tau_mem=2 * tau_syn, tau_syn=tau_syn, threshold=threshold)
+        )
+
+    def add_fc_layer_from_source(
+        self,
+        src_path: str | PathLike[str] | Kernel,
+        n_inputs: int,
+        n_neurons: int,
+        tau_s: float,
+        threshold: float,
+        initializer: Initializer | None = None,
+        buffer_size: int = 64,
+    ) -> Layer:
+        """Append a layer like :meth:`add_fc_layer` with the callbacks of a source file.
+
+        Parameters
+        ----------
+        src_path : path, str or Kernel
+            See :class:`Kernel`. Sources written for EvSpikeSim compile as they are.
+        n_inputs, n_neurons, tau_s, threshold, initializer, buffer_size
+            As for :meth:`add_fc_layer`.
+
+        Returns
+        -------
+        Layer
+
+        Raises
+        ------
+        KernelCompileError, CompilerNotFoundError, KernelCacheError, KernelLoadError
+            The source cannot be compiled or loaded.
+        """
+        as_size(buffer_size, "buffer_size")
+        tau_syn = as_number(tau_s, "tau_s")
+        neuron = LIF(tau_mem=2 * tau_syn, tau_syn=tau_syn, threshold=threshold)
+        return self.add_layer(Dense(n_inputs, n_neurons, initializer), neuron, kernel=src_path)
+
+    def add_conv_layer(
+        self,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        neuron: NeuronModel,
+        *,
+        in_shape: Shape | None = None,
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] = 0,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+        initializer: Initializer | None = None,
+        weights: npt.ArrayLike | None = None,
+    ) -> Layer:
+        """Append a convolutional layer: ``add_layer(Conv2d(...), neuron)``.
+
+        Parameters
+        ----------
+        out_channels, kernel_size, in_shape, stride, padding, dilation, groups, initializer, weights
+            As for :class:`Conv2d`. `in_shape` may be left out where the last layer has a shape.
+        neuron : NeuronModel
+            Such as ``LIF(...)``.
+
+        Returns
+        -------
+        Layer
+
+        Examples
+        --------
+        >>> import evsim
+        >>> net = evsim.SpikingNetwork(seed=1)
+        >>> conv = net.add_conv_layer(4, 5, evsim.LIFDelta(tau_mem=10.0), in_shape=(2, 34, 34))
+        >>> pool = net.add_pool_layer(2)
+        >>> net.add_layer(evsim.Dense(pool.n_neurons, 10), evsim.LIF(tau_mem=20.0, tau_syn=5.0))
+        Layer(Dense(900, 10), LIF(...))
+        """
+        connection = Conv2d(
+            out_channels,
+            kernel_size,
+            in_shape=in_shape,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
+            initializer=initializer,
+            weights=weights,
+        )
+        return self.add_layer(connection, neuron)
+
+    def add_pool_layer(
+        self,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] | None = None,
+        mode: Literal["or", "first", "sum"] = "or",
+        neuron: NeuronModel | None = None,
+        *,
+        weight: float = 1.0,
+        padding: int | tuple[int, int] = 0,
+        in_shape: Shape | None = None,
+    ) -> Layer:
+        """Append a pooling layer: ``add_layer(Pool2d(...), neuron)``.
+
+        Parameters
+        ----------
+        kernel_size, stride, mode, weight, padding, in_shape
+            As for :class:`Pool2d`.
+        neuron : NeuronModel, optional
+            For ``mode="sum"``.
+
+        Returns
+        -------
+        Layer
+        """
+        pool = Pool2d(kernel_size, stride, mode, weight, padding=padding, in_shape=in_shape)
+        return self.add_layer(pool, neuron)
+
+    def add_unpool_layer(self, pool: Layer) -> Layer:
+        """Append the way back from a pooling layer of this network: ``add_layer(Unpool2d(pool))``.
+
+        Parameters
+        ----------
+        pool : Layer
+            See :class:`Unpool2d`.
+
+        Returns
+        -------
+        Layer
+        """
+        return self.add_layer(Unpool2d(pool))
+
+
+def check_delay(delay: Any) -> None:
+    """Raise unless `delay` is one that is simulated."""
+    if delay is None:
+        return
+    values = np.asarray(delay)
+    if values.dtype.kind not in "iuf":
+        raise DTypeError(f"delay must be a number or one per input or synapse, got {delay!r}")
+    if not np.all(np.isfinite(values)) or np.any(values < 0):
+        raise InvalidArgumentError(f"delays must be finite and not negative, got {delay!r}")
+    if np.any(values > 0):
+        raise UnsupportedError("delays are not simulated yet; leave delay out, or give 0")

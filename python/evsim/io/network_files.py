@@ -1,0 +1,76 @@
+"""Files of networks: safetensors for arrays, with the plain values as JSON in the header."""
+
+from __future__ import annotations
+
+import json
+import operator
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._lib.optional import require
+from ..description import NetworkDescription
+from ..errors import DTypeError, FileFormatError, InvalidArgumentError, NonFiniteError
+from .atomic import replacing
+
+FORMAT_VERSION = 2
+
+
+def checked_path(path: Any) -> Path:
+    """Return `path` as one; a number would be a file descriptor, and NUL ends no file's name."""
+    if not isinstance(path, (str, PathLike)):
+        raise DTypeError(f"path must be a path, got {path!r}")
+    if "\0" in str(path):
+        raise InvalidArgumentError(f"a path must not contain NUL characters, got {str(path)!r}")
+    return Path(path)
+
+
+def write_network(description: NetworkDescription, path: str | PathLike[str]) -> None:
+    """Write a network, without what a stream carries; the file is replaced in one step, or left alone on an error."""
+    safetensors = require("safetensors.numpy", "safetensors", "files", "a network file")
+    target = checked_path(path)
+    for name, values in description.arrays.items():
+        if not np.all(np.isfinite(values)):
+            raise NonFiniteError(f"{name} is not finite everywhere; such a network cannot be read back")
+    plain = {
+        "format": FORMAT_VERSION,
+        "dtype": description.dtype,
+        "max_spikes_per_instant": description.max_spikes_per_instant,
+        "nodes": description.nodes,
+        "projections": description.projections,
+    }
+    with replacing(target) as temporary:
+        safetensors.save_file(description.arrays, temporary, metadata={"evsim": json.dumps(plain)})
+
+
+def read_network(path: str | PathLike[str]) -> NetworkDescription:
+    """Read what :func:`write_network` wrote. Raises FileFormatError and OSError; runs no code of the file."""
+    safetensors = require("safetensors", "safetensors", "files", "a network file")
+    source = checked_path(path)
+    with open(source, "rb"):  # safetensors' own message for a missing file names no file
+        pass
+    try:
+        with safetensors.safe_open(source, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except Exception as error:  # whatever a damaged header or an unknown tensor type makes the reader raise
+        raise FileFormatError(f"{path} is not a readable network file: {error}") from None
+    if "evsim" not in metadata:
+        raise FileFormatError(f"{path} is a safetensors file, but not a network that evsim saved")
+    try:
+        plain = json.loads(metadata["evsim"])
+        if plain["format"] != FORMAT_VERSION:
+            raise FileFormatError(
+                f"{path}: format {plain['format']} is not known, this evsim reads format {FORMAT_VERSION}"
+            )
+        if plain["dtype"] not in ("float32", "float64"):
+            raise FileFormatError(f"{path}: dtype {plain['dtype']!r} is not known")
+        nodes, projections = ([dict(item) for item in plain[key]] for key in ("nodes", "projections"))
+        limit = operator.index(plain["max_spikes_per_instant"])
+        return NetworkDescription(plain["dtype"], "cpu", limit, nodes, projections, arrays)
+    except FileFormatError:
+        raise
+    except Exception as error:  # the description may hold anything
+        raise FileFormatError(f"the network description in {path} is damaged: {error!r}") from None

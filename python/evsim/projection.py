@@ -1,0 +1,191 @@
+"""Projections: how the spikes of one population reach another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from .connections import Connection, as_weights
+from .devices import Backend
+from .errors import DTypeError, InvalidArgumentError, NonFiniteError, NoSuchParameterError, ShapeMismatchError
+from .kernels import Kernel, check_parameters, parameter_names
+from .neurons import NeuronModel
+from .nodes import Input, Population
+
+
+def rule_arguments(kernel: Kernel | None, compiled: _core.Kernel | None, neuron: NeuronModel) -> list[Any]:
+    """Parameters of a projection's rule as the core takes them; none without a kernel."""
+
+    def time_constant(name: str) -> float:
+        value = getattr(neuron, name, math.nan)
+        return value if isinstance(value, float) else math.nan
+
+    parameters = _rule_parameters(compiled, kernel.parameters) if kernel and compiled else []
+    mean = kernel is not None and kernel.batch_update == "mean"
+    return [parameters, time_constant("tau_syn"), time_constant("tau_mem"), mean]
+
+
+def _rule_parameters(
+    compiled: _core.Kernel, values: Mapping[str, float], current: Sequence[float] | None = None
+) -> list[float]:
+    names = parameter_names(compiled.parameter_text)
+    merged = dict(zip(names, current or compiled.default_parameters, strict=True))
+    for name, value in check_parameters(values).items():
+        if name not in merged:
+            raise InvalidArgumentError(f"the kernel has no parameter {name!r}; it has: {', '.join(names) or 'none'}")
+        merged[name] = value
+    return list(merged.values())
+
+
+class Projection:
+    """From a source to a population: who receives a spike, with what weight, and how that changes.
+
+    Made by :meth:`SpikingNetwork.connect`; :attr:`Layer.projection` is that of a layer.
+
+    Attributes
+    ----------
+    source : Input or Population
+        Whose spikes it carries.
+    target : Population
+        Whom they reach.
+    connection : Connection
+        Who receives a spike: :class:`Dense`, :class:`Conv2d`, ...
+    kernel : Kernel or None
+        Callbacks, such as a plasticity rule.
+    port : int
+        Which synapse type of the target its spikes arrive at.
+    """
+
+    __slots__ = ("__weakref__", "_backend", "_compiled", "_core", "connection", "kernel", "port", "source", "target")
+
+    def __init__(
+        self,
+        core: Any,
+        source: Input | Population,
+        target: Population,
+        connection: Connection,
+        kernel: Kernel | None,
+        compiled: _core.Kernel | None,
+        backend: Backend,
+    ) -> None:
+        self._core = core
+        self._compiled: Any = compiled
+        self._backend = backend
+        self.source = source
+        self.target = target
+        self.connection = connection
+        self.kernel = kernel
+        self.port = 0
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs."""
+        return int(self._core.n_inputs)
+
+    @property
+    def weights(self) -> npt.NDArray[Any]:
+        """Weights in the network's dtype: a view, so writing into it changes the projection.
+
+        Shape (n_neurons, n_inputs), or that of a convolution: see :class:`Conv2d` and :class:`ConvTranspose2d`. Those
+        of pooling are fixed and cannot be written. Do not write while another thread runs ``infer``, nor read while
+        it runs a kernel that learns.
+        """
+        weights: npt.NDArray[Any] = self._core.weights
+        if not self.connection.learnable:
+            weights.flags.writeable = False
+        return weights
+
+    @weights.setter
+    def weights(self, values: npt.ArrayLike) -> None:
+        view = self.weights
+        if not self.connection.learnable:
+            raise InvalidArgumentError("the weights of pooling are fixed; give Pool2d(weight=...)")
+        checked = as_weights(self._backend.to_host(values), view.shape, view.dtype, self.connection.weight_names)
+        view[...] = self._backend.to_device(checked)
+
+    def _host_weights(self) -> npt.NDArray[Any]:
+        return np.ascontiguousarray(self._backend.to_host(self.weights))
+
+    # Kernels with callbacks
+
+    def _require_kernel(self) -> Kernel:
+        if self.kernel is None:
+            raise NoSuchParameterError("the layer has no kernel; give one to add_layer")
+        return self.kernel
+
+    @property
+    def kernel_parameters(self) -> dict[str, float]:
+        """Parameters of the kernel. Assign a mapping to change some of them, from the next call on."""
+        self._require_kernel()
+        return dict(zip(parameter_names(self._compiled.parameter_text), self._core.rule_parameters(), strict=True))
+
+    @kernel_parameters.setter
+    def kernel_parameters(self, values: Mapping[str, float]) -> None:
+        self._require_kernel()
+        self._core.set_rule_parameters(_rule_parameters(self._compiled, values, self._core.rule_parameters()))
+
+    @property
+    def neuron_traces(self) -> npt.NDArray[Any]:
+        """Neuron traces after the last call, each as of its neuron's last event.
+
+        Shape (n_neurons, n_traces), or (n_samples, n_neurons, n_traces) after a batch, in the network's dtype; a copy.
+        Assign values of shape (n_neurons, n_traces), or one number, to begin the next call with them; calls after it
+        begin at zero again, unless they go on with ``reset=False``.
+        """
+        self._require_kernel()
+        return self._traces(False, (self.target.n_neurons, self._compiled.n_neuron_traces))
+
+    @neuron_traces.setter
+    def neuron_traces(self, values: npt.ArrayLike) -> None:
+        self._require_kernel()
+        shape = (self.target.n_neurons, self._compiled.n_neuron_traces)
+        self._core.set_next_traces(self._as_traces(self._backend.to_host(values), shape), np.empty(0))
+
+    @property
+    def synaptic_traces(self) -> npt.NDArray[Any]:
+        """Synaptic traces after the last call, each as of its neuron's last event.
+
+        Shape (n_neurons, n_inputs, n_traces), or (n_samples, n_neurons, n_inputs, n_traces) after a batch; read and
+        assigned like :attr:`neuron_traces`.
+        """
+        self._require_kernel()
+        return self._traces(True, (self.target.n_neurons, self.n_inputs, self._compiled.n_synaptic_traces))
+
+    @synaptic_traces.setter
+    def synaptic_traces(self, values: npt.ArrayLike) -> None:
+        self._require_kernel()
+        shape = (self.target.n_neurons, self.n_inputs, self._compiled.n_synaptic_traces)
+        self._core.set_next_traces(np.empty(0), self._as_traces(self._backend.to_host(values), shape))
+
+    def _traces(self, synaptic: bool, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+        values, n_samples = self._core.traces(synaptic)
+        if n_samples:
+            shape = (n_samples, *shape)
+        elif not values.size:
+            values = np.zeros(shape)
+        traces: npt.NDArray[Any] = values.reshape(shape).astype(self.weights.dtype)
+        if isinstance(traces, np.ndarray):
+            traces.flags.writeable = False  # a change would be lost; the property is to be assigned
+        return traces
+
+    @staticmethod
+    def _as_traces(values: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+        try:
+            array = np.asarray(values)
+            if array.dtype.kind not in "iuf":
+                raise DTypeError(f"traces must be real numbers, got dtype {array.dtype}")
+            array = np.broadcast_to(array.astype(np.float64), shape)
+        except ValueError as error:
+            raise ShapeMismatchError(f"traces must have shape {shape}: {error}") from None
+        if not np.all(np.isfinite(array)):
+            raise NonFiniteError("traces must be finite")
+        return array.ravel()
+
+    def __repr__(self) -> str:
+        kernel = f", kernel={self.kernel!r}" if self.kernel else ""
+        return f"Projection({self.source.name!r} -> {self.target.name!r}, {self.connection!r}{kernel})"
