@@ -344,7 +344,7 @@ def test_a_source_that_does_not_compile_names_the_line(monkeypatch):
     net = evsim.SpikingNetwork(device="cuda")
     compiled = plastic("float32")[0][0].projection._compiled
     monkeypatch.setattr(
-        "evsim.layer.compile_kernel", lambda *_: compiled
+        "evsim.nodes.compile_kernel", lambda *_: compiled
     )  # or else the host's compiler complains first
     source = "#include <evsim/callbacks.h>\n\nvoid on_post_neuron(evsim::real* t) { no_such_thing(); }\n"
     with pytest.raises(KernelCompileError, match=r"source string[:(]3"):
