@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "components.hpp"
 #include "core/errors.hpp"
+#include "core/fork.hpp"
 #include "engine/dense_forward.hpp"
 #include "engine/sparse_forward.hpp"
 
@@ -24,8 +26,9 @@ Network::Network(std::int32_t max_spikes_per_instant) : max_spikes_per_instant_(
 
 // Building
 
-std::int32_t Network::add(Entry entry) {
-    const std::lock_guard lock(mutex_);
+std::int32_t Network::add(Entry entry, Interruption& interruption) {
+    const CallLock::Held held = calls_.hold(interruption);
+    const BriefLock lock(mutex_);
     if (entry.input >= 0) {
         entry.input = n_inputs_++;
     } else {
@@ -39,27 +42,28 @@ std::int32_t Network::add(Entry entry) {
     return node;
 }
 
-std::int32_t Network::add_input(std::int64_t size) {
+std::int32_t Network::add_input(std::int64_t size, Interruption&& interruption) {
     Entry entry;
     entry.size = checked_size(size, "the size of an input");
     entry.input = 0;
-    return add(std::move(entry));
+    return add(std::move(entry), interruption);
 }
 
-std::int32_t Network::add_population(std::shared_ptr<Population> population, std::string label) {
+std::int32_t Network::add_population(std::shared_ptr<Population> population, std::string label,
+                                     Interruption&& interruption) {
     Entry entry;
     entry.label = std::move(label);
     entry.size = population->n_neurons();
     entry.population = std::move(population);
-    return add(std::move(entry));
+    return add(std::move(entry), interruption);
 }
 
-std::int32_t Network::add_relay(std::shared_ptr<Relay> relay, std::string label) {
+std::int32_t Network::add_relay(std::shared_ptr<Relay> relay, std::string label, Interruption&& interruption) {
     Entry entry;
     entry.label = std::move(label);
     entry.size = relay->n_neurons();
     entry.relay = std::move(relay);
-    return add(std::move(entry));
+    return add(std::move(entry), interruption);
 }
 
 const Network::Entry& Network::entry(std::int32_t node) const {
@@ -68,8 +72,9 @@ const Network::Entry& Network::entry(std::int32_t node) const {
     return entries_[at(node)];
 }
 
-void Network::replace(std::int32_t node, std::shared_ptr<Population> population) {
-    const std::lock_guard lock(mutex_);
+void Network::replace(std::int32_t node, std::shared_ptr<Population> population, Interruption&& interruption) {
+    const CallLock::Held held = calls_.hold(interruption);
+    const BriefLock lock(mutex_);
     const Entry& old = entry(node);
     if (!old.population || !old.sources.empty() || old.size != population->n_neurons())
         throw InvalidArgument(text(old.label, " has projections already, or another size"));
@@ -77,8 +82,10 @@ void Network::replace(std::int32_t node, std::shared_ptr<Population> population)
     time_.reset();
 }
 
-void Network::connect(std::int32_t source, std::int32_t target, std::shared_ptr<Projection> projection) {
-    const std::lock_guard lock(mutex_);
+void Network::connect(std::int32_t source, std::int32_t target, std::shared_ptr<Projection> projection,
+                      Interruption&& interruption) {
+    const CallLock::Held held = calls_.hold(interruption);
+    const BriefLock lock(mutex_);
     const Entry& from = entry(source);
     const Entry& to = entry(target);
     if (to.input >= 0) throw InvalidArgument("nothing can lead to an input of the network");
@@ -266,6 +273,7 @@ void Network::commit(Runs& runs, const InferOptions& options) {
     for (std::size_t k = 0; k < entries_.size(); ++k) {
         if (runs[k]) runs[k]->learn(entries_[k].label);
     }
+    const BriefLock lock(mutex_);
     for (const auto& run : runs) {
         if (run) run->commit();
     }
@@ -277,7 +285,7 @@ void Network::commit(Runs& runs, const InferOptions& options) {
 
 Inference Network::infer(const std::vector<SampleInputs>& samples, const InferOptions& options,
                          Interruption& interruption) {
-    const std::lock_guard lock(mutex_);
+    const CallLock::Held held = calls_.hold(interruption);
     const CallFacts known = facts(samples);
     if (!known.nodes.empty()) check_inputs(samples);
     CallOptions asked = options;
@@ -311,8 +319,9 @@ Inference Network::infer(const std::vector<SampleInputs>& samples, const InferOp
     return result;
 }
 
-void Network::reset() {
-    const std::lock_guard lock(mutex_);
+void Network::reset(Interruption&& interruption) {
+    const CallLock::Held held = calls_.hold(interruption);
+    const BriefLock lock(mutex_);
     time_.reset();
     for (const Entry& entry : entries_) {
         if (entry.node()) entry.node()->set_output(std::make_shared<NodeOutput>());
@@ -320,30 +329,37 @@ void Network::reset() {
 }
 
 std::optional<double> Network::time() const {
-    const std::lock_guard lock(mutex_);
+    const BriefLock lock(mutex_);
     return time_;
 }
 
 // Copies
 
 Network::Snapshot Network::snapshot() const {
-    const std::lock_guard lock(mutex_);
-    Snapshot snapshot{time_, {}, false};
-    for (const Entry& entry : entries_) {
+    std::vector<Entry> entries;
+    std::vector<std::shared_ptr<const NodeOutput>> outputs;
+    Snapshot snapshot;
+    {
+        const BriefLock lock(mutex_);
+        snapshot.time = time_;
+        entries = entries_;
+        for (const Entry& entry : entries) outputs.push_back(entry.node() ? entry.node()->output() : nullptr);
+    }
+    for (std::size_t k = 0; k < entries.size(); ++k) {
         auto& states = snapshot.states.emplace_back();
-        if (!entry.node()) continue;
-        const auto output = entry.node()->output();
-        snapshot.batch = output->batch;
-        for (const NodeState& state : output->states) {
-            PackedState& packed = states.emplace_back(entry.node()->pack(state));
-            if (output->rule) entry.projections.front()->pack_traces(state, *output->rule, packed);
+        if (!outputs[k]) continue;
+        snapshot.batch = outputs[k]->batch;
+        for (const NodeState& state : outputs[k]->states) {
+            PackedState& packed = states.emplace_back(entries[k].node()->pack(state));
+            if (outputs[k]->rule) entries[k].projections.front()->pack_traces(state, *outputs[k]->rule, packed);
         }
     }
     return snapshot;
 }
 
-void Network::restore(const Snapshot& snapshot) {
-    const std::lock_guard lock(mutex_);
+void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
+    const CallLock::Held held = calls_.hold(interruption);
+    const BriefLock lock(mutex_);
     if (snapshot.states.size() != entries_.size()) throw ShapeMismatch("one list of states for each node is needed");
     if (snapshot.time && std::isnan(*snapshot.time)) throw NonFinite("the time of a network must not be NaN");
     std::vector<std::shared_ptr<NodeOutput>> outputs(entries_.size());

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/call_lock.hpp"
 #include "core/threads.hpp"
 #include "engine/relay.hpp"
 #include "engine/run.hpp"
@@ -34,23 +35,30 @@ class Network {
  public:
     explicit Network(std::int32_t max_spikes_per_instant = 1000);
 
+    // What changes the network waits for a call that is running in another thread. It throws Busy if one runs in this
+    // thread (a signal handler), and Interrupted.
+
     /// These return the number of the new node. `label`: of a node in messages; by default "layer 0", "layer 1", ...
-    std::int32_t add_input(std::int64_t size);
-    std::int32_t add_population(std::shared_ptr<Population> population, std::string label = {});
-    std::int32_t add_relay(std::shared_ptr<Relay> relay, std::string label = {});
+    std::int32_t add_input(std::int64_t size, Interruption&& interruption = Interruption());
+    std::int32_t add_population(std::shared_ptr<Population> population, std::string label = {},
+                                Interruption&& interruption = Interruption());
+    std::int32_t add_relay(std::shared_ptr<Relay> relay, std::string label = {},
+                           Interruption&& interruption = Interruption());
     /// Puts another population of as many neurons in the place of one that nothing leads to yet.
-    void replace(std::int32_t node, std::shared_ptr<Population> population);
+    void replace(std::int32_t node, std::shared_ptr<Population> population,
+                 Interruption&& interruption = Interruption());
     /// Spikes of `source` reach `target` by a projection, or, without one, a relay. Throws ShapeMismatch if it does not
     /// take what the source gives, InvalidArgument, and Unsupported where it would close a cycle.
-    void connect(std::int32_t source, std::int32_t target, std::shared_ptr<Projection> projection = nullptr);
+    void connect(std::int32_t source, std::int32_t target, std::shared_ptr<Projection> projection = nullptr,
+                 Interruption&& interruption = Interruption());
 
     /// Runs the samples through all nodes; output and state are left in the nodes. Safe to call from several threads,
     /// one call runs after the other. After an error nothing has changed.
     Inference infer(const std::vector<SampleInputs>& samples, const InferOptions& options, Interruption& interruption);
     /// Forgets spikes and state, keeps weights.
-    void reset();
+    void reset(Interruption&& interruption = Interruption());
 
-    /// Time up to which the last call simulated; nothing before the first call. Waits for a call that is running.
+    /// Time up to which the last call simulated; nothing before the first call.
     std::optional<double> time() const;
 
     /// What a stream carries, to copy a network in the middle of one.
@@ -61,7 +69,7 @@ class Network {
     };
     Snapshot snapshot() const;
     /// Throws ShapeMismatch, NonFinite or InvalidArgument, and then restores nothing.
-    void restore(const Snapshot& snapshot);
+    void restore(const Snapshot& snapshot, Interruption&& interruption = Interruption());
 
  private:
     /// A node, and the spikes that lead to it.
@@ -83,7 +91,7 @@ class Network {
     };
     using Runs = std::vector<std::unique_ptr<Run>>;
 
-    std::int32_t add(Entry entry);
+    std::int32_t add(Entry entry, Interruption& interruption);
     const Entry& entry(std::int32_t node) const;
     std::vector<std::pair<std::int32_t, std::int32_t>> edges() const;
     std::vector<std::int32_t> order_of(const std::vector<std::pair<std::int32_t, std::int32_t>>& edges) const;
@@ -101,7 +109,8 @@ class Network {
     std::int32_t n_inputs_ = 0, n_labelled_ = 0;
     std::int32_t max_spikes_per_instant_;
     std::optional<double> time_;
-    mutable std::mutex mutex_;
+    CallLock calls_;            ///< of what changes the network
+    mutable std::mutex mutex_;  ///< of the change itself
 };
 
 }  // namespace evsim

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/errors.hpp"
+#include "core/fork.hpp"
 
 namespace evsim {
 
@@ -53,7 +54,7 @@ void Projection::require_rule() const {
 }
 
 std::shared_ptr<const Plasticity> Projection::rule() const {
-    const std::lock_guard lock(rule_mutex_);
+    const BriefLock lock(rule_mutex_);
     return rule_;
 }
 
@@ -61,7 +62,7 @@ void Projection::set_rule_parameters(std::vector<double> parameters) {
     require_rule();
     auto rule = std::make_shared<const Plasticity>(target_->kernel(), std::move(parameters), rule_settings_.tau_syn,
                                                    rule_settings_.tau_mem);
-    const std::lock_guard lock(rule_mutex_);
+    const BriefLock lock(rule_mutex_);
     rule_ = std::move(rule);
 }
 
@@ -76,19 +77,19 @@ void Projection::set_next_traces(Traces traces) {
         throw ShapeMismatch(text("the layer has ", neuron, " neuron traces and ", synaptic, " synaptic traces, got ",
                                  traces.neuron.size(), " and ", traces.synaptic.size()));
     }
-    const std::lock_guard lock(rule_mutex_);
+    const BriefLock lock(rule_mutex_);
     if (next_traces_ && traces.neuron.empty()) traces.neuron = next_traces_->neuron;
     if (next_traces_ && traces.synaptic.empty()) traces.synaptic = next_traces_->synaptic;
     next_traces_ = std::make_shared<const Traces>(std::move(traces));
 }
 
 std::shared_ptr<const Traces> Projection::next_traces() const {
-    const std::lock_guard lock(rule_mutex_);
+    const BriefLock lock(rule_mutex_);
     return next_traces_;
 }
 
 void Projection::clear_next_traces(const std::shared_ptr<const Traces>& used) {
-    const std::lock_guard lock(rule_mutex_);
+    const BriefLock lock(rule_mutex_);
     if (next_traces_ == used) next_traces_.reset();
 }
 

@@ -36,6 +36,23 @@ using IntTriple = std::tuple<std::int32_t, std::int32_t, std::int32_t>;
 inline Pair as_pair(const IntPair& pair) { return {pair.first, pair.second}; }
 inline ImageShape as_shape(const IntTriple& s) { return {std::get<0>(s), std::get<1>(s), std::get<2>(s)}; }
 inline IntTriple as_triple(const ImageShape& s) { return {s.channels, s.height, s.width}; }
+/// Works without the GIL. A daemon thread that wants it back while Python ends is not unwound, which would end the
+/// process with an abort, but sleeps until the process is gone.
+class GilRelease {
+ public:
+    GilRelease() : thread_(PyEval_SaveThread()) {}
+    ~GilRelease() { take(thread_); }
+    GilRelease(const GilRelease&) = delete;
+    GilRelease& operator=(const GilRelease&) = delete;
+
+    /// Runs the signal handlers that are due, on the main thread, and says whether one raised an exception.
+    bool interrupted();
+
+ private:
+    static void take(PyThreadState* thread);
+
+    PyThreadState* thread_;
+};
 
 /// A kernel as Python holds it.
 struct KernelHandle {

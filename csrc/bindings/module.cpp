@@ -1,11 +1,36 @@
 #include "bindings/bindings.hpp"
 
+#include <unistd.h>
+
+#if defined(__GLIBCXX__)
+#include <cxxabi.h>
+#endif
+
 #include "core/cpu.hpp"
 #include "core/errors.hpp"
 #include "core/threads.hpp"
 #include "kernel/registry.hpp"
 
 namespace evsim {
+
+void GilRelease::take(PyThreadState* thread) {
+#if defined(__GLIBCXX__)
+    try {
+        PyEval_RestoreThread(thread);
+    } catch (abi::__forced_unwind&) {
+        for (;;) pause();
+    }
+#else
+    PyEval_RestoreThread(thread);
+#endif
+}
+
+bool GilRelease::interrupted() {
+    take(thread_);
+    const bool raised = PyErr_CheckSignals() != 0;
+    thread_ = PyEval_SaveThread();
+    return raised;
+}
 
 namespace {
 

@@ -1,15 +1,11 @@
 #include "network.hpp"
 #include "bindings/bindings.hpp"
 
+#include <pybind11/typing.h>
+
 namespace evsim {
 
 namespace {
-
-/// Lets Ctrl-C stop a long call. Asked on the calling thread only, which is the one that may run signal handlers.
-bool interrupted_by_signal() {
-    const py::gil_scoped_acquire gil;
-    return PyErr_CheckSignals() != 0;
-}
 
 using SpikePair = std::pair<IndexArray, TimeArray>;
 /// Node, number of the variable, neurons, times.
@@ -34,8 +30,8 @@ std::pair<std::vector<std::vector<SpikeArray>>, std::vector<py::array_t<double>>
     const InferOptions options{{until, start, reset, requests_of(record)}, batch, std::move(outputs)};
     Inference result;
     {
-        const py::gil_scoped_release release;
-        Interruption interruption(interrupted_by_signal);
+        GilRelease release;
+        Interruption interruption([&] { return release.interrupted(); });
         result = self.infer(inputs, options, interruption);
     }
     std::vector<py::array_t<double>> out;
@@ -54,14 +50,16 @@ std::pair<std::vector<std::vector<SpikeArray>>, std::vector<py::array_t<double>>
     return {std::move(result.spikes), std::move(out)};
 }
 
+using NamedArrays = py::typing::Dict<py::str, py::object>;
+
 template <class T>
 py::array_t<T> array_of(const std::vector<T>& values) {
     return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
 /// A state as arrays by name.
-py::dict named(const PackedState& state) {
-    py::dict arrays;
+NamedArrays named(const PackedState& state) {
+    NamedArrays arrays;
     arrays["values"] = py::array_t<std::uint8_t>(static_cast<py::ssize_t>(state.values.size()),
                                                  reinterpret_cast<const std::uint8_t*>(state.values.data()));
     arrays["last_event"] = state.last_event;
@@ -72,13 +70,13 @@ py::dict named(const PackedState& state) {
 }
 
 template <class T>
-void read_array(const py::dict& arrays, const char* name, std::vector<T>& out) {
+void read_array(const NamedArrays& arrays, const char* name, std::vector<T>& out) {
     if (!arrays.contains(name)) return;
     const auto values = arrays[name].cast<py::array_t<T, py::array::c_style | py::array::forcecast>>();
     out.assign(values.data(), values.data() + values.size());
 }
 
-PackedState unnamed(const py::dict& arrays) {
+PackedState unnamed(const NamedArrays& arrays) {
     PackedState state;
     std::vector<std::uint8_t> values;
     read_array(arrays, "values", values);
@@ -90,10 +88,10 @@ PackedState unnamed(const py::dict& arrays) {
 }
 
 /// {"time", "batch", "states": [node][sample] of arrays by name}.
-py::dict snapshot(const Network& self) {
+NamedArrays snapshot(const Network& self) {
     Network::Snapshot snapshot;
     {
-        const py::gil_scoped_release release;
+        const GilRelease release;
         snapshot = self.snapshot();
     }
     py::list nodes;
@@ -102,21 +100,21 @@ py::dict snapshot(const Network& self) {
         for (const PackedState& state : states) samples.append(named(state));
         nodes.append(samples);
     }
-    py::dict out;
+    NamedArrays out;
     out["time"] = snapshot.time;
     out["batch"] = snapshot.batch;
     out["states"] = nodes;
     return out;
 }
 
-void restore(Network& self, const py::dict& dict) {
+void restore(Network& self, const NamedArrays& dict) {
     Network::Snapshot snapshot{dict["time"].cast<std::optional<double>>(), {}, dict["batch"].cast<bool>()};
     for (const py::handle node : dict["states"]) {
         auto& states = snapshot.states.emplace_back();
-        for (const py::handle state : node) states.push_back(unnamed(state.cast<py::dict>()));
+        for (const py::handle state : node) states.push_back(unnamed(state.cast<NamedArrays>()));
     }
-    const py::gil_scoped_release release;
-    self.restore(snapshot);
+    GilRelease release;
+    self.restore(snapshot, Interruption([&] { return release.interrupted(); }));
 }
 
 /// (whether the samples begin here, where the last call stopped, where each sample begins). `nodes`: label, number of
@@ -131,6 +129,13 @@ std::tuple<bool, double, std::vector<double>> plan(
     return {plan.fresh, plan.from, plan.starts};
 }
 
+/// A method that changes the network: it may wait for a call in another thread, without the GIL and for Ctrl-C.
+template <auto method, class... Arguments>
+auto changing(Network& self, Arguments... arguments) {
+    GilRelease release;
+    return (self.*method)(std::move(arguments)..., Interruption([&] { return release.interrupted(); }));
+}
+
 }  // namespace
 
 void bind_network(py::module_& module) {
@@ -138,22 +143,22 @@ void bind_network(py::module_& module) {
                py::arg("until"), py::arg("start"), py::arg("reset"), py::arg("record"));
     py::class_<Network>(module, "Network")
         .def(py::init<std::int32_t>(), py::arg("max_spikes_per_instant"))
-        .def("add_input", &Network::add_input, py::arg("size"), py::call_guard<py::gil_scoped_release>())
-        .def("add_population", &Network::add_population, py::arg("population"), py::arg("label"),
-             py::call_guard<py::gil_scoped_release>())
-        .def("add_relay", &Network::add_relay, py::arg("relay"), py::arg("label"),
-             py::call_guard<py::gil_scoped_release>())
-        .def("replace", &Network::replace, py::arg("node"), py::arg("population"),
-             py::call_guard<py::gil_scoped_release>())
-        .def("connect", &Network::connect, py::arg("source"), py::arg("target"), py::arg("projection"),
-             py::call_guard<py::gil_scoped_release>())
+        .def("add_input", &changing<&Network::add_input, std::int64_t>, py::arg("size"))
+        .def("add_population", &changing<&Network::add_population, std::shared_ptr<Population>, std::string>,
+             py::arg("population"), py::arg("label"))
+        .def("add_relay", &changing<&Network::add_relay, std::shared_ptr<Relay>, std::string>, py::arg("relay"),
+             py::arg("label"))
+        .def("replace", &changing<&Network::replace, std::int32_t, std::shared_ptr<Population>>, py::arg("node"),
+             py::arg("population"))
+        .def("connect", &changing<&Network::connect, std::int32_t, std::int32_t, std::shared_ptr<Projection>>,
+             py::arg("source"), py::arg("target"), py::arg("projection"))
         .def("infer", &infer, py::arg("samples"), py::arg("until"), py::arg("start"), py::arg("reset"),
              py::arg("batch"), py::arg("outputs"), py::arg("record"))
-        .def("reset", &Network::reset, py::call_guard<py::gil_scoped_release>())
+        .def("reset", &changing<&Network::reset>)
         .def("snapshot", &snapshot)
         .def("restore", &restore, py::arg("snapshot"))
         .def_property_readonly("time", [](const Network& self) {
-            const py::gil_scoped_release release;
+            const GilRelease release;
             return self.time();
         });
 }

@@ -24,7 +24,7 @@ void bind_spike_array(py::module_& module) {
                 self.add(as_span(indices), as_span(times));
             },
             py::arg("indices").noconvert(), py::arg("times").noconvert())
-        .def("sort", &SpikeArray::sort, py::call_guard<py::gil_scoped_release>())
+        .def("sort", &SpikeArray::sort, py::call_guard<GilRelease>())
         .def("is_sorted", &SpikeArray::is_sorted)
         .def("clear", &SpikeArray::clear)
         .def("__len__", &SpikeArray::size)

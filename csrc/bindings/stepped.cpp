@@ -59,7 +59,7 @@ std::vector<SharedSpikes> spikes_from_dense(const py::array_t<T, py::array::c_st
     constexpr std::size_t block = 64;
     std::vector<SharedSpikes> out;
     const T* const data = dense.data();
-    const py::gil_scoped_release release;
+    const GilRelease release;
     for (std::size_t s = 0; s < n_samples; ++s) {
         auto spikes = std::make_shared<StepSpikes>();
         bool analog = false;
@@ -104,11 +104,6 @@ std::shared_ptr<ConvStage> make_conv(const ShapeTuple& in_shape, std::int32_t ou
     return std::make_shared<ConvStage>(s, value_bytes, neurons);
 }
 
-bool interrupted_by_signal() {
-    const py::gil_scoped_acquire gil;
-    return PyErr_CheckSignals() != 0;
-}
-
 using SampleTuple = std::pair<std::vector<std::shared_ptr<const StepSpikes>>, std::vector<py::array_t<double>>>;
 
 std::vector<SampleTuple> run(SteppedNetwork& self, const std::vector<SharedSpikes>& inputs,
@@ -119,8 +114,8 @@ std::vector<SampleTuple> run(SteppedNetwork& self, const std::vector<SharedSpike
     for (const auto& sample : sources) causes.emplace_back(sample.begin(), sample.end());
     std::vector<SteppedOutput> outputs;
     {
-        const py::gil_scoped_release release;
-        Interruption interruption(interrupted_by_signal);
+        GilRelease release;
+        Interruption interruption([&] { return release.interrupted(); });
         outputs = self.run(views, causes, reset, with_membranes, interruption);
     }
     std::vector<SampleTuple> out;
@@ -136,8 +131,8 @@ std::vector<SampleTuple> run(SteppedNetwork& self, const std::vector<SharedSpike
 std::vector<SharedSpikes> run_each(SteppedNetwork& self, const std::vector<std::int32_t>& indices,
                                    const std::vector<std::int64_t>& steps, const std::vector<SharedSpikes>& sources) {
     if (indices.size() != steps.size()) throw ShapeMismatch("one step for each index is needed");
-    const py::gil_scoped_release release;
-    Interruption interruption(interrupted_by_signal);
+    GilRelease release;
+    Interruption interruption([&] { return release.interrupted(); });
     std::vector<SharedSpikes> out;
     for (StepSpikes& spikes : self.run_each(indices, steps, {sources.begin(), sources.end()}, interruption))
         out.push_back(std::make_shared<StepSpikes>(std::move(spikes)));
@@ -172,7 +167,7 @@ void mark_features(const StepSpikes& features, const ShapeTuple& shape, const st
     const auto n_bytes = static_cast<std::size_t>(hashes.shape(1));
     const Sight row_sight{as_span(rows.first), as_span(rows.second)};
     const Sight column_sight{as_span(columns.first), as_span(columns.second)};
-    const py::gil_scoped_release release;
+    const GilRelease release;
     mark_active_features(features, as_shape(shape), row_sight, column_sight, spikes, first_bit, bytes, n_bytes);
 }
 
@@ -271,7 +266,10 @@ void bind_stepped(py::module_& module) {
         .def(py::init<std::vector<std::shared_ptr<SteppedStage>>>(), py::arg("stages"))
         .def("run", &run, py::arg("inputs"), py::arg("sources"), py::arg("reset"), py::arg("with_membranes"))
         .def("run_each", &run_each, py::arg("indices"), py::arg("steps"), py::arg("sources"))
-        .def("reset", &SteppedNetwork::reset, py::call_guard<py::gil_scoped_release>());
+        .def("reset", [](SteppedNetwork& self) {
+            GilRelease release;
+            self.reset(Interruption([&] { return release.interrupted(); }));
+        });
     bind_learning(module);
     module.def("mark_active_features", &mark_features, py::arg("features"), py::arg("shape"), py::arg("rows"),
                py::arg("columns"), py::arg("where"), py::arg("first_bit"), py::arg("hashes").noconvert());

@@ -157,6 +157,7 @@ void Conv2d::plan_stretches() {
 
 void Conv2d::pack() {
     if (!fresh_ && std::memcmp(weights_.data(), seen_.data(), weights_.size()) == 0) return;
+    fresh_ = true;  // until it is done: a child may be forked meanwhile
     std::memcpy(seen_.data(), weights_.data(), weights_.size());
     value_bytes_ == 4 ? pack_as<float>() : pack_as<double>();
     fresh_ = false;

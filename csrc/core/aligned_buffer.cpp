@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/errors.hpp"
+#include "core/fork.hpp"
 
 namespace evsim {
 
@@ -67,7 +68,7 @@ AlignedBuffer& AlignedBuffer::operator=(const AlignedBuffer& other) {
 
 AlignedBuffer BufferPool::take(std::size_t bytes, const std::string& what) {
     {
-        const std::lock_guard lock(mutex_);
+        const BriefLock lock(mutex_);
         const auto fits = [bytes](const AlignedBuffer& buffer) { return buffer.size() == bytes; };
         const auto found = std::find_if(spare_.begin(), spare_.end(), fits);
         if (found != spare_.end()) {
@@ -81,7 +82,7 @@ AlignedBuffer BufferPool::take(std::size_t bytes, const std::string& what) {
 
 void BufferPool::give(AlignedBuffer buffer) {
     if (buffer.size() == 0) return;
-    const std::lock_guard lock(mutex_);
+    const BriefLock lock(mutex_);
     if (spare_.size() < most_spare) spare_.push_back(std::move(buffer));
 }
 

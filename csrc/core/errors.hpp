@@ -41,6 +41,9 @@ struct EmptyNetwork : Error {
 struct StreamOrder : Error {
     explicit StreamOrder(const std::string& m) : Error("StreamError", m) {}
 };
+struct Busy : Error {
+    explicit Busy(const std::string& m) : Error("BusyError", m) {}
+};
 struct RunawaySpiking : Error {
     explicit RunawaySpiking(const std::string& m) : Error("RunawaySpikingError", m) {}
 };

@@ -15,6 +15,7 @@
 #endif
 
 #include "core/errors.hpp"
+#include "core/fork.hpp"
 
 namespace evsim {
 
@@ -63,6 +64,12 @@ struct Loop {
     }
 };
 
+/// Ends a loop whose other threads a fork has left behind; they can be neither joined nor let go.
+[[noreturn]] void abandon(std::vector<std::thread> pool) {
+    new std::vector<std::thread>(std::move(pool));
+    throw Interrupted();
+}
+
 }  // namespace
 
 int num_threads() { return thread_setting(); }
@@ -77,7 +84,8 @@ bool Interruption::requested() {
         const auto now = std::chrono::steady_clock::now();
         if (now - last_poll_ >= poll_interval) {
             last_poll_ = now;
-            if (poll_()) cancel();
+            const std::uint32_t generation = fork_generation();
+            if (poll_() || generation != fork_generation()) cancel();  // in a child the other threads are gone
         }
     }
     return cancelled_.load(std::memory_order_relaxed);
@@ -94,6 +102,7 @@ void parallel_for(std::int64_t n, int threads, Interruption& interruption,
         return;
     }
     Loop loop;
+    const std::uint32_t generation = fork_generation();
     const auto help = [&] {
         try {
             for (std::int64_t k; !loop.stop && !interruption.requested() && (k = loop.next++) < n;) body(k);
@@ -121,6 +130,7 @@ void parallel_for(std::int64_t n, int threads, Interruption& interruption,
             body(k);
         }
     } catch (...) {
+        if (generation != fork_generation()) abandon(std::move(pool));
         loop.fail(std::current_exception());
     }
     {
@@ -128,6 +138,7 @@ void parallel_for(std::int64_t n, int threads, Interruption& interruption,
         while (!loop.finished.wait_for(lock, poll_interval, [&] { return loop.running == 0; })) {
             lock.unlock();
             interruption.requested();
+            if (generation != fork_generation()) abandon(std::move(pool));
             lock.lock();
         }
     }

@@ -1,8 +1,11 @@
 #include "stepped/network.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "core/errors.hpp"
+#include "core/fork.hpp"
 #include "stepped/routing.hpp"
 
 namespace evsim {
@@ -57,6 +60,11 @@ void SteppedNetwork::check(const std::vector<StepSpikes>& inputs, const std::vec
                 throw NonFinite(text("sample ", s, ": input values must be finite, got ", value));
         }
     }
+    const auto n_unpooling = static_cast<std::size_t>(
+        std::count_if(stages_.begin(), stages_.end(), [](const auto& stage) { return is_unpooling(*stage); }));
+    for (const UnpoolSources& sample : sources) {
+        if (sample.size() < n_unpooling) throw ShapeMismatch("every unpooling stage needs the spikes of its pooling");
+    }
     if (!sources.empty() && sources.size() != inputs.size())
         throw ShapeMismatch(text("pooled spikes of ", sources.size(), " samples for ", inputs.size(), " samples"));
     if (!reset && n_carried_ != 0 && n_carried_ != inputs.size()) {
@@ -96,32 +104,30 @@ void SteppedNetwork::run_sample(const StepSpikes& input, SampleStates& states, S
 std::vector<SteppedOutput> SteppedNetwork::run(const std::vector<StepSpikes>& inputs,
                                                const std::vector<UnpoolSources>& sources, bool reset,
                                                bool with_membranes, Interruption& interruption) {
-    const std::lock_guard lock(mutex_);
+    const CallLock::Held held = calls_.hold(interruption);
     check(inputs, sources, reset);
     for (const auto& stage : stages_) stage->prepare();
-    while (states_.size() < inputs.size()) states_.push_back(new_states());
-    if (reset) states_.resize(inputs.size());
+    // They are back when all went well; what a call leaves half done, by an error or in a forked child, is gone.
+    std::vector<SampleStates> states = take_states();
+    while (states.size() < inputs.size()) states.push_back(new_states());
+    if (reset) states.resize(inputs.size());
     std::size_t n_spikes = 0;
     for (std::size_t s = 0; s < inputs.size(); ++s) {
         n_spikes += inputs[s].indices.size();
         if (reset) {
-            for (const auto& state : states_[s]) state->reset();
+            for (const auto& state : states[s]) state->reset();
         }
-        if (!sources.empty()) set_sources(states_[s], sources[s]);
+        if (!sources.empty()) set_sources(states[s], sources[s]);
     }
     std::vector<SteppedOutput> outputs(inputs.size());
     const std::size_t worth = 1 + n_spikes / spikes_worth_a_thread;
     const int threads = static_cast<int>(std::min<std::size_t>(worth, static_cast<std::size_t>(num_threads())));
-    try {
-        parallel_for(static_cast<std::int64_t>(inputs.size()), threads, interruption, [&](std::int64_t sample) {
-            const auto s = static_cast<std::size_t>(sample);
-            run_sample(inputs[s], states_[s], outputs[s], with_membranes, interruption);
-        });
-    } catch (...) {
-        states_.clear();
-        n_carried_ = 0;
-        throw;
-    }
+    parallel_for(static_cast<std::int64_t>(inputs.size()), threads, interruption, [&](std::int64_t sample) {
+        const auto s = static_cast<std::size_t>(sample);
+        run_sample(inputs[s], states[s], outputs[s], with_membranes, interruption);
+    });
+    const NoFork no_fork;
+    states_ = std::move(states);
     n_carried_ = inputs.size();
     return outputs;
 }
@@ -129,7 +135,7 @@ std::vector<SteppedOutput> SteppedNetwork::run(const std::vector<StepSpikes>& in
 std::vector<StepSpikes> SteppedNetwork::run_each(const std::vector<std::int32_t>& indices,
                                                  const std::vector<std::int64_t>& steps, const UnpoolSources& sources,
                                                  Interruption& interruption) {
-    const std::lock_guard lock(mutex_);
+    const CallLock::Held held = calls_.hold(interruption);
     const auto n_inputs = static_cast<std::int32_t>(stages_.front()->input().size());
     for (std::size_t k = 0; k < indices.size(); ++k) {
         if (indices[k] < 0 || indices[k] >= n_inputs)
@@ -162,12 +168,15 @@ std::vector<StepSpikes> SteppedNetwork::run_each(const std::vector<std::int32_t>
     return outputs;
 }
 
-void SteppedNetwork::reset() {
-    const std::lock_guard lock(mutex_);
-    for (SampleStates& states : states_) {
-        for (const auto& state : states) state->reset();
-    }
+std::vector<SteppedNetwork::SampleStates> SteppedNetwork::take_states() {
+    const NoFork no_fork;
     n_carried_ = 0;
+    return std::exchange(states_, {});
+}
+
+void SteppedNetwork::reset(Interruption&& interruption) {
+    const CallLock::Held held = calls_.hold(interruption);
+    take_states();
 }
 
 }  // namespace evsim

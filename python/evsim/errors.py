@@ -49,6 +49,10 @@ class NoSuchParameterError(EvsimError, AttributeError):
     """A parameter or result that the layer's neuron model does not have."""
 
 
+class BusyError(EvsimError, RuntimeError):
+    """A call on a network that is running one already, made by a signal handler in the same thread."""
+
+
 class StreamError(EvsimError, RuntimeError):
     """Spikes that lie before the time already simulated."""
 

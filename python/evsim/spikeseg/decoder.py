@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy.typing as npt
 
 from .. import _core
 from .._lib.arrays import as_integer, as_size
+from .._lib.call_lock import CallLock
 from ..errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
 from .config import DecoderConfig, LayerConfig
 from .encoder import SpikeSEGEncoder
@@ -82,7 +82,7 @@ class SpikeSEGDecoder:
         self._networks: dict[Any, tuple[_core.SteppedNetwork, list[Any]]] = {}
         self._carried: tuple[Shape, Shape] | None = None
         self._carrying: Any = None
-        self._lock = threading.RLock()
+        self._lock = CallLock("decoder")
 
     @staticmethod
     def _checked(weight: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -391,7 +391,7 @@ class SpikeSEGDecoder:
         return {"config": self.config, "_layers": self._layers}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _networks={}, _carried=None, _carrying=None, _lock=threading.RLock())
+        self.__dict__.update(state, _networks={}, _carried=None, _carrying=None, _lock=CallLock("decoder"))
 
     def __repr__(self) -> str:
         counts = " -> ".join(str(layer.config.out_channels) for layer in self._layers[::-1])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy.typing as npt
 
 from .. import _core, random
 from .._lib.arrays import as_integer
+from .._lib.call_lock import CallLock
 from ..errors import DTypeError, InvalidArgumentError, NotRunError, ShapeMismatchError
 from ..receptive_fields import difference_of_gaussians
 from .config import CONV_LAYERS, EncoderConfig, require_choice
@@ -76,7 +76,7 @@ class SpikeSEGEncoder:
             layers.append(ConvLayer(layer, channels, np.clip(rng.normal(0.8, 0.01, shape), 0, 1).astype(name)))
             channels = layer.out_channels
         self.conv1, self.conv2, self.conv3 = layers
-        self._lock = threading.RLock()
+        self._lock = CallLock("encoder")
         self._network: _core.SteppedNetwork | None = None
         self._stages: dict[str, Any] = {}
         self._in_shape: Shape | None = None
@@ -320,7 +320,7 @@ class SpikeSEGEncoder:
         return {name: getattr(self, name) for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=threading.RLock(), _network=None, _stages={}, _in_shape=None, _last=None)
+        self.__dict__.update(state, _lock=CallLock("encoder"), _network=None, _stages={}, _in_shape=None, _last=None)
 
     def __repr__(self) -> str:
         changed = [

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ... import _core
+from ..._lib.call_lock import CallLock
 from ...errors import NonFiniteError, ShapeMismatchError, UnsupportedError
 from .device import cupy, memory_errors
 from .engine import Limits, Run, run_layer
@@ -28,7 +28,7 @@ class Network:
         self._nodes: list[Layer | int] = []  # a number is the size of an input
         self._labels: list[str] = []  # of the layers
         self._time: float | None = None
-        self._lock = threading.Lock()
+        self._lock = CallLock("network")
 
     @property
     def _layers(self) -> list[Layer]:
