@@ -55,6 +55,9 @@ void translate(std::exception_ptr pending) {
 
 PYBIND11_MODULE(_core, module) {
     py::register_exception_translator(translate);
+    // pybind11 looks NumPy up when it first needs it, and lets go of the GIL meanwhile; a thread in there while Python
+    // ends would abort.
+    py::dtype::of<double>();
     bind_spike_array(module);
     bind_kernel(module);
     bind_population(module);
