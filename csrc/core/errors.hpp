@@ -60,6 +60,10 @@ struct KernelFailed : Error {
     explicit KernelFailed(const std::string& m) : Error("KernelError", m) {}
 };
 
+struct NoSuchTraceIndex : Error {
+    explicit NoSuchTraceIndex(const std::string& m) : Error("TraceIndexError", m) {}
+};
+
 /// The caller asked to stop (Ctrl-C); nothing is wrong with the call.
 struct Interrupted : std::exception {
     const char* what() const noexcept override { return "interrupted"; }

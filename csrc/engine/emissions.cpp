@@ -47,6 +47,8 @@ void check_result(const TileResult& result, const CallLimits& limits, const char
             throw Interrupted();
         case TileStatus::kernel_failed:
             throw KernelFailed(text(limits.node_name, ": the kernel threw an exception: ", message));
+        case TileStatus::no_such_trace:
+            throw NoSuchTraceIndex(text(limits.node_name, ": ", message));
         case TileStatus::too_many_spikes:
             throw RunawaySpiking(text(limits.node_name, ": neuron ", result.neuron, " fired more than ",
                                       limits.max_spikes_per_instant, " times at t = ", result.time,

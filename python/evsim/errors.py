@@ -95,3 +95,7 @@ class KernelLoadError(EvsimError, RuntimeError):
 
 class KernelError(EvsimError, RuntimeError):
     """An exception thrown by a user's kernel while it ran."""
+
+
+class TraceIndexError(KernelError, IndexError):
+    """A callback asked for a trace that does not exist; kernels made with ``debug=True`` look for that."""

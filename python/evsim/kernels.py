@@ -6,7 +6,7 @@ import copy
 import ctypes
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,7 @@ from typing import Literal
 from . import _core, jit
 from ._lib.arrays import as_float
 from .errors import DTypeError, InvalidArgumentError, KernelError, KernelLoadError, NonFiniteError
+from .jit.checks import assertions, refuse_mistakes, with_checked_traces
 
 INCLUDE_FOLDER = Path(_core.__file__).parent / "include"
 """The headers that kernel sources include."""
@@ -55,6 +56,8 @@ class Source:
 
     text: str = field(repr=False)
     path: str | None = None
+    debug: bool = False
+    """Whether callbacks look at the indices of traces."""
 
     @classmethod
     def read(cls, source: str | PathLike[str]) -> Source:
@@ -84,11 +87,19 @@ class Source:
         """Whether it was written for EvSpikeSim."""
         return bool(_EVSPIKESIM.search(self.text))
 
+    def at_line(self, number: int) -> str:
+        """Return the directive that makes compiler messages name a line of this source."""
+        escaped = self.name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+        return f'#line {number} "{escaped}"\n'
+
     def listing(self) -> str:
         """Return the text with the file and line that compiler messages shall name."""
-        escaped = self.name.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
         text = _ONCE.sub("", self.text)  # it is no header here
-        return f'#line 1 "{escaped}"\n{text}\n'
+        return f"{self.at_line(1)}{with_checked_traces(text) if self.debug else text}\n"
+
+    def checks(self) -> str:
+        """Return what the compiler is asked about callbacks, after them."""
+        return "".join(self.at_line(line) + assertion for line, assertion in assertions(self.text))
 
 
 class Kernel:
@@ -103,6 +114,8 @@ class Kernel:
     batch_update : {"sum", "mean"}
         For kernels that write weights. Each sample of a batch learns from the same first weights; afterwards the layer
         gets the sum, or the mean, of their changes.
+    debug : bool
+        Check the index of every trace that a callback reads or writes, on the CPU, at a few times the cost.
 
     Raises
     ------
@@ -137,10 +150,13 @@ class Kernel:
         *,
         parameters: Mapping[str, float] | None = None,
         batch_update: BatchUpdate = "sum",
+        debug: bool = False,
     ) -> None:
         if batch_update not in ("sum", "mean"):
             raise InvalidArgumentError(f"batch_update must be 'sum' or 'mean', got {batch_update!r}")
-        self.source = Source.read(source)
+        if not isinstance(debug, bool):
+            raise DTypeError(f"debug must be True or False, got {debug!r}")
+        self.source = replace(Source.read(source), debug=debug)
         self.parameters = check_parameters(parameters or {})
         self.batch_update: BatchUpdate = batch_update
 
@@ -151,7 +167,8 @@ class Kernel:
         return other
 
     def __repr__(self) -> str:
-        return f"Kernel({self.source.name!r}, parameters={self.parameters}, batch_update={self.batch_update!r})"
+        debug = ", debug=True" if self.source.debug else ""
+        return f"Kernel({self.source.name!r}, parameters={self.parameters}, batch_update={self.batch_update!r}{debug})"
 
 
 def check_parameters(values: Mapping[str, float]) -> dict[str, float]:
@@ -232,6 +249,8 @@ def _trace_counts(library: Path, callbacks: Source) -> tuple[str, str]:
 def definitions(callbacks: Source | None, dtype: str, isa: str, folder: Path | None) -> dict[str, str]:
     """Return what has to be defined before a unit: `isa` names the copy of the inline functions."""
     definitions = {"EVSIM_ISA": isa, "EVSIM_REAL": {"float32": "float", "float64": "double"}[dtype]}
+    if callbacks and callbacks.debug:
+        definitions["EVSIM_DEBUG"] = ""
     if callbacks and callbacks.is_evspikesim:
         asking = unit({**definitions, "EVSIM_TRACE_COUNTS": ""}, None, callbacks, [])
         library = _build(asking, [callbacks], folder)
@@ -245,6 +264,10 @@ def unit(
     """Return the translation unit of a neuron model and callbacks; it ends with `export`."""
     parts = [f"#define {name} {value}\n" for name, value in definitions.items()]
     parts.append("#include <evsim/callbacks.h>\n")
+    if callbacks:
+        refuse_mistakes(callbacks.text, callbacks.name)
+    if callbacks and callbacks.debug:
+        parts.append("#include <evsim/plasticity/checked_traces.h>\n")
     if neuron:
         parts += [neuron.source.listing() if neuron.source else "", "#include <evsim/neuron/models.h>\n"]
     if callbacks:
@@ -252,7 +275,7 @@ def unit(
         if callbacks.is_evspikesim:
             parts.append("#include <evspikesim/adapter.h>\n")
         if export:
-            parts.append("#include <evsim/plasticity/user_rule.h>\n")
+            parts += ['#line 1 "<evsim>"\n', "#include <evsim/plasticity/user_rule.h>\n", callbacks.checks()]
     parts.append('#line 1 "<evsim>"\n')
     return "".join([*parts, *export])
 

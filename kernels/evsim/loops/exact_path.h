@@ -10,6 +10,7 @@
 
 #include <evsim/loops/neuron_kernel.h>
 #include <evsim/loops/variables.h>
+#include <evsim/plasticity/checked_traces.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {
@@ -90,12 +91,14 @@ inline typename Model::template State<T> advance_rounded(const Model& model, con
 /// An exception of a user's code must not leave the library that it comes from.
 template <class Body>
 inline TileResult guarded(char* message, std::size_t message_bytes, Body&& body) {
-    const auto failed = [&](const char* what) -> TileResult {
+    const auto failed = [&](const char* what, TileStatus status = TileStatus::kernel_failed) -> TileResult {
         std::strncpy(message, what, message_bytes - 1);
-        return {TileStatus::kernel_failed, 0, 0.0};
+        return {status, 0, 0.0};
     };
     try {
         return body();
+    } catch (const NoSuchTrace& error) {
+        return failed(error.what(), TileStatus::no_such_trace);
     } catch (const std::exception& error) {
         return failed(error.what());
     } catch (...) {

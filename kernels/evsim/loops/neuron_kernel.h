@@ -69,7 +69,14 @@ struct TileRun {
     static constexpr std::size_t message_bytes = 512;
 };
 
-enum class TileStatus : std::int32_t { ok = 0, too_many_spikes = 1, not_finite = 2, cancelled = 3, kernel_failed = 4 };
+enum class TileStatus : std::int32_t {
+    ok = 0,
+    too_many_spikes = 1,
+    not_finite = 2,
+    cancelled = 3,
+    kernel_failed = 4,
+    no_such_trace = 5,  ///< only kernels compiled with debug=True look
+};
 
 struct TileResult {
     TileStatus status;

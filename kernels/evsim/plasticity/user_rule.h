@@ -5,15 +5,17 @@
 
 // A qualified name means the user's, or what follows if there is none: a using-directive comes second.
 namespace evsim_not_defined {
-struct Marker {};
+struct Marker {
+    EVSIM_FN constexpr operator double() const { return 1.0; }  // for templates that compute with it
+};
 struct Parameters {};
 inline constexpr char evsim_parameter_text[] = "";
-EVSIM_FN void on_pre_neuron(Marker) {}
-EVSIM_FN void on_pre_synapse(Marker) {}
-EVSIM_FN void on_post_neuron(Marker) {}
-EVSIM_FN void on_post_synapse(Marker) {}
-EVSIM_FN void neuron_traces_tau(Marker) {}
-EVSIM_FN void synaptic_traces_tau(Marker) {}
+EVSIM_FN Marker on_pre_neuron(Marker) { return {}; }
+EVSIM_FN Marker on_pre_synapse(Marker) { return {}; }
+EVSIM_FN Marker on_post_neuron(Marker) { return {}; }
+EVSIM_FN Marker on_post_synapse(Marker) { return {}; }
+EVSIM_FN Marker neuron_traces_tau(Marker) { return {}; }
+EVSIM_FN Marker synaptic_traces_tau(Marker) { return {}; }
 }  // namespace evsim_not_defined
 using namespace evsim_not_defined;
 
@@ -38,8 +40,11 @@ EVSIM_FUNCTION_OBJECT(neuron_traces_tau)
 EVSIM_FUNCTION_OBJECT(synaptic_traces_tau)
 #undef EVSIM_FUNCTION_OBJECT
 
+/// Ours take a marker and return it; a user's template may take one, too.
 template <class Call, class Marker = evsim_not_defined::Marker>
-inline constexpr bool defined = !requires(Call f, Marker m) { f(m); };
+inline constexpr bool defined = !requires(Call f, Marker m) {
+    { f(m) } -> SameAs<Marker>;
+};
 
 /// Whether `Call` takes A..., with or without parameters and context after them.
 template <class Call, class... A>
@@ -68,8 +73,9 @@ EVSIM_FN void call_with(const Parameters& p, const Context& c, A&&... a) {
 }
 
 /// What a function of time constants returns. It may take (tau_syn, tau_mem), (tau_mem) or nothing, then parameters.
+/// No constants if it takes anything else, which evsim's checks after the source then say.
 template <class Call>
-EVSIM_FN constexpr auto time_constants_of(double tau_syn, double tau_mem, const Parameters& p) {
+EVSIM_FN constexpr auto returned_by(double tau_syn, double tau_mem, const Parameters& p) {
     constexpr Call f{};
     if constexpr (!defined<Call>) {
         return TimeConstants<0>{};
@@ -83,10 +89,48 @@ EVSIM_FN constexpr auto time_constants_of(double tau_syn, double tau_mem, const 
         return f(tau_mem);
     } else if constexpr (requires { f(p); }) {
         return f(p);
-    } else {
+    } else if constexpr (requires { f(); }) {
         return f();
+    } else {
+        return evsim_not_defined::Marker{};
     }
 }
+template <class Call>
+using Returned = decltype(returned_by<Call>(0.0, 0.0, Parameters{}));
+
+template <bool condition, class A, class B>
+struct ConditionalType {
+    using type = A;
+};
+template <class A, class B>
+struct ConditionalType<false, A, B> {
+    using type = B;
+};
+template <bool condition, class A, class B>
+using Conditional = typename ConditionalType<condition, A, B>::type;
+
+template <class T>
+inline constexpr bool are_time_constants = false;
+template <int n>
+inline constexpr bool are_time_constants<TimeConstants<n>> = true;
+
+template <class Call>
+EVSIM_FN constexpr auto time_constants_of(double tau_syn, double tau_mem, const Parameters& p) {
+    if constexpr (are_time_constants<Returned<Call>>)
+        return returned_by<Call>(tau_syn, tau_mem, p);
+    else
+        return TimeConstants<0>{};
+}
+
+#if defined(EVSIM_DEBUG)
+template <class T>
+using Pointer = Traces<T>;
+#define EVSIM_TRACES(callback, kind, pointer, count) {pointer, count, #callback, #kind}
+#else
+template <class T>
+using Pointer = T*;
+#define EVSIM_TRACES(callback, kind, pointer, count) (pointer)
+#endif
 
 struct UserRule {
     using T = real;
@@ -102,30 +146,14 @@ struct UserRule {
     static constexpr bool has_pre_synapse = takes<Call_on_pre_synapse, T&, const T*, T*>;
     static constexpr bool has_post_synapse = takes<Call_on_post_synapse, T&, const T*, T*>;
     /// A weight taken by reference is written.
-    static constexpr bool writes_weights = (has_pre_synapse && !takes<Call_on_pre_synapse, const T&, const T*, T*>) ||
-                                           (has_post_synapse && !takes<Call_on_post_synapse, const T&, const T*, T*>);
+    static constexpr bool pre_writes = has_pre_synapse && !takes<Call_on_pre_synapse, const T&, const T*, T*>;
+    static constexpr bool post_writes = has_post_synapse && !takes<Call_on_post_synapse, const T&, const T*, T*>;
+    static constexpr bool writes_weights = pre_writes || post_writes;
+    template <bool written>
+    using Weight = Conditional<written, T&, const T&>;
     static constexpr bool uses_context =
         takes_context<Call_on_pre_neuron, const T&, T*> || takes_context<Call_on_post_neuron, T*> ||
         takes_context<Call_on_pre_synapse, T&, const T*, T*> || takes_context<Call_on_post_synapse, T&, const T*, T*>;
-
-    static_assert(defined<Call_on_pre_neuron> || defined<Call_on_pre_synapse> || defined<Call_on_post_neuron> ||
-                      defined<Call_on_post_synapse>,
-                  "the kernel defines none of on_pre_neuron, on_pre_synapse, on_post_neuron and on_post_synapse");
-    static_assert(
-        has_pre_neuron || !defined<Call_on_pre_neuron>,
-        "on_pre_neuron must take (real weight, real* neuron_traces), then, if it likes, const Parameters& and "
-        "const Context&; real is the network's dtype");
-    static_assert(has_post_neuron || !defined<Call_on_post_neuron>,
-                  "on_post_neuron must take (real* neuron_traces), then, if it likes, const Parameters& and const "
-                  "Context&; real is the network's dtype");
-    static_assert(has_pre_synapse || !defined<Call_on_pre_synapse>,
-                  "on_pre_synapse must take (real weight or real& weight, const real* neuron_traces, real* "
-                  "synaptic_traces), then, if it likes, const Parameters& and const Context&; real is the network's "
-                  "dtype");
-    static_assert(has_post_synapse || !defined<Call_on_post_synapse>,
-                  "on_post_synapse must take (real weight or real& weight, const real* neuron_traces, real* "
-                  "synaptic_traces), then, if it likes, const Parameters& and const Context&; real is the network's "
-                  "dtype");
 
     Parameters parameters;
 
@@ -138,19 +166,32 @@ struct UserRule {
     }
 
     EVSIM_FN void on_pre_neuron(T weight, T* neuron_traces, const Context& context) const {
-        if constexpr (has_pre_neuron)
-            call_with<Call_on_pre_neuron>(parameters, context, static_cast<const T&>(weight), neuron_traces);
+        if constexpr (has_pre_neuron) {
+            Pointer<T> neuron EVSIM_TRACES(on_pre_neuron, neuron, neuron_traces, n_neuron_traces);
+            call_with<Call_on_pre_neuron>(parameters, context, static_cast<const T&>(weight), neuron);
+        }
     }
     EVSIM_FN void on_post_neuron(T* neuron_traces, const Context& context) const {
-        if constexpr (has_post_neuron) call_with<Call_on_post_neuron>(parameters, context, neuron_traces);
+        if constexpr (has_post_neuron) {
+            Pointer<T> neuron EVSIM_TRACES(on_post_neuron, neuron, neuron_traces, n_neuron_traces);
+            call_with<Call_on_post_neuron>(parameters, context, neuron);
+        }
     }
     EVSIM_FN void on_pre_synapse(T& weight, const T* neuron_traces, T* synaptic_traces, const Context& context) const {
-        if constexpr (has_pre_synapse)
-            call_with<Call_on_pre_synapse>(parameters, context, weight, neuron_traces, synaptic_traces);
+        if constexpr (has_pre_synapse) {
+            Pointer<const T> neuron EVSIM_TRACES(on_pre_synapse, neuron, neuron_traces, n_neuron_traces);
+            Pointer<T> synaptic EVSIM_TRACES(on_pre_synapse, synaptic, synaptic_traces, n_synaptic_traces);
+            call_with<Call_on_pre_synapse>(parameters, context, static_cast<Weight<pre_writes>>(weight), neuron,
+                                           synaptic);
+        }
     }
     EVSIM_FN void on_post_synapse(T& weight, const T* neuron_traces, T* synaptic_traces, const Context& context) const {
-        if constexpr (has_post_synapse)
-            call_with<Call_on_post_synapse>(parameters, context, weight, neuron_traces, synaptic_traces);
+        if constexpr (has_post_synapse) {
+            Pointer<const T> neuron EVSIM_TRACES(on_post_synapse, neuron, neuron_traces, n_neuron_traces);
+            Pointer<T> synaptic EVSIM_TRACES(on_post_synapse, synaptic, synaptic_traces, n_synaptic_traces);
+            call_with<Call_on_post_synapse>(parameters, context, static_cast<Weight<post_writes>>(weight), neuron,
+                                            synaptic);
+        }
     }
 
     /// Time constants of the neuron traces, then of the synaptic ones.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
+import importlib.util
 import os
 import platform
 import re
@@ -11,6 +13,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +24,15 @@ from ..errors import CompilerNotFoundError, InvalidArgumentError, KernelCompileE
 _NAMES = ("c++", "g++", "clang++")
 _ADVICE = (
     "install one (Debian, Ubuntu: apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install; "
-    "conda: conda install cxx-compiler) or name one in the environment variable CXX"
+    "conda: conda install cxx-compiler; anywhere: pip install 'evsim[jit]') or name one in the environment variable CXX"
 )
-_PROBE = b"#include <concepts>\ntemplate <std::integral T> T same(T x) { return x; }\n"
+_PROBE = b"""#include <concepts>
+#if __cpp_concepts < 201907
+#error this is not C++20
+#endif
+template <std::integral T> T evsim_probe(T x) { return x; }
+"""
+_PROBE_ANSWER = b"evsim_probe(T x)"
 _PROBE_TIMEOUT = 60.0
 _FLAGS = (
     *("-std=c++20", "-O3", "-shared", "-fPIC", "-fvisibility=hidden"),
@@ -32,7 +41,10 @@ _FLAGS = (
     *("-Wall", "-Wno-unknown-pragmas"),
 )
 _MESSAGE_LIMIT = 8000
-_FIRST_ERROR = re.compile(r"^(?P<file>.+?):(?P<line>\d+):(?:\d+:)? (?P<what>(?:fatal )?error: .*)$", re.MULTILINE)
+_ERROR = re.compile(r"^(?P<file>.+?):(?P<line>\d+):(?:\d+:)? (?P<what>(?:fatal )?error: .*)$", re.MULTILINE)
+_UNDEFINED = re.compile(r"undefined (?:reference to|symbol:?) [`'\"]?(?P<symbol>.+?)['\"]?$", re.MULTILINE)
+_DISK_ERRORS = {os.strerror(code): code for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)}
+_DISK = re.compile("|".join(map(re.escape, _DISK_ERRORS)))
 _NAMED_FILE = re.compile(r'^[ \t]*#[ \t]*line[ \t]+\d+[ \t]+"((?:[^"\\\n]|\\.)+)"', re.MULTILINE)
 # Whatever is not plainly an include of <...> may bring in a file of the user's.
 _OWN_FILES = re.compile(
@@ -75,8 +87,13 @@ class Unit:
     @property
     def name(self) -> str:
         """The file that the first ``#line`` names."""
-        named = _NAMED_FILE.search(self.text)
-        return re.sub(r"\\(.)", r"\1", named[1]) if named else "unnamed"
+        return self.names[0] if self.names else "unnamed"
+
+    @functools.cached_property
+    def names(self) -> list[str]:
+        """The files that ``#line`` names, each once, evsim's own lines aside."""
+        found = [re.sub(r"\\(.)", r"\1", name) for name in _NAMED_FILE.findall(self.text)]
+        return list(dict.fromkeys(name for name in found if name != "<evsim>"))
 
     @property
     def may_include_own_files(self) -> bool:
@@ -98,7 +115,9 @@ class Unit:
 
 
 def find_compiler() -> Compiler:
-    """Return ``$CXX`` if that is set, or the first of c++, g++ and clang++ that works and understands C++20.
+    """Return ``$CXX`` if that is set, or the first of c++, g++, clang++ and the package ziglang that works.
+
+    It has to understand C++20. The extra ``evsim[jit]`` installs ziglang.
 
     Raises
     ------
@@ -121,6 +140,11 @@ def _find(named: str, path: str | None) -> Compiler:
         if isinstance(found, Compiler):
             return found
         tried.append(f"{name} {found}")
+    if importlib.util.find_spec("ziglang"):
+        found = _tried((sys.executable, "-m", "ziglang", "c++"))
+        if isinstance(found, Compiler):
+            return found
+        tried.append(f"ziglang {found}")
     raise CompilerNotFoundError(f"no C++20 compiler: {'; '.join(tried)}. Please {_ADVICE}")
 
 
@@ -133,10 +157,15 @@ def _examine(words: str, path: str | None) -> Compiler | str:
     program = shutil.which(name, path=path)
     if program is None:
         return "is not found"
-    command = (os.path.abspath(program), *arguments)
+    return _tried((os.path.abspath(program), *arguments))
+
+
+def _tried(command: tuple[str, ...]) -> Compiler | str:
+    """Return the compiler, or what is wrong with a command that exists."""
     try:
         version = _run([*command, "--version"], _PROBE_TIMEOUT)
-        probe = _run([*command, "-std=c++20", "-x", "c++", "-fsyntax-only", "-"], _PROBE_TIMEOUT, source=_PROBE)
+        # Not -fsyntax-only: a program that does nothing, such as `true`, does that too.
+        probe = _run([*command, "-std=c++20", "-x", "c++", "-E", "-"], _PROBE_TIMEOUT, source=_PROBE)
     except subprocess.TimeoutExpired:
         return f"does not answer within {_PROBE_TIMEOUT:g} s"
     except OSError as error:
@@ -144,6 +173,8 @@ def _examine(words: str, path: str | None) -> Compiler | str:
     for result, failure in ((version, "does not tell its version"), (probe, "does not compile C++20")):
         if result.returncode != 0:
             return f"{failure} (exit code {result.returncode}): {_shortened(_decoded(result.stderr))}".rstrip(" :")
+    if _PROBE_ANSWER not in probe.stdout:
+        return "is no C++ compiler: it answers a program with nothing"
     return Compiler(command, _decoded(version.stdout))
 
 
@@ -177,7 +208,12 @@ def cpu() -> str:
 def compile_library(compiler: Compiler, unit: Unit, folder: Path) -> Path:
     """Compile a unit to a shared library in `folder`, which also holds all intermediate files."""
     library = folder / "kernel.so"
-    _invoke(compiler, unit, folder, "-o", str(library))
+    # A function that is missing shall be missed here; the libraries of sanitizers, however, come with the program.
+    sanitized = any(argument.startswith("-fsanitize") for argument in compiler.command)
+    complete = ["-Wl,-z,defs"] if sys.platform == "linux" and not sanitized else []
+    _invoke(compiler, unit, folder, *complete, "-o", str(library))
+    if not library.is_file():
+        raise KernelCompileError(f"{unit.name}: {compiler.command[0]} ended without an error, but wrote no library")
     return library
 
 
@@ -201,7 +237,10 @@ def _invoke(compiler: Compiler, unit: Unit, folder: Path, *arguments: str) -> by
     except OSError as error:
         raise KernelCompileError(f"{unit.name}: {compiler.command[0]} cannot be run: {error.strerror}") from None
     if result.returncode != 0:
-        raise KernelCompileError(_complaint(compiler, unit, result.returncode, _decoded(result.stderr)))
+        messages = _decoded(result.stderr)
+        if full := _DISK.search(messages):
+            raise OSError(_DISK_ERRORS[full.group()], full.group(), str(folder.parent))
+        raise KernelCompileError(_complaint(compiler, unit, result.returncode, messages))
     return result.stdout
 
 
@@ -238,10 +277,28 @@ def _timeout() -> float:
 
 
 def _complaint(compiler: Compiler, unit: Unit, code: int, messages: str) -> str:
-    first = _FIRST_ERROR.search(messages)
-    summary = f"{first['file']}:{first['line']}: {first['what']}" if first else f"{unit.name} does not compile"
     ending = f"exit code {code}" if code > 0 else f"signal {-code}"
+    summary = _summary(unit, messages) or f"{unit.name} does not compile"
     return f"{summary}\n\n{compiler.command[0]} ended with {ending} and says:\n{_shortened(messages)}"
+
+
+def _summary(unit: Unit, messages: str) -> str | None:
+    """Return the first error as one line that begins with the user's file and line, if there are any."""
+    errors = [*_ERROR.finditer(messages)]
+    own = next((error for error in errors if error["file"] in unit.names), None)
+    if own:
+        return f"{own['file']}:{own['line']}: {own['what']}"
+    if errors:
+        first = errors[0]
+        # An error in a header of evsim comes with the lines of the user's that led there, before it or after it.
+        places = [
+            re.search(rf"^(?:In file included from )?({re.escape(name)}:\d+)", messages, re.M) for name in unit.names
+        ]
+        place = next((f"{found[1]}: {first['what']}, in " for found in places if found), "")
+        return f"{place}{first['file']}:{first['line']}" + ("" if place else f": {first['what']}")
+    if undefined := _UNDEFINED.search(messages):
+        return f"{unit.name}: error: {undefined['symbol']} is declared or called, but not defined"
+    return None
 
 
 def _decoded(text: bytes) -> str:

@@ -295,7 +295,7 @@ def test_strange_names_are_just_names(tmp_path, monkeypatch, user_folder):
 
 
 def test_an_entry_bears_the_name_of_the_users_file():
-    assert compiler.Unit('#line 1 "<evsim>"').name == "<evsim>"
+    assert compiler.Unit('#line 1 "<evsim>"').name == "unnamed"
     assert compiler.Unit('int x;\n # line 3 "/a b/\\"c\\"\\\\d.cpp"\n#line 7 "other"').name == '/a b/"c"\\d.cpp'
     assert compiler.Unit("int x;").name == "unnamed"
 

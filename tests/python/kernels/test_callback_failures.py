@@ -109,7 +109,7 @@ def test_an_exception_in_many_threads_at_once_is_one_exception():
         ("\nvoid on_pre_neuron(double& w, double* n) {}", "on_pre_neuron must take"),
         ("\nvoid on_pre_synapse(double w, double* n, double* s) {}", "on_pre_synapse must take"),
         ("\nvoid on_post_synapse(double w, const double* n) {}", "on_post_synapse must take"),
-        ("\nvoid on_post_neutron(double* n) {}", "defines none of on_pre_neuron, on_pre_synapse"),
+        ("\nvoid post_neuron(double* n) {}", "defines none of on_pre_neuron, on_pre_synapse"),
     ],
 )
 def test_a_kernel_with_a_wrong_signature_is_told_the_right_one(source, words):

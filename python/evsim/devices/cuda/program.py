@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
+from ...errors import InvalidArgumentError
 from ...kernels import INCLUDE_FOLDER, NeuronType, Source, definitions, unit
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
@@ -36,6 +37,10 @@ def dense_program(
 
     Multiplications and additions are fused where the headers say so and nowhere else, as on the CPU.
     """
+    if callbacks and callbacks.debug:
+        raise InvalidArgumentError(
+            f"{callbacks.name}: kernels with debug=True run on the CPU; leave debug or device out"
+        )
     tail = [
         f"#define EVSIM_MODEL {neuron.cpp_type}\n",
         *(["#define EVSIM_RULE evsim::UserRule\n"] if callbacks else []),
