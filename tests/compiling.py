@@ -30,6 +30,12 @@ def answer(library):
     return ctypes.CDLL(str(library)).answer()
 
 
+def flip_a_bit(library):
+    content = bytearray(library.read_bytes())
+    content[len(content) // 2] ^= 1
+    library.write_bytes(content)
+
+
 def names(folder):
     return {path.name for path in folder.iterdir()}
 
@@ -62,7 +68,7 @@ class Wrapper:
         self.path.write_text(f"""#!/bin/sh
 [ "$1" = --version ] && exec {version}
 case " $* " in
-*" -o "*) echo compile >> {log}; {compiling} ;;
+*kernel.so*) echo compile >> {log}; {compiling} ;;
 *) {probe} ;;
 esac
 exec {REAL} "$@"

@@ -82,7 +82,7 @@ class KernelCompileError(EvsimError, RuntimeError):
 
 
 class KernelCacheError(EvsimError, OSError):
-    """A folder for compiled kernels that others could write to."""
+    """A folder for compiled kernels that others could write to, or none that can be written to at all."""
 
 
 class UnsupportedError(EvsimError, NotImplementedError):

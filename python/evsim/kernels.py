@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import ctypes
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
@@ -39,6 +41,17 @@ def shipped(name: str) -> Path:
     return sources[name]
 
 
+def _as_text(source: str) -> str:
+    if len(source) > _LARGEST:
+        raise InvalidArgumentError(f"a source of {len(source)} characters; a kernel source has at most {_LARGEST}")
+    try:
+        source.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidArgumentError(f"the source string is not text: {error}") from None
+    return source.removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+_LARGEST = 1 << 24
 BatchUpdate = Literal["sum", "mean"]
 _ONCE = re.compile(r"^[ \t]*#[ \t]*pragma[ \t]+once[ \t]*$", re.MULTILINE)
 _EVSPIKESIM = re.compile(r"^[ \t]*#[ \t]*include[ \t]*[<\"]evspikesim/", re.MULTILINE)
@@ -63,12 +76,17 @@ class Source:
     def read(cls, source: str | PathLike[str]) -> Source:
         """Take `source` as text if it is a string of more than one line, else as the path of a file."""
         if isinstance(source, str) and "\n" in source:
-            return cls(source)
+            return cls(_as_text(source))
         if not isinstance(source, (str, PathLike)):
             raise DTypeError(f"a kernel source is a path or a string of C++, got {source!r}")
         path = Path(fspath(source)).absolute()
         try:
-            return cls(path.read_text(encoding="utf-8"), str(path))
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+                raise InvalidArgumentError(f"{path} is no regular file, which a kernel source has to be")
+            if status.st_size > _LARGEST:
+                raise InvalidArgumentError(f"{path} has {status.st_size} bytes; a kernel source has at most {_LARGEST}")
+            return cls(path.read_text(encoding="utf-8-sig"), str(path))
         except FileNotFoundError as error:
             hint = "no such file (a string of one line is a path; C++ text has more than one)"
             raise FileNotFoundError(error.errno, hint, str(path)) from None
@@ -219,20 +237,28 @@ def compile_kernel(
     KernelCompileError, CompilerNotFoundError, KernelCacheError, KernelLoadError
         The reason why not.
     """
-    folder = None if compile_path is None else Path(compile_path)
+    folder = compile_folder(compile_path)
     export = [
         "#include <evsim/loops/user_kernel.h>\n",
         f'EVSIM_EXPORT_KERNEL("{neuron.name}", {"UserRule" if callbacks else "NoRule"}, {neuron.cpp_type})\n',
     ]
     text = unit(definitions(callbacks, dtype, "user", folder), neuron, callbacks, export)
-    while True:
+    for _ in range(2):
         library = _build(text, [callbacks, neuron.source], folder)
         try:
             return _core.Kernel.load(str(library))
         except KernelLoadError:
-            if library.exists():
-                raise
-            # Somebody has cleared the cache in between.
+            # Somebody has cleared the cache in between, or what it holds is of no use.
+            with contextlib.suppress(OSError):
+                library.unlink(missing_ok=True)
+    return _core.Kernel.load(str(_build(text, [callbacks, neuron.source], folder)))
+
+
+def compile_folder(compile_path: str | PathLike[str] | None) -> Path | None:
+    """Return the folder that a user names for compiled kernels."""
+    if compile_path is None or isinstance(compile_path, (str, PathLike)):
+        return None if compile_path is None else Path(compile_path)
+    raise DTypeError(f"compile_path must be a path, got {compile_path!r}")
 
 
 def _trace_counts(library: Path, callbacks: Source) -> tuple[str, str]:

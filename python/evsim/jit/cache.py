@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import _ctypes
 import contextlib
+import ctypes
+import errno
 import functools
 import hashlib
 import json
@@ -18,12 +21,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from ..errors import KernelCacheError
+from ..errors import CompilerNotFoundError, KernelCacheError, KernelCompileError
 from .compiler import Compiler, Unit, compile_library, cpu, find_compiler, flags, preprocess
 from .folder import cache_folder, refuse_unsafe, temporary_folder
 from .lock import locked
 
-_FORMAT = 1
+_FORMAT = 2
 _DIGEST_SIZE = 32
 _SMALLEST_LIBRARY = 256
 _DAY = 86400.0
@@ -63,7 +66,8 @@ def build(
 ) -> Path:
     """Return the shared library of a C++20 translation unit, compiled now or at an earlier time.
 
-    If the cache cannot be written, the library is made in a temporary folder that goes when Python ends.
+    If the cache cannot be written, the library is made in a temporary folder that goes when Python ends. Without a
+    compiler, one is taken that another compiler has made of the same text and headers for the same processor.
 
     Parameters
     ----------
@@ -83,16 +87,19 @@ def build(
     KernelCompileError
         The compiler refuses the unit; the message has its words.
     KernelCacheError
-        Others could write to the cache.
+        Others could write to the cache, or there is no folder to write to.
     """
-    kernel, compiler = Unit(unit, tuple(include_folders), tuple(quote_folders)), find_compiler()
-    key, place = _key(kernel, compiler), cache_folder(folder)
+    kernel, place = Unit(unit, tuple(include_folders), tuple(quote_folders)), cache_folder(folder)
     try:
-        return _obtain(place, key, kernel, compiler)
+        compiler = find_compiler()
+    except CompilerNotFoundError as error:
+        return _made_before(place, kernel, error)
+    try:
+        return _obtain(place, _key(kernel, compiler), kernel, compiler)
     except KernelCacheError:
         raise
     except OSError as error:
-        return _obtain(temporary_folder(place, error), key, kernel, compiler)
+        return _obtain_elsewhere(place, kernel, compiler, error)
 
 
 def entries(folder: Path | None = None) -> list[Entry]:
@@ -142,11 +149,17 @@ def clear(folder: Path | None = None) -> int:
 
 
 def _key(unit: Unit, compiler: Compiler) -> str:
-    """Return a digest of all that decides what the compiler makes."""
+    """Return a digest of all that decides what the compiler makes; the first half knows nothing of the compiler."""
     expanded = hashlib.sha256(preprocess(compiler, unit)).hexdigest() if unit.may_include_own_files else None
-    headers = [_header_digests(folder) for folder in unit.include_folders]
-    parts = [_FORMAT, unit.text, headers, expanded, compiler.command, compiler.version, flags(compiler), cpu()]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return _source_key(unit) + _digest([expanded, compiler.command, compiler.version, flags(compiler)])
+
+
+def _source_key(unit: Unit) -> str:
+    return _digest([_FORMAT, unit.text, [_header_digests(folder) for folder in unit.include_folders], cpu()])
+
+
+def _digest(parts: Sequence[object]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 def _header_digests(folder: Path) -> list[tuple[str, str]]:
@@ -191,6 +204,36 @@ def _obtain(place: Path, key: str, unit: Unit, compiler: Compiler) -> Path:
     return library
 
 
+def _obtain_elsewhere(place: Path, unit: Unit, compiler: Compiler, error: OSError) -> Path:
+    """Return a library in a temporary folder, because of an error in the cache's own."""
+    try:
+        folder = temporary_folder(place, error)
+        return _obtain(folder, _key(unit, compiler), unit, compiler)
+    except KernelCacheError:
+        raise
+    except OSError as again:
+        raise KernelCacheError(
+            f"compiled kernels can be kept neither in {place} ({error.strerror or error}) nor in a temporary folder "
+            f"({again.strerror or again}); name a folder with compile_path or the environment variable EVSIM_CACHE_DIR"
+        ) from None
+
+
+def _made_before(place: Path, unit: Unit, error: CompilerNotFoundError) -> Path:
+    """Return the newest library of the same source for this processor; raise `error` if there is none."""
+    if os.environ.get("CXX"):
+        raise error  # what CXX names is to be corrected, not passed over
+    if unit.may_include_own_files:
+        raise CompilerNotFoundError(
+            f"{error}. A compiled kernel in the cache cannot be used without one: {unit.name} includes files of its "
+            "own, and only a compiler can tell whether they have changed"
+        )
+    made = [path for key, files in _files(place).items() if key.startswith(_source_key(unit)) for path in files]
+    libraries = [path for path in made if path.suffix == ".so" and _is_sound(path)]
+    if not libraries:
+        raise CompilerNotFoundError(f"{error}. The cache, {place}, has no compiled kernel of {unit.name} either")
+    return max(libraries, key=lambda path: path.lstat().st_mtime)
+
+
 def _is_sound(library: Path) -> bool:
     """Whether this is a whole file that nobody else can have written."""
     try:
@@ -220,11 +263,25 @@ def _make(library: Path, unit: Unit, compiler: Compiler) -> None:
         prefix=f"{key}.", suffix=".tmp", dir=place, ignore_cleanup_errors=True
     ) as temporary:
         made = compile_library(compiler, unit, Path(temporary))
+        _try_to_load(made, unit, compiler)
         _seal(made)
         note = made.with_suffix(".json")
         note.write_text(json.dumps(_note(made, unit, compiler)))
         note.replace(library.with_suffix(".json"))
         made.replace(library)
+
+
+def _try_to_load(library: Path, unit: Unit, compiler: Compiler) -> None:
+    """Raise an error if the compiler has made what is no library, before it is kept."""
+    try:
+        handle = ctypes.CDLL(str(library))._handle
+    except OSError as error:
+        if "failed to map segment" in str(error):
+            raise OSError(errno.EACCES, "libraries cannot be run from there", str(library.parent.parent)) from None
+        raise KernelCompileError(
+            f"{unit.name}: {compiler.command[0]} has made a library that cannot be loaded: {error}"
+        ) from None
+    _ctypes.dlclose(handle)
 
 
 def _seal(library: Path) -> None:

@@ -45,11 +45,10 @@ def refuse_mistakes(text: str, name: str) -> None:
         The message begins with the file and the line, as those of a compiler do.
     """
     for function in functions(text):
-        where = f"{name}:{line_of(text, function.offset)}: error: "
         if function.name.startswith("on_") and function.name not in CALLBACKS:
             near = difflib.get_close_matches(function.name, CALLBACKS, 1)
             raise KernelCompileError(
-                f"{where}there is no callback {function.name}"
+                f"{name}:{line_of(text, function.offset)}: error: there is no callback {function.name}"
                 f"{f'; did you mean {near[0]}?' if near else ''} Callbacks are {', '.join(CALLBACKS)}; "
                 "names that begin with on_ are kept for them"
             )
@@ -135,10 +134,10 @@ def _lost_weight(function: Function, text: str) -> int | None:
 
 def _trace_indices(function: Function, text: str) -> Iterator[tuple[int, str, str]]:
     """Yield the line, the kind of trace and the number where a callback names a trace by a plain number."""
-    if function.body is None:
+    if function.body is None or function.name not in _TRACES:
         return
     code, parameters = blanked(text), parameters_of(function, text)
-    for position, kind in _TRACES.get(function.name, {}).items():
+    for position, kind in _TRACES[function.name].items():
         name = parameters[position].name if position < len(parameters) else ""
         if not name or re.search(rf"[\w*&>]\s+[*&]?{name}\b\s*[=;,){{\[]", _declarations(code[function.body])):
             continue  # another variable of this name

@@ -15,6 +15,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +43,7 @@ _FLAGS = (
     *("-Wall", "-Wno-unknown-pragmas"),
 )
 _MESSAGE_LIMIT = 8000
+_OUTPUT_LIMIT = 1 << 26
 _ERROR = re.compile(r"^(?P<file>.+?):(?P<line>\d+):(?:\d+:)? (?P<what>(?:fatal )?error: .*)$", re.MULTILINE)
 _UNDEFINED = re.compile(r"undefined (?:reference to|symbol:?) [`'\"]?(?P<symbol>.+?)['\"]?$", re.MULTILINE)
 _DISK_ERRORS = {os.strerror(code): code for code in (errno.ENOSPC, errno.EDQUOT, errno.EROFS)}
@@ -189,7 +192,7 @@ def flags(compiler: Compiler) -> tuple[str, ...]:
 
 def _accepts(compiler: Compiler, flag: str) -> bool:
     try:
-        return _run([*compiler.command, flag, "-x", "c++", "-fsyntax-only", "-"], _PROBE_TIMEOUT).returncode == 0
+        return _run([*compiler.command, flag, "-x", "c++", "-E", "-"], _PROBE_TIMEOUT).returncode == 0
     except subprocess.TimeoutExpired:
         return False
 
@@ -255,13 +258,48 @@ def _run(
         command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
     ) as process:
         try:
-            output, messages = process.communicate(source, timeout)
+            output, messages = _communicate(process, source, timeout)
         except BaseException:
             # What was started is a driver with children: on a timeout and on Ctrl-C all of them have to go.
-            with contextlib.suppress(OSError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _kill(process)
             raise
     return subprocess.CompletedProcess(command, process.returncode, output, messages)
+
+
+def _communicate(process: subprocess.Popen[bytes], source: bytes, timeout: float) -> list[bytes]:
+    """Do as ``Popen.communicate``, but stop a program that never stops talking."""
+    streams = (process.stdout, process.stderr)
+    said = [b"", b""]
+
+    def read(k: int) -> None:
+        stream = streams[k]
+        assert stream is not None
+        said[k] = stream.read(_OUTPUT_LIMIT + 1)
+        if len(said[k]) > _OUTPUT_LIMIT:
+            _kill(process)
+
+    readers = [threading.Thread(target=read, args=(k,), daemon=True) for k in range(2)]
+    deadline = time.monotonic() + timeout
+    for reader in readers:
+        reader.start()
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.write(source)
+        process.stdin.close()
+    for reader in readers:
+        reader.join(max(0.0, deadline - time.monotonic()))
+        if reader.is_alive():
+            raise subprocess.TimeoutExpired(process.args, timeout)
+    process.wait(max(0.0, deadline - time.monotonic()))
+    if max(map(len, said)) > _OUTPUT_LIMIT:
+        raise OSError(errno.EFBIG, f"it says more than {_OUTPUT_LIMIT >> 20} MiB")
+    return said
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a compiler and all that it has started."""
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _timeout() -> float:

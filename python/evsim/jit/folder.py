@@ -12,7 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
-from ..errors import KernelCacheError
+from ..errors import InvalidArgumentError, KernelCacheError
 
 _temporary: Path | None = None
 
@@ -29,6 +29,8 @@ def cache_folder(folder: Path | None = None) -> Path:
     /scratch/me/evsim-kernels
     """
     if folder is not None:
+        if "\0" in str(folder):
+            raise InvalidArgumentError(f"compile_path is no path: {str(folder)!r} holds a null character")
         return Path(os.path.abspath(folder), "evsim-kernels")
     if named := os.environ.get("EVSIM_CACHE_DIR"):
         return Path(os.path.abspath(os.path.expanduser(named)))

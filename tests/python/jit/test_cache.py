@@ -5,17 +5,14 @@ import fcntl
 import os
 import re
 import shlex
-import shutil
 import stat
 import subprocess
 import sys
 import time
-import warnings
 from pathlib import Path
 
-import platformdirs
 import pytest
-from compiling import STRANGE, Wrapper, answer, names, unit
+from compiling import STRANGE, Wrapper, answer, flip_a_bit, names, unit
 
 from evsim import jit
 from evsim.errors import KernelCacheError
@@ -92,12 +89,6 @@ def test_a_folder_can_be_given(folder, user_folder):
 
 
 # What is in the cache is not trusted
-
-
-def flip_a_bit(library):
-    content = bytearray(library.read_bytes())
-    content[len(content) // 2] ^= 1
-    library.write_bytes(content)
 
 
 def append(library):
@@ -193,50 +184,6 @@ def test_a_folder_that_others_could_write_to_is_refused(folder, spoil, use):
     message = rf"{re.escape(str(folder))}, .*{UNSAFE_FOLDERS[spoil]}.*chmod 700.*compile_path.*EVSIM_CACHE_DIR"
     with pytest.raises(KernelCacheError, match=message):
         use()
-
-
-# Without a cache
-
-
-def test_without_a_writable_cache_kernels_are_temporary_and_one_warning_says_so(tmp_path, monkeypatch):
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("EVSIM_CACHE_DIR", str(tmp_path / "file" / "cache"))
-    with pytest.warns(RuntimeWarning, match=r"file/cache \(Not a directory\).*EVSIM_CACHE_DIR") as caught:
-        libraries = [jit.build(unit(value)) for value in (1, 2)]
-    assert len(caught) == 1
-    assert [answer(library) for library in libraries] == [1, 2]
-    assert stat.S_IMODE(libraries[0].parent.stat().st_mode) == 0o700
-    shutil.rmtree(libraries[0].parent)
-    assert answer(jit.build(unit(3))) == 3
-
-
-def test_the_temporary_folder_goes_when_python_ends(tmp_path):
-    (tmp_path / "file").touch()
-    code = f"from evsim import jit; print(jit.build({unit(42)!r}))"
-    environment = os.environ | {"EVSIM_CACHE_DIR": str(tmp_path / "file" / "cache"), "TMPDIR": str(tmp_path)}
-    command = [sys.executable, "-W", "ignore", "-c", code]
-    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert result.stdout.startswith(str(tmp_path / "evsim-kernels-"))
-    assert names(tmp_path) == {"file"}
-
-
-def test_without_a_home_no_folder_is_made_where_one_stands(tmp_path, monkeypatch):
-    monkeypatch.delenv("EVSIM_CACHE_DIR")
-    monkeypatch.setattr(platformdirs, "user_cache_path", lambda name: Path("~/.cache") / name)
-    monkeypatch.chdir(tmp_path)
-    with pytest.warns(RuntimeWarning, match="no home folder"):
-        jit.build(unit(42))
-    assert names(tmp_path) == set()
-
-
-def test_a_read_only_cache_serves_what_it_has(folder, wrapper):
-    library = jit.build(unit(42))
-    folder.chmod(0o500)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert jit.build(unit(42)) == library
-    folder.chmod(0o700)
-    assert wrapper.runs == 1
 
 
 # Many at once

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from compiling import Wrapper, is_running, names, unit, wait_until
+from compiling import Wrapper, answer, is_running, names, unit, wait_until
 
 from evsim import jit
 from evsim.errors import CompilerNotFoundError, InvalidArgumentError, KernelCompileError
@@ -112,7 +112,18 @@ def test_a_named_compiler_that_does_not_work_is_an_error(wrapper, behaviour, wor
 
 
 @pytest.mark.parametrize(
-    ("named", "words"), [("/no/c++", "is not found"), ("'c++", "cannot be read"), ("''", "is not found")]
+    ("named", "words"),
+    [
+        ("/no/c++", "is not found"),
+        ("'c++", "cannot be read"),
+        ("''", "is not found"),
+        ("true", r"is no C\+\+ compiler"),
+        ("echo", r"is no C\+\+ compiler"),
+        ("cat", r"(is no C\+\+ compiler|does not compile C\+\+20)"),
+        ("false", "does not tell its version"),
+        ("yes", r"does not compile C\+\+20"),
+        ("/tmp", "is not found"),
+    ],
 )
 def test_a_name_that_is_no_compiler_is_an_error(monkeypatch, named, words):
     monkeypatch.setenv("CXX", named)
@@ -143,3 +154,49 @@ def test_native_code_is_asked_for_in_the_words_the_compiler_knows(wrapper, refus
     assert {flag for flag in chosen if flag.endswith("=native")} == expected
     assert "-ffp-contract=off" in chosen
     assert not {"-ffast-math", "-Ofast"} & set(chosen)
+
+
+def made(command):
+    """A shell command that writes to the file after -o."""
+    return f'for word; do [ "$last" = -o ] && out=$word; last=$word; done; {command} > "$out"; exit 0'
+
+
+@pytest.mark.parametrize(
+    ("compiling", "words"),
+    [
+        ("exit 0", "ended without an error, but wrote no library"),
+        (made("head -c 100 /dev/zero"), "has made a library that cannot be loaded: .*"),
+        (made("head -c 100000 /dev/urandom"), "has made a library that cannot be loaded: .*"),
+    ],
+)
+def test_what_is_no_library_is_not_kept(folder, wrapper, compiling, words):
+    wrapper.write(compiling=compiling)
+    with pytest.raises(KernelCompileError, match=rf"/models/answer\.cpp: {re.escape(str(wrapper.path))} {words}"):
+        jit.build(unit(42))
+    assert names(folder) == set()
+    wrapper.write()
+    assert answer(jit.build(unit(42))) == 42
+
+
+def test_a_compiler_that_never_stops_talking_is_stopped(wrapper):
+    wrapper.write(compiling="yes >&2")
+    with pytest.raises(KernelCompileError, match=r"answer\.cpp: .*says more than 64 MiB"):
+        jit.build(unit(42))
+
+
+def test_a_function_that_is_missing_is_named():
+    source = unit("helper(1, 2.0f)", "namespace mine { int helper(int, float); }\nusing mine::helper;")
+    message = r"^/models/answer\.cpp: error: mine::helper\(int, float\) is declared or called, but not defined"
+    with pytest.raises(KernelCompileError, match=message):
+        jit.build(source)
+
+
+def test_ziglang_is_a_compiler_where_there_is_no_other(monkeypatch, tmp_path):
+    pytest.importorskip("ziglang")
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    compiler._find.cache_clear()
+    assert jit.find_compiler().command[1:] == ("-m", "ziglang", "c++")
+    assert answer(jit.build(unit(42))) == 42
+    with pytest.raises(KernelCompileError, match=r"^/models/answer\.cpp:1: error: .*missing"):
+        jit.build(unit("missing"))

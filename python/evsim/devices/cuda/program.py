@@ -11,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 
 from ...errors import InvalidArgumentError
-from ...kernels import INCLUDE_FOLDER, NeuronType, Source, definitions, unit
+from ...kernels import INCLUDE_FOLDER, NeuronType, Source, compile_folder, definitions, unit
 
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
 
@@ -46,7 +46,7 @@ def dense_program(
         *(["#define EVSIM_RULE evsim::UserRule\n"] if callbacks else []),
     ]
     text = unit(
-        definitions(callbacks, dtype, "cuda", None if compile_path is None else Path(compile_path)),
+        definitions(callbacks, dtype, "cuda", compile_folder(compile_path)),
         neuron,
         callbacks,
         [*tail, f"#include <cuda/{file}>\n"],
