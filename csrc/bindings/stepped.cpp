@@ -36,6 +36,14 @@ SharedSpikes make_spikes(const StepArray& begin, const IndexArray& indices, cons
     return spikes;
 }
 
+/// What pickle makes the same spikes of.
+py::tuple reduced(const py::object& self) {
+    const auto& spikes = self.cast<const StepSpikes&>();
+    const py::object values = spikes.values.empty() ? py::none() : self.attr("values");
+    const py::object causes = spikes.causes.empty() ? py::none() : self.attr("causes");
+    return py::make_tuple(py::type::of(self), py::make_tuple(self.attr("begin"), self.attr("indices"), values, causes));
+}
+
 /// Whether all of `n` bytes are zero; zeros are most of what a dense array of spikes holds.
 bool all_zero(const void* bytes, std::size_t n) {
     const char* const from = static_cast<const char*>(bytes);
@@ -253,7 +261,8 @@ void bind_stepped(py::module_& module) {
         .def_property_readonly(
             "causes",
             [](py::object self) { return view(std::span<const std::int32_t>(self.cast<StepSpikes&>().causes), self); })
-        .def("__len__", [](const StepSpikes& self) { return self.indices.size(); });
+        .def("__len__", [](const StepSpikes& self) { return self.indices.size(); })
+        .def("__reduce__", &reduced);
     module.def(
         "spikes_from_dense",
         [](const py::array& dense) {

@@ -14,6 +14,7 @@ struct Relayed {
     std::int32_t target, cause;
     auto operator<=>(const Relayed&) const = default;
 };
+bool same_target(const Relayed& a, const Relayed& b) { return a.target == b.target; }
 
 /// Hands the spikes of a sample on, instant by instant. Inputs at the very end of a call wait for the next one, because
 /// others of their instant may still come.
@@ -77,8 +78,7 @@ class PoolRun final : public Run {
         for (const std::int32_t input : inputs)
             pool_.for_each_cell(input, [&](std::int32_t cell) { out.push_back({cell, input}); });
         std::sort(out.begin(), out.end());
-        const auto same_cell = [](const Relayed& a, const Relayed& b) { return a.target == b.target; };
-        out.erase(std::unique(out.begin(), out.end(), same_cell), out.end());
+        out.erase(std::unique(out.begin(), out.end(), same_target), out.end());
         if (pool_.mode() == PoolMode::first)
             std::erase_if(out, [&](const Relayed& r) { return causes[static_cast<std::size_t>(r.target)] >= 0; });
         for (const Relayed& spike : out) causes[static_cast<std::size_t>(spike.target)] = spike.cause;
@@ -114,6 +114,8 @@ class UnpoolRun final : public Run {
                 if (cause >= 0) out.push_back({cause, cell});
             }
             std::sort(out.begin(), out.end());
+            // Cells of overlapping windows may name one input; it spiked once, and so it is given back once.
+            out.erase(std::unique(out.begin(), out.end(), same_target), out.end());
         });
         look_up_to(sample.until);
     }

@@ -47,7 +47,7 @@ struct ConvStage::State : StageState {
     std::vector<std::uint64_t> marks;      ///< [row][word]: pixels that received in this step
     std::vector<std::int32_t> marked_rows;
     std::vector<std::uint8_t> row_is_marked;
-    std::vector<Pixels> touched, runs;
+    std::vector<Pixels> touched, stretches;
     std::vector<Arrival> arrivals;
     std::vector<Candidate> candidates;
     std::size_t n_candidates = 0;
@@ -209,21 +209,21 @@ void ConvStage::receive(State& state, StepView in) const {
     const std::int32_t width = input().width, pixels = input().pixels(), out_width = output().width;
     const std::size_t words = words_per_row();
     const bool grouped = connection_.settings().groups > 1;
-    ArrivalRun run{};
-    run.plane = plane(state);
-    run.weights = connection_.packed();
-    run.weight_stride = connection_.weight_stride();
-    run.analog = !in.values.empty();
-    run.touched = state.touched.data();
-    run.arrivals = state.arrivals.data();
+    ArrivalBatch batch{};
+    batch.plane = plane(state);
+    batch.weights = connection_.packed();
+    batch.weight_stride = connection_.weight_stride();
+    batch.analog = !in.values.empty();
+    batch.touched = state.touched.data();
+    batch.arrivals = state.arrivals.data();
     // Room for the runs of one more spike is always left; growing vectors here would cost a third of the time.
-    const Arrival* const full = run.arrivals + state.arrivals.size() - connection_.most_stretches();
+    const Arrival* const full = batch.arrivals + state.arrivals.size() - connection_.most_stretches();
     Arrival* arrival = state.arrivals.data();
     Pixels* touched = state.touched.data();
     const auto flush = [&] {
-        run.n_touched = touched - run.touched;
-        run.n_arrivals = arrival - run.arrivals;
-        kernel_.receive(run);
+        batch.n_touched = touched - batch.touched;
+        batch.n_arrivals = arrival - batch.arrivals;
+        kernel_.receive(batch);
         touched = state.touched.data();
         arrival = state.arrivals.data();
     };
@@ -249,8 +249,8 @@ void ConvStage::receive(State& state, StepView in) const {
     for (std::size_t k = 0; k < in.indices.size(); ++k) {
         const std::int32_t channel = in.indices[k] / pixels, pixel = in.indices[k] - channel * pixels;
         const std::int32_t first_channel = grouped ? connection_.first_channel(channel) : 0;
-        if (arrival > full || first_channel != run.first_channel) flush();
-        run.first_channel = first_channel;
+        if (arrival > full || first_channel != batch.first_channel) flush();
+        batch.first_channel = first_channel;
         const double value = in.value(k);
         const std::int32_t y = pixel / width;
         connection_.for_each_stretch(channel, y, pixel - y * width, [&](const Conv2d::Stretch& reached) {
@@ -280,25 +280,25 @@ void ConvStage::take_received(State& state, Visit&& visit) const {
 
 void ConvStage::fire(State& state) const {
     const auto stride = static_cast<std::size_t>(connection_.channel_stride());
-    ThresholdRun run{};
-    run.plane = plane(state);
-    run.threshold = threshold_values_.data();
-    run.fire = neurons_.competition == Competition::none;
+    ThresholdBatch batch{};
+    batch.plane = plane(state);
+    batch.threshold = threshold_values_.data();
+    batch.fire = neurons_.competition == Competition::none;
     state.n_candidates = 0;
     std::size_t n_neurons = 0;
-    state.runs.clear();
+    state.stretches.clear();
     const auto flush = [&] {
         if (state.candidates.size() < state.n_candidates + n_neurons)
             state.candidates.resize(2 * (state.n_candidates + n_neurons));
-        run.pixels = state.runs.data();
-        run.n_runs = static_cast<std::int64_t>(state.runs.size());
-        run.candidates = state.candidates.data() + state.n_candidates;
-        state.n_candidates += static_cast<std::size_t>(kernel_.fire(run));
-        state.runs.clear();
+        batch.pixels = state.stretches.data();
+        batch.n_stretches = static_cast<std::int64_t>(state.stretches.size());
+        batch.candidates = state.candidates.data() + state.n_candidates;
+        state.n_candidates += static_cast<std::size_t>(kernel_.fire(batch));
+        state.stretches.clear();
         n_neurons = 0;
     };
     take_received(state, [&](const Pixels& pixels) {
-        state.runs.push_back(pixels);
+        state.stretches.push_back(pixels);
         n_neurons += static_cast<std::size_t>(pixels.count) * stride;
         if (n_neurons > neurons_at_once) flush();
     });

@@ -8,7 +8,7 @@ namespace evsim {
 
 namespace {
 
-/// Places of an axis from the first that can be seen to the last; those between may be unseen.
+/// Coordinates of an axis from the first that can be seen to the last; those between may be unseen.
 struct Range {
     std::int32_t first, last;
 };

@@ -9,13 +9,14 @@
 
 namespace evsim {
 
-/// Along one axis, the places of the later stage that see each place of the feature's stage: first to last, none where
-/// last < first. Neither decreases where there are any.
+/// Along one axis, the coordinates of the later stage that see each one of the feature's stage: first to last, none
+/// where last < first. Neither decreases where there are any.
 struct Sight {
     std::span<const std::int64_t> first, last;
 
-    bool sees(std::int64_t later, std::int64_t place) const {
-        return first[static_cast<std::size_t>(place)] <= later && later <= last[static_cast<std::size_t>(place)];
+    bool sees(std::int64_t later, std::int64_t coordinate) const {
+        return first[static_cast<std::size_t>(coordinate)] <= later &&
+               later <= last[static_cast<std::size_t>(coordinate)];
     }
 };
 

@@ -106,10 +106,10 @@ void PoolStage::step(StageState& carried, StepView in, StepSpikes& out) const {
 }
 
 struct UnpoolStage::State : StageState {
-    std::vector<std::int32_t> place;  ///< of each pooled cell in the unpooled plane, or -1
+    std::vector<std::int32_t> position;  ///< of each pooled cell in the unpooled plane, or -1
     std::shared_ptr<const StepSpikes> source;
     std::int64_t next = 0;
-    bool stale = false;  ///< places of before the reset
+    bool stale = false;  ///< positions of before the reset
     void reset() override { stale = true; }
 };
 
@@ -121,7 +121,7 @@ UnpoolStage::UnpoolStage(const ImageShape& pooled, const ImageShape& unpooled) :
 
 std::unique_ptr<StageState> UnpoolStage::new_state() const {
     auto state = std::make_unique<State>();
-    state->place.assign(static_cast<std::size_t>(input().size()), -1);
+    state->position.assign(static_cast<std::size_t>(input().size()), -1);
     return state;
 }
 
@@ -134,7 +134,7 @@ void UnpoolStage::set_source(StageState& carried, std::shared_ptr<const StepSpik
                                        output().width, " to ", input().height, " x ", input().width));
         }
     }
-    if (state.stale) std::fill(state.place.begin(), state.place.end(), -1);
+    if (state.stale) std::fill(state.position.begin(), state.position.end(), -1);
     state.stale = false;
     state.source = std::move(source);
     state.next = 0;
@@ -148,7 +148,7 @@ void UnpoolStage::advance_to(StageState& carried, std::int64_t step) const {
         const auto first = static_cast<std::size_t>(source.begin[static_cast<std::size_t>(state.next)]);
         const auto last = static_cast<std::size_t>(source.begin[static_cast<std::size_t>(state.next) + 1]);
         for (std::size_t k = first; k < last; ++k)
-            state.place[static_cast<std::size_t>(source.indices[k])] = source.causes[k];
+            state.position[static_cast<std::size_t>(source.indices[k])] = source.causes[k];
     }
 }
 
@@ -162,17 +162,17 @@ void UnpoolStage::route(const StageState& carried, StepView in, StepSpikes& out)
     const std::size_t from = out.indices.size();
     const bool analog = !in.values.empty();
     for (std::size_t k = 0; k < in.indices.size(); ++k) {
-        const std::int32_t place = state.place[static_cast<std::size_t>(in.indices[k])];
-        if (place < 0) continue;
-        out.indices.push_back(in.indices[k] / input().pixels() * output().pixels() + place);
+        const std::int32_t position = state.position[static_cast<std::size_t>(in.indices[k])];
+        if (position < 0) continue;
+        out.indices.push_back(in.indices[k] / input().pixels() * output().pixels() + position);
         out.values.push_back(analog ? in.values[k] : 1.0);
     }
     sort_step(out, from);
-    // Cells of overlapping windows may share a place.
+    // Cells of overlapping windows may name one pixel; it spiked once, and so it is given back once.
     std::size_t kept = from;
     for (std::size_t k = from; k < out.indices.size(); ++k) {
         if (kept > from && out.indices[kept - 1] == out.indices[k]) {
-            out.values[kept - 1] += out.values[k];
+            out.values[kept - 1] = std::max(out.values[kept - 1], out.values[k]);
         } else {
             out.indices[kept] = out.indices[k];
             out.values[kept++] = out.values[k];

@@ -24,8 +24,8 @@ class PoolStage final : public SteppedStage {
     std::vector<Windows> rows_, columns_;  ///< that each row and column of the input lies in
 };
 
-/// Sends the spike of a pooled cell to the place of its input that caused the cell's last pooled spike up to this step.
-/// Cells that have not spiked pass nothing.
+/// Sends the spike of a pooled cell to the position of its input that caused the cell's last pooled spike up to this
+/// step. Cells that have not spiked pass nothing; of cells that share a position the largest value counts.
 class UnpoolStage final : public SteppedStage {
  public:
     /// `pooled` and `unpooled` have the same channels.

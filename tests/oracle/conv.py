@@ -110,13 +110,13 @@ def pooled(
                 arriving.setdefault(float(time), []).append(int(index))
         spikes = [(time, cell, min(causes)) for time, causes in sorted(arriving.items())]
         out += spikes[:1] if first else spikes
-    return sorted(out)
+    return sorted(set(out))
 
 
 def unpooled(
     pool: Iterable[tuple[float, int, int]], indices: Sequence[int], times: Sequence[float]
 ) -> list[tuple[float, int]]:
-    """(time, input) of every spike that finds its way back."""
+    """(time, input) of every spike that finds its way back; cells that name one input at one time give one."""
     spikes = list(pool)
     out = []
     for cell, time in zip(indices, times, strict=True):

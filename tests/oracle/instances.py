@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from evsim.spikeseg import DecoderConfig, SpikeSEGDecoder
+
 
 def seen_by(y, x, config, shapes):
     """Positions (y, x) of conv2 and of conv1 that position (y, x) of conv3 sees, by following every single link."""
@@ -46,11 +48,24 @@ def active_hash(spike, output, config, sample):
     return hashed
 
 
+def _maps(decoder):
+    first, second, third = decoder.weights
+    return len(third), len(second), len(first), first.shape[1]
+
+
+def _kernels(decoder):
+    return tuple(weight.shape[-1] for weight in decoder.weights)
+
+
 def mask_of(spike, output, decoder, sample):
     """Pixels (y, x) of one classification spike."""
     step, class_id, y, x = spike
     indices = output.pooling_indices
-    saliency = decoder.decode_single_spike(
+    above_half = DecoderConfig(threshold=float(np.nextafter(decoder.weights[0].dtype.type(0.5), 1)))
+    hulk = SpikeSEGDecoder(
+        *_maps(decoder), kernel_sizes=_kernels(decoder), config=above_half, encoder_weights=decoder.weights
+    )
+    saliency = hulk.decode_single_spike(
         (x, y), class_id, output.n_samples, output.shapes["conv3"][1:], *indices, batch_index=sample, step=step
     )[sample]
     _, height, width = saliency.shape

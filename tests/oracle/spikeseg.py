@@ -328,12 +328,18 @@ def positions_at(indices: Array, step: int | None, earlier: list[Array]) -> Arra
 
 
 def unpool(x: Array, positions: Array, size: tuple[int, ...]) -> Array:
-    """Every value goes to its position in (..., H, W); values that meet are added, a cell without position is mute."""
+    """Every value goes to its position in (..., H, W); of values that meet the largest stays.
+
+    A cell without position is mute.
+    """
     height, width = size[-2:]
     out = np.zeros((*x.shape[:2], height * width), x.dtype)
+    taken = set()
     for b, c, row, column in np.argwhere(x):
-        if positions[b, c, row, column] >= 0:
-            out[b, c, positions[b, c, row, column]] += x[b, c, row, column]
+        place = b, c, positions[b, c, row, column]
+        if place[-1] >= 0:
+            out[place] = max(out[place], x[b, c, row, column]) if place in taken else x[b, c, row, column]
+            taken.add(place)
     return out.reshape(*x.shape[:2], height, width)
 
 
@@ -394,6 +400,13 @@ def decode(
     return out[0] if single else np.stack(out)
 
 
+def single_stage(decoder: Decoder, current: Array, hulk: bool) -> Array:
+    """Output of one decoding stage from rest."""
+    if hulk:
+        return (current > 0.5).astype(decoder.dtype)
+    return spiking_stage(decoder, None, current, DecoderState())[0]
+
+
 def decode_single_spike(
     decoder: Decoder,
     location: tuple[int, int],
@@ -406,16 +419,17 @@ def decode_single_spike(
     *,
     sample: int = 0,
     step: int | None = None,
+    hulk: bool = False,
 ) -> Array:
-    """Saliency (B, C_in, H, W) of one spike at `location` = (x, y): no delay, no state, weights above 1/2 pass.
+    """Saliency (B, C_in, H, W) of one spike at `location` = (x, y): no delay, no state.
 
-    `shape` is that of the classification layer, (B, n, h, w), of which one sample has the spike; `step` None is the
-    last one of 5-D indices.
+    With `hulk`, stages pass what exceeds 1/2; else it is what decoding that spike alone gives. `shape` is that of the
+    classification layer, (B, n, h, w), of which one sample has the spike; `step` None is the last one of 5-D indices.
     """
     x = np.zeros(shape, decoder.dtype)
     x[sample, class_id, location[1], location[0]] = 1
-    y = (transposed(x, decoder.conv3.astype(decoder.dtype)) > 0.5).astype(decoder.dtype)
+    y = single_stage(decoder, transposed(x, decoder.conv3.astype(decoder.dtype)), hulk)
     y = unpool(y, positions_at(pool2_indices, step, []), pool2_output_size)
-    y = (transposed(y, decoder.conv2.astype(decoder.dtype)) > 0.5).astype(decoder.dtype)
+    y = single_stage(decoder, transposed(y, decoder.conv2.astype(decoder.dtype)), hulk)
     y = unpool(y, positions_at(pool1_indices, step, []), pool1_output_size)
     return transposed(y, decoder.conv1.astype(decoder.dtype))

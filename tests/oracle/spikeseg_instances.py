@@ -111,7 +111,7 @@ def instances(
     for spike in classification_spikes(encoded, sample):
         step, label, y, x = spike
         shape = encoded.spikes["conv3"].shape[1:]
-        saliency = decode_single_spike(decoder, (x, y), label, shape, *pooling, sample=sample, step=step)
+        saliency = decode_single_spike(decoder, (x, y), label, shape, *pooling, sample=sample, step=step, hulk=True)
         mask = saliency[sample].sum(axis=0) > 0
         if mask.any():
             ash = active_spike_hash(encoder, encoded, sample, spike)

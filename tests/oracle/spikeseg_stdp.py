@@ -128,16 +128,16 @@ def convergence(weight: Array) -> float:
 
 def adapted_thresholds(
     thresholds: Array,
-    spiked: Array,
+    counted: Array,
     *,
     step: float = 0.02,
     cap: float = 10.0,
     rest: float = 0.1,
     tau: float = 500.0,
 ) -> Array:
-    """Thresholds of the maps after one sample: they relax towards rest, and those of maps that spiked rise."""
+    """Thresholds of the maps after one sample: those of maps that count rise up to a cap, then all relax to rest."""
     out = []
-    for threshold, active in zip(thresholds.tolist(), spiked.tolist(), strict=True):
-        relaxed = rest + (threshold - rest) * math.exp(-1 / tau)
-        out.append(min(cap, relaxed + step) if active else relaxed)
+    for threshold, active in zip(thresholds.tolist(), counted.tolist(), strict=True):
+        raised = min(cap, threshold + step) if active else threshold
+        out.append(rest + (raised - rest) * math.exp(-1 / tau))
     return np.array(out)

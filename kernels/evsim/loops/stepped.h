@@ -99,14 +99,14 @@ struct SteppedLoops {
     }
 
     template <bool Analog>
-    static void add_all(const ArrivalRun& run) {
-        const T* const weights = static_cast<const T*>(run.weights);
-        for (std::int64_t a = 0; a < run.n_arrivals; ++a) {
-            const Arrival& arrival = run.arrivals[a];
+    static void add_all(const ArrivalBatch& batch) {
+        const T* const weights = static_cast<const T*>(batch.weights);
+        for (std::int64_t a = 0; a < batch.n_arrivals; ++a) {
+            const Arrival& arrival = batch.arrivals[a];
             const T* const from = weights + arrival.weights;
-            T* const to = neurons_of(run.plane, arrival.pixels.first);
+            T* const to = neurons_of(batch.plane, arrival.pixels.first);
             const T value = static_cast<T>(arrival.value);
-            over(arrival.pixels.count * run.plane.channel_stride, [&](auto zero, std::int32_t k) {
+            over(arrival.pixels.count * batch.plane.channel_stride, [&](auto zero, std::int32_t k) {
                 using V = decltype(zero);
                 const V weight = load<V>(from + k);
                 if constexpr (Analog)
@@ -118,15 +118,15 @@ struct SteppedLoops {
     }
 
     /// With groups a pixel's receiving channels are few and at any place.
-    static void add_groups(const ArrivalRun& run) {
-        for (std::int64_t a = 0; a < run.n_arrivals; ++a) {
-            const Arrival& arrival = run.arrivals[a];
-            const T* from = static_cast<const T*>(run.weights) + arrival.weights;
-            T* to = neurons_of(run.plane, arrival.pixels.first) + run.first_channel;
+    static void add_groups(const ArrivalBatch& batch) {
+        for (std::int64_t a = 0; a < batch.n_arrivals; ++a) {
+            const Arrival& arrival = batch.arrivals[a];
+            const T* from = static_cast<const T*>(batch.weights) + arrival.weights;
+            T* to = neurons_of(batch.plane, arrival.pixels.first) + batch.first_channel;
             for (std::int32_t pixel = 0; pixel < arrival.pixels.count; ++pixel) {
-                for (std::int32_t c = 0; c < run.weight_stride; ++c) to[c] += from[c] * static_cast<T>(arrival.value);
-                to += run.plane.channel_stride;
-                from += run.weight_stride;
+                for (std::int32_t c = 0; c < batch.weight_stride; ++c) to[c] += from[c] * static_cast<T>(arrival.value);
+                to += batch.plane.channel_stride;
+                from += batch.weight_stride;
             }
         }
     }
@@ -140,24 +140,24 @@ struct SteppedLoops {
         for (const char* line = first; line <= last; line += 64) __builtin_prefetch(line, 1);
     }
 
-    static void receive(const ArrivalRun& run) {
-        for (std::int64_t t = 0; t < run.n_touched; ++t) {
-            if (t + prefetch_distance < run.n_touched) prefetch(run.plane, run.touched[t + prefetch_distance]);
-            const Pixels& pixels = run.touched[t];
-            for (std::int32_t k = 0; k < pixels.count; ++k) touch(run.plane, pixels.first + k);
+    static void receive(const ArrivalBatch& batch) {
+        for (std::int64_t t = 0; t < batch.n_touched; ++t) {
+            if (t + prefetch_distance < batch.n_touched) prefetch(batch.plane, batch.touched[t + prefetch_distance]);
+            const Pixels& pixels = batch.touched[t];
+            for (std::int32_t k = 0; k < pixels.count; ++k) touch(batch.plane, pixels.first + k);
         }
-        if (run.weight_stride != run.plane.channel_stride)
-            add_groups(run);
-        else if (run.analog)
-            add_all<true>(run);
+        if (batch.weight_stride != batch.plane.channel_stride)
+            add_groups(batch);
+        else if (batch.analog)
+            add_all<true>(batch);
         else
-            add_all<false>(run);
+            add_all<false>(batch);
     }
 
     /// Appends the candidates of one pixel.
-    static void fire_pixel(const ThresholdRun& run, std::int32_t pixel, T leak, std::int64_t& found) {
-        const SteppedPlane& plane = run.plane;
-        const T* const threshold = static_cast<const T*>(run.threshold);
+    static void fire_pixel(const ThresholdBatch& batch, std::int32_t pixel, T leak, std::int64_t& found) {
+        const SteppedPlane& plane = batch.plane;
+        const T* const threshold = static_cast<const T*>(batch.threshold);
         T* const membrane = neurons_of(plane, pixel);
         std::uint64_t* const fired = plane.fired ? plane.fired + std::int64_t{pixel} * plane.fired_words : nullptr;
         over(plane.channel_stride, [&](auto zero, std::int32_t c) {
@@ -166,22 +166,22 @@ struct SteppedLoops {
             std::uint64_t reached = reached_lanes(v, load<decltype(zero)>(threshold + c));
             if (reached == 0) return;
             if (fired) reached &= ~(fired[c / 64] >> (c % 64));
-            if (fired && run.fire) fired[c / 64] |= reached << (c % 64);
+            if (fired && batch.fire) fired[c / 64] |= reached << (c % 64);
             for (; reached != 0; reached &= reached - 1) {
                 const std::int32_t channel = c + std::countr_zero(reached);
-                run.candidates[found++] = {pixel, channel, static_cast<double>(membrane[channel])};
-                if (run.fire) membrane[channel] = 0;
+                batch.candidates[found++] = {pixel, channel, static_cast<double>(membrane[channel])};
+                if (batch.fire) membrane[channel] = 0;
             }
         });
     }
 
-    static std::int64_t fire(const ThresholdRun& run) {
-        const T leak = run.plane.multiplicative ? T(0) : static_cast<T>(run.plane.leak);
+    static std::int64_t fire(const ThresholdBatch& batch) {
+        const T leak = batch.plane.multiplicative ? T(0) : static_cast<T>(batch.plane.leak);
         std::int64_t found = 0;
-        for (std::int64_t k = 0; k < run.n_runs; ++k) {
-            if (k + prefetch_distance < run.n_runs) prefetch(run.plane, run.pixels[k + prefetch_distance]);
-            const Pixels& pixels = run.pixels[k];
-            for (std::int32_t n = 0; n < pixels.count; ++n) fire_pixel(run, pixels.first + n, leak, found);
+        for (std::int64_t k = 0; k < batch.n_stretches; ++k) {
+            if (k + prefetch_distance < batch.n_stretches) prefetch(batch.plane, batch.pixels[k + prefetch_distance]);
+            const Pixels& pixels = batch.pixels[k];
+            for (std::int32_t n = 0; n < pixels.count; ++n) fire_pixel(batch, pixels.first + n, leak, found);
         }
         return found;
     }

@@ -37,7 +37,7 @@ struct SteppedPlane {
 };
 
 /// Spikes that arrive at a plane.
-struct ArrivalRun {
+struct ArrivalBatch {
     SteppedPlane plane;
     const Pixels* touched;  ///< pixels that receive for the first time in this step
     std::int64_t n_touched;
@@ -50,10 +50,10 @@ struct ArrivalRun {
 };
 
 /// Pixels at the end of a step in which they received.
-struct ThresholdRun {
+struct ThresholdBatch {
     SteppedPlane plane;
-    const Pixels* pixels;  ///< ascending
-    std::int64_t n_runs;
+    const Pixels* pixels;  ///< stretches of a row, ascending
+    std::int64_t n_stretches;
     const void* threshold;  ///< [channel_stride]; infinite for padding
     bool fire;              ///< reset neurons at threshold; else leave that to the caller
     Candidate* candidates;  ///< room for all neurons of these pixels
@@ -61,9 +61,9 @@ struct ThresholdRun {
 
 struct SteppedKernel {
     /// Brings touched pixels over the steps in which they received nothing, and adds the weights.
-    void (*receive)(const ArrivalRun&);
+    void (*receive)(const ArrivalBatch&);
     /// Returns the number of candidates, ascending in pixel and channel.
-    std::int64_t (*fire)(const ThresholdRun&);
+    std::int64_t (*fire)(const ThresholdBatch&);
 };
 
 }  // namespace evsim

@@ -8,17 +8,17 @@ from .encoder import SpikeSEGEncoder
 from .evaluation import ClassIoU, EventScores, class_iou, detected_events, mask_iou, score_events
 from .grouping import box_iou
 from .instances import Instance, active_spike_hashes, find_instances, hash_similarity, smash_score
-from .layers import ConvLayer
 from .model import SpikeSEG
 from .output import EncoderOutput, PoolingIndices
 from .segmentation import Segmentation, merge_near, moving_objects_model, segment
+from .stages import ConvStage
 from .steps import latency_code
 from .tracks import Track, track_instances
 
 __all__ = [
     "ClassIoU",
     "ContinuousEncoder",
-    "ConvLayer",
+    "ConvStage",
     "DecoderConfig",
     "EncoderConfig",
     "EncoderOutput",

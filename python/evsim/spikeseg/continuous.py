@@ -9,6 +9,7 @@ from typing import Any
 import numpy.typing as npt
 
 from .._lib.arrays import as_number, as_size
+from .._lib.set_once import SetOnce
 from ..errors import InvalidArgumentError, NotRunError, ShapeMismatchError
 from ..network import SpikingNetwork
 from ..neurons import LIFDelta, LinearLeakIF, NeuronModel
@@ -19,7 +20,7 @@ from .output import STAGES, Shape
 from .steps import as_numpy
 
 
-class ContinuousEncoder:
+class ContinuousEncoder(SetOnce):
     """The stages of a SpikeSEG encoder as a network in continuous time, so that its latency is that of an event.
 
     Membranes lose ``leak`` per `step_time` evenly, ``V <- max(0, V - leak * dt / step_time)`` (subtractive), or decay
@@ -60,6 +61,8 @@ class ContinuousEncoder:
     True
     """
 
+    __slots__ = ("in_shape", "network")
+
     def __init__(self, encoder: SpikeSEGEncoder, in_shape: Shape, step_time: float) -> None:
         config = encoder.config
         channels, height, width = (as_size(size, "in_shape") for size in in_shape)
@@ -68,7 +71,7 @@ class ContinuousEncoder:
             raise ShapeMismatchError(f"the encoder takes {config.input_channels} channels, got {in_shape[0]}")
         if as_number(step_time, "step_time") <= 0:
             raise InvalidArgumentError(f"step_time must be positive, got {step_time}")
-        self.in_shape = in_shape
+        self.in_shape: Shape = in_shape
         self.network = SpikingNetwork(dtype=encoder.conv1.weight.dtype)
         pools = ((config.pool1_kernel_size, config.pool1_stride), (config.pool2_kernel_size, config.pool2_stride))
         for k, layer in enumerate((encoder.conv1, encoder.conv2, encoder.conv3)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,19 @@ import numpy.typing as npt
 from .. import _core
 from .._lib.arrays import as_integer, as_size
 from .._lib.call_lock import CallLock
+from .._lib.set_once import SetOnce, restore
 from ..errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
 from .config import DecoderConfig, LayerConfig
 from .encoder import SpikeSEGEncoder
-from .layers import ConvLayer, transposed_stage
 from .output import EncoderOutput, Shape
+from .stages import ConvStage, transposed_stage
 from .steps import as_numpy, to_dense, wrap_like
 
 _DELAY_DECAY = 0.9
-_UNRAVEL_THRESHOLD = 0.5
+_HULK_THRESHOLD = 0.5
 
 
-class SpikeSEGDecoder:
+class SpikeSEGDecoder(SetOnce):
     """Classification spikes back through transposed convolutions and unpoolings, to a saliency map.
 
     Delay, transposed conv3, unpooling 2, transposed conv2, unpooling 1, transposed conv1 (Kirkland et al., IJCNN 2020).
@@ -51,6 +53,8 @@ class SpikeSEGDecoder:
     (1, 1, 1, 16, 16)
     """
 
+    __slots__ = ("_carried", "_carrying", "_convolutions", "_lock", "_networks", "config")
+
     def __init__(
         self,
         n_classes: int,
@@ -72,25 +76,15 @@ class SpikeSEGDecoder:
         shapes = [(channels[k + 1], channels[k], kernel_sizes[k], kernel_sizes[k]) for k in range(3)]
         weights = [np.ones(shape, np.float32) for shape in shapes]
         if encoder_weights is not None:
-            weights = [
-                self._checked(as_numpy(given), shape) for given, shape in zip(encoder_weights, shapes, strict=True)
-            ]
-        self._layers = [
-            ConvLayer(LayerConfig(shape[0], shape[2]), shape[1], weight)
+            weights = _given_weights(encoder_weights, shapes)
+        self._convolutions = [
+            ConvStage(LayerConfig(shape[0], shape[2]), shape[1], weight)
             for shape, weight in zip(shapes, weights, strict=True)
         ]
         self._networks: dict[Any, tuple[_core.SteppedNetwork, list[Any]]] = {}
         self._carried: tuple[Shape, Shape] | None = None
         self._carrying: Any = None
         self._lock = CallLock("decoder")
-
-    @staticmethod
-    def _checked(weight: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
-        if weight.shape != shape:
-            raise ShapeMismatchError(f"encoder_weights must have the shape {shape} here, got {weight.shape}")
-        if weight.dtype.kind not in "iuf":
-            raise DTypeError(f"encoder_weights must be real numbers, got dtype {weight.dtype}")
-        return weight if weight.dtype in (np.float32, np.float64) else weight.astype(np.float32)
 
     @classmethod
     def from_encoder(cls, encoder: SpikeSEGEncoder, config: DecoderConfig | None = None) -> SpikeSEGDecoder:
@@ -117,13 +111,13 @@ class SpikeSEGDecoder:
     @property
     def weights(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
         """Weights of conv1, conv2 and conv3 as they are used, shape (out, in, rows, columns) each."""
-        first, second, third = (layer.weight for layer in self._layers)
+        first, second, third = (layer.weight for layer in self._convolutions)
         return first, second, third
 
     @property
     def n_classes(self) -> int:
         """Number of classes."""
-        return self._layers[2].config.out_channels
+        return self._convolutions[2].config.out_channels
 
     def reset_state(self) -> None:
         """Forget membranes and delayed spikes."""
@@ -242,7 +236,8 @@ class SpikeSEGDecoder:
     ) -> Any:
         """Decode one classification spike alone; the carried state is not touched.
 
-        Delays are left out and the stages in between pass what exceeds 0.5, as HULK asks for (Kirkland et al. 2022).
+        The same as :meth:`forward` makes of that spike alone, with ``config.use_spiking``, threshold and leak. Spikes
+        of other steps, and so delays, have no part in it.
 
         Parameters
         ----------
@@ -289,14 +284,17 @@ class SpikeSEGDecoder:
         ]
         index = (class_id * height + y) * width + x
         with self._lock:
-            network, in_shape = self._unravelling(shape, sources, sizes)
+            network, in_shape = self._network(shape, [pooled for _, pooled in sources], sizes, "alone")
             (spikes,) = network.run_each([index], [0 if step is None else step], [source for source, _ in sources])
         saliency = np.zeros((batch_size, *in_shape), self.weights[0].dtype)
         saliency[batch_index] = to_dense([spikes], in_shape, saliency.dtype)[0, 0]
         return wrap_like(pool1_indices)(saliency)
 
     def unravel(self, output: EncoderOutput, sample: int = 0) -> tuple[npt.NDArray[np.int64], list[_core.StepSpikes]]:
-        """Decode every classification spike of a sample alone, like :meth:`decode_single_spike`.
+        """Decode every classification spike of a sample alone, as HULK does: stages pass what exceeds 0.5.
+
+        This says which pixels a spike comes from, whatever the decoder's own neurons are (Kirkland et al., IEEE
+        Transactions on Computers 71(11), 2022); :meth:`decode_single_spike` says how salient they are.
 
         Parameters
         ----------
@@ -327,7 +325,7 @@ class SpikeSEGDecoder:
                 for given, size in zip((indices2, indices1), sizes[::-1], strict=True)
             ]
         with self._lock:
-            network, _ = self._unravelling(shape, sources, sizes)
+            network, _ = self._network(shape, [pooled for _, pooled in sources], sizes, "hulk")
             return where, network.run_each(indices.tolist(), steps.tolist(), [source for source, _ in sources])
 
     # Stages
@@ -337,39 +335,35 @@ class SpikeSEGDecoder:
             raise ShapeMismatchError("without a reset the shapes must stay those of the last call")
         per_sample = [[samples[s][0] for samples in sources] for s in range(len(inputs))]
         with self._lock:
-            network, in_shape = self._network(tuple(shape), [samples[0][1] for samples in sources], sizes, False)
+            network, in_shape = self._network(tuple(shape), [samples[0][1] for samples in sources], sizes, "stream")
             results = network.run(inputs, per_sample, reset_state, False)
             self._carried = (shape, sizes)
         return to_dense([spikes[-1] for spikes, _ in results], in_shape, self.weights[0].dtype)
 
-    def _unravelling(self, shape: Shape, sources: Any, sizes: Any) -> tuple[_core.SteppedNetwork, Shape]:
-        return self._network(shape, [pooled for _, pooled in sources], sizes, True)
-
-    def _network(
-        self, shape: Shape, pooled: list[Shape], sizes: Any, unravelling: bool
-    ) -> tuple[_core.SteppedNetwork, Shape]:
-        key = (shape, tuple(pooled), sizes, unravelling)
+    def _network(self, shape: Shape, pooled: list[Shape], sizes: Any, use: str) -> tuple[_core.SteppedNetwork, Shape]:
+        """Network for a "stream" of steps, for a spike "alone", or for "hulk", and the shape of what it gives."""
+        key = (shape, tuple(pooled), sizes, use)
         if key not in self._networks:
             if len(self._networks) >= _KEPT_NETWORKS:  # all but the one that a stream may go on with
                 self._networks = {kept: made for kept, made in self._networks.items() if kept == self._carrying}
-            self._networks[key] = self._build(shape, pooled, sizes, unravelling)
+            self._networks[key] = self._build(shape, pooled, sizes, use)
         network, stages = self._networks[key]
-        for number, stage, layer in zip((3, 2, 1), stages, self._layers[::-1], strict=True):
+        for number, stage, layer in zip((3, 2, 1), stages, self._convolutions[::-1], strict=True):
             stage.weights[...] = layer.checked_weight(f"conv{number}")
-        if not unravelling:
+        if use == "stream":
             self._carrying = key
         return network, stages[-1].shape
 
-    def _build(self, shape: Shape, pooled: list[Shape], sizes: Any, unravelling: bool) -> Any:
+    def _build(self, shape: Shape, pooled: list[Shape], sizes: Any, use: str) -> Any:
         config = self.config
         threshold: float | None = config.threshold if config.use_spiking else None
         leak = config.leak * config.threshold if config.use_spiking else 0.0
-        if unravelling:  # "above 0.5": at or above the next number
+        if use == "hulk":  # "above 0.5": at or above the next number
             dtype = self.weights[0].dtype.type
-            threshold, leak = float(np.nextafter(dtype(_UNRAVEL_THRESHOLD), dtype(1))), 0.0
+            threshold, leak = float(np.nextafter(dtype(_HULK_THRESHOLD), dtype(1))), 0.0
         first, second, third = self.weights
         stages: list[Any] = []
-        if config.use_delay_connections and not unravelling:
+        if config.use_delay_connections and use == "stream":
             stages.append(_core.DelayStage(shape, config.delay_steps, _DELAY_DECAY))
         convolutions = [transposed_stage(third, shape, threshold=threshold, leak=leak)]
         for weight, pool, size, last in ((second, pooled[0], sizes[1], False), (first, pooled[1], sizes[0], True)):
@@ -388,17 +382,44 @@ class SpikeSEGDecoder:
         return _core.SteppedNetwork(stages), convolutions
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"config": self.config, "_layers": self._layers}
+        return {"config": self.config, "_convolutions": self._convolutions}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _networks={}, _carried=None, _carrying=None, _lock=CallLock("decoder"))
+        restore(self, state | {"_networks": {}, "_carried": None, "_carrying": None, "_lock": CallLock("decoder")})
 
     def __repr__(self) -> str:
-        counts = " -> ".join(str(layer.config.out_channels) for layer in self._layers[::-1])
-        return f"SpikeSEGDecoder({counts} -> {self._layers[0].in_channels}, {self.config!r})"
+        counts = " -> ".join(str(layer.config.out_channels) for layer in self._convolutions[::-1])
+        return f"SpikeSEGDecoder({counts} -> {self._convolutions[0].in_channels}, {self.config!r})"
 
 
 _KEPT_NETWORKS = 4
+
+
+def _given_weights(given: Any, shapes: list[tuple[int, int, int, int]]) -> list[npt.NDArray[Any]]:
+    """Weights of the three convolutions that somebody passed in, in the type in which they are used."""
+    if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
+        hint = "; give list(weights.values())" if isinstance(given, Mapping) else ""
+        raise DTypeError(
+            f"encoder_weights must be a sequence of the three arrays of conv1, conv2 and conv3, got a "
+            f"{type(given).__name__}{hint}"
+        )
+    arrays = list(given)
+    if len(arrays) != len(shapes):
+        raise ShapeMismatchError(f"encoder_weights must be three arrays, of conv1, conv2 and conv3, got {len(arrays)}")
+    weights = []
+    for number, (values, shape) in enumerate(zip(arrays, shapes, strict=True), start=1):
+        try:
+            weight = as_numpy(values)
+        except ValueError as error:
+            raise ShapeMismatchError(f"encoder_weights of conv{number} are no array: {error}") from None
+        if weight.dtype.kind not in "iuf":
+            raise DTypeError(f"encoder_weights of conv{number} must be real numbers, got dtype {weight.dtype}")
+        if weight.shape != shape:
+            raise ShapeMismatchError(
+                f"encoder_weights must have the shape {shape} for conv{number}, got {weight.shape}"
+            )
+        weights.append(weight if weight.dtype in (np.float32, np.float64) else weight.astype(np.float32))
+    return weights
 
 
 def _sources(

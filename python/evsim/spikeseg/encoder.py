@@ -12,15 +12,16 @@ import numpy.typing as npt
 from .. import _core, random
 from .._lib.arrays import as_integer
 from .._lib.call_lock import CallLock
+from .._lib.set_once import SetOnce, restore
 from ..errors import DTypeError, InvalidArgumentError, NotRunError, ShapeMismatchError
 from ..receptive_fields import difference_of_gaussians
 from .config import CONV_LAYERS, EncoderConfig, require_choice
-from .layers import ConvLayer, conv_stage
 from .output import STAGES, EncoderOutput, PoolingIndices, Shape
+from .stages import ConvStage
 from .steps import as_numpy, encode_input, wrap_like
 
 
-class SpikeSEGEncoder:
+class SpikeSEGEncoder(SetOnce):
     """Three convolutions of integrate-and-fire neurons with two poolings between them, updated once per step.
 
     All stages run within one step: a pixel that spikes can make conv3 spike in the same step (Kirkland et al.,
@@ -38,7 +39,7 @@ class SpikeSEGEncoder:
     Attributes
     ----------
     config : EncoderConfig
-    conv1, conv2, conv3 : ConvLayer
+    conv1, conv2, conv3 : ConvStage
         With ``weight``, an array (out, in, rows, columns) that may be changed, and ``frozen``.
 
     Notes
@@ -58,6 +59,8 @@ class SpikeSEGEncoder:
     (1, 1, 4, 28, 28)
     """
 
+    __slots__ = ("_in_shape", "_last", "_lock", "_network", "_stages", "config", "conv1", "conv2", "conv3")
+
     def __init__(
         self, config: EncoderConfig | None = None, *, dtype: npt.DTypeLike = "float32", seed: int | None = None
     ) -> None:
@@ -73,7 +76,7 @@ class SpikeSEGEncoder:
         layers = []
         for layer in (self.config.conv1, self.config.conv2, self.config.conv3):
             shape = (layer.out_channels, channels, layer.kernel_size, layer.kernel_size)
-            layers.append(ConvLayer(layer, channels, np.clip(rng.normal(0.8, 0.01, shape), 0, 1).astype(name)))
+            layers.append(ConvStage(layer, channels, np.clip(rng.normal(0.8, 0.01, shape), 0, 1).astype(name)))
             channels = layer.out_channels
         self.conv1, self.conv2, self.conv3 = layers
         self._lock = CallLock("encoder")
@@ -217,8 +220,8 @@ class SpikeSEGEncoder:
 
         def convolution(name: str, in_shape: Shape) -> _core.ConvStage:
             mode = config.wta_mode if name in competing else None
-            options: dict[str, Any] = {"wta_mode": mode, "wta_radius": config.wta_radius}
-            return conv_stage(getattr(self, name), in_shape, fire_once=config.fire_once, **options)
+            stage: ConvStage = getattr(self, name)
+            return stage.compiled(in_shape, fire_once=config.fire_once, wta_mode=mode, wta_radius=config.wta_radius)
 
         windows = [
             (config.pool1_kernel_size, config.pool1_stride),
@@ -320,7 +323,10 @@ class SpikeSEGEncoder:
         return {name: getattr(self, name) for name in kept}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _lock=CallLock("encoder"), _network=None, _stages={}, _in_shape=None, _last=None)
+        restore(
+            self,
+            state | {"_lock": CallLock("encoder"), "_network": None, "_stages": {}, "_in_shape": None, "_last": None},
+        )
 
     def __repr__(self) -> str:
         changed = [

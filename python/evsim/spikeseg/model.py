@@ -12,18 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 from .._lib.optional import require
+from .._lib.set_once import SetOnce
 from ..errors import DTypeError, FileFormatError, InvalidArgumentError, ShapeMismatchError
 from ..io.atomic import replacing
 from .config import CONV_LAYERS, DecoderConfig, EncoderConfig, LayerConfig
 from .decoder import SpikeSEGDecoder
 from .encoder import SpikeSEGEncoder
-from .layers import ConvLayer
 from .output import EncoderOutput
+from .stages import ConvStage
 
 _FORMAT = 1
 
 
-class SpikeSEG:
+class SpikeSEG(SetOnce):
     """Spiking segmentation: an encoder that classifies, and a decoder that finds the pixels of a class.
 
     Kirkland et al., SpikeSEG: Spiking segmentation via STDP saliency mapping, IJCNN 2020.
@@ -49,6 +50,8 @@ class SpikeSEG:
     >>> saliency.shape, output.has_spikes
     ((5, 1, 1, 32, 32), True)
     """
+
+    __slots__ = ("_decoder", "decoder_config", "encoder")
 
     def __init__(
         self,
@@ -164,10 +167,10 @@ class SpikeSEG:
 
     # Weights
 
-    def _layer(self, layer_name: str) -> ConvLayer:
+    def _layer(self, layer_name: str) -> ConvStage:
         if layer_name not in CONV_LAYERS:
             raise InvalidArgumentError(f"there is no layer {layer_name!r}; there are: {', '.join(CONV_LAYERS)}")
-        layer: ConvLayer = getattr(self.encoder, layer_name)
+        layer: ConvStage = getattr(self.encoder, layer_name)
         return layer
 
     def get_layer_weights(self) -> dict[str, npt.NDArray[Any]]:
@@ -215,7 +218,8 @@ class SpikeSEG:
         layers = {f"{name}.weight": self._layer(name) for name in CONV_LAYERS}
         if not self.decoder_config.use_tied_weights:
             layers |= {
-                f"decoder.{name}.weight": layer for name, layer in zip(CONV_LAYERS, self.decoder._layers, strict=True)
+                f"decoder.{name}.weight": layer
+                for name, layer in zip(CONV_LAYERS, self.decoder._convolutions, strict=True)
             }
         try:
             for name, layer in layers.items():

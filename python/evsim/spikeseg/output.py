@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from .._lib.set_once import SetOnce
 from ..errors import IndexOutOfRangeError, InvalidArgumentError
 from ..spikes import SpikeArray
 from .steps import Wrap, first_steps, steps_of, to_dense
@@ -61,7 +61,7 @@ class _Stages(Mapping[str, Any]):
         return f"{{{', '.join(f'{name!r}: ...' for name in self._names)}}}"
 
 
-class EncoderOutput:
+class EncoderOutput(SetOnce):
     """Spikes of an encoder. Made by :meth:`SpikeSEGEncoder.forward`.
 
     Dense arrays cost more than the simulation of a few events, so they are made when they are first asked for; they are
@@ -83,6 +83,22 @@ class EncoderOutput:
         After each step, of conv1, conv2 and conv3, if ``config.store_membranes``.
     """
 
+    __slots__ = (
+        "_arguments",
+        "_arrays",
+        "_index_mode",
+        "_pooling",
+        "_spikes",
+        "_wrap",
+        "input_shape",
+        "layer_membranes",
+        "layer_spike_times",
+        "layer_spikes",
+        "n_samples",
+        "n_steps",
+        "shapes",
+    )
+
     def __init__(
         self,
         spikes: list[dict[str, _core.StepSpikes]],
@@ -94,6 +110,8 @@ class EncoderOutput:
         store_all_spikes: bool,
         wrap: Wrap,
     ) -> None:
+        self._arguments = (spikes, input_shape, shapes, pooling, membranes, index_mode, store_all_spikes, wrap)
+        self._arrays: dict[str, Any] = {}
         self._spikes = spikes
         self._wrap = wrap
         self._pooling = pooling
@@ -109,10 +127,13 @@ class EncoderOutput:
         self.layer_spike_times: Mapping[str, Any] = _Stages(
             stages, lambda name: wrap(first_steps(self._samples(name), shapes[name]))
         )
-        self.layer_membranes: Mapping[str, Any] | None = None
-        if membranes is not None:
-            convolutions = tuple(name for name in STAGES if name.startswith("conv"))
-            self.layer_membranes = _Stages(convolutions, lambda name: wrap(self._membranes(membranes, name)))
+        convolutions = tuple(name for name in STAGES if name.startswith("conv"))
+        self.layer_membranes: Mapping[str, Any] | None = (
+            None if membranes is None else _Stages(convolutions, lambda name: wrap(self._membranes(membranes, name)))
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return EncoderOutput, self._arguments
 
     def _samples(self, stage: str) -> list[_core.StepSpikes]:
         return [sample[stage] for sample in self._spikes]
@@ -121,10 +142,12 @@ class EncoderOutput:
         shape = (self.n_steps, *self.shapes[name])
         return np.stack([sample[name].reshape(shape) for sample in membranes], axis=1)
 
-    @cached_property
+    @property
     def classification_spikes(self) -> Any:
         """Spikes of conv3, shape (n_steps, n_samples, n_classes, height, width), float32."""
-        return self._wrap(to_dense(self._samples("conv3"), self.shapes["conv3"]))
+        if "classification_spikes" not in self._arrays:
+            self._arrays["classification_spikes"] = self._wrap(to_dense(self._samples("conv3"), self.shapes["conv3"]))
+        return self._arrays["classification_spikes"]
 
     @property
     def n_classification_spikes(self) -> int:
@@ -136,9 +159,15 @@ class EncoderOutput:
         """Whether conv3 spiked at all."""
         return self.n_classification_spikes > 0
 
-    @cached_property
+    @property
     def pooling_indices(self) -> PoolingIndices:
         """Where pooled spikes came from, as ``config.index_mode`` says."""
+        if "pooling_indices" not in self._arrays:
+            self._arrays["pooling_indices"] = self._pooling_indices()
+        found: PoolingIndices = self._arrays["pooling_indices"]
+        return found
+
+    def _pooling_indices(self) -> PoolingIndices:
         indices = [self._indices("pool1", "conv1", self._pooling[0]), self._indices("pool2", "conv2", self._pooling[1])]
         sizes = [(self.n_samples, *self.shapes[name]) for name in ("conv1", "conv2")]
         return PoolingIndices(self._wrap(indices[0]), self._wrap(indices[1]), sizes[0], sizes[1])

@@ -49,7 +49,7 @@ def moving_objects_model() -> SpikeSEG:
     return model
 
 
-@dataclass
+@dataclass(slots=True)
 class Segmentation:
     """What :func:`segment` found.
 

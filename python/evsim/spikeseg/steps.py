@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from .. import _core
 from .._lib.arrays import as_size
 from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
+from ..events.array import EventArray
 from ..spikes import SpikeArray
 
 _MOST_STEPS = 2**24
@@ -31,12 +33,26 @@ def as_numpy(value: Any) -> npt.NDArray[Any]:
     return np.asarray(value.detach().cpu().numpy() if is_tensor(value) else value)
 
 
+def as_arrays(array: npt.NDArray[Any]) -> Any:
+    """What leaves arrays as they are."""
+    return array
+
+
+@dataclass(frozen=True)
+class AsTensors:
+    """What makes tensors of arrays, on the device that has this name."""
+
+    device: str
+
+    def __call__(self, array: npt.NDArray[Any]) -> Any:
+        """Tensor of an array."""
+        torch = importlib.import_module("torch")
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
+
+
 def wrap_like(value: Any) -> Wrap:
     """Return what makes results of the same kind as `value`."""
-    if not is_tensor(value):
-        return lambda array: array
-    torch = importlib.import_module("torch")
-    return lambda array: torch.from_numpy(np.ascontiguousarray(array)).to(value.device)
+    return AsTensors(str(value.device)) if is_tensor(value) else as_arrays
 
 
 def latency_code(images: npt.NDArray[Any], n_steps: int) -> npt.NDArray[np.float32]:
@@ -80,6 +96,8 @@ def encode_input(
     """Spikes of each sample, the shape (c, h, w) of the input, and the number of steps."""
     if n_timesteps is not None:
         as_size(n_timesteps, "n_timesteps")
+    if isinstance(x, EventArray) or (isinstance(x, Sequence) and any(isinstance(part, EventArray) for part in x)):
+        raise DTypeError("the input is a recording; give it steps first, as in events.binned(n_bins=10)")
     if isinstance(x, SpikeArray):
         x = [x]
     if isinstance(x, Sequence) and x and all(isinstance(sample, SpikeArray) for sample in x):

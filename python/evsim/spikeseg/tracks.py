@@ -17,7 +17,7 @@ from .instances import Instance
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Track:
     """One object over time.
 

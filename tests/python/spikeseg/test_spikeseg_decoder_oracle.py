@@ -7,6 +7,8 @@ import pytest
 from oracle import spikeseg as oracle
 from spikeseg_agreement import GRID, PAIRS, build, compare_saliency, random_decoding, same
 
+from evsim.spikeseg import DecoderConfig, SpikeSEGDecoder
+
 dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 index_modes = pytest.mark.parametrize("index_mode", ["per_spike", "last_step"])
 
@@ -69,7 +71,7 @@ def test_single_spikes_are_decoded_like_the_oracle(index_mode, pools):
     reached = 0
     for i in range(30):
         if i % 5 == 0:
-            case = random_decoding(rng, index_mode=index_mode, pools=pools)
+            case = random_decoding(rng, index_mode=index_mode, pools=pools, spiking=i % 10 == 0)
             decoder = case.build()
         steps, batch, n, h, w = case.spikes.shape
         where, label, sample = (int(rng.integers(w)), int(rng.integers(h))), int(rng.integers(n)), i % batch
@@ -78,7 +80,7 @@ def test_single_spikes_are_decoded_like_the_oracle(index_mode, pools):
             case.decoder, where, label, (batch, n, h, w), *case.pooling, sample=sample, step=step
         )
         got = decoder.decode_single_spike(where, label, batch, (h, w), *case.pooling, batch_index=sample, step=step)
-        compare_saliency(got, expected, True, "float64")
+        compare_saliency(got, expected, case.exact, "float64")
         reached += bool(expected.any())
     assert reached
 
@@ -134,8 +136,69 @@ def test_unravelled_spikes_are_those_decoded_one_by_one(index_mode, pools):
         assert sorted(map(tuple, spikes.tolist())) == list(map(tuple, np.argwhere(case.spikes[:, sample]).tolist()))
         for (t, label, y, x), touched in zip(spikes.tolist(), pixels, strict=True):
             expected = oracle.decode_single_spike(
-                case.decoder, (x, y), label, shape, *case.pooling, sample=sample, step=t
+                case.decoder, (x, y), label, shape, *case.pooling, sample=sample, step=t, hulk=True
             )[sample]
             got = np.zeros(expected.size)
             np.add.at(got, touched.indices, touched.values)
             same(f"pixels of {(t, label, y, x)}", got.reshape(expected.shape), expected)
+
+
+def pooled_twice(size, where):
+    """Pooling indices of two cells side by side that both name pixel `where` of a plane of `size` x `size`."""
+    return np.full((1, 1, 1, 2), where), (1, 1, size, size)
+
+
+@pytest.mark.parametrize("spiking", [True, False])
+def test_cells_of_overlapping_windows_give_one_spike_back_once(spiking):
+    """Two cells in a row saw the spike of one pixel: whatever comes back through both of them is that one spike."""
+    one = np.ones((1, 1, 1, 1), np.float32)
+    decoder = SpikeSEGDecoder(
+        1, 1, 1, kernel_sizes=(1, 1, 1), config=DecoderConfig(use_spiking=spiking), encoder_weights=[one] * 3
+    )
+    indices2, size2 = np.array([[[[0, 1]]]]), (1, 1, 1, 2)
+    indices1, size1 = pooled_twice(3, 4)
+    saliency = decoder.forward(np.ones((1, 1, 1, 2)), indices1, indices2, size1, size2)
+    np.testing.assert_array_equal(saliency[0, 0], [[0, 0, 0], [0, 1, 0], [0, 0, 0]])
+
+
+def test_of_values_that_meet_the_largest_comes_back():
+    one = np.ones((1, 1, 1, 1), np.float32)
+    decoder = SpikeSEGDecoder(
+        1, 1, 1, kernel_sizes=(1, 1, 1), config=DecoderConfig(use_spiking=False), encoder_weights=[one] * 3
+    )
+    indices2, size2 = np.array([[[[0, 1]]]]), (1, 1, 1, 2)
+    saliency = decoder.forward(np.array([[[[0.25, 0.75]]]]), *[pooled_twice(2, 3)[0], indices2, (1, 1, 2, 2), size2])
+    np.testing.assert_array_equal(saliency[0, 0], [[0, 0], [0, 0.75]])
+
+
+def one_by_one(weight, **options):
+    config = DecoderConfig(**options)
+    weights = [np.full((1, 1, 1, 1), weight, np.float32)] * 3
+    return SpikeSEGDecoder(1, 1, 1, kernel_sizes=(1, 1, 1), config=config, encoder_weights=weights)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"use_spiking": False},
+        {"use_spiking": True, "threshold": 0.3},
+        {"use_spiking": True, "threshold": 0.4, "leak": 0.1},
+        {"use_spiking": True},
+        {"use_spiking": False, "delay_steps": 3},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("weight", [0.4, 0.6, 1.5])
+def test_a_spike_alone_is_decoded_as_forward_decodes_it(options, weight):
+    decoder = one_by_one(weight, **options)
+    indices = np.zeros((1, 1, 1, 1), int), np.zeros((1, 1, 1, 1), int), (1, 1, 1, 1), (1, 1, 1, 1)
+    expected = decoder.forward(np.ones((1, 1, 1, 1)), *indices)
+    np.testing.assert_array_equal(decoder.decode_single_spike((0, 0), 0, 1, (1, 1), *indices), expected)
+
+
+def test_analog_weights_of_a_spike_alone_multiply():
+    indices = np.zeros((1, 1, 1, 1), int), np.zeros((1, 1, 1, 1), int), (1, 1, 1, 1), (1, 1, 1, 1)
+    weights = [np.full((1, 1, 1, 1), value) for value in (0.4, 1.0, 1.0)]
+    config = DecoderConfig(use_spiking=False)
+    decoder = SpikeSEGDecoder(1, 1, 1, kernel_sizes=(1, 1, 1), config=config, encoder_weights=weights)
+    assert decoder.decode_single_spike((0, 0), 0, 1, (1, 1), *indices).item() == 0.4

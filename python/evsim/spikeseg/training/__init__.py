@@ -2,7 +2,8 @@
 
 from .homeostasis import Homeostasis
 from .stdp import GuetigSTDP, RewardSTDP, SimplifiedSTDP, convergence
-from .trainer import LayerHistory, STDPTrainer, Stopping
+from .stopping import LayerHistory, Stopping
+from .trainer import STDPTrainer
 
 __all__ = [
     "GuetigSTDP",

@@ -15,24 +15,27 @@ from ..._lib.optional import require
 from ...errors import FileFormatError
 from ...io.atomic import replacing
 from .homeostasis import MapStatistics
+from .standing import Standing
+from .stopping import LayerHistory
 
-_STATISTICS = ("wins", "spiked", "seen", "thresholds")
+_STATISTICS = ("wins", "counted", "seen", "thresholds")
 
 
 def write_checkpoint(
-    path: str | PathLike[str], description: dict[str, Any], place: Any, weights: Mapping[str, npt.NDArray[Any]]
+    path: str | PathLike[str], description: dict[str, Any], standing: Standing, weights: Mapping[str, npt.NDArray[Any]]
 ) -> None:
-    """Write where a training stands; the file is replaced in one step."""
+    """Write where a training stands, with the weights of all layers; the file is replaced in one step."""
     files = require("safetensors.numpy", "safetensors", "files", "a checkpoint")
     arrays = {f"weights.{name}": np.ascontiguousarray(weight) for name, weight in weights.items()}
-    if place.statistics is not None:
-        arrays |= {f"statistics.{name}": np.ascontiguousarray(getattr(place.statistics, name)) for name in _STATISTICS}
+    if standing.statistics is not None:
+        arrays |= {f"statistics.{name}": getattr(standing.statistics, name) for name in _STATISTICS}
     state = {
-        "layer": place.layer,
-        "epoch": place.epoch,
-        "position": place.position,
-        "decisions": [bool(right) for right in place.decisions],
-        "history": {name: dataclasses.asdict(history) for name, history in place.history.items()},
+        "layer": standing.layer,
+        "epoch": standing.epoch,
+        "position": standing.position,
+        "history": {name: dataclasses.asdict(history) for name, history in standing.history.items()},
+        "decisions": list(standing.decisions),
+        "unrecorded": list(standing.unrecorded),
     }
     header = {"evsim.training": json.dumps({"description": description, "state": state})}
     with replacing(path) as temporary:
@@ -41,8 +44,8 @@ def write_checkpoint(
 
 def read_checkpoint(
     path: str | PathLike[str],
-) -> tuple[dict[str, Any], dict[str, Any], MapStatistics | None, dict[str, npt.NDArray[Any]]]:
-    """Read (description, state, statistics, weights)."""
+) -> tuple[dict[str, Any], Standing, dict[str, npt.NDArray[Any]]]:
+    """Read (description, standing, weights of all layers); what is in them is yet to be checked."""
     safetensors = require("safetensors", "safetensors", "files", "a checkpoint")
     with open(path, "rb"):  # safetensors' own message for a missing file names no file
         pass
@@ -57,8 +60,15 @@ def read_checkpoint(
         if "statistics.wins" in arrays:
             statistics = MapStatistics(*(arrays[f"statistics.{name}"] for name in _STATISTICS))
         state = header["state"]
-        for key in ("layer", "epoch", "position", "decisions", "history"):
-            state[key]
-        return header["description"], state, statistics, weights
+        standing = Standing(
+            state["layer"],
+            state["epoch"],
+            state["position"],
+            history={name: LayerHistory(**values) for name, values in state["history"].items()},
+            decisions=tuple(state["decisions"]),
+            unrecorded=tuple(state["unrecorded"]),
+            statistics=statistics,
+        )
+        return header["description"], standing, weights
     except Exception as error:  # a damaged header may make the reader raise anything
         raise FileFormatError(f"{path} is not a readable checkpoint: {error!r}") from None

@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 
 from ... import _core
-from ...errors import ShapeMismatchError
+from ...errors import DTypeError, ShapeMismatchError
+from ...events.array import EventArray
 from ...spikes import SpikeArray
 from ..config import CONV_LAYERS
 from ..encoder import SpikeSEGEncoder
 from ..output import STAGES
 from ..steps import as_numpy, encode_input
+
+
+def check_samples(samples: Any) -> None:
+    """Refuse what is no sequence of samples, above all recordings that have no steps yet.
+
+    Raises
+    ------
+    DTypeError, ShapeMismatchError
+        Saying what a sample is.
+    """
+    if isinstance(samples, (EventArray, SpikeArray)):
+        raise DTypeError(f"samples must be a sequence of samples, got one {type(samples).__name__}; put it into a list")
+    if isinstance(samples, (str, bytes, Mapping)) or not hasattr(samples, "__getitem__"):
+        raise DTypeError(f"samples must be a sequence of arrays or spike arrays, got {type(samples).__name__}")
+    if not hasattr(samples, "__len__") or len(samples) == 0:
+        raise ShapeMismatchError("samples must be a sequence that is not empty")
 
 
 class LowerLayers:
@@ -42,6 +60,8 @@ class LowerLayers:
 
     def _encoded(self, number: int) -> tuple[_core.StepSpikes, tuple[int, int, int]]:
         sample = self._samples[number]
+        if isinstance(sample, EventArray):
+            raise DTypeError(f"sample {number} is a recording; give it steps first, as in events.binned(n_bins=10)")
         if not isinstance(sample, SpikeArray):
             array = as_numpy(sample)
             if array.ndim not in (3, 4):

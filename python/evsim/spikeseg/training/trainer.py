@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -14,112 +14,37 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ... import _core
-from ..._lib.arrays import as_integer, as_number, as_size
+from ..._lib.arrays import as_integer, as_size
+from ..._lib.set_once import SetOnce
 from ...errors import DTypeError, FileFormatError, InvalidArgumentError, ShapeMismatchError
 from ..config import CONV_LAYERS, WTA_MODES, require_choice
 from ..encoder import SpikeSEGEncoder
-from ..layers import ConvLayer, conv_stage
 from ..model import SpikeSEG
+from ..stages import ConvStage
 from .checkpoint import read_checkpoint, write_checkpoint
-from .homeostasis import Homeostasis, MapStatistics
-from .samples import LowerLayers, ProgressBar, fingerprint
-from .stdp import GuetigSTDP, RewardSTDP, SimplifiedSTDP, convergence
+from .homeostasis import Homeostasis
+from .samples import LowerLayers, ProgressBar, check_samples, fingerprint
+from .standing import Standing, check_standing
+from .stdp import GuetigSTDP, RewardSTDP, SimplifiedSTDP
+from .step import StepSettings, TrainingStep
+from .stopping import LayerHistory, Stopping
+
+Report = Callable[[str, int, int, float], None]
 
 
 @dataclass(frozen=True)
-class Stopping:
-    """When a layer has learned enough; whatever comes first ends it.
+class _Task:
+    """What one call of `fit` works on."""
 
-    Parameters
-    ----------
-    epochs : int
-        Passes through the samples.
-    convergence : float, optional
-        Stop when :func:`evsim.spikeseg.training.convergence` falls below this.
-    wins : int, optional
-        Stop when `map_share` of the maps have won this often (the reference package has 10).
-    map_share : float
-    patience : int, optional
-        Stop when the convergence has not improved for so many samples.
-    check_every : int
-        How often, in samples, all this is looked at.
-
-    Examples
-    --------
-    >>> from evsim.spikeseg.training import Stopping
-    >>> Stopping(epochs=3, wins=10).map_share
-    0.9
-    """
-
-    epochs: int = 1
-    convergence: float | None = 0.01
-    wins: int | None = None
-    map_share: float = 0.9
-    patience: int | None = None
-    check_every: int = 100
-
-    def __post_init__(self) -> None:
-        as_size(self.epochs, "epochs")
-        as_size(self.check_every, "check_every")
-        if not 0 < as_number(self.map_share, "map_share") <= 1:
-            raise InvalidArgumentError(f"map_share must be above 0 and at most 1, got {self.map_share}")
-
-    def reason(self, history: LayerHistory) -> str | None:
-        """Why to stop, or None."""
-        if self.convergence is not None and history.convergence[-1] < self.convergence:
-            return "converged"
-        if self.wins is not None and np.mean(np.asarray(history.wins) >= self.wins) >= self.map_share:
-            return "wins"
-        if self.patience is not None:
-            best = int(np.argmin(history.convergence))
-            if history.samples[-1] - history.samples[best] >= self.patience:
-                return "patience"
-        return None
+    samples: Any
+    classes: npt.NDArray[np.int64] | None
+    report: Report
+    checkpoint: str | PathLike[str] | None
+    checkpoint_every: int
+    identity: dict[str, Any]
 
 
-@dataclass
-class LayerHistory:
-    """What happened while a layer learned.
-
-    Attributes
-    ----------
-    samples, convergence : list
-        Number of samples seen, and the convergence then.
-    wins : list of int
-        How often each map was a winner.
-    thresholds : list of float
-        Of each map, as homeostasis left them.
-    n_samples : int
-        Samples seen.
-    accuracy : list of float
-        With labels: share of right decisions since the last entry.
-    stopped : str
-        "converged", "wins", "patience", "epochs", or "" while it goes on.
-    """
-
-    samples: list[int] = field(default_factory=list)
-    convergence: list[float] = field(default_factory=list)
-    wins: list[int] = field(default_factory=list)
-    thresholds: list[float] = field(default_factory=list)
-    n_samples: int = 0
-    accuracy: list[float] = field(default_factory=list)
-    stopped: str = ""
-
-
-@dataclass
-class _Place:
-    """Where training stands: what a checkpoint keeps beside the weights."""
-
-    layer: int = 0
-    epoch: int = 0
-    position: int = 0
-    history: dict[str, LayerHistory] = field(default_factory=dict)
-    decisions: list[bool] = field(default_factory=list)
-    statistics: MapStatistics | None = None
-
-
-class STDPTrainer:
+class STDPTrainer(SetOnce):
     """Trains the convolutions of a SpikeSEG encoder one after the other, without labels, by STDP.
 
     For each sample the layers below run as they are; the neurons of the layer in training compete (winner-take-all) and
@@ -165,6 +90,20 @@ class STDPTrainer:
     (20, 'epochs')
     """
 
+    __slots__ = (
+        "encoder",
+        "homeostasis",
+        "layers",
+        "max_winners",
+        "n_timesteps",
+        "rule",
+        "seed",
+        "stopping",
+        "ties",
+        "winner_radius",
+        "wta_mode",
+    )
+
     def __init__(
         self,
         model: SpikeSEG | SpikeSEGEncoder,
@@ -180,12 +119,14 @@ class STDPTrainer:
         n_timesteps: int | None = None,
         seed: int = 0,
     ) -> None:
-        self._identity: dict[str, Any] = {}
-        self.encoder = model.encoder if isinstance(model, SpikeSEG) else model
-        if not isinstance(self.encoder, SpikeSEGEncoder):
+        encoder = model.encoder if isinstance(model, SpikeSEG) else model
+        if not isinstance(encoder, SpikeSEGEncoder):
             raise DTypeError(f"model must be a SpikeSEG or a SpikeSEGEncoder, got {model!r}")
+        self.encoder = encoder
         self.rule = rule if rule is not None else SimplifiedSTDP()
         self.layers = tuple(require_choice(name, CONV_LAYERS, "a layer") for name in layers)
+        if len(set(self.layers)) != len(self.layers):
+            raise InvalidArgumentError(f"a layer learns once, got layers={self.layers}")
         self.stopping = stopping if stopping is not None else Stopping()
         self.homeostasis = homeostasis
         checks: tuple[tuple[Any, tuple[type, ...], str], ...] = (
@@ -210,7 +151,7 @@ class STDPTrainer:
         samples: Any,
         labels: npt.ArrayLike | None = None,
         *,
-        progress: bool | Callable[[str, int, int, float], None] = False,
+        progress: bool | Report = False,
         checkpoint: str | PathLike[str] | None = None,
         checkpoint_every: int = 1000,
         resume: bool = False,
@@ -220,16 +161,17 @@ class STDPTrainer:
         Parameters
         ----------
         samples : sequence of array, tensor or SpikeArray
-            Each of shape (channels, height, width) or (n_steps, channels, height, width), or spikes on steps.
+            Each of shape (channels, height, width) or (n_steps, channels, height, width), or spikes on steps, such as
+            ``events.binned(n_bins=10)`` makes of a recording.
         labels : array_like of int, shape (n_samples,), optional
             For RewardSTDP: the classes, from 0 on. Map m stands for class ``m * n_classes // n_maps``.
         progress : bool or callable
             True shows a progress bar; a callable gets (layer, samples seen, samples in all, convergence).
         checkpoint : path, optional
-            File that is written every `checkpoint_every` samples and at the end of a layer.
+            File that is written every `checkpoint_every` samples, at the end of a layer and on an error or Ctrl-C.
         checkpoint_every : int
         resume : bool
-            Go on from `checkpoint` if it exists; the result is that of an uninterrupted run.
+            Go on from `checkpoint`; the result is that of an uninterrupted run, wherever that was interrupted.
 
         Returns
         -------
@@ -237,80 +179,84 @@ class STDPTrainer:
 
         Raises
         ------
+        FileNotFoundError
+            There is no checkpoint to go on from, or no folder for it.
         FileFormatError, InvalidArgumentError
             The checkpoint is damaged or belongs to another training.
         ShapeMismatchError, DTypeError
             Samples or labels do not fit.
         """
+        check_samples(samples)
         classes = self._checked_labels(samples, labels)
         as_size(checkpoint_every, "checkpoint_every")
-        if checkpoint is not None and not Path(checkpoint).parent.is_dir():
-            raise FileNotFoundError(f"checkpoint: the folder {Path(checkpoint).parent} does not exist")
-        self._identity = self._description(samples, classes)
-        place = _Place()
-        if resume and checkpoint is not None and Path(checkpoint).exists():
-            place = self._restore(checkpoint, len(samples))
+        self._check_checkpoint(checkpoint, resume)
+        identity = self._description(samples, classes)
+        standing = Standing()
+        if resume and checkpoint is not None:
+            standing = self._restore(checkpoint, identity, len(samples))
         with self._reporter(progress) as report:
-            for k in range(place.layer, len(self.layers)):
-                name = self.layers[k]
-                place.layer = k
-                layer: ConvLayer = getattr(self.encoder, name)
-                if not layer.frozen and not place.history.get(name, LayerHistory()).stopped:
-                    self._train_layer(name, samples, classes, place, report, checkpoint, checkpoint_every)
-                place.epoch = place.position = 0
-                place.statistics = None
-                place.decisions = []
-        return place.history
+            task = _Task(samples, classes, report, checkpoint, checkpoint_every, identity)
+            for number in range(standing.layer, len(self.layers)):
+                name = self.layers[number]
+                begun = standing.layer == number and name in standing.history
+                if not self._stage(name).frozen and not (begun and standing.history[name].stopped):
+                    standing = self._train_layer(number, standing, task)
+        return dict(standing.history)
 
     # One layer
 
-    def _train_layer(
-        self,
-        name: str,
-        samples: Any,
-        classes: npt.NDArray[np.int64] | None,
-        place: _Place,
-        report: Callable[[str, int, int, float], None],
-        checkpoint: str | PathLike[str] | None,
-        checkpoint_every: int,
-    ) -> None:
-        layer: ConvLayer = getattr(self.encoder, name)
-        inputs = LowerLayers(self.encoder, name, samples, self.n_timesteps)
-        step = _TrainingStep(self, name, inputs.shape, classes)
-        history = place.history.setdefault(name, LayerHistory())
-        if place.statistics is None:
-            place.statistics = MapStatistics.of(layer.config.out_channels, layer.config.threshold)
-        total = self.stopping.epochs * len(samples)
+    def _train_layer(self, number: int, standing: Standing, task: _Task) -> Standing:
+        name, n_samples = self.layers[number], len(task.samples)
+        stage = self._stage(name)
+        inputs = LowerLayers(self.encoder, name, task.samples, self.n_timesteps)
+        step = TrainingStep(self.encoder, name, inputs.shape, self._settings(name, task.classes))
+        standing = standing.of_layer(number, name, stage.checked_weight(name), stage.config.threshold)
+        step.begin(stage.weight)
+        total = self.stopping.epochs * n_samples
         try:
-            for epoch in range(place.epoch, self.stopping.epochs):
-                place.epoch = epoch
-                order = self._generator(name, epoch).permutation(len(samples))
-                for position in range(place.position, len(samples)):
+            for epoch in range(standing.epoch, self.stopping.epochs):
+                if epoch > standing.epoch:
+                    standing = replace(standing, epoch=epoch, position=0)
+                order = self._generator(name, epoch).permutation(n_samples)
+                for position in range(standing.position, n_samples):
                     sample = int(order[position])
-                    label = None if classes is None else int(classes[sample])
-                    step.run(inputs[sample], place, history, label)
-                    place.position = position + 1
-                    if history.n_samples % self.stopping.check_every == 0 or history.n_samples == total:
-                        step.record(place, history)
-                        history.stopped = self.stopping.reason(history) or ""
-                        report(name, history.n_samples, total, history.convergence[-1])
+                    label = None if task.classes is None else int(task.classes[sample])
+                    standing = step.after(standing, inputs[sample], label, position + 1, total)
+                    history = standing.history[name]
+                    if history.samples[-1:] == [history.n_samples]:
+                        task.report(name, history.n_samples, total, history.convergence[-1])
                     if history.stopped:
-                        return
-                    if checkpoint is not None and history.n_samples % checkpoint_every == 0:
-                        self._save(checkpoint, place, step)
-                place.position = 0
-            history.stopped = "epochs"
-        finally:
-            layer.weight = step.stage.weights
-            if checkpoint is not None:
-                self._save(checkpoint, place, step)
+                        return standing
+                    if task.checkpoint is not None and history.n_samples % task.checkpoint_every == 0:
+                        self._save(task, standing)
+            standing = standing.with_history(name, stopped="epochs")
+        finally:  # at whatever point of a sample an interruption comes, `standing` is that of a whole number of samples
+            stage.weight = standing.weight
+            if task.checkpoint is not None:
+                self._save(task, standing)
+        return standing
+
+    def _stage(self, name: str) -> ConvStage:
+        stage: ConvStage = getattr(self.encoder, name)
+        return stage
+
+    def _settings(self, name: str, classes: npt.NDArray[np.int64] | None) -> StepSettings:
+        return StepSettings(
+            self.rule,
+            self.stopping,
+            self.homeostasis,
+            self.wta_mode,
+            self.max_winners,
+            self.winner_radius,
+            self.ties,
+            0 if classes is None else int(classes.max()) + 1,
+            lambda n_seen: self._generator(name, 1_000_000 + n_seen),
+        )
 
     def _generator(self, name: str, number: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, CONV_LAYERS.index(name), number])
 
     def _checked_labels(self, samples: Any, labels: npt.ArrayLike | None) -> npt.NDArray[np.int64] | None:
-        if not hasattr(samples, "__len__") or len(samples) == 0:
-            raise ShapeMismatchError("samples must be a sequence that is not empty")
         if isinstance(self.rule, RewardSTDP) != (labels is not None):
             raise InvalidArgumentError("labels are for RewardSTDP, and RewardSTDP needs labels")
         if labels is None:
@@ -324,15 +270,26 @@ class STDPTrainer:
 
     # Around it
 
-    def _reporter(self, progress: bool | Callable[[str, int, int, float], None]) -> Any:
+    def _reporter(self, progress: bool | Report) -> Any:
         if callable(progress):
             return nullcontext(progress)
         return ProgressBar() if progress else nullcontext(lambda *_: None)
 
+    @staticmethod
+    def _check_checkpoint(checkpoint: str | PathLike[str] | None, resume: bool) -> None:
+        if checkpoint is None:
+            if resume:
+                raise InvalidArgumentError("resume needs the checkpoint to go on from")
+            return
+        if not Path(checkpoint).parent.is_dir():
+            raise FileNotFoundError(f"checkpoint: the folder {Path(checkpoint).parent} does not exist")
+        if resume and not Path(checkpoint).exists():
+            raise FileNotFoundError(f"there is no checkpoint {checkpoint} to go on from; begin without resume")
+
     def _description(self, samples: Any, classes: npt.NDArray[np.int64] | None) -> dict[str, Any]:
         """What must be the same for a checkpoint to belong to this training."""
         encoder = self.encoder
-        frozen = [name for name in CONV_LAYERS if getattr(encoder, name).frozen]
+        frozen = [name for name in CONV_LAYERS if self._stage(name).frozen]
         return {
             "config": dataclasses.asdict(encoder.config) | {"wta_layers": list(encoder.config.wta_layers)},
             "dtype": encoder.conv1.weight.dtype.name,
@@ -349,126 +306,36 @@ class STDPTrainer:
             "n_samples": len(samples),
         }
 
-    def _save(self, path: str | PathLike[str], place: _Place, step: _TrainingStep) -> None:
-        weights = {name: getattr(self.encoder, name).weight for name in CONV_LAYERS}
-        weights[self.layers[place.layer]] = step.stage.weights
-        write_checkpoint(path, self._identity, place, weights)
+    def _save(self, task: _Task, standing: Standing) -> None:
+        assert task.checkpoint is not None
+        weights = {name: self._stage(name).weight for name in CONV_LAYERS}
+        if standing.weight is not None:
+            weights[self.layers[standing.layer]] = standing.weight
+        write_checkpoint(task.checkpoint, task.identity, standing, weights)
 
-    def _restore(self, path: str | PathLike[str], n_samples: int) -> _Place:
-        description, state, statistics, weights = read_checkpoint(path)
-        known = self._identity
+    def _restore(self, path: str | PathLike[str], known: dict[str, Any], n_samples: int) -> Standing:
+        description, standing, weights = read_checkpoint(path)
         if description != known:
             found = description if isinstance(description, dict) else {}
             different = [key for key in known if found.get(key) != known[key]]
             raise InvalidArgumentError(f"{path} belongs to another training: {', '.join(different)} differ")
         try:
-            place = _Place(state["layer"], state["epoch"], state["position"], {}, state["decisions"], statistics)
-            place.history = {name: LayerHistory(**values) for name, values in state["history"].items()}
-            self._check_place(place, weights, n_samples)
+            n_maps = [self._stage(name).config.out_channels for name in self.layers]
+            check_standing(standing, self.layers, self.stopping.epochs, n_samples, n_maps)
+            self._check_weights(weights)
         except Exception as error:  # a damaged file may hold anything
-            raise FileFormatError(f"{path} is not a readable checkpoint: {error!r}") from None
+            raise FileFormatError(f"{path} is not a readable checkpoint: {error}") from None
         for name, weight in weights.items():
-            getattr(self.encoder, name).weight = weight
-        return place
+            self._stage(name).weight = weight
+        return replace(standing, weight=weights[self.layers[standing.layer]])
 
-    def _check_place(self, place: _Place, weights: dict[str, npt.NDArray[Any]], n_samples: int) -> None:
-        numbers = {"layer": len(self.layers) - 1, "epoch": self.stopping.epochs, "position": n_samples}
-        for name, most in numbers.items():
-            if not 0 <= as_integer(getattr(place, name), name) <= most:
-                raise InvalidArgumentError(f"{name} = {getattr(place, name)}")
-        if set(weights) != set(CONV_LAYERS) or not set(place.history) <= set(CONV_LAYERS):
-            raise InvalidArgumentError("weights or history of other layers")
+    def _check_weights(self, weights: dict[str, npt.NDArray[Any]]) -> None:
+        if set(weights) != set(CONV_LAYERS):
+            raise InvalidArgumentError(f"there must be weights of {CONV_LAYERS}, got {sorted(weights)}")
         for name, weight in weights.items():
-            known = getattr(self.encoder, name).weight
+            known = self._stage(name).weight
             if weight.shape != known.shape or weight.dtype != known.dtype or not np.all(np.isfinite(weight)):
-                raise ShapeMismatchError(f"weights of {name}")
-        maps = getattr(self.encoder, self.layers[place.layer]).config.out_channels
-        statistics = vars(place.statistics).values() if place.statistics is not None else ()
-        if any(values.shape != (maps,) for values in statistics):
-            raise ShapeMismatchError("statistics of another number of maps")
-
-
-class _TrainingStep:
-    """One layer in training: its stage, and what a sample does to it."""
-
-    def __init__(
-        self, trainer: STDPTrainer, name: str, in_shape: tuple[int, int, int], classes: npt.NDArray[np.int64] | None
-    ) -> None:
-        self.trainer = trainer
-        self.name = name
-        self.layer: ConvLayer = getattr(trainer.encoder, name)
-        self.n_classes = 0 if classes is None else int(classes.max()) + 1
-        radius = trainer.encoder.config.wta_radius
-        self.stage = conv_stage(
-            self.layer,
-            in_shape,
-            fire_once=True,
-            wta_mode=trainer.wta_mode,
-            wta_radius=radius,
-            report_membranes=trainer.ties == "potential",
-        )
-        self.stage.weights[...] = self.layer.weight
-        self.network = _core.SteppedNetwork([self.stage])
-        self.learner = _core.ConvLearner(self.stage)
-        self.since_record: list[bool] = []
-
-    def run(self, inputs: _core.StepSpikes, place: _Place, history: LayerHistory, label: int | None) -> None:
-        """Let one sample change the weights."""
-        statistics = place.statistics
-        assert statistics is not None
-        if self.trainer.homeostasis is not None:
-            self.stage.set_thresholds(statistics.thresholds.tolist())
-        ((stages, _),) = self.network.run([inputs], [], True, False)
-        spikes = stages[0]
-        most = 1 if label is not None else self.trainer.max_winners
-        winners = _core.select_winners(spikes, self.stage.shape, self.trainer.winner_radius, most)
-        rule = self._rule(winners, label, place)
-        if winners:
-            self.learner.learn(inputs, winners, rule.compiled())
-        for channel, _, _ in winners:
-            statistics.wins[channel] += 1
-        history.n_samples += 1
-        if self.trainer.homeostasis is not None:
-            self._regulate(self.trainer.homeostasis, spikes, statistics, history.n_samples)
-
-    def _rule(self, winners: Any, label: int | None, place: _Place) -> SimplifiedSTDP | GuetigSTDP:
-        rule = self.trainer.rule
-        if not isinstance(rule, RewardSTDP):
-            return rule
-        assert label is not None
-        right = bool(winners) and winners[0][0] * self.n_classes // self.layer.config.out_channels == label
-        share = float(np.mean(place.decisions)) if place.decisions else 0.5
-        place.decisions = [*place.decisions, right][-rule.window :]
-        self.since_record.append(right)
-        return rule.for_decision(right, share)
-
-    def _regulate(self, rule: Homeostasis, spikes: _core.StepSpikes, statistics: MapStatistics, n_samples: int) -> None:
-        _, height, width = self.stage.shape
-        spiked = np.bincount(np.asarray(spikes.indices) // (height * width), minlength=len(statistics.wins)) > 0
-        statistics.seen += 1
-        statistics.spiked += spiked
-        statistics.thresholds = rule.step(statistics.thresholds, spiked, self.layer.config.threshold)
-        dead = np.flatnonzero(statistics.dead(rule))
-        if len(dead):
-            noise = self.trainer._generator(self.name, 1_000_000 + n_samples)
-            weights = self.stage.weights
-            changed = weights[dead] + noise.normal(0, rule.noise, weights[dead].shape)
-            weights[dead] = np.clip(changed, *self._bounds())
-            statistics.seen[dead] = statistics.spiked[dead] = 0
-
-    def _bounds(self) -> tuple[float, float]:
-        rule = self.trainer.rule
-        chosen = rule.reward if isinstance(rule, RewardSTDP) else rule
-        return chosen.w_min, chosen.w_max
-
-    def record(self, place: _Place, history: LayerHistory) -> None:
-        """Write down how far it has come."""
-        statistics = place.statistics
-        assert statistics is not None
-        history.samples.append(history.n_samples)
-        history.convergence.append(convergence(self.stage.weights, *self._bounds()))
-        history.wins = statistics.wins.tolist()
-        history.thresholds = statistics.thresholds.tolist()
-        if self.since_record:
-            history.accuracy.append(float(np.mean(self.since_record)))
-            self.since_record.clear()
+                raise ShapeMismatchError(
+                    f"weights of {name} must be finite {known.dtype} of shape {known.shape}, got {weight.dtype} "
+                    f"{weight.shape}"
+                )

@@ -197,6 +197,10 @@ def test_convergence_equals_the_oracle():
         assert convergence(weight) == pytest.approx(stdp.convergence(weight), rel=1e-14)
 
 
+def test_one_winner_gains_the_increment_and_then_decays():
+    np.testing.assert_allclose(Homeostasis(rest=0.1).step([0.1], [True]), [0.1 + 0.02 * np.exp(-1 / 500)], rtol=1e-15)
+
+
 def test_thresholds_adapt_like_the_oracle():
     rng = np.random.default_rng(9)
     rule = Homeostasis(rest=0.1)
@@ -209,18 +213,21 @@ def test_thresholds_adapt_like_the_oracle():
 
 
 @layers
-def test_thresholds_of_a_trained_layer_follow_its_spikes(layer):
+@pytest.mark.parametrize("counts", ["winners", "spikes"])
+def test_thresholds_of_a_trained_layer_follow_its_winners_or_its_spikes(layer, counts):
     rng = np.random.default_rng([10, oracle.CONVOLUTIONS.index(layer)])
     case = learning_case(rng, layer)
     conv = getattr(case.encoder, layer)
     # Rates of zero keep the weights on the grid; an increment between two grid points keeps sums off the thresholds.
-    rule = Homeostasis(increment=GRID * 0.7, tau=40.0)
+    rule = Homeostasis(increment=GRID * 0.7, tau=40.0, counts=counts)
     got, history = learn(
         case, layer, SimplifiedSTDP(0.0, 0.0), epochs=6, wta_mode="both", ties="index", homeostasis=rule
     )
     levels = np.full(len(conv.weight), conv.threshold)
     for _ in range(6):
-        _, _, spiked = winning(case, layer, "both", "index", levels)
-        levels = stdp.adapted_thresholds(levels, spiked, step=GRID * 0.7, tau=40.0, rest=conv.threshold)
+        _, chosen, spiked = winning(case, layer, "both", "index", levels)
+        won = np.isin(np.arange(len(levels)), [winner.map for winner in chosen])
+        counted = won if counts == "winners" else spiked
+        levels = stdp.adapted_thresholds(levels, counted, step=GRID * 0.7, tau=40.0, rest=conv.threshold)
     np.testing.assert_allclose(history.thresholds, levels, rtol=1e-14)
     same("weights", got, conv.weight)

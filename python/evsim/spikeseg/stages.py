@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from .._lib.set_once import SetOnce
 from ..errors import DTypeError, NonFiniteError, ShapeMismatchError
 from .config import LayerConfig
 from .steps import as_numpy
@@ -15,21 +16,33 @@ from .steps import as_numpy
 _COMPETITION = {"global": 1, "local": 2, "both": 3}
 
 
-class ConvLayer:
-    """Weights of one convolution.
+class ConvStage(SetOnce):
+    """Weights and settings of one convolution; the engine's stage is made of them for the size of an input.
 
     Attributes
     ----------
     config : LayerConfig
-    frozen : bool
-        Whether training leaves the weights alone.
+    in_channels : int
     """
+
+    __slots__ = ("_frozen", "_weight", "config", "in_channels")
 
     def __init__(self, config: LayerConfig, in_channels: int, weight: npt.NDArray[Any]) -> None:
         self.config = config
         self.in_channels = in_channels
-        self.frozen = False
+        self._frozen = False
         self._weight = weight
+
+    @property
+    def frozen(self) -> bool:
+        """Whether training leaves the weights alone."""
+        return self._frozen
+
+    @frozen.setter
+    def frozen(self, value: bool) -> None:
+        if not isinstance(value, (bool, np.bool_)):
+            raise DTypeError(f"frozen must be True or False, got {value!r}")
+        self._frozen = bool(value)
 
     @property
     def weight(self) -> npt.NDArray[Any]:
@@ -64,43 +77,42 @@ class ConvLayer:
             raise NonFiniteError(f"the weights of {name} are not all finite")
         return self._weight
 
+    def compiled(
+        self,
+        in_shape: tuple[int, int, int],
+        *,
+        fire_once: bool,
+        wta_mode: str | None,
+        wta_radius: int,
+        report_membranes: bool = False,
+    ) -> _core.ConvStage:
+        """Stage of the engine for inputs of one size; spikes may have the membrane before the reset as their value."""
+        config = self.config
+        pad = config.kernel_size // 2
+        return _core.ConvStage(
+            in_shape,
+            config.out_channels,
+            (config.kernel_size, config.kernel_size),
+            (1, 1),
+            (pad, pad),
+            (1, 1),
+            (0, 0),
+            1,
+            False,
+            self._weight.dtype.itemsize,
+            config.threshold,
+            config.leak,
+            config.leak_mode == "multiplicative",
+            fire_once,
+            False,
+            _COMPETITION[wta_mode] if wta_mode else 0,
+            wta_radius,
+            report_membranes,
+        )
+
     def __repr__(self) -> str:
         frozen = ", frozen" if self.frozen else ""
-        return f"ConvLayer({self.in_channels} -> {self.config.out_channels}, {self.config.kernel_size}x{frozen})"
-
-
-def conv_stage(
-    layer: ConvLayer,
-    in_shape: tuple[int, int, int],
-    *,
-    fire_once: bool,
-    wta_mode: str | None,
-    wta_radius: int,
-    report_membranes: bool = False,
-) -> _core.ConvStage:
-    """Stage of the encoder for inputs of one size; spikes may have the membrane before the reset as their value."""
-    config = layer.config
-    pad = config.kernel_size // 2
-    return _core.ConvStage(
-        in_shape,
-        config.out_channels,
-        (config.kernel_size, config.kernel_size),
-        (1, 1),
-        (pad, pad),
-        (1, 1),
-        (0, 0),
-        1,
-        False,
-        layer.weight.dtype.itemsize,
-        config.threshold,
-        config.leak,
-        config.leak_mode == "multiplicative",
-        fire_once,
-        False,
-        _COMPETITION[wta_mode] if wta_mode else 0,
-        wta_radius,
-        report_membranes,
-    )
+        return f"ConvStage({self.in_channels} -> {self.config.out_channels}, {self.config.kernel_size}x{frozen})"
 
 
 def transposed_stage(
