@@ -64,6 +64,7 @@ void bind_spike_array(py::module_& module);
 void bind_population(py::module_& module);
 void bind_projection(py::module_& module);
 void bind_network(py::module_& module);
+void bind_recordings(py::module_& module);
 void bind_stepped(py::module_& module);
 
 }  // namespace evsim

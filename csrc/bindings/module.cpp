@@ -63,6 +63,7 @@ PYBIND11_MODULE(_core, module) {
     bind_population(module);
     bind_projection(module);
     bind_network(module);
+    bind_recordings(module);
     bind_stepped(module);
     module.attr("__version__") = EVSIM_VERSION;
     module.def("num_threads", &num_threads);

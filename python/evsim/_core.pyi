@@ -18,6 +18,9 @@ __all__: list[str] = [
     "Population",
     "Projection",
     "Relay",
+    "RecordingDecoder",
+    "RecordingFindings",
+    "RelayLayer",
     "SimplifiedStdp",
     "SpikeArray",
     "StepSpikes",
@@ -219,6 +222,33 @@ class Network:
     def snapshot(self) -> dict: ...
     @property
     def time(self) -> float | None: ...
+
+class RecordingFindings:
+    @property
+    def clock_steps_back(self) -> int: ...
+    @property
+    def first_reserved(self) -> int: ...
+    @property
+    def first_step_back(self) -> int: ...
+    @property
+    def reserved_words(self) -> int: ...
+    @property
+    def untimed_events(self) -> int: ...
+
+class RecordingDecoder:
+    def __init__(self, format: str) -> None: ...
+    def copy(self) -> RecordingDecoder: ...
+    def decode(
+        self, bytes: numpy.typing.NDArray[numpy.uint8]
+    ) -> tuple[
+        numpy.typing.NDArray[numpy.int64],
+        numpy.typing.NDArray[numpy.uint16],
+        numpy.typing.NDArray[numpy.uint16],
+        numpy.typing.NDArray[numpy.uint8],
+        int,
+    ]: ...
+    @property
+    def findings(self) -> RecordingFindings: ...
 
 class StepSpikes:
     def __init__(

@@ -99,3 +99,7 @@ class KernelError(EvsimError, RuntimeError):
 
 class TraceIndexError(KernelError, IndexError):
     """A callback asked for a trace that does not exist; kernels made with ``debug=True`` look for that."""
+
+
+class RecordingWarning(UserWarning):
+    """A recording that was read, but not all of it; the message says what was left out and where."""

@@ -11,15 +11,9 @@ import numpy.typing as npt
 from .._lib.arrays import as_integer, as_number, as_size
 from ..errors import DTypeError, InvalidArgumentError, MemoryLimitError, ShapeMismatchError
 from ..spikes import SpikeArray
-from .columns import check_inside, check_polarity, check_sorted, event_column
+from .columns import check_inside, check_polarity, check_sorted, columns_of, event_column, unmasked
 from .grids import GridMode, GridPolarity, Polarity, binned_spikes, dense_grid, polarity_channels
 
-_FIELD_NAMES = {
-    "t": ("t", "ts", "time", "times", "timestamp", "timestamps"),
-    "x": ("x",),
-    "y": ("y",),
-    "p": ("p", "pol", "polarity", "polarities", "on"),
-}
 _MOST_PIXELS = 2**16
 _LATEST = 2**62
 _MOST_SPIKE_PLACES = 2**31
@@ -70,7 +64,8 @@ class EventArray:
 
     Notes
     -----
-    13 bytes an event. ``==`` compares the size of the sensor and all events in order.
+    13 bytes an event. Of masked arrays (:mod:`numpy.ma`), events with a masked time, column, row or polarity are left
+    out. ``==`` compares the size of the sensor and all events in order.
 
     Examples
     --------
@@ -97,7 +92,8 @@ class EventArray:
         height: int | None = None,
         sort: bool = False,
     ) -> None:
-        columns = {name: event_column(values, name) for name, values in (("t", t), ("x", x), ("y", y), ("p", p))}
+        given = unmasked({"t": t, "x": x, "y": y, "p": p})
+        columns = {name: event_column(values, name) for name, values in given.items()}
         lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) != 1:
             raise ShapeMismatchError(f"t, x, y and p must have one length, got {lengths}")
@@ -168,7 +164,7 @@ class EventArray:
         >>> evsim.EventArray.from_structured(array, width=4, height=2)
         EventArray(2 events, 4 x 2 pixels, 10 to 25 us, 1 ON, 1 OFF)
         """
-        events = np.asarray(array)
+        events = np.asanyarray(array)
         if events.dtype.names is None:
             raise DTypeError(f"a structured array with the fields t, x, y and p is needed, got {events.dtype}")
         columns = columns_of({name: events[name] for name in events.dtype.names})
@@ -248,7 +244,7 @@ class EventArray:
         >>> events.select(events.p == 1).t
         array([1, 3])
         """
-        keep = np.asarray(mask)
+        keep = np.ma.filled(mask, False) if isinstance(mask, np.ma.MaskedArray) else np.asarray(mask)
         if keep.dtype != np.bool_:
             raise DTypeError(f"a mask must hold booleans, got {keep.dtype}; for positions use events[start:stop]")
         if keep.shape != (len(self),):
@@ -267,8 +263,8 @@ class EventArray:
         >>> evsim.EventArray([1, 2, 3], [0, 1, 2], [0, 0, 0], [1, 0, 1]).time_slice(2).t
         array([2, 3])
         """
-        first = 0 if start is None else int(np.searchsorted(self._t, _microsecond(start, "start")))
-        last = len(self) if stop is None else int(np.searchsorted(self._t, _microsecond(stop, "stop")))
+        first = 0 if start is None else int(np.searchsorted(self._t, microsecond(start, "start")))
+        last = len(self) if stop is None else int(np.searchsorted(self._t, microsecond(stop, "stop")))
         return self._at(slice(first, max(first, last)))
 
     def crop(self, x0: int, y0: int, x1: int, y1: int) -> EventArray:
@@ -479,18 +475,7 @@ class EventArray:
         return EventArray._wrap, (self._t, self._x, self._y, self._p, self._width, self._height)
 
 
-def columns_of(fields: dict[str, Any]) -> dict[str, Any]:
-    """The columns t, x, y and p among `fields`, under any of the names that are in use."""
-    columns = {}
-    for column, names in _FIELD_NAMES.items():
-        found = [name for name in names if name in fields]
-        if not found:
-            raise DTypeError(f"there is no field for {column} ({' or '.join(names)}) among {sorted(fields)}")
-        columns[column] = fields[found[0]]
-    return columns
-
-
-def _microsecond(value: float, name: str) -> int:
+def microsecond(value: float, name: str) -> int:
     """The first whole microsecond that is not before `value`, within 64 bits."""
     whole = int(value) if isinstance(value, int | np.integer) else math.ceil(as_number(value, name))
     return min(max(whole, -_LATEST), _LATEST)

@@ -8,8 +8,21 @@ import numpy as np
 import numpy.typing as npt
 
 from .._lib.arrays import _one_dimensional
-from ..errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, NonFiniteError, UnsortedSpikesError
+from ..errors import (
+    DTypeError,
+    IndexOutOfRangeError,
+    InvalidArgumentError,
+    NonFiniteError,
+    ShapeMismatchError,
+    UnsortedSpikesError,
+)
 
+FIELD_NAMES = {
+    "t": ("t", "ts", "time", "times", "timestamp", "timestamps"),
+    "x": ("x",),
+    "y": ("y",),
+    "p": ("p", "pol", "polarity", "polarities", "on"),
+}
 _LATEST = 2**61
 """Times stay below, so that their differences fit into 64 bits."""
 
@@ -76,3 +89,27 @@ def check_polarity(p: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         raise InvalidArgumentError(f"polarities must be {lowest} and 1, got p[{k}] = {p[k]}")
     on: npt.NDArray[np.uint8] = (p == 1).astype(np.uint8)
     return on
+
+
+def columns_of(fields: dict[str, Any]) -> dict[str, Any]:
+    """The columns t, x, y and p among `fields`, under any of the names that are in use."""
+    columns = {}
+    for column, names in FIELD_NAMES.items():
+        found = [name for name in names if name in fields]
+        if not found:
+            raise DTypeError(f"there is no field for {column} ({' or '.join(names)}) among {sorted(fields)}")
+        columns[column] = fields[found[0]]
+    return columns
+
+
+def unmasked(columns: dict[str, Any]) -> dict[str, Any]:
+    """The columns without the rows that are masked (numpy.ma) in any of them."""
+    masks = [np.ma.getmaskarray(column) for column in columns.values() if isinstance(column, np.ma.MaskedArray)]
+    if not any(mask.any() for mask in masks):
+        return columns
+    arrays = {name: np.asarray(column) for name, column in columns.items()}
+    shapes = {array.shape for array in arrays.values()}
+    if len(shapes) != 1 or arrays["t"].ndim != 1:
+        raise ShapeMismatchError(f"t, x, y and p must have one dimension and one length, got shapes {sorted(shapes)}")
+    keep = ~np.logical_or.reduce(masks)
+    return {name: array[keep] for name, array in arrays.items()}

@@ -1,6 +1,15 @@
-"""Files: networks, spikes and recordings of event cameras."""
+"""Files: spikes, and recordings of event cameras."""
 
-from .events import read_events, write_events
+from .events import iterate_events, read_events, scan_events, write_events
 from .recordings import read_spikes, write_spikes
+from .summary import RecordingSummary
 
-__all__ = ["read_events", "read_spikes", "write_events", "write_spikes"]
+__all__ = [
+    "RecordingSummary",
+    "iterate_events",
+    "read_events",
+    "read_spikes",
+    "scan_events",
+    "write_events",
+    "write_spikes",
+]

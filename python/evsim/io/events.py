@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from .._lib.arrays import as_size
-from ..errors import EvsimError, FileFormatError, ShapeMismatchError
-from ..events.array import EventArray, columns_of
-from . import aedat4, event_stream, prophesee
+from .._lib.paths import as_path
+from ..errors import FileFormatError, InvalidArgumentError
+from ..events.array import EventArray, microsecond
 from .atomic import replacing
-from .nmnist import is_nmnist, read_nmnist
-from .numpy_files import NPY_MAGIC, ZIP_MAGIC, read_npy, read_npz
-from .raw_events import Recording
-
-_READERS = {
-    event_stream.MAGIC: event_stream.read_event_stream,
-    aedat4.MAGIC: aedat4.read_aedat4,
-    prophesee.MAGIC: prophesee.read_prophesee,
-}
-_FOREIGN = {
-    b"\x89HDF\r\n\x1a\n": "an HDF5 file (Prophesee's .hdf5, DSEC and others)",
-    aedat4.FAMILY: "an AEDAT file of another version than 4.0",
-    b"#ROSBAG": "a ROS bag",
-}
-_KNOWN = "Event Stream (.es), AEDAT 4 (.aedat4), Prophesee EVT 2.0 and 3.0 (.raw), N-MNIST (.bin, .bs2), .npz and .npy"
+from .recording import opened
+from .sieve import Columns, Sieve, event_array, joined, within
+from .sniff import layout_of
+from .summary import RecordingSummary, warn_of_losses
 
 
-def read_events(path: str | PathLike[str], *, width: int | None = None, height: int | None = None) -> EventArray:
+def read_events(
+    path: str | PathLike[str],
+    *,
+    start: float | None = None,
+    stop: float | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    strict: bool = False,
+) -> EventArray:
     """Read a recording of an event camera.
 
     The content decides on the format; only N-MNIST, which has no mark of its own, is also known by its ending.
@@ -39,10 +36,16 @@ def read_events(path: str | PathLike[str], *, width: int | None = None, height: 
     ===============================  =========================================================================
     content                          notes
     ===============================  =========================================================================
-    Prophesee EVT 2.0, 3.0           ``.raw``; size from the header, or of the sensor that it names
+    Prophesee EVT 2.0, 2.1, 3.0      ``.raw``; size from the header, or of the sensor that it names
+    Prophesee DAT                    ``.dat``; size from the header
     Event Stream 2, DVS events       ``.es``; rows are turned over, so that row 0 is the upper one
-    AEDAT 4                          ``.aedat4``, with one event stream; extra ``events``
+    AEDAT 2.0                        ``.aedat``; DVS128 and DAVIS, rows are turned over
+    AEDAT 3.1                        ``.aedat``; polarity events
+    AEDAT 4.0                        ``.aedat4``, with one event stream; extra ``events``
+    HDF5                             DSEC, and others with x, y, p, t or ``CD/events``; extra ``events``
     N-MNIST                          ``.bin``, ``.bs2``; 34 x 34 pixels
+    text, CSV                        ``t x y p`` (v2e and others) or as named by a first line; times with a
+                                     decimal point are seconds, others microseconds
     ``.npz``                         arrays x, y, p, t, or one structured array; as :func:`write_events` writes it
     ``.npy``                         one structured array, such as tonic's
     ===============================  =========================================================================
@@ -50,30 +53,39 @@ def read_events(path: str | PathLike[str], *, width: int | None = None, height: 
     Parameters
     ----------
     path : path
+    start, stop : float, optional
+        Microseconds; only events with ``start <= t < stop`` are kept. By default all.
     width, height : int, optional
         Size of the sensor in pixels; by default as the file says, else just enough for the events.
+    strict : bool
+        Refuse a recording that is not as its format says. By default, what is good of it is read: words of types that
+        the format reserves are skipped, events that are late are sorted (stably), and, with a
+        :class:`~evsim.errors.RecordingWarning`, events outside the sensor are left out, a clock that steps back is
+        kept, damaged packets and lines are left out and a broken end loses the end. :func:`scan_events` counts these.
 
     Returns
     -------
     EventArray
-        Times in microseconds, as in the file. Where events of ``.raw``, N-MNIST, ``.npz`` and ``.npy`` are not in the
-        order of time, they are sorted, stably.
+        Times in microseconds, as in the file.
 
     Raises
     ------
     FileFormatError
-        The file is empty, truncated, damaged or of another kind; the message gives the byte position. A file that
-        was cut exactly between two events cannot be told from a shorter recording, except in ``.npz``, ``.npy`` and
-        finished ``.aedat4``.
+        The file is empty, of another kind, damaged so that nothing can be read, or, with `strict`, not all in order;
+        the message gives the byte position. A file that was cut exactly between two events cannot be told from a
+        shorter recording, except in ``.npz``, ``.npy`` and finished ``.aedat4``.
+    InvalidArgumentError
+        `start` is after `stop`, or a size or the path is none.
     MissingDependencyError
-        The package for ``.aedat4`` is not installed.
+        The package for ``.aedat4`` or HDF5 is not installed, or the plugin that a HDF5 file needs.
+    MemoryLimitError
+        The events do not fit into memory; :func:`iterate_events` reads them piece by piece.
     OSError
         The file does not exist or cannot be read.
 
     Notes
     -----
-    The file is read as a whole, which takes memory of about 10 (``.aedat4``, ``.es``), 20 (EVT 2.0) or 50 times
-    (EVT 3.0) its size meanwhile.
+    The file is read piece by piece; memory is that of the events (13 bytes each) and up to twice as much meanwhile.
 
     Examples
     --------
@@ -81,30 +93,152 @@ def read_events(path: str | PathLike[str], *, width: int | None = None, height: 
     >>> events = evsim.EventArray([10, 25], [3, 0], [1, 1], [1, 0], width=4, height=2)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     evsim.io.write_events(events, os.path.join(folder, "events.npz"))
-    ...     evsim.io.read_events(os.path.join(folder, "events.npz"))
-    EventArray(2 events, 4 x 2 pixels, 10 to 25 us, 1 ON, 1 OFF)
+    ...     evsim.io.read_events(os.path.join(folder, "events.npz"), start=20)
+    EventArray(1 event, 4 x 2 pixels, 25 to 25 us, 0 ON, 1 OFF)
     """
-    width = None if width is None else as_size(width, "width")
-    height = None if height is None else as_size(height, "height")
-    source = Path(path)
-    file = Recording(source, source.read_bytes(), width, height)
-    if not file.data:
-        raise FileFormatError(f"{source} is empty (0 bytes)")
-    for magic, reader in _READERS.items():
-        if file.data.startswith(magic):
-            return reader(file)
-        if magic.startswith(file.data):
-            raise file.truncated("header", 0, len(file.data), len(magic))
-    if file.data.startswith(ZIP_MAGIC):
-        return _from_npz(file)
-    if file.data.startswith(NPY_MAGIC):
-        return _from_array(file, read_npy(source, file.data))
-    for magic, name in _FOREIGN.items():
-        if file.data.startswith(magic):
-            raise FileFormatError(f"{source} is {name}; evsim reads {_KNOWN}")
-    if source.suffix.lower() in (".bin", ".bs2") or is_nmnist(file.data):
-        return read_nmnist(file)
-    raise FileFormatError(f"{source} begins with {file.data[:12]!r} at byte 0; evsim reads {_KNOWN}")
+    source, options = as_path(path), _options(width, height, strict)
+    first, end = _window(start, stop)
+    with opened(source, **options) as file:
+        sieve = Sieve(file, layout_of(file))
+        columns = joined(within(part, first, end) for part in sieve.columns())
+        warn_of_losses(source, file.skipped, stacklevel=2)
+        return event_array(columns, sieve.size)
+
+
+def scan_events(
+    path: str | PathLike[str], *, width: int | None = None, height: int | None = None, strict: bool = False
+) -> RecordingSummary:
+    r"""Say what is in a recording, and what of it :func:`read_events` leaves out, without keeping the events.
+
+    Parameters and errors are those of :func:`read_events`; there are no warnings.
+
+    Returns
+    -------
+    RecordingSummary
+
+    Examples
+    --------
+    >>> import evsim, os, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "events.txt")
+    ...     with open(path, "w") as file:
+    ...         _ = file.write("# t x y p\n0.001 3 1 1\n0.003 0 1 0\n0.002 2 0 1\n")
+    ...     summary = evsim.io.scan_events(path)
+    >>> summary.format, summary.n_events, summary.start, summary.stop, summary.late_events
+    ('text', 3, 1000, 3001, 1)
+    """
+    with opened(as_path(path), **_options(width, height, strict)) as file:
+        sieve = Sieve(file, layout_of(file))
+        for _ in sieve.columns():
+            pass
+        return sieve.summary()
+
+
+def iterate_events(
+    path: str | PathLike[str],
+    *,
+    piece: int = 1_000_000,
+    start: float | None = None,
+    stop: float | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    strict: bool = False,
+) -> Iterator[EventArray]:
+    """Read a long recording piece by piece: together, the pieces are what :func:`read_events` returns.
+
+    The file is read twice, first to learn the size of the sensor and how late events can be, so that the pieces follow
+    each other in time. Memory is that of a few pieces, and of the events between a late one and where it belongs.
+    ``.npz`` is held as a whole.
+
+    Parameters
+    ----------
+    path : path
+    piece : int
+        Events of a piece; the last may have fewer.
+    start, stop, width, height, strict
+        As for :func:`read_events`.
+
+    Returns
+    -------
+    iterator of EventArray
+        All of one size of sensor; none is empty.
+
+    Raises
+    ------
+    FileFormatError
+        As for :func:`read_events`, before the first piece; or the file changes meanwhile.
+
+    Examples
+    --------
+    >>> import evsim, os, tempfile
+    >>> events = evsim.EventArray([10, 25, 40], [3, 0, 2], [1, 1, 0], [1, 0, 1], width=4, height=2)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     evsim.io.write_events(events, os.path.join(folder, "events.npz"))
+    ...     for part in evsim.io.iterate_events(os.path.join(folder, "events.npz"), piece=2):
+    ...         print(part)
+    EventArray(2 events, 4 x 2 pixels, 10 to 25 us, 1 ON, 1 OFF)
+    EventArray(1 event, 4 x 2 pixels, 40 to 40 us, 1 ON, 0 OFF)
+    """
+    source, options, n = as_path(path), _options(width, height, strict), as_size(piece, "piece")
+    window = _window(start, stop)
+    with opened(source, **options) as file:
+        sieve = Sieve(file, layout_of(file))
+        earliest = [int(part.t.min(initial=2**62)) for part in sieve.columns()]
+        warn_of_losses(source, file.skipped, stacklevel=2)
+    # An event may leave as soon as none that is earlier can follow.
+    later = np.minimum.accumulate(np.array([2**62, *reversed(earliest)]))[::-1][1:]
+    return _pieces(source, options, n, window, sieve.size, later.tolist())
+
+
+def _pieces(
+    source: Path,
+    options: dict[str, Any],
+    n: int,
+    window: tuple[int | None, int | None],
+    size: tuple[int, int],
+    later: list[int],
+) -> Iterator[EventArray]:
+    with opened(source, **options) as file:
+        waiting: list[Columns] = []
+        left = None
+        for k, part in enumerate(Sieve(file, layout_of(file)).columns()):
+            if k == len(later):
+                raise FileFormatError(f"{source} has changed while it was read")
+            waiting.append(within(part, *window))
+            if k + 1 < len(later) and sum(len(columns.t) for columns in waiting) < n:
+                continue
+            together = joined(waiting)
+            n_free = int(np.searchsorted(together.t, later[k], side="right"))
+            whole = n_free if k + 1 == len(later) else n_free // n * n
+            for first in range(0, whole, n):
+                events = _part(together, first, min(first + n, whole))
+                if left is not None and events.t[0] < left:
+                    raise FileFormatError(f"{source} has changed while it was read")
+                left = int(events.t[-1])
+                yield event_array(events, size)
+            waiting = [_part(together, whole, len(together.t))]
+
+
+def _part(columns: Columns, start: int, stop: int) -> Columns:
+    """Some events, in memory of their own, so that the others are freed."""
+    t, x, y, p = (column[start:stop].copy() for column in columns)
+    return Columns(t, x, y, p)
+
+
+def _options(width: int | None, height: int | None, strict: bool) -> dict[str, Any]:
+    return {
+        "width": None if width is None else as_size(width, "width"),
+        "height": None if height is None else as_size(height, "height"),
+        "strict": bool(strict),
+    }
+
+
+def _window(start: float | None, stop: float | None) -> tuple[int | None, int | None]:
+    first = None if start is None else microsecond(start, "start")
+    end = None if stop is None else microsecond(stop, "stop")
+    if first is not None and end is not None and first > end:
+        raise InvalidArgumentError(f"start must not be after stop, got start = {start}, stop = {stop}")
+    return first, end
 
 
 def write_events(events: EventArray, path: str | PathLike[str]) -> None:
@@ -125,51 +259,3 @@ def write_events(events: EventArray, path: str | PathLike[str]) -> None:
     arrays["shape"] = np.array([2, events.height, events.width], dtype=np.int64)
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, **arrays)
-
-
-def _from_npz(file: Recording) -> EventArray:
-    with file.path.open("rb") as opened:
-        arrays, names = read_npz(file.path, opened, None)
-    structured = [array for array in arrays.values() if array.dtype.names]
-    if len(structured) == 1:
-        return _from_array(file, structured[0])
-    if not {"x", "y"} <= arrays.keys():
-        raise FileFormatError(f"{file.path} holds the arrays {names}; expected x, y, p and t, or one structured array")
-    return _checked(file, arrays, _stored_size(file, arrays))
-
-
-def _from_array(file: Recording, array: npt.NDArray[Any]) -> EventArray:
-    if array.dtype.names is None or array.ndim != 1:
-        raise FileFormatError(
-            f"{file.path} holds an array of {array.dtype} in shape {array.shape}; "
-            "expected one dimension and the fields x, y, t and p"
-        )
-    return _checked(file, {name: array[name] for name in array.dtype.names}, (None, None))
-
-
-def _checked(file: Recording, fields: dict[str, npt.NDArray[Any]], size: tuple[int | None, int | None]) -> EventArray:
-    try:
-        columns = columns_of(fields)
-        return EventArray(**columns, width=file.width or size[0], height=file.height or size[1], sort=True)
-    except EvsimError as error:
-        raise FileFormatError(f"{file.path} does not hold valid events: {error}") from None
-
-
-def _stored_size(file: Recording, arrays: dict[str, npt.NDArray[Any]]) -> tuple[int | None, int | None]:
-    try:
-        shape = stored_shape(arrays)
-    except ShapeMismatchError as error:
-        raise FileFormatError(f"{file.path} does not hold valid events: {error}") from None
-    if shape is not None and (len(shape) != 3 or min(shape) < 1):
-        raise FileFormatError(f"{file.path} does not hold valid events: shape must be (channels, height, width)")
-    return (shape[2], shape[1]) if shape else (None, None)
-
-
-def stored_shape(arrays: dict[str, npt.NDArray[Any]]) -> tuple[int, ...] | None:
-    """The array ``shape`` among `arrays` as a tuple."""
-    if "shape" not in arrays:
-        return None
-    stored = arrays["shape"]
-    if stored.ndim != 1 or stored.dtype.kind not in "iu":
-        raise ShapeMismatchError(f"shape must be a list of integers, got {stored.dtype} of shape {stored.shape}")
-    return tuple(stored.tolist())

@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .._lib.arrays import as_number
+from .._lib.paths import as_path, open_regular
 from ..errors import DTypeError, EvsimError, FileFormatError, InvalidArgumentError, ShapeMismatchError
 from ..spikes import SpikeArray
 from .atomic import replacing
-from .events import read_events, stored_shape
-from .numpy_files import ZIP_MAGIC, read_npz
-
-_SPIKE_ARRAYS = frozenset({"indices", "times", "shape", "x", "y", "p", "t"})
+from .events import read_events
+from .formats.arrays import stored_shape
+from .numpy_files import ZIP_MAGIC, Archive
 
 
 def read_spikes(
@@ -48,6 +48,8 @@ def read_spikes(
     FileFormatError
         The file is truncated or of another kind; the message gives the byte position where there is one.
         Pickled objects are refused.
+    RecordingWarning
+        Not all of a recording could be read, see :func:`read_events`.
     InvalidArgumentError
         `time_scale` or `shape` is outside its domain.
     OSError
@@ -66,7 +68,7 @@ def read_spikes(
         raise InvalidArgumentError(f"time_scale must be positive, got {time_scale}")
     if shape is not None and (len(shape) != 3 or min(shape) < 1):
         raise InvalidArgumentError(f"shape must be (channels, height, width), all at least 1, got {shape}")
-    source = Path(path)
+    source = as_path(path)
     if source.suffix.lower() == ".npz" or _is_zip(source):
         spikes = _read_npz(source, time_scale, shape)
         spikes.sort()
@@ -100,27 +102,41 @@ def write_spikes(spikes: SpikeArray, path: str | PathLike[str]) -> None:
 
 
 def _is_zip(path: Path) -> bool:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(len(ZIP_MAGIC[0])) in ZIP_MAGIC
 
 
 def _read_npz(path: Path, time_scale: float, shape: tuple[int, int, int] | None) -> SpikeArray:
-    with path.open("rb") as file:
-        arrays, names = read_npz(path, file, _SPIKE_ARRAYS)
-    try:
-        if {"indices", "times"} <= arrays.keys():
-            return SpikeArray(arrays["indices"], arrays["times"], shape=stored_shape(arrays))
-        if {"x", "y", "p", "t"} <= arrays.keys():
-            return _from_events(arrays, time_scale, stored_shape(arrays) or shape)
-    except (EvsimError, ValueError) as error:
-        raise FileFormatError(f"{path} does not hold valid spikes: {error}") from None
-    raise FileFormatError(f"{path} holds the arrays {names}; expected indices and times, or x, y, p and t")
+    with open_regular(path) as file:
+        archive = Archive(path, file)
+        try:
+            for names in (("indices", "times"), ("x", "y", "p", "t")):
+                if not all(name in archive for name in names):
+                    continue
+                arrays, stored = _columns(archive, names), stored_shape(archive)
+                if "indices" in names:
+                    return SpikeArray(arrays["indices"], arrays["times"], shape=stored)
+                return _from_events(arrays, time_scale, stored or shape)
+        except FileFormatError:
+            raise
+        except (EvsimError, ValueError) as error:
+            if isinstance(error, MemoryError):
+                raise
+            raise FileFormatError(f"{path} does not hold valid spikes: {error}") from None
+        raise FileFormatError(
+            f"{path} holds the arrays {archive.describe()}; expected indices and times, or x, y, p and t"
+        )
+
+
+def _columns(archive: Archive, names: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of these names, which must be lists of one length: that is known before any is read."""
+    shapes = {name: archive.header(name).shape for name in names}
+    if len(set(shapes.values())) != 1 or len(shapes[names[0]]) != 1:
+        raise ShapeMismatchError(f"{', '.join(names)} must be lists of one length, got shapes {shapes}")
+    return archive.arrays(names)
 
 
 def _from_events(arrays: dict[str, npt.NDArray[Any]], time_scale: float, shape: tuple[int, ...] | None) -> SpikeArray:
-    lengths = {name: arrays[name].shape for name in "xypt"}
-    if len(set(lengths.values())) != 1 or arrays["t"].ndim != 1:
-        raise ShapeMismatchError(f"x, y, p and t must be lists of one length, got shapes {lengths}")
     if arrays["t"].dtype.kind not in "iuf":
         raise DTypeError(f"t must be real numbers, got dtype {arrays['t'].dtype}")
     zeros = np.zeros(arrays["t"].shape)

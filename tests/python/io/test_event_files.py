@@ -2,6 +2,7 @@ import contextlib
 import io
 import shutil
 import struct
+import warnings
 import zipfile
 from collections import Counter
 
@@ -22,7 +23,7 @@ def needs(name):
     if not (RECORDINGS / name).exists():
         pytest.skip(f"{RECORDINGS / name} is not here")
     if name.endswith(".aedat4"):
-        pytest.importorskip("aedat")
+        pytest.importorskip("lz4")
     return RECORDINGS / name
 
 
@@ -238,9 +239,9 @@ def test_spikes_come_from_every_format(tmp_path, samples):
         read_spikes(tmp_path / "a.npy", shape=(1, 50, 60))
 
 
-def test_without_aedat_the_extra_is_named(tmp_path, monkeypatch):
+def test_without_lz4_the_extra_is_named(tmp_path, monkeypatch):
     path = needs("sample.aedat4")
-    monkeypatch.setitem(__import__("sys").modules, "aedat", None)
+    monkeypatch.setitem(__import__("sys").modules, "lz4.frame", None)
     with pytest.raises(errors.MissingDependencyError, match=r"evsim\[events\]"):
         read_events(path)
 
@@ -249,10 +250,10 @@ def test_without_aedat_the_extra_is_named(tmp_path, monkeypatch):
 
 
 def refused(path, content):
-    """The message with which a file is refused."""
+    """The message with which a file is refused, where nothing odd is accepted."""
     path.write_bytes(content)
     with pytest.raises(errors.FileFormatError) as caught:
-        read_events(path)
+        read_events(path, strict=True)
     return str(caught.value)
 
 
@@ -289,26 +290,28 @@ def test_a_recording_cut_anywhere_is_refused_or_is_a_shorter_recording(tmp_path,
         for cut in range(0, len(content), 13 if kind != "npz" else 41):
             (tmp_path / "a.bin").write_bytes(content[:cut])
             try:
-                part = rows(read_events(tmp_path / "a.bin"))
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", errors.RecordingWarning)
+                    part = rows(read_events(tmp_path / "a.bin"))
             except errors.FileFormatError:
                 continue
             ends += 1
             assert Counter(part) <= Counter(whole[kind])
-        assert ends == 0 or kind in ("es", "evt2", "evt3", "nmnist")
+        assert ends == 0 or kind != "npz"
 
 
 def test_impossible_words_name_their_byte(tmp_path):
     start = len(EVT2_HEADER)
     word = struct.pack("<3I", 8 << 28 | 9, 1 << 28, 0x5 << 28)
-    assert f"damaged at byte {start + 8}: there is no word of type 0x5" in refused(tmp_path / "a", EVT2_HEADER + word)
+    assert f"damaged at byte {start + 8}: the format reserves this type of word" in refused(
+        tmp_path / "a", EVT2_HEADER + word
+    )
     word = struct.pack("<3I", 8 << 28 | 9, 1 << 28 | 50 << 11, 1 << 28)
     assert f"damaged at byte {start + 4}: event 0 is at x = 50, y = 0, outside 40 x 30" in refused(
         tmp_path / "a", EVT2_HEADER + word
     )
     word = struct.pack("<3I", 8 << 28 | 9, 1 << 28, 8 << 28 | 8)
-    assert f"damaged at byte {start + 8}: the upper bits of time go back from 9 to 8" in refused(
-        tmp_path / "a", EVT2_HEADER + word
-    )
+    assert f"damaged at byte {start + 8}: the upper bits of time go back" in refused(tmp_path / "a", EVT2_HEADER + word)
     start = len(EVT3_HEADER)
     word = struct.pack("<4H", 8 << 12, 5, 3 << 12 | 35, 4 << 12 | 1 << 11)
     assert f"damaged at byte {start + 6}: event 0 is at x = 46, y = 5" in refused(tmp_path / "a", EVT3_HEADER + word)
@@ -323,12 +326,13 @@ def test_impossible_words_name_their_byte(tmp_path):
         (b"Event Stream\2\0\0\4\5\0\5\0", "colour events"),
         (b"Event Stream\2\0\0\1\0\0\5\0", "damaged at byte 16"),
         (b"% nothing\n% end\n1234", "names no format"),
-        (b"% evt 2.1\n12345678", r"EVT 2\.1"),
-        (b"% format EVT21;height=5;width=5\n% end\n", r"EVT 2\.1"),
+        (b"% evt 2.2\n12345678", r"EVT 2\.2"),
+        (b"% format EVT21;height=5;width=5\n% end\n", "nothing follows the header"),
+        (b"% format EVT3;endianness=middle\n% end\n12", "byte order 'middle'"),
         (b"% evt 2.0\n", "nothing follows the header, which ends at byte 10"),
         (b"% evt 2.0", "header line at byte 0 does not end"),
-        (b"#!AER-DAT3.1\r\n12345", "AEDAT file of another version"),
-        (b"\x89HDF\r\n\x1a\n1234", "HDF5"),
+        (b"#!AER-DAT3.0\r\n12345", "AEDAT file of another version"),
+        (b"#!AER-DAT3.1\r\n#Format: PNG\r\n#!END-HEADER\r\n", "coded as PNG"),
         (b"hello world, these are no events", "begins with b'hello world,' at byte 0"),
         (b"#!AER-DAT4.0\r\n", "truncated: the header at byte 0 has 14 of 18"),
         (b"#!AER-DAT4.0\r\n\xff\xff\xff\xff12", "truncated: the header at byte 14 has 6 of 4294967299"),
@@ -347,7 +351,7 @@ def test_arrays_that_are_no_events_are_refused(tmp_path):
         ({"a": [1]}, r"holds the arrays \['a'\]"),
         ({"x": [1], "y": [1], "t": [1]}, "no field for p"),
         ({"x": [1], "y": [1], "t": [1], "p": [7]}, "polarities must be"),
-        ({"x": [1], "y": [1], "t": [1], "p": [1], "shape": [2, 1, 1]}, "outside 1 x 1"),
+        ({"x": [1], "y": [1], "t": [1], "p": [1, 1]}, "one length"),
         ({"x": [1], "y": [1], "t": [1], "p": [1], "shape": [1, 1]}, "channels, height, width"),
         ({"x": [1], "y": [1], "t": [1], "p": [1], "shape": 0.5}, "list of integers"),
         ({"x": np.array([{}], dtype=object), "y": [1], "t": [1], "p": [1]}, "Object arrays cannot be loaded"),
@@ -372,7 +376,7 @@ def test_arrays_that_claim_to_be_huge_are_refused(tmp_path):
     np.lib.format.write_array_header_1_0(
         header, {"descr": [("t", "<i8"), ("x", "<u2")], "fortran_order": False, "shape": (1 << 58,)}
     )
-    assert "is truncated" in refused(tmp_path / "a.npy", header.getvalue())
+    assert "no field for y" in refused(tmp_path / "a.npy", header.getvalue())
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         for name in "xypt":
             archive.writestr(f"{name}.npy", header.getvalue())
@@ -388,7 +392,7 @@ def test_a_damaged_archive_names_the_array_and_its_byte(tmp_path, samples):
     assert f"(array 'x' at byte {where})" in refused(tmp_path / "a", bytes(content))
 
 
-@pytest.mark.filterwarnings("ignore:Data type alias:DeprecationWarning", "ignore:Reading `.npy`:UserWarning")
+@pytest.mark.filterwarnings("ignore::evsim.errors.RecordingWarning")
 def test_damage_anywhere_is_an_error_of_its_own_or_a_recording(tmp_path, samples):
     rng = np.random.default_rng(1)
     for name, content in samples.items():
@@ -448,6 +452,7 @@ def test_a_damaged_aedat4_packet_names_its_byte(tmp_path):
     assert "damaged at byte 2334: the packet claims -" in refused(tmp_path / "a", bytes(content))
 
 
+@pytest.mark.filterwarnings("ignore::evsim.errors.RecordingWarning")
 def test_a_damaged_aedat4_is_an_error_of_its_own_or_a_recording(tmp_path, capfd):
     content = needs("sample.aedat4").read_bytes()
     rng = np.random.default_rng(4)

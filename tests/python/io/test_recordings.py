@@ -5,7 +5,7 @@ import pytest
 from places import DATA
 
 from evsim import SpikeArray, errors
-from evsim.io import read_spikes, write_spikes
+from evsim.io import read_events, read_spikes, write_spikes
 
 SAMPLE = DATA / "recordings" / "sample_nmnist.bin"
 
@@ -84,7 +84,9 @@ def test_real_bs2_files_equal_the_archive():
 def test_a_truncated_recording_names_the_byte(tmp_path):
     (tmp_path / "a.bin").write_bytes(event(1, 1, 0, 1) + b"\0\0")
     with pytest.raises(errors.FileFormatError, match="truncated: the event at byte 5 has 2 of 5"):
-        read_spikes(tmp_path / "a.bin")
+        read_events(tmp_path / "a.bin", strict=True)
+    with pytest.warns(errors.RecordingWarning, match="the event at byte 5 is cut"):
+        assert len(read_spikes(tmp_path / "a.bin")) == 1
 
 
 @pytest.mark.parametrize(
@@ -176,8 +178,8 @@ def test_missing_files_are_named(tmp_path, name):
 
 
 def test_unknown_content_is_shown(tmp_path):
-    (tmp_path / "a.csv").write_text("x,y,t,p\n")
-    with pytest.raises(errors.FileFormatError, match=r"begins with b'x,y,t,p\\n' at byte 0; evsim reads"):
+    (tmp_path / "a.csv").write_text("x,y,z\n")
+    with pytest.raises(errors.FileFormatError, match=r"begins with b'x,y,z\\n' at byte 0; evsim reads"):
         read_spikes(tmp_path / "a.csv")
 
 
