@@ -83,6 +83,11 @@ def read_events(
     OSError
         The file does not exist or cannot be read.
 
+    Warns
+    -----
+    RecordingWarning
+        Something was lost, or the clock steps back; the message names the first place.
+
     Notes
     -----
     The file is read piece by piece; memory is that of the events (13 bytes each) and up to twice as much meanwhile.

@@ -5,32 +5,23 @@ from __future__ import annotations
 import json
 import operator
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .._lib.optional import require
+from .._lib.paths import as_path, open_regular
 from ..description import NetworkDescription
-from ..errors import DTypeError, FileFormatError, InvalidArgumentError, NonFiniteError
+from ..errors import FileFormatError, NonFiniteError
 from .atomic import replacing
 
 FORMAT_VERSION = 2
 
 
-def checked_path(path: Any) -> Path:
-    """Return `path` as one; a number would be a file descriptor, and NUL ends no file's name."""
-    if not isinstance(path, (str, PathLike)):
-        raise DTypeError(f"path must be a path, got {path!r}")
-    if "\0" in str(path):
-        raise InvalidArgumentError(f"a path must not contain NUL characters, got {str(path)!r}")
-    return Path(path)
-
-
 def write_network(description: NetworkDescription, path: str | PathLike[str]) -> None:
     """Write a network, without what a stream carries; the file is replaced in one step, or left alone on an error."""
     safetensors = require("safetensors.numpy", "safetensors", "files", "a network file")
-    target = checked_path(path)
+    target = as_path(path)
     for name, values in description.arrays.items():
         if not np.all(np.isfinite(values)):
             raise NonFiniteError(f"{name} is not finite everywhere; such a network cannot be read back")
@@ -48,9 +39,8 @@ def write_network(description: NetworkDescription, path: str | PathLike[str]) ->
 def read_network(path: str | PathLike[str]) -> NetworkDescription:
     """Read what :func:`write_network` wrote. Raises FileFormatError and OSError; runs no code of the file."""
     safetensors = require("safetensors", "safetensors", "files", "a network file")
-    source = checked_path(path)
-    with open(source, "rb"):  # safetensors' own message for a missing file names no file
-        pass
+    source = as_path(path)
+    open_regular(source).close()  # safetensors' own message for a missing file names no file
     try:
         with safetensors.safe_open(source, framework="numpy") as file:
             metadata = file.metadata() or {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import tokenize
 import warnings
@@ -66,9 +67,10 @@ class Archive:
     def structured(self) -> list[str]:
         """Names of the arrays that have fields, among the first few."""
         found = []
-        for name, entry in list(self._entries.items())[:_MOST_NAMED]:
-            if entry.filename.endswith(".npy") and self.header(name).dtype.names:
-                found.append(name)
+        for name in list(self._entries)[:_MOST_NAMED]:
+            with contextlib.suppress(FileFormatError):  # no array at all
+                if self.header(name).dtype.names:
+                    found.append(name)
         return found
 
     def header(self, name: str) -> Header:

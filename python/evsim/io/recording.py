@@ -17,7 +17,9 @@ from ..errors import EvsimError, FileFormatError, MemoryLimitError
 
 CHUNK = 1 << 18
 """Bytes that are decoded at once: they and their events stay in a processor's cache."""
-_LONGEST_HEADER = 1 << 25
+_LONGEST_HEADER = 1 << 22
+_TEXT = bytes([*b"\t\r\n", *range(32, 127), *range(128, 256)])
+"""What lines of text consist of, whatever their encoding."""
 
 
 @dataclass
@@ -179,4 +181,4 @@ def header_lines(file: Recording, mark: bytes, end: Callable[[bytes], bool]) -> 
 
 
 def _is_text(line: bytes) -> bool:
-    return not any((byte < 32 and byte not in b"\t\r\n") or byte == 127 for byte in line)
+    return not line.translate(None, _TEXT)

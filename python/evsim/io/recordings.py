@@ -48,12 +48,15 @@ def read_spikes(
     FileFormatError
         The file is truncated or of another kind; the message gives the byte position where there is one.
         Pickled objects are refused.
-    RecordingWarning
-        Not all of a recording could be read, see :func:`read_events`.
     InvalidArgumentError
         `time_scale` or `shape` is outside its domain.
     OSError
         The file does not exist or cannot be read.
+
+    Warns
+    -----
+    RecordingWarning
+        Not all of a recording could be read, as :func:`read_events` says.
 
     Examples
     --------

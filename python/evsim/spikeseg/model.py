@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._lib.optional import require
+from .._lib.paths import as_path, open_regular
 from .._lib.set_once import SetOnce
 from ..errors import DTypeError, FileFormatError, InvalidArgumentError, ShapeMismatchError
 from ..io.atomic import replacing
@@ -262,10 +263,10 @@ class SpikeSEG(SetOnce):
             There is no such file.
         """
         safetensors = require("safetensors", "safetensors", "files", "loading a model")
-        with open(path, "rb"):  # safetensors' own message for a missing file names no file
-            pass
+        source = as_path(path)
+        open_regular(source).close()  # safetensors' own message for a missing file names no file
         try:
-            with safetensors.safe_open(path, framework="numpy") as file:
+            with safetensors.safe_open(source, framework="numpy") as file:
                 description = json.loads((file.metadata() or {})["evsim.spikeseg"])
                 state = {name: np.asarray(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (not a dict)
             if description["format"] != _FORMAT:

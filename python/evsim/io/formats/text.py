@@ -93,18 +93,16 @@ def _fields(line: bytes) -> list[bytes]:
 
 
 def _pieces(file: Recording, columns: _Columns) -> Iterator[Piece]:
-    named = False
+    begun = False
     for position, lines in _lines(file):
-        data = []
-        at = position
+        data, at = [], position
         for line in lines:
             if line.strip() and not line.startswith(_COMMENTS):
-                if not named and not _NUMBER.match(_fields(line)[0] if _fields(line) else b""):
-                    named = True  # the names of the columns
-                else:
+                # The first line may be the names of the columns.
+                if begun or all(_NUMBER.match(item) for item in _fields(line)[:4]):
                     data.append((at, line))
+                begun = True
             at += len(line) + 1
-        named = named or bool(data)
         piece = _parsed(file, data, columns)
         if piece is not None:
             yield piece

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..._lib.optional import require
+from ..._lib.paths import as_path, open_regular
 from ...errors import FileFormatError
 from ...io.atomic import replacing
 from .homeostasis import MapStatistics
@@ -47,10 +48,10 @@ def read_checkpoint(
 ) -> tuple[dict[str, Any], Standing, dict[str, npt.NDArray[Any]]]:
     """Read (description, standing, weights of all layers); what is in them is yet to be checked."""
     safetensors = require("safetensors", "safetensors", "files", "a checkpoint")
-    with open(path, "rb"):  # safetensors' own message for a missing file names no file
-        pass
+    source = as_path(path)
+    open_regular(source).close()  # safetensors' own message for a missing file names no file
     try:
-        with safetensors.safe_open(path, framework="numpy") as file:
+        with safetensors.safe_open(source, framework="numpy") as file:
             header = json.loads((file.metadata() or {})["evsim.training"])
             arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (not a dict)
         weights = {
