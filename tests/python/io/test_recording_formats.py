@@ -198,8 +198,9 @@ def test_long_texts_are_read_in_pieces(tmp_path):
 
 
 def test_lines_that_are_no_events_are_left_out(tmp_path):
-    bad = "10 3 5 1\nhello\n25 0 1\n25 0 1 0\n26 0.5 1 0\nnan 1 1 1\n27 1 1 7\n40 2 0 1\n9999999999999999999999 1 1 1\n41 2"
-    (tmp_path / "a.txt").write_text(bad)
+    good = ["10 3 5 1", "25 0 1 0", "40 2 0 1"]
+    bad = ["hello", "25 0 1", "26 0.5 1 0", "nan 1 1 1", "27 1 1 7", "9999999999999999999999 1 1 1", "41 2"]
+    (tmp_path / "a.txt").write_text("\n".join([good[0], *bad[:3], good[1], *bad[3:6], good[2], bad[6]]))
     with pytest.warns(errors.RecordingWarning, match=r"damaged parts left out \(at byte 9, the line b'hello'"):
         events = read_events(tmp_path / "a.txt")
     assert events.t.tolist() == [10, 25, 40]

@@ -16,12 +16,12 @@ Arrange = Callable[[Bytes], Bytes]
 
 def as_little_endian(n_bytes: int) -> Arrange:
     """Turns words of `n_bytes` bytes from big- to little-endian."""
-    return lambda data: data.reshape(-1, n_bytes)[:, ::-1].reshape(-1)
+    return lambda data: np.ascontiguousarray(data.reshape(-1, n_bytes)[:, ::-1]).reshape(-1)
 
 
 def halves_exchanged(data: Bytes) -> Bytes:
     """64-bit words whose upper 32 bits were sent first."""
-    return data.view("<u4").reshape(-1, 2)[:, ::-1].reshape(-1).view(np.uint8)
+    return np.ascontiguousarray(data.view("<u4").reshape(-1, 2)[:, ::-1]).reshape(-1).view(np.uint8)
 
 
 def decoded(
