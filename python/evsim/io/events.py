@@ -205,10 +205,10 @@ def _pieces(
 ) -> Iterator[EventArray]:
     with opened(source, **options) as file:
         waiting: list[Columns] = []
-        left = None
+        left, k = None, -1
         for k, part in enumerate(Sieve(file, layout_of(file)).columns()):
             if k == len(later):
-                raise FileFormatError(f"{source} has changed while it was read")
+                break
             waiting.append(within(part, *window))
             if k + 1 < len(later) and sum(len(columns.t) for columns in waiting) < n:
                 continue
@@ -222,6 +222,8 @@ def _pieces(
                 left = int(events.t[-1])
                 yield event_array(events, size)
             waiting = [_part(together, whole, len(together.t))]
+        if k + 1 != len(later):
+            raise FileFormatError(f"{source} has changed while it was read")
 
 
 def _part(columns: Columns, start: int, stop: int) -> Columns:

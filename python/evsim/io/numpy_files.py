@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import FileFormatError, MemoryLimitError
+from ..errors import DTypeError, FileFormatError, MemoryLimitError, ShapeMismatchError
 
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 NPY_MAGIC = b"\x93NUMPY"
@@ -85,6 +85,17 @@ class Archive:
         if header.start + header.n_bytes > most:
             raise self._error(name, f"the array has {header.n_bytes} bytes, but its entry at most {most}")
         return header
+
+    def lists(self, names: Iterable[str]) -> dict[str, npt.NDArray[Any]]:
+        """Arrays of numbers that have one dimension and one length: that is known before any is read."""
+        headers = {name: self.header(name) for name in names}
+        shapes = {name: header.shape for name, header in headers.items()}
+        if len(set(shapes.values())) != 1 or any(len(shape) != 1 for shape in shapes.values()):
+            raise ShapeMismatchError(f"{', '.join(shapes)} must be lists of one length, got shapes {shapes}")
+        for name, header in headers.items():
+            if header.dtype.kind not in "iufb":
+                raise DTypeError(f"{name} must be real numbers, got dtype {header.dtype}")
+        return self.arrays(headers)
 
     def arrays(self, names: Iterable[str]) -> dict[str, npt.NDArray[Any]]:
         """The arrays of these names."""

@@ -110,11 +110,11 @@ class Recording:
         """What is at `byte` cannot be."""
         return FileFormatError(f"{self.path} is damaged at byte {byte}: {message}")
 
-    def broken_end(self, what: str, byte: int, need: int) -> None:
-        """The last `what`, at `byte`, is not whole: it is left out."""
+    def broken_end(self, what: str, byte: int, need: int, used: int = 0) -> None:
+        """The last `what`, at `byte`, is not whole: it is left out, except for `used` bytes."""
         if self.strict:
             raise self.truncated(what, byte, need)
-        self._note("lost_bytes", max(self.n_bytes - byte, 1), f"the {what} at byte {byte} is cut")
+        self._note("lost_bytes", max(self.n_bytes - byte - used, 1), f"the {what} at byte {byte} is cut")
 
     def lost_end(self, byte: int, message: str) -> None:
         """From `byte` on nothing can be read."""

@@ -116,7 +116,7 @@ def _read_npz(path: Path, time_scale: float, shape: tuple[int, int, int] | None)
             for names in (("indices", "times"), ("x", "y", "p", "t")):
                 if not all(name in archive for name in names):
                     continue
-                arrays, stored = _columns(archive, names), stored_shape(archive)
+                arrays, stored = archive.lists(names), stored_shape(archive)
                 if "indices" in names:
                     return SpikeArray(arrays["indices"], arrays["times"], shape=stored)
                 return _from_events(arrays, time_scale, stored or shape)
@@ -129,14 +129,6 @@ def _read_npz(path: Path, time_scale: float, shape: tuple[int, int, int] | None)
         raise FileFormatError(
             f"{path} holds the arrays {archive.describe()}; expected indices and times, or x, y, p and t"
         )
-
-
-def _columns(archive: Archive, names: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of these names, which must be lists of one length: that is known before any is read."""
-    shapes = {name: archive.header(name).shape for name in names}
-    if len(set(shapes.values())) != 1 or len(shapes[names[0]]) != 1:
-        raise ShapeMismatchError(f"{', '.join(names)} must be lists of one length, got shapes {shapes}")
-    return archive.arrays(names)
 
 
 def _from_events(arrays: dict[str, npt.NDArray[Any]], time_scale: float, shape: tuple[int, ...] | None) -> SpikeArray:

@@ -85,6 +85,17 @@ def test_arrays_that_do_not_fit_together_are_refused_before_they_are_read(file, 
 
 
 @pytest.mark.parametrize("read", READERS)
+def test_texts_are_refused_before_they_are_read(file, read):
+    path = file(npz(**{**ONE, "x": np.zeros(1, "<U4000000")}), "a.npz")
+    tracemalloc.start()
+    with pytest.raises(errors.FileFormatError, match="x must be real numbers, got dtype <U4000000"):
+        read(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1 << 22
+
+
+@pytest.mark.parametrize("read", READERS)
 def test_arrays_that_are_not_asked_for_are_not_read(file, read):
     path = file(npz(**ONE, huge=np.zeros(1 << 24, np.int64)), "a.npz")
     tracemalloc.start()

@@ -91,6 +91,8 @@ def test_without_h5py_the_extra_is_named(tmp_path, monkeypatch):
         ({"x": np.array([1], np.uint16)}, "one length"),
         ({"y": np.array([b"a", b"b", b"c"])}, "y is no list of numbers"),
         ({"offset": 2**62}, "t_offset must be"),
+        ({"x": np.array([0.0, 1.5, 2.0])}, "x must be whole numbers"),
+        ({"t": np.array([0.0, np.nan, 2.0])}, "t must be whole microseconds"),
     ],
 )
 def test_other_contents_are_refused(tmp_path, changes, message):
@@ -115,3 +117,12 @@ def test_times_that_cannot_be_are_left_out(tmp_path):
     dsec(tmp_path / "a.h5", t=np.array([10, 25, 2**64 - 1], np.uint64), offset=5)
     with pytest.warns(errors.RecordingWarning, match="1 events outside"):
         assert read_events(tmp_path / "a.h5").t.tolist() == [15, 30]
+
+
+@pytest.mark.parametrize("chunks", [None, (1 << 20,), (1 << 29,)])
+def test_rows_that_were_never_written_are_not_believed(tmp_path, chunks):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name in "txyp":
+            file.create_dataset(f"events/{name}", shape=(10**12,), dtype="<u2", chunks=chunks)
+    with pytest.raises(errors.FileFormatError, match=r"0 of 1000000000000 rows|chunks of 536870912 rows"):
+        read_events(tmp_path / "a.h5")

@@ -98,12 +98,22 @@ def test_big_endian_words_are_read(tmp_path, version, line):
     assert results[1] == results[3]
 
 
-def test_evt21_with_the_upper_half_first_is_read(tmp_path):
-    words = [8 << 60 | 7 << 32, 1 << 60 | 5 << 54 | 64 << 43 | 9 << 32 | 0x80000001]
-    halves = b"".join(struct.pack("<II", word >> 32, word & 0xFFFFFFFF) for word in words)
-    header = b"% format EVT21;endianness=legacy;height=720;width=1280\n% end\n"
-    (tmp_path / "a.raw").write_bytes(header + halves)
-    assert rows(read_events(tmp_path / "a.raw")) == [(7 * 64 + 5, 64, 9, 1), (7 * 64 + 5, 95, 9, 1)]
+@pytest.mark.parametrize("header", ["% format EVT21;endianness=legacy;height=720;width=1280", "% evt 2.1"])
+@pytest.mark.parametrize("form", ["<Q", "<II"])
+def test_evt21_with_either_half_first_is_read(tmp_path, header, form):
+    if form == "<Q":
+        header = header.replace("legacy", "little")
+    rng = np.random.default_rng(0)
+    words = []
+    for upper in range(7, 30):
+        words.append(8 << 60 | upper << 32)
+        for low in range(0, 64, 16):
+            x, y, pixels = (int(rng.integers(n)) for n in (1200, 700, 1 << 32))
+            words.append(int(rng.integers(2)) << 60 | low << 54 | x << 43 | y << 32 | pixels)
+    expected, _, _ = oracle.read_evt21(struct.pack(f"<{len(words)}Q", *words))
+    parts = [(word,) if form == "<Q" else (word >> 32, word & 0xFFFFFFFF) for word in words]
+    (tmp_path / "a.raw").write_bytes(f"{header}\n% end\n".encode() + b"".join(struct.pack(form, *p) for p in parts))
+    assert rows(read_events(tmp_path / "a.raw", strict=True)) == expected
 
 
 @pytest.mark.parametrize(("version", "width", "height"), [(2, 1280, 720), (1, 304, 240)])

@@ -293,6 +293,25 @@ def test_a_file_that_changes_between_two_readings_is_refused(file):
         list(pieces)
 
 
+def test_a_file_that_shrinks_between_two_readings_is_refused(file, monkeypatch):
+    monkeypatch.setattr("evsim.io.recording.CHUNK", 1 << 12)
+    path = recording(file, 5000, 0)
+    pieces = iterate_events(path, piece=100)
+    path.write_bytes(path.read_bytes()[:20_000])
+    with pytest.raises(errors.FileFormatError, match="has changed while it was read"):
+        list(pieces)
+
+
+@pytest.mark.parametrize("cut", [1, 12, 13, 1000])
+def test_a_cut_array_loses_only_its_end(file, cut):
+    path = recording(file, 500, 0)
+    whole = read_events(path)
+    path.write_bytes(path.read_bytes()[:-cut])
+    with pytest.warns(errors.RecordingWarning, match="the array at byte"):
+        assert rows(read_events(path, width=40, height=30)) == rows(whole)[: 500 - -(-cut // 13)]
+    assert scan_events(path).lost_bytes == max(-cut % 13, 1)
+
+
 def test_a_summary_counts_what_there_is(file):
     path = file(HEADER3 + evt3(0x8001, 0x0001, 0x2001, 0x2002))
     assert scan_events(path) == RecordingSummary(

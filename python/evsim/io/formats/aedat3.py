@@ -96,4 +96,5 @@ def _polarity(file: Recording, start: int, end: int, overflows: int) -> Iterator
             byte_of=ItemBytes(position, _EVENT_BYTES, places),
         )
     if end > file.n_bytes and (file.n_bytes - start) % _EVENT_BYTES == 0:
-        file.broken_end("packet", start - _HEADER_BYTES, end - start + _HEADER_BYTES)
+        there = file.n_bytes - start + _HEADER_BYTES
+        file.broken_end("packet", start - _HEADER_BYTES, end - start + _HEADER_BYTES, used=there)

@@ -30,10 +30,7 @@ def npz_layout(file: Recording) -> Layout:
         return Layout("NumPy (.npz)", (None, None), _pieces(file, columns))
     try:
         wanted = columns_of({name: name for name in names})
-        shapes = {name: archive.header(name).shape for name in wanted.values()}
-        if len(set(shapes.values())) != 1 or len(shapes["x"]) != 1:
-            raise ShapeMismatchError(f"t, x, y and p must have one length, got shapes {shapes}")
-        arrays = archive.arrays(wanted.values())
+        arrays = archive.lists(wanted.values())
         size = stored_size(archive)
     except FileFormatError:
         raise
@@ -62,11 +59,11 @@ def npy_layout(file: Recording) -> Layout:
 
 
 def _npy_pieces(file: Recording, header: Header) -> Iterator[Piece]:
-    end = header.start + header.n_bytes
-    if end > file.n_bytes:
-        file.broken_end("array", header.start, header.n_bytes)
     size = header.dtype.itemsize
-    end = header.start + (min(end, file.n_bytes) - header.start) // size * size
+    there = min(header.n_bytes, file.n_bytes - header.start) // size * size
+    if there < header.n_bytes:
+        file.broken_end("array", header.start, header.n_bytes, used=there)
+    end = header.start + there
     for position, data in file.chunks(header.start, size, "event", end):
         columns = _fields(file, np.frombuffer(data, dtype=header.dtype))
         yield Piece(**columns, byte_of=ItemBytes(position, size))

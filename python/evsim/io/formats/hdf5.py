@@ -7,7 +7,7 @@ DSEC: https://dsec.ifi.uzh.ch/data-format/. ``events/{x,y,p,t}`` and ``t_offset`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ _GROUPS = ("events", "CD/events", "/")
 _ECF = 36559
 _PLUGINS = {32001: "Blosc", 32004: "LZ4", 32008: "bitshuffle", 32015: "Zstandard", 32026: "Blosc 2"}
 _ROWS = 1 << 17
+_MOST_CHUNK_BYTES = 1 << 28
 
 
 def layout(file: Recording) -> Layout:
@@ -33,6 +34,7 @@ def layout(file: Recording) -> Layout:
             columns, name = _columns(file, h5py, opened)
             for column in columns.values():
                 _check_filters(file, h5py, column)
+                _check_storage(file, column)
             _offset(file, opened)
             size = _size(opened)
     except EvsimError:
@@ -47,8 +49,9 @@ def _columns(file: Recording, h5py: Any, opened: Any) -> tuple[dict[str, Any], s
     for name in _GROUPS:
         found = opened.get(name)
         if isinstance(found, h5py.Dataset) and found.dtype.names and found.ndim == 1:
-            columns_of(dict.fromkeys(found.dtype.names))
-            return dict.fromkeys("txyp", found), name
+            with suppress(DTypeError):
+                columns_of(dict.fromkeys(found.dtype.names))
+                return dict.fromkeys("txyp", found), name
         if isinstance(found, h5py.Group):
             arrays = {key: found[key] for names in FIELD_NAMES.values() for key in names if key in found}
             try:
@@ -98,6 +101,19 @@ def _check_filters(file: Recording, h5py: Any, column: Any) -> None:
             )
 
 
+def _check_storage(file: Recording, column: Any) -> None:
+    """A dataset may claim rows that were never written, and chunks of any size."""
+    n = len(column)
+    if column.chunks is None:
+        rows = n if column.id.get_storage_size() >= n * column.dtype.itemsize else 0
+    else:
+        rows = column.id.get_num_chunks() * column.chunks[0]
+        if column.chunks[0] * column.dtype.itemsize > _MOST_CHUNK_BYTES:
+            raise FileFormatError(f"{file.path}: {column.name} has chunks of {column.chunks[0]} rows, too many to read")
+    if rows < n:
+        raise FileFormatError(f"{file.path} is truncated: {column.name} has {rows} of {n} rows")
+
+
 def _size(opened: Any) -> tuple[int | None, int | None]:
     """Width and height as attributes of the file, if it has them."""
     size = []
@@ -117,8 +133,8 @@ def _pieces(file: Recording, h5py: Any) -> Iterator[Piece]:
         for start in range(0, n, _ROWS):
             stop = min(start + _ROWS, n)
             try:
-                piece = _rows(columns, start, stop)
-            except MemoryError:
+                piece = _rows(file, columns, start, stop)
+            except (MemoryError, EvsimError):
                 raise
             except Exception as error:
                 file.odd("damaged_parts", 0, f"the events {start} to {stop - 1} cannot be decoded: {error}")
@@ -136,15 +152,19 @@ def _offset(file: Recording, opened: Any) -> int:
     return int(value.item())
 
 
-def _rows(columns: Mapping[str, Any], start: int, stop: int) -> dict[str, npt.NDArray[Any]]:
+def _rows(file: Recording, columns: Mapping[str, Any], start: int, stop: int) -> dict[str, npt.NDArray[Any]]:
     first = columns["t"]
     if first.dtype.names:
         rows = first[start:stop]
         arrays = columns_of({name: rows[name] for name in rows.dtype.names})
     else:
         arrays = {name: column[start:stop] for name, column in columns.items()}
-    t = arrays["t"]
-    if t.dtype.kind == "f" and not (np.isfinite(t).all() and (t == np.trunc(t)).all()):
-        raise ValueError("times must be whole microseconds")
-    arrays["t"] = np.clip(t, -(2**61), 2**61).astype(np.int64)  # what is out of range stays so
-    return {name: array if array.dtype.kind in "iu" else array.astype(np.int64) for name, array in arrays.items()}
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not (np.isfinite(array).all() and (array == np.trunc(array)).all()):
+            what = "whole microseconds" if name == "t" else "whole numbers"
+            raise FileFormatError(f"{file.path}: {name} must be {what}, which rows {start} to {stop - 1} are not all")
+    # What is out of range stays so.
+    return {
+        name: array if array.dtype.kind in "iu" and name != "t" else np.clip(array, -(2**61), 2**61).astype(np.int64)
+        for name, array in arrays.items()
+    }

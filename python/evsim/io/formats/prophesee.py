@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from ... import _core
 from ...errors import FileFormatError
 from ..recording import Layout, Recording, header_lines
-from .words import Arrange, as_little_endian, decoded, halves_exchanged
+from .words import Arrange, Bytes, as_little_endian, decoded, halves_exchanged
 
 MAGIC = b"% "
 _VERSION = re.compile(r"^% (?:evt (\d{1,3})\.(\d{1,3})|format EVT(\d)(\d?))", re.MULTILINE | re.IGNORECASE)
@@ -53,14 +55,16 @@ def layout(file: Recording) -> Layout:
         raise FileFormatError(f"{file.path} is in Prophesee's EVT {major}.{minor}; evsim reads EVT 2.0, 2.1 and 3.0")
     if file.n_bytes == start:
         raise FileFormatError(f"{file.path} is truncated: nothing follows the header, which ends at byte {start}")
-    n_bytes = _WORD_BYTES[name]
-    pieces = decoded(file, start, _core.RecordingDecoder(name), n_bytes, "word", _arrangement(file, header, name))
+    arrange = _arrangement(file, header, name, start)
+    pieces = decoded(file, start, _core.RecordingDecoder(name), _WORD_BYTES[name], "word", arrange)
     return Layout(f"EVT {major}.{minor}", _sensor(header, _LARGEST), pieces, largest=_LARGEST)
 
 
-def _arrangement(file: Recording, header: str, name: str) -> Arrange | None:
+def _arrangement(file: Recording, header: str, name: str, start: int) -> Arrange | None:
     """How the words have to be turned to be little-endian."""
     found = _ENDIANNESS.search(header)
+    if found is None and name == "evt21":
+        return _likely_arrangement(file, start)
     order = found[1].lower() if found else "little"
     if order == "big":
         return as_little_endian(_WORD_BYTES[name])
@@ -69,6 +73,21 @@ def _arrangement(file: Recording, header: str, name: str) -> Arrange | None:
     if order not in ("little", "legacy"):
         raise FileFormatError(f"{file.path} has words in the byte order {order!r}; evsim reads little, big and legacy")
     return None
+
+
+def _likely_arrangement(file: Recording, start: int) -> Arrange | None:
+    """Sensors differ in the half of a 64-bit word that they send first; old headers do not say which."""
+    data = np.frombuffer(file.read(start, 1 << 16), dtype=np.uint8)
+    data = data[: len(data) // 8 * 8]
+
+    def oddities(words: Bytes) -> int:
+        decoder = _core.RecordingDecoder("evt21")
+        t = decoder.decode(words)[0]
+        found = decoder.findings
+        n_late = int(np.count_nonzero(t[1:] < t[:-1]))
+        return n_late + found.reserved_words + found.clock_steps_back + found.untimed_events + (not len(t))
+
+    return halves_exchanged if oddities(halves_exchanged(data)) < oddities(data) else None
 
 
 def _sensor(header: str, largest: int) -> tuple[int | None, int | None]:
