@@ -94,6 +94,12 @@ void bind_projection(py::module_& module) {
         .def("set_rule_parameters", &Projection::set_rule_parameters, py::arg("values"))
         .def("time_constants", [](const Projection& self) { return rule_of(self)->time_constants(); })
         .def("traces", &traces, py::arg("synaptic"))
+        .def("waiting_traces",
+             [](const Projection& self) {
+                 const auto next = self.next_traces();
+                 return next ? std::make_pair(as_array(next->neuron), as_array(next->synaptic))
+                             : std::make_pair(py::array_t<double>(0), py::array_t<double>(0));
+             })
         .def(
             "set_next_traces",
             [](Projection& self, const TimeArray& neuron, const TimeArray& synaptic) {

@@ -2,6 +2,10 @@
 // only when its functions run, so a first compilation asks them (EVSIM_TRACE_COUNTS) and the second one is told.
 #pragma once
 
+#if !defined(__CUDACC__)
+#include <stdexcept>
+#endif
+
 #include <evspikesim/Layers/EligibilityTraces.h>
 
 #if defined(EVSIM_TRACE_COUNTS)
@@ -9,8 +13,8 @@
 /// -1 if the source throws.
 extern "C" __attribute__((visibility("default"))) int evsim_trace_count(int synaptic) {
     try {
-        return synaptic ? EvSpikeSim::synaptic_traces_tau(1.0f, 2.0f).size()
-                        : EvSpikeSim::neuron_traces_tau(2.0f).size();
+        return static_cast<int>(synaptic ? EvSpikeSim::synaptic_traces_tau(1.0f, 2.0f).size()
+                                         : EvSpikeSim::neuron_traces_tau(2.0f).size());
     } catch (...) {
         return -1;
     }
@@ -18,15 +22,21 @@ extern "C" __attribute__((visibility("default"))) int evsim_trace_count(int syna
 
 #else
 
+#if defined(__CUDACC__)
 static_assert(EVSIM_N_NEURON_TRACES <= EvSpikeSim::vector<float>::capacity &&
                   EVSIM_N_SYNAPTIC_TRACES <= EvSpikeSim::vector<float>::capacity,
-              "kernels written for EvSpikeSim may have at most 16 traces of each kind here");
+              "kernels written for EvSpikeSim may have at most 16 traces of each kind on a GPU");
+#endif
 static_assert(evsim::same_type<evsim::real, float>,
               "kernels written for EvSpikeSim compute in float; use dtype='float32', or write evsim::real");
 
 template <int n>
 evsim::TimeConstants<n> evsim_time_constants(const EvSpikeSim::vector<float>& from) {
     evsim::TimeConstants<n> out{};
+#if !defined(__CUDACC__)
+    if (from.size() != std::size_t{n})
+        throw std::length_error("the number of traces depends on the time constants of the neurons");
+#endif
     for (int k = 0; k < n; ++k) out.values[k] = static_cast<double>(from[k]);
     return out;
 }

@@ -40,7 +40,8 @@ class NetworkDescription:
     arrays : dict of str to ndarray
         Weights and parameters per neuron, ``"hidden.weights"``, ``"hidden.neuron.threshold"``.
     state : dict or None
-        What a stream carries: ``time``, ``batch`` and ``nodes``, by name a list with the arrays of every sample.
+        What a stream carries: ``time``, ``batch``, ``states`` (by node a list with the named arrays of every sample)
+        and ``waiting_traces`` (by the number of a projection, those that the next call begins with).
     """
 
     dtype: str

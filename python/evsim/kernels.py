@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import copy
 import ctypes
+import itertools
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from pathlib import Path
@@ -54,6 +55,7 @@ def _as_text(source: str) -> str:
 _LARGEST = 1 << 24
 BatchUpdate = Literal["sum", "mean"]
 _ONCE = re.compile(r"^[ \t]*#[ \t]*pragma[ \t]+once[ \t]*$", re.MULTILINE)
+_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
 _EVSPIKESIM = re.compile(r"^[ \t]*#[ \t]*include[ \t]*[<\"]evspikesim/", re.MULTILINE)
 
 
@@ -102,8 +104,13 @@ class Source:
 
     @property
     def is_evspikesim(self) -> bool:
-        """Whether it was written for EvSpikeSim."""
-        return bool(_EVSPIKESIM.search(self.text))
+        """Whether it was written for EvSpikeSim, whose headers it may include by way of its own."""
+        texts = itertools.chain([self.text], (content.decode(errors="replace") for content in self.own_headers()))
+        return any(_EVSPIKESIM.search(text) for text in texts)
+
+    def own_headers(self) -> Iterator[bytes]:
+        """Contents of what it includes in quotes from its own folder, and of what that includes."""
+        return _own_headers(self.text, Path(self.path).parent, set()) if self.path else iter(())
 
     def at_line(self, number: int) -> str:
         """Return the directive that makes compiler messages name a line of this source."""
@@ -118,6 +125,16 @@ class Source:
     def checks(self) -> str:
         """Return what the compiler is asked about callbacks, after them."""
         return "".join(self.at_line(line) + assertion for line, assertion in assertions(self.text))
+
+
+def _own_headers(text: str, folder: Path, seen: set[Path]) -> Iterator[bytes]:
+    for name in _INCLUDE.findall(text):
+        path = (folder / name).resolve()
+        if path not in seen and path.is_file():
+            seen.add(path)
+            content = path.read_bytes()
+            yield content
+            yield from _own_headers(content.decode(errors="replace"), path.parent, seen)
 
 
 class Kernel:
@@ -278,6 +295,11 @@ def definitions(callbacks: Source | None, dtype: str, isa: str, folder: Path | N
     if callbacks and callbacks.debug:
         definitions["EVSIM_DEBUG"] = ""
     if callbacks and callbacks.is_evspikesim:
+        if callbacks.debug:
+            raise InvalidArgumentError(
+                f"{callbacks.name}: debug=True is for sources that include <evsim/callbacks.h>, not for those written "
+                "for EvSpikeSim"
+            )
         asking = unit({**definitions, "EVSIM_TRACE_COUNTS": ""}, None, callbacks, [])
         library = _build(asking, [callbacks], folder)
         definitions["EVSIM_N_NEURON_TRACES"], definitions["EVSIM_N_SYNAPTIC_TRACES"] = _trace_counts(library, callbacks)
@@ -291,7 +313,7 @@ def unit(
     parts = [f"#define {name} {value}\n" for name, value in definitions.items()]
     parts.append("#include <evsim/callbacks.h>\n")
     if callbacks:
-        refuse_mistakes(callbacks.text, callbacks.name)
+        refuse_mistakes(callbacks.text, callbacks.name, weights_are_written=not callbacks.is_evspikesim)
     if callbacks and callbacks.debug:
         parts.append("#include <evsim/plasticity/checked_traces.h>\n")
     if neuron:

@@ -365,7 +365,8 @@ class SpikingNetwork(NetworkBuilder):
             snapshot = self._core.snapshot()
             names = [node.name for node in sorted(self._nodes.values(), key=lambda node: node._node)]
             states = dict(zip(names, snapshot["states"], strict=True))
-            described.state = {"time": snapshot["time"], "batch": snapshot["batch"], "nodes": states}
+            waiting = {k: p._core.waiting_traces() for k, p in enumerate(self._projections) if p.kernel}
+            described.state = {**snapshot, "states": states, "waiting_traces": waiting}
         return described
 
     @classmethod
@@ -442,8 +443,11 @@ class SpikingNetwork(NetworkBuilder):
             kernel = kernel_with_parameters(name, saved, kernel_of)
             self._fill(self.connect(saved["source"], saved["target"], connection, kernel=kernel), name, description)
         if description.state is not None:
-            states = [description.state["nodes"][node["name"]] for node in description.nodes]
+            states = [description.state["states"][node["name"]] for node in description.nodes]
             self._core.restore({**description.state, "states": states})
+            for k, traces in description.state["waiting_traces"].items():
+                if any(part.size for part in traces):
+                    self._projections[k]._core.set_next_traces(*traces)
 
     def _default_name(self, kind: str) -> str:
         return f"input {len(self._inputs)}" if kind == "input" else f"layer {len(self._populations)}"

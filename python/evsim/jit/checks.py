@@ -36,8 +36,10 @@ _POINTER = re.compile(
 )
 
 
-def refuse_mistakes(text: str, name: str) -> None:
+def refuse_mistakes(text: str, name: str, *, weights_are_written: bool = True) -> None:
     """Raise an error for an unknown function that begins with ``on_`` and for a weight whose new value is lost.
+
+    Callbacks that cannot write weights, such as those for EvSpikeSim, may use their copies as they like.
 
     Raises
     ------
@@ -52,7 +54,7 @@ def refuse_mistakes(text: str, name: str) -> None:
                 f"{f'; did you mean {near[0]}?' if near else ''} Callbacks are {', '.join(CALLBACKS)}; "
                 "names that begin with on_ are kept for them"
             )
-        if function.name in CALLBACKS and (line := _lost_weight(function, text)):
+        if weights_are_written and function.name in CALLBACKS and (line := _lost_weight(function, text)):
             advice = "only on_pre_synapse and on_post_synapse change weights, and"
             raise KernelCompileError(
                 f"{name}:{line}: error: {function.name} writes a copy of the weight, which is lost; "

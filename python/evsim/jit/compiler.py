@@ -303,7 +303,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _timeout() -> float:
-    given = os.environ.get("EVSIM_COMPILE_TIMEOUT") or "300"
+    given = os.environ.get("EVSIM_COMPILE_TIMEOUT") or "600"
     try:
         seconds = float(given)
     except ValueError:

@@ -4,14 +4,16 @@ import pytest
 from callback_kernels import (
     assert_same,
     events,
+    network,
     results,
     strengths,
 )
 
 import evsim
 from evsim.errors import (
+    InvalidArgumentError,
     KernelCompileError,
-    KernelLoadError,
+    KernelError,
 )
 
 OLD_STYLE = {
@@ -93,7 +95,77 @@ def test_a_source_for_evspikesim_in_double_is_refused_with_the_reason(old_path):
         from_source(old_path, "float64")
 
 
-@pytest.mark.parametrize("missing", ["synaptic_traces_tau", "on_post_neuron"])
-def test_a_source_for_evspikesim_that_lacks_a_function_is_told_its_name(tmp_path, missing):
-    with pytest.raises((KernelLoadError, KernelCompileError), match=missing):
+@pytest.mark.parametrize(
+    ("missing", "signature"),
+    [
+        ("synaptic_traces_tau", r"synaptic_traces_tau\(float, float\)"),
+        ("on_post_neuron", r"on_post_neuron\(float\*\)"),
+    ],
+)
+def test_a_source_for_evspikesim_that_lacks_a_function_is_told_its_name_and_arguments(tmp_path, missing, signature):
+    message = rf"^{tmp_path}/traces\.cpp: error: EvSpikeSim::{signature} is declared or called, but not defined"
+    with pytest.raises(KernelCompileError, match=message):
         from_source(old_source(tmp_path, missing))
+
+
+@pytest.mark.parametrize("kind", ["own header", "vectors", "decorators"])
+def test_the_same_source_in_other_words_does_the_same(tmp_path, old_path, kind):
+    text = OLD_HEAD + "\n".join(OLD_STYLE.values()) + "\n"
+    if kind == "own header":
+        (tmp_path / "inner").mkdir()
+        (tmp_path / "mine.h").write_text('#pragma once\n#include "inner/more.h"\n')
+        (tmp_path / "inner" / "more.h").write_text("\n".join(f"#include <evspikesim/{name}>" for name in HEADERS))
+        text = text.replace("#include <evspikesim/Layers/EligibilityTraces.h>", '#include "mine.h"')
+    elif kind == "vectors":
+        text = text.replace("return {tau_s, 3 * tau};", VECTOR_WORDS).replace(
+            "return {tau, INFINITY};",
+            "sim::vector<float> taus(2, INFINITY); taus.at(0) = tau; taus.back() = taus[1]; return taus;",
+        )
+    else:
+        text = text.replace("synapse[0] += 1.0f;", "synapse[0] = next(synapse[0]);").replace(
+            "CALLBACK void sim::on_pre_synapse", "INLINE DEVICE float next(float x) { return x + 1.0f; }\n"
+            "DEVICE CALLBACK void sim::on_pre_synapse"
+        )  # fmt: skip
+    assert text != OLD_HEAD + "\n".join(OLD_STYLE.values()) + "\n"
+    (tmp_path / "other.cpp").write_text(text)
+    indices, times = events(30, 6, n=80, end=4.0)
+    runs = []
+    for source in (old_path, tmp_path / "other.cpp"):
+        net = from_source(source)
+        spikes = net.infer(indices, times)
+        runs.append([spikes.indices, spikes.times, *results(net)])
+    assert_same(*runs)
+
+
+HEADERS = ["Layers/EligibilityTraces.h"]
+MISC = ["Decorators", "ContainerTypes", "Algorithms", "NDArray", "RandomGenerator", "ThreadPool"]
+HEADERS += [f"Misc/{name}.h" for name in MISC]
+VECTOR_WORDS = """
+    sim::vector<float> taus;
+    taus.reserve(2);
+    taus.emplace_back(1.0f);
+    taus.push_back(0.0f);
+    taus[0] = tau_s;
+    taus[taus.size() - 1] = 3 * tau;
+    const float copy[] = {taus.front(), taus.back()};
+    return sim::vector<float>(copy, copy + 2);
+"""
+
+
+def test_a_number_of_traces_that_depends_on_the_neurons_is_refused(tmp_path):
+    text = OLD_HEAD + "\n".join(OLD_STYLE.values())
+    wanted = "return sim::vector<float>(tau > 1.0f ? 2 : 3, tau);"
+    (tmp_path / "varies.cpp").write_text(text.replace("return {tau, INFINITY};", wanted))
+    with pytest.raises(KernelError, match="the number of traces depends on the time constants"):
+        from_source(tmp_path / "varies.cpp")
+
+
+def test_a_debug_build_of_a_source_for_evspikesim_is_refused(old_path):
+    with pytest.raises(InvalidArgumentError, match="not for those written for EvSpikeSim"):
+        network(evsim.Kernel(old_path, debug=True), [[1.0]], "float32")
+
+
+def test_more_traces_than_before_are_fine(tmp_path):
+    text = OLD_HEAD + "\n".join(OLD_STYLE.values())
+    (tmp_path / "many.cpp").write_text(text.replace("return {tau, INFINITY};", "return sim::vector<float>(20, tau);"))
+    assert from_source(tmp_path / "many.cpp")[0].neuron_traces.shape == (20, 20)

@@ -177,6 +177,10 @@ class Layer:
         earlier = self.next_traces or (np.empty(0), np.empty(0))
         self.next_traces = (neuron if neuron.size else earlier[0], synaptic if synaptic.size else earlier[1])
 
+    def waiting_traces(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Return what the next call begins with, empty parts where it begins as it would."""
+        return self.next_traces or (np.empty(0), np.empty(0))
+
     def traces(self, synaptic: bool) -> tuple[Any, int]:
         """Traces of all samples in a row, and the number of samples; 0 if they are one set for all."""
         xp = self.kernels.xp
@@ -199,7 +203,8 @@ class Layer:
         factors = [xp.exp(-duration * rate) for rate in rates[self.n_neuron_traces :]]
         traces = state.synaptic_traces.astype(np.float64)
         for k, factor in enumerate(factors):
-            traces[:, :, k] *= factor
+            left = traces[:, :, k] * factor
+            traces[:, :, k] = xp.where(xp.isinf(traces[:, :, k]), traces[:, :, k], left)  # infinity stays
         return traces.transpose(0, 3, 1, 2)
 
     # States

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 
 from ...errors import InvalidArgumentError
 from ...kernels import INCLUDE_FOLDER, NeuronType, Source, compile_folder, definitions, unit
-
-_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ def dense_program(
     # CuPy's cache looks at text and options only, so what is included has to be named there.
     included = hashlib.sha256(_headers_of_evsim().encode())
     for source in sources:
-        for content in _own_headers(source.text, Path(source.path).parent if source.path else None, set()):
+        for content in source.own_headers():
             included.update(content)
     return Program(
         sources[0].name if sources else neuron.name,
@@ -72,16 +68,3 @@ def _headers_of_evsim() -> str:
     for path in sorted(path for path in INCLUDE_FOLDER.rglob("*") if path.is_file()):
         digest.update(path.relative_to(INCLUDE_FOLDER).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
-
-
-def _own_headers(text: str, folder: Path | None, seen: set[Path]) -> Iterator[bytes]:
-    """Contents of what `text` includes in quotes from its own folder, and of what that includes."""
-    if folder is None:
-        return
-    for name in _INCLUDE.findall(text):
-        path = (folder / name).resolve()
-        if path not in seen and path.is_file():
-            seen.add(path)
-            content = path.read_bytes()
-            yield content
-            yield from _own_headers(content.decode(errors="replace"), path.parent, seen)
