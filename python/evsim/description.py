@@ -41,7 +41,7 @@ class NetworkDescription:
         Weights and parameters per neuron, ``"hidden.weights"``, ``"hidden.neuron.threshold"``.
     state : dict or None
         What a stream carries: ``time``, ``batch``, ``states`` (by node a list with the named arrays of every sample)
-        and ``waiting_traces`` (by the number of a projection, those that the next call begins with).
+        and ``waiting_traces`` (by the target of a projection, those that the next call begins with).
     """
 
     dtype: str

@@ -365,7 +365,7 @@ class SpikingNetwork(NetworkBuilder):
             snapshot = self._core.snapshot()
             names = [node.name for node in sorted(self._nodes.values(), key=lambda node: node._node)]
             states = dict(zip(names, snapshot["states"], strict=True))
-            waiting = {k: p._core.waiting_traces() for k, p in enumerate(self._projections) if p.kernel}
+            waiting = {p.target.name: p._core.waiting_traces() for p in self._projections if p.kernel}
             described.state = {**snapshot, "states": states, "waiting_traces": waiting}
         return described
 
@@ -445,9 +445,10 @@ class SpikingNetwork(NetworkBuilder):
         if description.state is not None:
             states = [description.state["states"][node["name"]] for node in description.nodes]
             self._core.restore({**description.state, "states": states})
-            for k, traces in description.state["waiting_traces"].items():
+            for projection in self._projections:
+                traces = description.state["waiting_traces"].get(projection.target.name, ())
                 if any(part.size for part in traces):
-                    self._projections[k]._core.set_next_traces(*traces)
+                    projection._core.set_next_traces(*traces)
 
     def _default_name(self, kind: str) -> str:
         return f"input {len(self._inputs)}" if kind == "input" else f"layer {len(self._populations)}"
