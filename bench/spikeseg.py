@@ -160,7 +160,7 @@ def measure_conv(
 
     def learn() -> None:
         ((stages, _),) = network.run(spikes, [], True, False)
-        learner.learn(spikes[0], _core.select_winners(stages[0], stage.shape, 0, 5), rule)
+        learner.learn(spikes[0], _core.select_winners(stages[0], stage.shape, 0, 5, []), rule)
 
     ((stages, _),) = network.run(spikes, [], True, False)
     count = [len(stages[0])]

@@ -150,9 +150,9 @@ std::vector<SharedSpikes> run_each(SteppedNetwork& self, const std::vector<std::
 using WinnerTuple = std::tuple<std::int32_t, std::int32_t, std::int64_t>;
 
 std::vector<WinnerTuple> winners(const StepSpikes& spikes, const ShapeTuple& shape, std::int32_t radius,
-                                 std::int32_t most) {
+                                 std::int32_t most, const std::vector<double>& thresholds) {
     std::vector<WinnerTuple> out;
-    for (const Winner& w : select_winners(spikes, as_shape(shape), radius, most))
+    for (const Winner& w : select_winners(spikes, as_shape(shape), radius, most, thresholds))
         out.emplace_back(w.channel, w.pixel, w.step);
     return out;
 }
@@ -237,7 +237,8 @@ void bind_learning(py::module_& module) {
              }),
              py::arg("learning_rate"), py::arg("alpha"), py::arg("mu_plus"), py::arg("mu_minus"), py::arg("tau_plus"),
              py::arg("tau_minus"), py::arg("w_min"), py::arg("w_max"));
-    module.def("select_winners", &winners, py::arg("spikes"), py::arg("shape"), py::arg("radius"), py::arg("most"));
+    module.def("select_winners", &winners, py::arg("spikes"), py::arg("shape"), py::arg("radius"), py::arg("most"),
+               py::arg("thresholds"));
     py::class_<ConvLearner>(module, "ConvLearner")
         .def(py::init<std::shared_ptr<ConvStage>>(), py::arg("stage"))
         .def("learn", &learn, py::arg("inputs"), py::arg("winners"), py::arg("rule"));

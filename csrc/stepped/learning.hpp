@@ -16,11 +16,12 @@ struct Winner {
     std::int64_t step;
 };
 
-/// The earliest spike of every map (at one step that of the lowest index); of those that lie within `radius` of each
-/// other in both directions only the earliest (at one step that of the lowest map). At most `most`, if that is
-/// positive.
+/// The earliest spike of every map (at one step that of the highest value, then of the lowest index); of those that lie
+/// within `radius` of each other in both directions only the earliest. At most `most`, if that is positive. With one
+/// threshold per map, values are taken relative to it: what has exceeded its threshold most has reached it first.
+/// Throws ShapeMismatch for another number of thresholds.
 std::vector<Winner> select_winners(const StepSpikes& spikes, const ImageShape& shape, std::int32_t radius,
-                                   std::int32_t most);
+                                   std::int32_t most, std::span<const double> thresholds = {});
 
 using SpikePairRule = std::variant<SimplifiedStdp, GuetigStdp>;
 

@@ -74,12 +74,13 @@ class TrainingStep:
         """Standing after one more sample, the `position`-th of its epoch; `total` is that of all epochs."""
         statistics, settings = standing.statistics, self._settings
         assert statistics is not None
-        if settings.homeostasis is not None:
-            self._stage.set_thresholds(statistics.thresholds.tolist())
+        thresholds = statistics.thresholds.tolist() if settings.homeostasis is not None else []
+        self._stage.set_thresholds(thresholds)
         ((stages, _),) = self._network.run([inputs], [], True, False)
         spikes = stages[0]
         most = 1 if label is not None else settings.max_winners
-        winners = _core.select_winners(spikes, self._stage.shape, settings.winner_radius, most)
+        relative = thresholds if settings.ties == "potential" else []
+        winners = _core.select_winners(spikes, self._stage.shape, settings.winner_radius, most, relative)
         rule, standing = self._rule(winners, label, standing)
         if winners:
             self._learner.learn(inputs, winners, rule.compiled())

@@ -70,8 +70,8 @@ class STDPTrainer(SetOnce):
     winner_radius : int
         Winners of different maps lie further apart than this in rows or columns.
     ties : {"potential", "index"}
-        Which of the spikes of one step comes first: that of the highest membrane before its reset, or that of the
-        lowest index.
+        Which of the spikes of one step comes first: that of the highest membrane before its reset, relative to the
+        threshold of its map where homeostasis adapts it; or that of the lowest index.
     n_timesteps : int, optional
         As in :meth:`SpikeSEGEncoder.forward`, for samples without steps.
     seed : int
