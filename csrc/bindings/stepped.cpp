@@ -37,7 +37,7 @@ SharedSpikes make_spikes(const StepArray& begin, const IndexArray& indices, cons
 }
 
 /// What pickle makes the same spikes of.
-py::tuple reduced(const py::object& self) {
+py::typing::Tuple<py::object, py::object> reduced(const py::object& self) {
     const auto& spikes = self.cast<const StepSpikes&>();
     const py::object values = spikes.values.empty() ? py::none() : self.attr("values");
     const py::object causes = spikes.causes.empty() ? py::none() : self.attr("causes");

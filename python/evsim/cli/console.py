@@ -80,8 +80,15 @@ def duration(seconds: float) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Format a number of things."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    """Format a number of things.
+
+    Examples
+    --------
+    >>> count(1, "class"), count(1200, "class"), count(2, "window")
+    ('1 class', '1,200 classes', '2 windows')
+    """
+    ending = "" if number == 1 else "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{ending}"
 
 
 def size(n_bytes: int) -> str:

@@ -13,7 +13,8 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import EvsimError, ShapeMismatchError
-from . import segment as segment_commands
+from . import segment as segment_command
+from . import train as train_command
 from .console import (
     Threads,
     check_output,
@@ -299,8 +300,8 @@ def _draw_layers(net: SpikingNetwork, inputs: SpikeArray, path: Path) -> None:
         figure.savefig(temporary, dpi=150)
 
 
-app.command()(segment_commands.segment)
-app.command(name="train-stdp")(segment_commands.train_stdp)
+app.command()(segment_command.segment)
+app.command(name="train-stdp")(train_command.train_stdp)
 
 
 @app.command()

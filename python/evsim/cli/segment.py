@@ -1,4 +1,4 @@
-"""The commands ``evsim segment`` and ``evsim train-stdp``."""
+"""The command ``evsim segment``."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import InvalidArgumentError
-from .console import Threads, check_output, console, count, duration, progress_bar, say, table_of, use_threads
+from .console import Threads, console, count, duration, progress_bar, say, table_of, use_threads
 
 if TYPE_CHECKING:
     from ..events.array import EventArray
     from ..spikeseg import Segmentation, SpikeSEG
-    from ..spikeseg.training import LayerHistory
 
 _MOST_OVERLAYS = 8
 
@@ -31,6 +30,13 @@ def segment(
     window: Annotated[float, typer.Option(help="Milliseconds per window.")] = 20.0,
     steps: Annotated[int, typer.Option(min=1, help="Time steps per window.")] = 20,
     merge: Annotated[int, typer.Option(min=0, help="Instances closer than this many pixels are one.")] = 4,
+    across_classes: Annotated[bool, typer.Option(help="Spikes of different classes may belong to one object.")] = False,
+    max_step: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, help="Pixels an object may move between windows; by default a tenth of the sensor's diagonal."
+        ),
+    ] = None,
     clean: Annotated[bool, typer.Option(help="Leave out hot pixels and isolated events first.")] = False,
     film: Annotated[str, typer.Option(help="gif, mp4 or none.")] = "gif",
     threads: Threads = None,
@@ -48,6 +54,10 @@ def segment(
     if film not in ("gif", "mp4", "none"):
         raise typer.BadParameter(f"{film} is neither gif, mp4 nor none", param_hint="--film")
     require("matplotlib.figure", "matplotlib", "plot", "drawing")
+    if film != "none":
+        from ..plot.video import check_format
+
+        check_format(f".{film}")
     if output.exists() and not output.is_dir():
         raise NotADirectoryError(f"{output} is a file; --output needs a folder")
     use_threads(threads)
@@ -67,6 +77,8 @@ def segment(
             window=window * 1e3,
             n_steps=steps,
             merge_radius=merge,
+            across_classes=across_classes,
+            max_distance=max_step,
             progress=lambda done, total: progress.update(task, completed=done / total),
         )
         seconds = time.perf_counter() - start
@@ -111,13 +123,14 @@ def _pictures(result: Segmentation, folder: Path) -> list[Path]:
 
     n_windows = len(result.starts)
     chosen = sorted({k * n_windows // _MOST_OVERLAYS for k in range(_MOST_OVERLAYS)})
+    numbers = result.track_ids()
     paths = []
     for k in chosen:
         figure = Figure(figsize=(7.0, 5.2), layout="constrained")
         start = int(result.starts[k])
         ax = figure.subplots()
         stop = start + result.window
-        plot.instances(result.events, result.instances[k], start=start, stop=stop, ax=ax)
+        plot.instances(result.events, result.instances[k], start=start, stop=stop, ids=numbers[k], ax=ax)
         paths.append(folder / f"window_{k:04d}.png")
         with replacing(paths[-1]) as temporary:
             figure.savefig(temporary, dpi=110)
@@ -147,84 +160,3 @@ def _summary(recording: Path, model: SpikeSEG, result: Segmentation, seconds: fl
             ("time taken", f"{duration(seconds)}, {recorded / seconds:.3g} times as fast as the recording"),
         ],
     )
-
-
-def train_stdp(
-    recordings: Annotated[list[Path], typer.Argument(help="Recordings to learn from, of one sensor.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The model, ending in .safetensors.")] = Path(
-        "model.safetensors"
-    ),
-    paper: Annotated[str, typer.Option(help="Preset: igarss2023, spikeseg2020 or ebssa.")] = "ebssa",
-    classes: Annotated[int, typer.Option(min=1, help="Number of classes.")] = 1,
-    layers: Annotated[str, typer.Option(help="Layers that learn, in order.")] = "conv2,conv3",
-    window: Annotated[float, typer.Option(help="Milliseconds per sample.")] = 20.0,
-    steps: Annotated[int, typer.Option(min=1, help="Time steps per sample.")] = 10,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes through the samples.")] = 1,
-    a_plus: Annotated[float, typer.Option(help="Rate of potentiation.")] = 0.04,
-    a_minus: Annotated[float, typer.Option(help="Rate of depression.")] = 0.03,
-    homeostasis: Annotated[bool, typer.Option(help="Let thresholds adapt while learning.")] = True,
-    checkpoint: Annotated[Path | None, typer.Option(help="Checkpoint, written now and then.")] = None,
-    resume: Annotated[bool, typer.Option(help="Go on from the checkpoint.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="For weights, order and noise.")] = 0,
-) -> None:
-    """Train a segmentation model on recordings by [bold]STDP[/bold], without labels.
-
-    Cuts the recordings into windows and trains the layers one after the
-    other. The model is for evsim segment --model.
-    """
-    from .._lib.optional import require
-    from ..spikeseg import SpikeSEG
-    from ..spikeseg.training import Homeostasis, SimplifiedSTDP, STDPTrainer, Stopping
-
-    if output.suffix != ".safetensors":
-        raise typer.BadParameter(f"{output} must end in .safetensors", param_hint="--output")
-    if resume and checkpoint is None:
-        raise typer.BadParameter("--resume needs --checkpoint")
-    require("safetensors", "safetensors", "files", "saving a model")
-    check_output(output, (".safetensors",), "--output")
-    check_output(checkpoint, (".safetensors",), "--checkpoint")
-    if not 1e-3 <= window < 1e9:
-        raise typer.BadParameter(f"{window} ms is not from 0.001 to 1e9", param_hint="--window")
-    model = SpikeSEG.from_paper(paper, classes, seed=seed)
-    samples = _samples(recordings, model.config.input_channels, round(window * 1e3), steps)
-    trainer = STDPTrainer(
-        model,
-        rule=SimplifiedSTDP(a_plus, a_minus),
-        layers=tuple(part.strip() for part in layers.split(",")),
-        stopping=Stopping(epochs=epochs),
-        homeostasis=Homeostasis() if homeostasis else None,
-        n_timesteps=steps,
-        seed=seed,
-    )
-    start = time.perf_counter()
-    history = trainer.fit(samples, progress=True, checkpoint=checkpoint, resume=resume)
-    model.save(output)
-    console.print(_training_summary(len(samples), history, time.perf_counter() - start))
-    say(f"{output}  ", "the model")
-    say("Try next: ", f"evsim segment {recordings[0]} --model {output}")
-
-
-def _samples(recordings: list[Path], channels: int, window: int, steps: int) -> list[Any]:
-    import numpy as np
-
-    from ..io import read_events
-
-    samples: list[Any] = []
-    for path in recordings:
-        events = read_events(path)
-        if len(events) == 0:
-            raise InvalidArgumentError(f"{path} has no events")
-        for number in np.unique((events.t - events.t[0]) // window).tolist():  # windows without events teach nothing
-            start = int(events.t[0]) + number * window
-            polarity: Any = "merge" if channels == 1 else "channels"
-            samples.append(events.binned(n_bins=steps, start=start, stop=start + window, polarity=polarity))
-    return samples
-
-
-def _training_summary(n_samples: int, history: dict[str, LayerHistory], seconds: float) -> Any:
-    rows = [("samples", f"{n_samples:,}")]
-    for name, layer in history.items():
-        used = sum(wins > 0 for wins in layer.wins)
-        measure = f"convergence {layer.convergence[-1]:.3f}" if layer.convergence else "no sample seen"
-        rows.append((name, f"{measure}, {used} of {len(layer.wins)} maps have won, stopped by {layer.stopped}"))
-    return table_of("STDP, layer by layer", [*rows, ("time taken", duration(seconds))])

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from .._lib.arrays import as_number, as_size
 from ..errors import InvalidArgumentError, ShapeMismatchError
-from .common import COLORS, INK, matplotlib, new_axes, time_label
+from .common import INK, matplotlib, new_axes, time_label
 from .frames import Columns, columns_of, highest_count, painted, rgb, show_frame
 
 if TYPE_CHECKING:
@@ -18,8 +18,19 @@ if TYPE_CHECKING:
 
     from ..spikeseg import Instance, Track
 
+_MOST_NUMBERS = 60
 _FADE = {False: 0.55, True: 0.65}
-_COLORS = {False: COLORS[:4] + COLORS[5:6], True: ("#56B4E9", "#E69F00", "#CC79A7", "#F0E442", "#33C29B")}
+_OBJECTS = (
+    *("#2E86D6", "#E06000", "#12A27A", "#D25FA0", "#C99700", "#8A63D2", "#D33A3A", "#1AA6B7"),
+    *("#7A9E1F", "#A9714B", "#6A7FDB", "#B0529A"),
+)
+"""Colours of objects by their number, which stand out from a light and from a dark ground alike, so that an object has
+one colour in every picture. Numbers are written beside, because colours come again after these."""
+
+
+def object_color(number: int) -> str:
+    """Colour of an object, wherever it is drawn."""
+    return _OBJECTS[number % len(_OBJECTS)]
 
 
 def saliency(
@@ -179,20 +190,19 @@ def instances(
     show_frame(axes, _ground(counts, dark), f"{many}\n{text}" if title is None and text else title or many)
     if title == "":
         axes.set_title("")
-    mark_instances(axes, found, numbers, labels, dark, fill=0.38)
+    mark_instances(axes, found, numbers, labels, fill=0.38)
     return axes
 
 
 def mark_instances(
-    axes: Axes, found: Sequence[Instance], numbers: Sequence[int], labels: Sequence[str], dark: bool, fill: float
+    axes: Axes, found: Sequence[Instance], numbers: Sequence[int], labels: Sequence[str], fill: float
 ) -> list[Any]:
     """Draw pixels, with the opacity `fill`, box and label of each instance; return what was drawn."""
     patches = matplotlib("patches")
-    colors = _COLORS[dark]
     limits = {"xlim": axes.get_xlim(), "ylim": axes.get_ylim()}
     drawn: list[Any] = []
     for k, (one, number, label) in enumerate(zip(found, numbers, labels, strict=True)):
-        color = colors[number % len(colors)]
+        color = object_color(number)
         x0, y0, x1, y1 = one.box
         if fill:
             tint = np.zeros((y1 - y0 + 1, x1 - x0 + 1, 4))
@@ -215,7 +225,7 @@ def mark_instances(
                 va="top" if below else "bottom",
                 ha="left",
                 fontsize=7.5,
-                color="#000000" if dark else "#FFFFFF",
+                color="#FFFFFF",
                 bbox={"facecolor": color, "edgecolor": "none", "pad": 1.2},
                 zorder=4,
             )
@@ -299,10 +309,11 @@ def trajectories(
     if columns is not None:
         _scatter(axes, columns, max_events)
     for track in tracks:
-        color = _COLORS[False][track.track_id % len(_COLORS[False])]
+        color = object_color(track.track_id)
         x, y = track.centroids.T
+        times = np.array(track.times) if columns is None else columns.shown(np.array(track.times))
         axes.plot(
-            np.array(track.times) if columns is None else columns.shown(np.array(track.times)),
+            times,
             x,
             y,
             color=color,
@@ -312,6 +323,9 @@ def trajectories(
             zorder=5,
             label=f"track {track.track_id} (class {track.class_id})",
         )
+        if len(tracks) <= _MOST_NUMBERS:
+            text = f"#{track.track_id}"
+            axes.text(float(times[-1]), x[-1], y[-1], f" {text}", color=color, fontsize=8, fontweight="bold", zorder=6)
     label = time_label(time_unit) if columns is None else columns.axis_label()
     axes.set(xlabel=label, ylabel="x (pixels)", zlabel="y (pixels)")
     shapes = [one.shape for track in tracks for one in track.instances]
@@ -325,7 +339,7 @@ def trajectories(
         axis.set_major_locator(matplotlib("ticker").MaxNLocator(5))
         axis.pane.set_facecolor("#FFFFFF")
         axis.pane.set_edgecolor("#CCCCCC")
-    if 0 < len(tracks) <= 12:
+    if 0 < len(tracks) <= len(_OBJECTS):
         axes.legend(frameon=False, loc="upper left", fontsize="small", ncols=2)
     if title:
         axes.set_title(title, fontsize="medium")

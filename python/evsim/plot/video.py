@@ -196,7 +196,7 @@ def _film(
             numbered = marks[k] if k < len(marks) else []
             numbers = [number for number, _ in numbered]
             found = [one for _, one in numbered]
-            drawn = mark_instances(axes, found, numbers, [f"#{number}" for number in numbers], dark, 0.0)
+            drawn = mark_instances(axes, found, numbers, [f"#{number}" for number in numbers], 0.0)
             writer.grab_frame()
             if progress is not None:
                 progress(k + 1, len(frames))
@@ -205,6 +205,18 @@ def _film(
 def _even(inches: float, dpi: int) -> float:
     """Nearest size whose number of pixels is even, as H.264 asks for."""
     return 2 * max(round(inches * dpi / 2), 1) / dpi
+
+
+def check_format(suffix: str) -> None:
+    """Find out that a kind of film cannot be made before the work is done, not after.
+
+    Raises
+    ------
+    MissingDependencyError
+        ffmpeg is neither there as a program nor through the package imageio-ffmpeg.
+    """
+    with _writer(Path(f"film{suffix}"), 1.0):
+        pass
 
 
 @contextmanager

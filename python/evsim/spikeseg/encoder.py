@@ -13,7 +13,7 @@ from .. import _core, random
 from .._lib.arrays import as_integer
 from .._lib.call_lock import CallLock
 from .._lib.set_once import SetOnce, restore
-from ..errors import DTypeError, InvalidArgumentError, NotRunError, ShapeMismatchError
+from ..errors import DTypeError, InvalidArgumentError, MemoryLimitError, NotRunError, ShapeMismatchError
 from ..receptive_fields import difference_of_gaussians
 from .config import CONV_LAYERS, EncoderConfig, require_choice
 from .output import STAGES, EncoderOutput, PoolingIndices, Shape
@@ -76,7 +76,11 @@ class SpikeSEGEncoder(SetOnce):
         layers = []
         for layer in (self.config.conv1, self.config.conv2, self.config.conv3):
             shape = (layer.out_channels, channels, layer.kernel_size, layer.kernel_size)
-            layers.append(ConvStage(layer, channels, np.clip(rng.normal(0.8, 0.01, shape), 0, 1).astype(name)))
+            try:
+                weight = np.clip(rng.normal(0.8, 0.01, shape), 0, 1).astype(name)
+            except (MemoryError, ValueError):  # NumPy refuses sizes beyond 2**63 as a ValueError
+                raise MemoryLimitError(f"weights of shape {shape} do not fit into memory") from None
+            layers.append(ConvStage(layer, channels, weight))
             channels = layer.out_channels
         self.conv1, self.conv2, self.conv3 = layers
         self._lock = CallLock("encoder")

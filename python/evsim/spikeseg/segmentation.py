@@ -23,6 +23,8 @@ from .model import SpikeSEG
 from .tracks import Track, track_instances
 
 _MOST_WINDOWS = 100_000
+_LEAST_STEP = 16.0
+"""Pixels by which the box of an object may move between windows because it sees more or less of it."""
 
 
 def moving_objects_model() -> SpikeSEG:
@@ -103,6 +105,11 @@ class Segmentation:
             labels.reshape(-1)[instance.pixels] = k + 1
         return labels
 
+    def track_ids(self) -> list[list[int]]:
+        """For each window, the number of the track that each of its instances belongs to."""
+        numbers = {id(one): track.track_id for track in self.tracks for one in track.instances}
+        return [[numbers[id(one)] for one in found] for found in self.instances]
+
     def to_dict(self) -> dict[str, Any]:
         """Windows with their instances, and tracks, as numbers and lists for JSON; masks are left out."""
         windows = zip(self.starts.tolist(), self.n_events, self.n_spikes, self.instances, strict=True)
@@ -176,6 +183,7 @@ def segment(
     n_steps: int = 20,
     threshold: float = 0.1,
     merge_radius: int = 4,
+    across_classes: bool = False,
     max_distance: float | None = None,
     max_gap: int = 2,
     progress: Callable[[int, int], None] | None = None,
@@ -198,8 +206,12 @@ def segment(
         Of the SMASH score that makes two spikes one object; 0 to 1.
     merge_radius : int
         Instances of one class whose boxes, grown by this many pixels, overlap are one; 0 leaves them apart.
+    across_classes : bool
+        Whether spikes of different classes may belong to one object. The classes of a model that has learned without
+        labels are features, of which one object shows several.
     max_distance : float, optional
-        Pixels that an object may move between windows; by default a quarter of the sensor's diagonal.
+        Largest step: pixels that the centre of an object's box may move from one window to the next, so that tracks do
+        not jump across the picture. By default a tenth of the sensor's diagonal, and at least 16.
     max_gap : int
         Windows in a row in which a track may be missing.
     progress : callable, optional
@@ -251,16 +263,20 @@ def segment(
     for k, start in enumerate(starts.tolist()):
         spikes = events.binned(n_bins=n_steps, start=start, stop=start + length, polarity=polarity)
         output = chosen.encode(spikes, n_timesteps=n_steps)
-        found = find_instances(output, chosen.decoder, 0, threshold)
-        result.instances.append(merge_near(found, merge_radius) if merge_radius else found)
+        found = find_instances(output, chosen.decoder, 0, threshold, across_classes=across_classes)
+        near = merge_near(found, merge_radius, across_classes=across_classes) if merge_radius else found
+        result.instances.append(near)
         first, last = np.searchsorted(events.t, (start, start + length))
         result.n_events.append(int(last - first))
         result.n_spikes.append(output.n_classification_spikes)
         if progress is not None:
             progress(k + 1, len(starts))
-    limit = max_distance if max_distance is not None else 0.25 * float(np.hypot(events.width, events.height))
+    tenth = 0.1 * float(np.hypot(events.width, events.height))
+    limit = max_distance if max_distance is not None else max(tenth, _LEAST_STEP)
     times = starts + length / 2
-    result.tracks = track_instances(result.instances, max_gap=max_gap, max_distance=limit, times=times)
+    result.tracks = track_instances(
+        result.instances, max_gap=max_gap, max_distance=limit, times=times, across_classes=across_classes
+    )
     return result
 
 
@@ -271,7 +287,7 @@ def _polarity(model: SpikeSEG) -> Literal["merge", "channels"]:
     return "merge" if channels == 1 else "channels"
 
 
-def merge_near(instances: list[Instance], radius: int) -> list[Instance]:
+def merge_near(instances: list[Instance], radius: int, *, across_classes: bool = False) -> list[Instance]:
     """Instances of one class whose boxes come closer than `radius` pixels, as one; chains of them too.
 
     Parameters
@@ -279,6 +295,8 @@ def merge_near(instances: list[Instance], radius: int) -> list[Instance]:
     instances : list of Instance
     radius : int
         Boxes grown by this many pixels must overlap; >= 0.
+    across_classes : bool
+        Whether instances of different classes count too; the class is then that of most spikes, at a tie the lowest.
 
     Returns
     -------
@@ -296,16 +314,16 @@ def merge_near(instances: list[Instance], radius: int) -> list[Instance]:
     """
     groups: list[tuple[int, Box, list[Instance]]] = []
     for instance in instances:
-        box, members = instance.box, [instance]
+        kind, box, members = 0 if across_classes else instance.class_id, instance.box, [instance]
         while True:  # a box that has grown may come near others
-            near = [group for group in groups if group[0] == instance.class_id and _near(group[1], box, radius)]
+            near = [group for group in groups if group[0] == kind and _near(group[1], box, radius)]
             if not near:
                 break
             groups = [group for group in groups if not any(group is other for other in near)]
             for _, other, others in near:
                 box = (min(box[0], other[0]), min(box[1], other[1]), max(box[2], other[2]), max(box[3], other[3]))
                 members = [*others, *members]
-        groups.append((instance.class_id, box, members))
+        groups.append((kind, box, members))
     merged = [members[0] if len(members) == 1 else _united(members) for _, _, members in groups]
     return sorted(merged, key=lambda one: tuple(one.spikes[0].tolist()))
 
@@ -324,4 +342,5 @@ def _united(members: list[Instance]) -> Instance:
     order = np.lexsort(spikes.T[::-1])
     pixels = np.unique(np.concatenate([one.pixels for one in members]))
     ash = np.logical_or.reduce([one.ash for one in members])
-    return Instance(members[0].class_id, members[0].shape, pixels, (x0, y0, x1, y1), ash, spikes[order])
+    class_id = int(np.bincount(spikes[:, 1]).argmax())
+    return Instance(class_id, members[0].shape, pixels, (x0, y0, x1, y1), ash, spikes[order])

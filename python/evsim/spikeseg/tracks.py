@@ -26,7 +26,7 @@ class Track:
     track_id : int
         0, 1, ... in the order in which the tracks begin.
     class_id : int
-        Of all of its instances.
+        Of its first instance, and of all of them unless tracks go across classes.
     windows : list of int
         In which windows it was seen; a track may miss some, see ``max_gap`` of :func:`track_instances`.
     times : list of float
@@ -75,6 +75,7 @@ def track_instances(
     max_gap: int = 0,
     max_distance: float | None = None,
     times: npt.ArrayLike | None = None,
+    across_classes: bool = False,
 ) -> list[Track]:
     """Link the instances of consecutive windows into tracks by their hashes.
 
@@ -97,6 +98,8 @@ def track_instances(
         is more than one object of a class.
     times : array_like of float, shape (n_windows,), optional
         Time of each window, for the tracks; its number by default.
+    across_classes : bool
+        Whether a track may go on with an instance of another class; its class is that of its first one.
 
     Returns
     -------
@@ -141,7 +144,8 @@ def track_instances(
     tracks: list[Track] = []
     for number, (window, time) in enumerate(zip(windows, clock.tolist(), strict=True)):
         running = [track for track in tracks if number - track.windows[-1] <= max_gap + 1]
-        taken = _links(running, window, number, threshold, math.inf if max_distance is None else max_distance)
+        farthest = math.inf if max_distance is None else max_distance
+        taken = _links(running, window, number, threshold, farthest, across_classes)
         for k, instance in enumerate(window):
             if k in taken:
                 track = running[taken[k]]
@@ -155,7 +159,12 @@ def track_instances(
 
 
 def _links(
-    running: list[Track], window: Sequence[Instance], number: int, threshold: float, max_distance: float
+    running: list[Track],
+    window: Sequence[Instance],
+    number: int,
+    threshold: float,
+    max_distance: float,
+    across_classes: bool,
 ) -> dict[int, int]:
     """Position in `running` of the track to which instances belong, by position in the window."""
     if not running or not window:
@@ -165,6 +174,7 @@ def _links(
     distance = np.linalg.norm(_centres(last)[:, np.newaxis] - _centres(window), axis=2)
     passed = np.array([number - track.windows[-1] for track in running])[:, np.newaxis]
     same = np.array([track.class_id for track in running])[:, np.newaxis] == [one.class_id for one in window]
+    same |= across_classes
     rows, columns = np.nonzero(same & (score > threshold) & (distance <= max_distance * passed))
     order = np.lexsort((columns, rows, distance[rows, columns], -score[rows, columns]))
     rows, columns = rows[order], columns[order]
