@@ -42,7 +42,7 @@ Layout Layout::row(std::int64_t n_neurons, int lanes) {
 Layout Layout::image(const ImageShape& shape, int value_bytes) {
     if (shape.channels < 1 || shape.height < 1 || shape.width < 1)
         throw InvalidArgument("the shape of a population needs channels, rows and columns");
-    if (shape.size() > std::numeric_limits<std::int32_t>::max()) throw MemoryLimit("a population that is too large");
+    require_indexable(shape);
     Layout layout;
     layout.n_neurons_ = static_cast<std::int32_t>(shape.size());
     layout.image_ = shape;

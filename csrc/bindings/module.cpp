@@ -44,6 +44,8 @@ void translate(std::exception_ptr pending) {
         const auto size = static_cast<py::ssize_t>(what.size());
         const auto message = py::reinterpret_steal<py::str>(PyUnicode_DecodeUTF8(what.data(), size, "replace"));
         PyErr_SetObject(py::module_::import("evsim.errors").attr(error.name()).ptr(), message.ptr());
+    } catch (const std::length_error&) {  // more than a container can hold
+        py::set_error(py::module_::import("evsim.errors").attr("MemoryLimitError"), "more than memory can hold");
     } catch (const std::bad_alloc&) {
         py::set_error(py::module_::import("evsim.errors").attr("MemoryLimitError"), "the system gives no more memory");
     } catch (const Interrupted&) {

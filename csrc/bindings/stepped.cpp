@@ -17,7 +17,11 @@ using PairTuple = std::pair<std::int32_t, std::int32_t>;
 using SharedSpikes = std::shared_ptr<StepSpikes>;
 using StepArray = py::array_t<std::int64_t, py::array::c_style>;
 
-ImageShape as_shape(const ShapeTuple& t) { return {std::get<0>(t), std::get<1>(t), std::get<2>(t)}; }
+ImageShape as_shape(const ShapeTuple& t) {
+    const ImageShape shape{std::get<0>(t), std::get<1>(t), std::get<2>(t)};
+    require_indexable(shape);
+    return shape;
+}
 ShapeTuple as_tuple(const ImageShape& s) { return {s.channels, s.height, s.width}; }
 Pair as_pair(const PairTuple& t) { return {t.first, t.second}; }
 

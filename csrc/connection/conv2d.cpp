@@ -1,7 +1,9 @@
 #include "connection/conv2d.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
+#include <map>
 
 #include "core/errors.hpp"
 
@@ -21,9 +23,11 @@ void require_pair(const Pair& pair, std::int32_t least, const char* name) {
 /// Size of the output along one axis.
 std::int64_t output_size(std::int64_t input, std::int64_t kernel, std::int64_t stride, std::int64_t padding,
                          std::int64_t dilation, std::int64_t output_padding, bool transposed) {
-    const std::int64_t reach = dilation * (kernel - 1) + 1;
+    const std::int64_t reach = dilation * (kernel - 1) + 1, padded = input + 2 * padding;
+    if (std::max({reach, padded, transposed ? (input - 1) * stride : 0}) > std::numeric_limits<std::int32_t>::max())
+        throw MemoryLimit("an image with its padding, or a kernel with its dilation, that is too large");
     if (transposed) return (input - 1) * stride - 2 * padding + reach + output_padding;
-    return input + 2 * padding < reach ? 0 : (input + 2 * padding - reach) / stride + 1;
+    return padded < reach ? 0 : (padded - reach) / stride + 1;
 }
 
 }  // namespace
@@ -55,13 +59,14 @@ ImageShape output_of(const Conv2dSettings& s) {
         throw ShapeMismatch(text("a kernel of ", s.kernel.y, " x ", s.kernel.x, " does not fit into an input of ",
                                  s.input.height, " x ", s.input.width));
     }
-    constexpr double largest = std::numeric_limits<std::int32_t>::max();
-    if (static_cast<double>(height) * static_cast<double>(width) * s.out_channels > largest ||
-        static_cast<double>(s.input.size()) > largest) {
-        throw MemoryLimit(text("an image of ", s.out_channels, " x ", height, " x ", width,
-                               " neurons is too large; indices go up to ", std::numeric_limits<std::int32_t>::max()));
-    }
-    return {s.out_channels, static_cast<std::int32_t>(height), static_cast<std::int32_t>(width)};
+    require_indexable(s.input);
+    constexpr std::int64_t largest = std::numeric_limits<std::int32_t>::max();
+    if (height > largest || width > largest || std::int64_t{s.kernel.y} * s.kernel.x > largest)
+        throw MemoryLimit(text("an image of ", height, " x ", width, " or a kernel of ", s.kernel.y, " x ", s.kernel.x,
+                               " is too large"));
+    const ImageShape output{s.out_channels, static_cast<std::int32_t>(height), static_cast<std::int32_t>(width)};
+    require_indexable(output);
+    return output;
 }
 
 namespace {
@@ -72,23 +77,62 @@ struct Tap {
     std::int32_t position;  ///< in the kernel
 };
 
-/// An input at coordinate y reaches output o through position k where y + padding - k dilation = o stride. With y +
-/// padding = base stride + phase, o - base depends on the phase only. Ascending in o.
-std::vector<Tap> taps_of_phase(std::int32_t kernel, std::int32_t stride, std::int32_t dilation, std::int32_t phase,
-                               bool transposed) {
-    std::vector<Tap> taps;
-    for (std::int32_t k = 0; k < kernel; ++k) {
-        if (transposed) {
-            taps.push_back({k * dilation, k});
-        } else if ((phase - k * dilation) % stride == 0) {
-            taps.push_back({(phase - k * dilation) / stride, k});
-        }
+}  // namespace
+
+void require_indexable(const ImageShape& shape) {
+    // In floating point: the product of three sizes may pass any integer type.
+    const double size = static_cast<double>(shape.channels) * shape.height * shape.width;
+    constexpr std::int32_t largest = std::numeric_limits<std::int32_t>::max() - 1024;  // room for padding
+    if (size > largest) {
+        throw MemoryLimit(text("an image of ", shape.channels, " x ", shape.height, " x ", shape.width,
+                               " neurons is too large; there may be ", largest));
     }
-    if (!transposed) std::reverse(taps.begin(), taps.end());
-    return taps;
 }
 
-}  // namespace
+/// An input at coordinate y reaches output o through position k where y + padding - k dilation = o stride. With y +
+/// padding = base stride + phase, o - base depends on the phase only. There are many phases where the stride is large,
+/// but no more than positions lead anywhere.
+class Conv2d::Axis {
+ public:
+    Axis(std::int32_t kernel, std::int32_t stride, std::int32_t padding, std::int32_t dilation, bool transposed)
+        : stride_(stride), padding_(padding), transposed_(transposed) {
+        for (std::int32_t k = 0; k < kernel; ++k) {
+            const std::int32_t reach = k * dilation;
+            if (transposed) {
+                taps_[0].push_back({reach, k});
+            } else {
+                taps_[reach % stride].push_back({-(reach / stride), k});
+            }
+        }
+        for (auto& [phase, taps] : taps_) {
+            if (!transposed) std::reverse(taps.begin(), taps.end());
+        }
+    }
+
+    /// Of the phases in ascending order, each ascending in the output.
+    const std::map<std::int32_t, std::vector<Tap>>& taps() const { return taps_; }
+
+    std::vector<Origin> origins(std::int32_t n) const {
+        std::map<std::int32_t, std::int32_t> number;
+        for (const auto& [phase, taps] : taps_) number.emplace(phase, static_cast<std::int32_t>(number.size()));
+        std::vector<Origin> origins;
+        origins.reserve(static_cast<std::size_t>(n));
+        for (std::int32_t coordinate = 0; coordinate < n; ++coordinate) {
+            if (transposed_) {
+                origins.push_back({coordinate * stride_ - padding_, 0});
+                continue;
+            }
+            const auto found = number.find((coordinate + padding_) % stride_);
+            origins.push_back({(coordinate + padding_) / stride_, found == number.end() ? no_phase : found->second});
+        }
+        return origins;
+    }
+
+ private:
+    std::int32_t stride_, padding_;
+    bool transposed_;
+    std::map<std::int32_t, std::vector<Tap>> taps_;
+};
 
 std::int32_t padded_channels(std::int32_t channels, int value_bytes) {
     const std::int32_t unit = 16 / value_bytes;
@@ -101,7 +145,9 @@ Conv2d::Conv2d(const Conv2dSettings& settings, int value_bytes)
     weight_stride_ = settings_.groups == 1 ? channel_stride_ : out_per_group();
     taps_per_input_ = static_cast<std::size_t>(settings_.kernel.y) * static_cast<std::size_t>(settings_.kernel.x);
     const double taps = static_cast<double>(settings_.kernel.y) * settings_.kernel.x * settings_.input.channels;
-    require_memory(taps * (2.0 * out_per_group() + weight_stride_) * value_bytes, "the weights of a convolution");
+    const double plan = static_cast<double>(taps_per_input_) * (sizeof(stretches_[0]) + sizeof(RelativeStretch) + sizeof(Tap));
+    require_memory(taps * (2.0 * out_per_group() + weight_stride_) * value_bytes + plan,
+                   "the weights of a convolution");
     n_weights_ = static_cast<std::size_t>(settings_.input.channels) * static_cast<std::size_t>(out_per_group()) *
                  taps_per_input_;
     weights_ = AlignedBuffer(n_weights_ * static_cast<std::size_t>(value_bytes), "weights");
@@ -113,28 +159,16 @@ Conv2d::Conv2d(const Conv2dSettings& settings, int value_bytes)
 }
 
 void Conv2d::plan_stretches() {
-    const bool transposed = settings_.transposed;
-    // A phase is the remainder of input coordinate + padding: beyond the input there are none.
-    const auto n_phases = [&](std::int32_t stride, std::int32_t input, std::int32_t padding) {
-        return transposed ? 1
-                          : static_cast<std::int32_t>(std::min<std::int64_t>(stride, std::int64_t{input} + padding));
-    };
-    const std::int32_t n_phases_y = n_phases(settings_.stride.y, settings_.input.height, settings_.padding.y);
-    n_phases_x_ = n_phases(settings_.stride.x, settings_.input.width, settings_.padding.x);
-    require_memory(static_cast<double>(n_phases_y) * n_phases_x_ * sizeof(stretches_[0]), "the plan of a convolution");
-    for (std::int32_t y = 0; y < settings_.input.height; ++y)
-        rows_.push_back(origin(y, settings_.stride.y, settings_.padding.y));
-    for (std::int32_t x = 0; x < settings_.input.width; ++x)
-        columns_.push_back(origin(x, settings_.stride.x, settings_.padding.x));
-    constexpr std::int32_t unreached = -1;
-    tap_of_.assign(taps_per_input_, unreached);
+    const Conv2dSettings& c = settings_;
+    const Axis y(c.kernel.y, c.stride.y, c.padding.y, c.dilation.y, c.transposed);
+    const Axis x(c.kernel.x, c.stride.x, c.padding.x, c.dilation.x, c.transposed);
+    rows_ = y.origins(c.input.height);
+    columns_ = x.origins(c.input.width);
+    n_phases_x_ = static_cast<std::int32_t>(x.taps().size());
+    tap_of_.resize(taps_per_input_);
     std::int32_t next_tap = 0;
-    for (std::int32_t phase_y = 0; phase_y < n_phases_y; ++phase_y) {
-        const auto rows =
-            taps_of_phase(settings_.kernel.y, settings_.stride.y, settings_.dilation.y, phase_y, transposed);
-        for (std::int32_t phase_x = 0; phase_x < n_phases_x_; ++phase_x) {
-            const auto columns =
-                taps_of_phase(settings_.kernel.x, settings_.stride.x, settings_.dilation.x, phase_x, transposed);
+    for (const auto& [phase_y, rows] : y.taps()) {
+        for (const auto& [phase_x, columns] : x.taps()) {
             auto& stretches = stretches_.emplace_back();
             for (const Tap& row : rows) {
                 for (const Tap& column : columns) {
@@ -145,13 +179,10 @@ void Conv2d::plan_stretches() {
                     } else {
                         stretches.push_back({row.offset, column.offset, 1, next_tap});
                     }
-                    tap_of_[static_cast<std::size_t>(row.position * settings_.kernel.x + column.position)] = next_tap++;
+                    tap_of_[static_cast<std::size_t>(row.position * c.kernel.x + column.position)] = next_tap++;
                 }
             }
         }
-    }
-    for (std::int32_t& tap : tap_of_) {
-        if (tap == unreached) tap = next_tap++;
     }
 }
 

@@ -14,10 +14,13 @@ namespace evsim {
 struct ImageShape {
     std::int32_t channels = 1, height = 1, width = 1;
 
+    // Both fit for shapes that went through require_indexable.
     std::int32_t pixels() const { return height * width; }
     std::int64_t size() const { return std::int64_t{channels} * pixels(); }
     bool operator==(const ImageShape&) const = default;
 };
+/// Throws MemoryLimit if the neurons are more than indices can name.
+void require_indexable(const ImageShape& shape);
 
 /// One value for rows and one for columns.
 struct Pair {
@@ -83,32 +86,30 @@ class Conv2d {
     template <class Visit>
     void for_each_stretch(std::int32_t channel, std::int32_t y, std::int32_t x, Visit&& visit) const {
         const Origin row = rows_[static_cast<std::size_t>(y)], column = columns_[static_cast<std::size_t>(x)];
+        if (row.phase == no_phase || column.phase == no_phase) return;
         const std::size_t first = static_cast<std::size_t>(channel) * taps_per_input_;
-        const std::vector<RelativeStretch>& stretches =
-            stretches_[static_cast<std::size_t>(row.phase * n_phases_x_ + column.phase)];
+        const std::vector<RelativeStretch>& stretches = stretches_[static_cast<std::size_t>(row.phase * n_phases_x_ + column.phase)];
         for (const RelativeStretch& stretch : stretches) {
             const std::int32_t out_y = row.base + stretch.dy, left = column.base + stretch.dx;
             if (out_y < 0 || out_y >= output_.height) continue;
             const std::int32_t begin = std::max(left, 0), end = std::min(left + stretch.count, output_.width);
             if (begin >= end) continue;
             const std::size_t tap = first + static_cast<std::size_t>(stretch.first_tap + begin - left);
-            visit(Stretch{out_y * output_.width + begin, end - begin, out_y,
-                          tap * static_cast<std::size_t>(weight_stride_)});
+            visit(
+                Stretch{out_y * output_.width + begin, end - begin, out_y, tap * static_cast<std::size_t>(weight_stride_)});
         }
     }
 
  private:
     /// An input coordinate: the outputs it reaches lie at base + (offsets that depend on the phase only).
     struct Origin {
-        std::int32_t base, phase;
+        std::int32_t base, phase;  ///< no_phase: it reaches none
     };
-    Origin origin(std::int32_t coordinate, std::int32_t stride, std::int32_t padding) const {
-        if (settings_.transposed) return {coordinate * stride - padding, 0};
-        return {(coordinate + padding) / stride, (coordinate + padding) % stride};
-    }
+    static constexpr std::int32_t no_phase = -1;
     struct RelativeStretch {
         std::int32_t dy, dx, count, first_tap;
     };
+    class Axis;
     void plan_stretches();
     template <class T>
     void pack_as();
@@ -118,9 +119,9 @@ class Conv2d {
     int value_bytes_;
     std::int32_t channel_stride_ = 0, weight_stride_ = 0, n_phases_x_ = 1;
     std::size_t n_weights_ = 0, taps_per_input_ = 0;
-    std::vector<Origin> rows_, columns_;                   ///< of the input
+    std::vector<Origin> rows_, columns_;           ///< of the input
     std::vector<std::vector<RelativeStretch>> stretches_;  ///< [phase of y * phases of x + phase of x]
-    std::vector<std::int32_t> tap_of_;  ///< [row * columns + column of the kernel]: place in `packed`
+    std::vector<std::int32_t> tap_of_;            ///< [row * columns + column of the kernel]: place in `packed`
     AlignedBuffer weights_, seen_, packed_;
     bool fresh_ = true;
 };

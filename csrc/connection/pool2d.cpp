@@ -1,5 +1,6 @@
 #include "connection/pool2d.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "core/errors.hpp"
@@ -10,8 +11,9 @@ namespace {
 
 /// The output along one axis: windows lie fully within input and padding.
 std::int32_t n_windows(std::int32_t input, std::int32_t kernel, std::int32_t stride, std::int32_t padding) {
+    constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
     const std::int64_t room = std::int64_t{input} + 2 * std::int64_t{padding} - kernel;
-    return room < 0 ? 0 : static_cast<std::int32_t>(room / stride + 1);
+    return room < 0 ? 0 : static_cast<std::int32_t>(std::min<std::int64_t>(room / stride + 1, most));
 }
 
 ImageShape pooled_shape(const PoolSettings& s) {
@@ -30,7 +32,9 @@ ImageShape pooled_shape(const PoolSettings& s) {
         throw ShapeMismatch(text("a window of ", s.kernel.y, " x ", s.kernel.x, " does not fit into an input of ",
                                  s.input.height, " x ", s.input.width));
     }
-    if (s.input.size() > std::numeric_limits<std::int32_t>::max()) throw MemoryLimit("an input that is too large");
+    require_indexable(s.input);
+    require_indexable(out);
+    require_memory(static_cast<double>(out.size()) * sizeof(std::int32_t), "a pooling layer");
     return out;
 }
 

@@ -116,7 +116,8 @@ void ConvStage::set_thresholds(const std::vector<double>& thresholds) {
     ++thresholds_version_;
     thresholds_ = std::move(wanted);
     const int bytes = connection_.value_bytes();
-    threshold_values_ = AlignedBuffer(static_cast<std::size_t>(connection_.channel_stride() * bytes), "thresholds");
+    threshold_values_ = AlignedBuffer(
+        static_cast<std::size_t>(connection_.channel_stride()) * static_cast<std::size_t>(bytes), "thresholds");
     bytes == 4 ? fill_thresholds<float>(threshold_values_, thresholds_)
                : fill_thresholds<double>(threshold_values_, thresholds_);
 }
@@ -133,8 +134,11 @@ std::unique_ptr<StageState> ConvStage::new_state() const {
     state->marks.assign(words_per_row() * static_cast<std::size_t>(output().height), 0);
     state->row_is_marked.assign(static_cast<std::size_t>(output().height), 0);
     const Pair kernel = connection_.settings().kernel;
-    state->arrivals.resize(arrivals_at_once + static_cast<std::size_t>(connection_.most_stretches()));
-    state->touched.resize(state->arrivals.size() * static_cast<std::size_t>(kernel.x));
+    const std::size_t n_arrivals = arrivals_at_once + static_cast<std::size_t>(connection_.most_stretches());
+    const std::size_t n_touched = n_arrivals * static_cast<std::size_t>(kernel.x);
+    require_memory(static_cast<double>(n_touched) * sizeof(Pixels), "a convolution with so large a kernel");
+    state->arrivals.resize(n_arrivals);
+    state->touched.resize(n_touched);
     state->by_channel.resize(static_cast<std::size_t>(output().channels));
     state->thresholds_version = thresholds_version_;
     return state;

@@ -39,7 +39,11 @@ struct StageState {
 
 class SteppedStage {
  public:
-    SteppedStage(const ImageShape& input, const ImageShape& output) : input_(input), output_(output) {}
+    /// Throws MemoryLimit.
+    SteppedStage(const ImageShape& input, const ImageShape& output) : input_(input), output_(output) {
+        require_indexable(input);
+        require_indexable(output);
+    }
     virtual ~SteppedStage() = default;
     SteppedStage(const SteppedStage&) = delete;
     SteppedStage& operator=(const SteppedStage&) = delete;

@@ -98,7 +98,8 @@ print(type(run(short)) is type(expected))
     done = script(source)
     assert done.stderr == ""
     first, *rest = done.stdout.splitlines()
-    assert first.startswith("a call on this") and "signal handler" in first
+    assert first.startswith("a call on this")
+    assert "signal handler" in first
     assert rest == ["stopped", "True"]
 
 
