@@ -22,7 +22,7 @@ Population::Population(std::shared_ptr<const NeuronKernel> kernel, const Layout&
     check_shared(*kernel_, shared_);
     const std::size_t value_bytes = count(kernel_->value_bytes), n_hot = count(kernel_->n_hot),
                       n_state = count(kernel_->n_state), n_memory = count(kernel_->n_memory);
-    const double per_place = static_cast<double>(kernel_->n_neuron + kernel_->n_memory + 1) * sizeof(double) +
+    const double per_place = static_cast<double>(kernel_->n_neuron + kernel_->n_memory + 2 * kernel_->holds + 1) * sizeof(double) +
                              static_cast<double>((n_hot + n_state) * value_bytes);
     require_memory(static_cast<double>(places()) * per_place, text("a population of ", n_neurons(), " neurons"));
 
@@ -56,9 +56,11 @@ Population::Population(std::shared_ptr<const NeuronKernel> kernel, const Layout&
         for (std::size_t k = 0; k < n_memory; ++k)
             std::copy_n(&memory[k * n], n, &initial_.memory[k * places() + from]);
     }
+    initial_.releases = free_releases(*kernel_, places());
     endless_neuron_ = find_endless();
     if (!layout_.image()) return;
     initial_.last_touch.assign(layout_.n_pixels(), 0.0);
+    initial_.pixel_releases.assign(kernel_->holds ? layout_.n_pixels() : 0, -std::numeric_limits<double>::infinity());
     initial_.touched_rows.assign(count(layout_.image()->height), 0);
     fires_untouched_ = may_fire_untouched();
 }
@@ -160,6 +162,10 @@ PackedState Population::pack(const NodeState& state) const {
     });
     for_each_value(layout_, kernel_->n_memory,
                    [&](std::size_t place, std::size_t neuron) { packed.memory[neuron] = state.memory[place]; });
+    packed.releases = free_releases(*kernel_, n);
+    for_each_value(layout_, kernel_->holds, [&](std::size_t place, std::size_t neuron) {
+        std::copy_n(&state.releases[2 * place], 2, &packed.releases[2 * neuron]);
+    });
     return packed;
 }
 
@@ -171,6 +177,7 @@ NodeState Population::unpack(const PackedState& packed) const {
         throw ShapeMismatch(text("a state of ", packed.values.size(), " bytes and ", packed.last_touch.size(),
                                  " pixels does not fit a population of ", n, " neurons"));
     }
+    check_releases(*kernel_, packed.releases, n);
     const auto late = [&](double time) { return !(time <= packed.last_event) || !std::isfinite(time); };
     if (!std::isfinite(packed.last_event) || std::any_of(packed.last_touch.begin(), packed.last_touch.end(), late))
         throw NonFinite("the last events of a state must be finite, and none later than the last of all");
@@ -182,6 +189,12 @@ NodeState Population::unpack(const PackedState& packed) const {
     });
     for_each_value(layout_, kernel_->n_memory,
                    [&](std::size_t place, std::size_t neuron) { state.memory[place] = packed.memory[neuron]; });
+    for_each_value(layout_, kernel_->holds, [&](std::size_t place, std::size_t neuron) {
+        std::copy_n(&packed.releases[2 * neuron], 2, &state.releases[2 * place]);
+        if (!layout_.image()) return;
+        double& latest = state.pixel_releases[place / layout_.channel_stride()];
+        latest = std::max(latest, packed.releases[2 * neuron]);
+    });
     return state;
 }
 
@@ -195,6 +208,8 @@ SparseRun sparse_run(const Population& population, NodeState& state) {
     run.parameter_step = population.parameter_step();
     run.state = state.values.data();
     run.last_touch = state.last_touch.data();
+    run.releases = state.releases.data();
+    run.pixel_releases = state.pixel_releases.data();
     run.memory = state.memory.data();
     run.stride = population.places();
     run.channels = image.channels;

@@ -16,10 +16,12 @@ namespace evsim {
 struct NodeState {
     AlignedBuffer values;        ///< state variables as of the last input event, [n_state][place]
     std::vector<double> memory;  ///< what readouts remember, likewise as of the last input event
+    std::vector<double> releases;  ///< of models that hold: until when, [place] of (time, rest)
     double last_event = 0.0;     ///< time of that event, or of the start
     TraceState traces;           ///< where a projection learns
 
     std::vector<double> last_touch;          ///< of populations in an image, per pixel: its own last input event
+    std::vector<double> pixel_releases;      ///< likewise: the latest of the releases of its neurons
     std::vector<std::uint8_t> touched_rows;  ///< likewise: rows that an input has reached
     std::vector<std::int32_t> causes;        ///< of relays, per cell: the input that caused its last spike, or -1
     std::vector<std::int32_t> pending;       ///< of relays: inputs at last_event, which others of that time may join
@@ -34,6 +36,7 @@ struct PackedState {
     std::vector<double> post_times;  ///< [n_neurons], where there are traces
     std::vector<double> last_touch;  ///< as in NodeState, like the next two
     std::vector<std::int32_t> causes, pending;
+    std::vector<double> releases;  ///< [n_neurons] of (time, rest), or none
 
     /// visit(name, array) for every array but `values`.
     template <class Packed, class Visit>
@@ -45,6 +48,7 @@ struct PackedState {
         visit("last_touch", state.last_touch);
         visit("causes", state.causes);
         visit("pending", state.pending);
+        visit("releases", state.releases);
     }
 };
 

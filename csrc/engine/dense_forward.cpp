@@ -142,6 +142,7 @@ class DenseLoop {
         run.hot = population_.hot();
         run.state = sample.state.values.data();
         run.memory = sample.state.memory.data();
+        run.releases = sample.state.releases.data();
         run.stride = population_.places();
         run.first_neuron = tiles_[tile].first_neuron;
         run.n_vectors = tiles_[tile].n_vectors;

@@ -121,6 +121,8 @@ class SparseTask {
         one.neurons = run_.neurons + at * run_.parameter_step * static_cast<std::size_t>(population_.kernel().n_neuron);
         one.state = sample_.state.values.data() + at * population_.layout().channel_stride() * bytes;
         one.stride = run_.stride;
+        one.releases = sample_.state.releases.data() +
+                       (population_.kernel().holds ? 2 * at * population_.layout().channel_stride() : 0);
         one.last_time = sample_.state.last_touch[at];
         one.max_spikes_per_instant = run_.max_spikes_per_instant;
         one.emissions = run_.emissions;

@@ -64,4 +64,20 @@ std::int32_t memory_of(const NeuronKernel& kernel, const std::string& name) {
     return position(kernel.memory_names, kernel.n_memory, name, kernel.model, "memory of");
 }
 
+std::vector<double> free_releases(const NeuronKernel& kernel, std::size_t n) {
+    std::vector<double> releases(kernel.holds ? 2 * n : 0);
+    for (std::size_t k = 0; k < releases.size(); k += 2) releases[k] = -std::numeric_limits<double>::infinity();
+    return releases;
+}
+
+void check_releases(const NeuronKernel& kernel, const std::vector<double>& releases, std::size_t n_neurons) {
+    const std::size_t expected = kernel.holds ? 2 * n_neurons : 0;
+    if (releases.size() != expected) {
+        throw ShapeMismatch(
+            text("a state has ", releases.size(), " numbers for the clocks of its neurons, not ", expected));
+    }
+    if (std::any_of(releases.begin(), releases.end(), [](double number) { return std::isnan(number); }))
+        throw NonFinite("the times of release of a state must not be NaN");
+}
+
 }  // namespace evsim

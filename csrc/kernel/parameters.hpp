@@ -19,4 +19,9 @@ std::vector<double> spread_parameters(const NeuronKernel& kernel, const std::vec
 std::int32_t observable_of(const NeuronKernel& kernel, const std::string& name);
 std::int32_t memory_of(const NeuronKernel& kernel, const std::string& name);
 
+/// Clocks of `n` neurons that nothing holds: (time, rest) each; none for a model that never holds.
+std::vector<double> free_releases(const NeuronKernel& kernel, std::size_t n);
+/// Checks those of a packed state. Throws ShapeMismatch or NonFinite.
+void check_releases(const NeuronKernel& kernel, const std::vector<double>& releases, std::size_t n_neurons);
+
 }  // namespace evsim

@@ -11,6 +11,7 @@ extern "C" __global__ void evsim_describe(int* out) {
     out[4] = static_cast<int>(sizeof(Thread::ExactGap));
     out[5] = Model::spikes;
     out[6] = Traces::visits_synapses;
+    out[7] = holds<Model>;
 }
 
 /// Derived parameters, initial state and memory; whether a neuron fires for ever without input.
@@ -54,9 +55,9 @@ extern "C" __global__ void __launch_bounds__(128)
                 int max_spikes_per_instant, int* spike_samples, int* spike_neurons, double* spike_times,
                 unsigned long long capacity, void* status, double* failure_times, const evsim::real* state_before,
                 evsim::real* state_after, const double* memory_before, double* memory_after, double* memory_at_end,
-                const double* rule_parameters, const double* rates, evsim::real* neuron_traces,
-                evsim::real* synaptic_traces, double* last_outputs, const double* last_arrivals,
-                const double* previous_arrivals, const std::int64_t* arrival_offsets,
+                const void* releases_before, void* releases_after, const double* rule_parameters, const double* rates,
+                evsim::real* neuron_traces, evsim::real* synaptic_traces, double* last_outputs,
+                const double* last_arrivals, const double* previous_arrivals, const std::int64_t* arrival_offsets,
                 const std::int64_t* arrival_events) {
     using namespace evsim;
     const auto [sample, k] = place(blocks_per_sample);
@@ -94,10 +95,12 @@ extern "C" __global__ void __launch_bounds__(128)
     const auto hot_values = Variables<Thread::Hot, real>::load(hot + n, stride);
     auto state = Variables<Thread::Lane, real>::load(state_before + own, stride);
     thread.load_memory(memory_before);
+    thread.load_release(releases_before);
     state = thread.pass_events(state, hot_values, traces);
     if (thread.failed) return;
     Variables<Thread::Lane, real>::store(state, state_after + own, stride);
     thread.store_memory(memory_after);
+    thread.store_release(releases_after);
     if (!finite<Thread::Lane, real>(state)) return thread.fail(run.status->not_finite, 0.0);
     thread.finish(state, hot_values, traces);
     thread.store_memory(memory_at_end);

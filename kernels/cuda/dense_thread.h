@@ -1,7 +1,7 @@
 // A dense layer on a GPU: one thread for each (sample, neuron), past which all input events of the sample go.
 //
 // The unit defines EVSIM_MODEL, and EVSIM_RULE if there are callbacks, before it includes dense.cu or record.cu.
-// Semantics and order are those of csrc/engine/dense_kernel.hpp. Layout: [sample][variable][neuron]; weights
+// Semantics and order are those of evsim/loops/dense.h. Layout: [sample][variable][neuron]; weights
 // [input][neuron], so that the loads of a warp are contiguous; what all neurons share of an event is read by all
 // threads at the same address.
 #pragma once
@@ -81,6 +81,8 @@ struct DenseThread {
     const Model model;
     const std::int32_t sample, n;
     const Neuron neuron;
+    Release release;             ///< of models that hold
+    double first = -infinity();  ///< the first arrival that finds the neuron free
     double memory[n_memory + 1] = {};
     double emit_until = infinity();  ///< while events pass, their times decide what is simulated
     bool failed = false;
@@ -98,6 +100,12 @@ struct DenseThread {
     EVSIM_FN std::int64_t place(int count) const {
         return static_cast<std::int64_t>(sample) * count * run.n_neurons + n;
     }
+    /// Whether the neuron is held at the beginning of a gap; `first` is then later than that.
+    EVSIM_FN bool is_held() const { return holds<Model> && !(first == -infinity()); }
+    EVSIM_FN void set_release(const Release& to) {
+        release = to;
+        if constexpr (holds<Model>) first = to.first_arrival(model.refractory);
+    }
     EVSIM_FN Count number() const { return static_cast<Count>(sample) * static_cast<Count>(run.n_neurons) + n; }
 
     EVSIM_FN void fail(Count& first, double time) {
@@ -114,13 +122,14 @@ struct DenseThread {
     }
 
     /// Moves `state` through a gap; whether it crossed. `event` is the one after the gap.
-    EVSIM_FN bool advance_neuron(Exact& state, Traces& traces, std::int64_t event, double start, double duration,
+    EVSIM_FN bool advance_neuron(Exact& state, Traces& traces, std::int64_t event, const Interval& interval,
                                  const ExactGap& gap) {
-        const double end = start + duration;
+        const double start = interval.start, end = start + interval.duration;
         double last_time = never();
         std::int32_t at_this_instant = 0;
-        const auto crossed = [&](double elapsed) {
-            const double time = start + elapsed < end ? start + elapsed : end;
+        const auto crossed_from = [&](double elapsed, double earliest) {
+            double time = start + elapsed < end ? start + elapsed : end;
+            if (time < earliest) time = earliest;
             if constexpr (remembers) model.remember(state, neuron, time, memory);
             if constexpr (Model::spikes) {
                 if (time >= run.emit_from && time < emit_until) {
@@ -133,25 +142,39 @@ struct DenseThread {
             if (at_this_instant > run.max_spikes_per_instant) fail(run.status->runaway, time);
             return !failed && time < emit_until;
         };
-        return advance(model, state, neuron, duration, gap, !Model::jumps, crossed) > 0;
+        struct Crossed {
+            decltype(crossed_from)& fired;
+            double emit_from;
+            EVSIM_FN bool operator()(double elapsed) { return fired(elapsed, -infinity()); }
+            /// As in loops/exact_path.h.
+            EVSIM_FN bool at_release(double elapsed, double last_arrival) {
+                return fired(elapsed, last_arrival >= emit_from ? emit_from : -infinity());
+            }
+        } crossed{crossed_from, run.emit_from};
+        Release after = release;
+        const int crossings = advance_on_clock(model, state, neuron, interval, gap, !Model::jumps, after, crossed);
+        set_release(after);
+        return crossings > 0;
     }
 
     /// The state of a neuron that may cross in the gap before `event`, at the end of that gap.
     EVSIM_COLD EVSIM_FN Lane through_gap(Lane lane, Traces& traces, std::int64_t event) {
-        const double start = start_of(event), duration = run.times[event] - start;
-        if (duration == 0.0) {  // arrivals of one instant are applied together before the threshold is looked at
+        const double start = start_of(event), end = run.times[event];
+        const Interval interval{start, end, end - start};
+        if (interval.duration ==
+            0.0) {  // arrivals of one instant are applied together before the threshold is looked at
             Model::decay(lane, run.gaps[event + sample]);
             return lane;
         }
         Exact exact = converted<Exact, double, T>(lane);
-        const bool crossed = advance_neuron(exact, traces, event, start, duration, run.exact_gaps[event + sample]);
+        const bool crossed = advance_neuron(exact, traces, event, interval, run.exact_gaps[event + sample]);
         lane = converted<Lane, T, double>(exact);
         if (crossed) return lane;
         // Rounded to T, the potential may be at the threshold although the exact one stayed an ulp below: a crossing at
         // the end of the gap.
         exact = converted<Exact, double, T>(lane);
         if (!model.at_threshold(exact, neuron)) return lane;
-        advance_neuron(exact, traces, event, start + duration, 0.0, model.gap(0.0));
+        advance_neuron(exact, traces, event, interval.at_end(), model.gap(0.0));
         return converted<Lane, T, double>(exact);
     }
 
@@ -175,12 +198,16 @@ struct DenseThread {
     EVSIM_HOT void step(const Events& events, Lane& state, const Hot& hot, Traces& traces, std::int64_t event,
                         const T* weight) {
         const Gap gap = events.gaps[event];
-        if (Model::excess(state, hot, gap) > T(0)) {
+        if (is_held() ? first <= run.times[event] : Model::excess(state, hot, gap) > T(0)) {
             state = through_gap(state, traces, event);
         } else {
+            const Lane before = state;
             Model::decay(state, gap);
+            if constexpr (holds<Model>) Model::hold(is_held(), before, state);
         }
+        const Lane before = state;
         Model::receive(state, *weight);
+        if constexpr (holds<Model>) Model::hold(is_held(), before, state);
         traces.on_input(event, events.indices[event], *this, state);
     }
 
@@ -209,11 +236,12 @@ struct DenseThread {
     /// From the last event to the end of the simulated time.
     EVSIM_COLD EVSIM_FN void finish(Lane lane, const Hot& hot, Traces& traces) {
         const std::int64_t event = run.offsets[sample + 1];
-        if (!(Model::excess(lane, hot, run.gaps[event + sample]) > T(0))) return;
+        if (!is_held() && !(Model::excess(lane, hot, run.gaps[event + sample]) > T(0))) return;
         const double start = start_of(event);
         emit_until = run.until;
         Exact exact = converted<Exact, double, T>(lane);
-        advance_neuron(exact, traces, event, start, last_duration(start, run.until), run.exact_gaps[event + sample]);
+        const double duration = last_duration(start, run.until);
+        advance_neuron(exact, traces, event, {start, run.until, duration}, run.exact_gaps[event + sample]);
         if (!failed && !finite<Exact, double>(exact)) fail(run.status->not_finite, start);
     }
     /// A little further than asked, because whether a spike lies before the end is decided by its time, and by nothing
@@ -232,17 +260,21 @@ struct DenseThread {
         Exact state = converted<Exact, double, T>(lane);
         double now = 0.0, last_time = never();
         std::int32_t at_this_instant = 0;
+        Release held = release.from(start);
         for (std::int64_t k = 0; k < count;) {
             Exact next = state;
+            Release next_held = held;
             double crossing = infinity();
             const double left = at[count - 1] - start - now;
-            advance(model, next, neuron, left, model.gap(left), true, [&](double elapsed) {
-                crossing = now + elapsed;
-                return false;
-            });
+            const Interval interval{now, at[count - 1] - start, left};
+            advance_on_clock(model, next, neuron, interval, model.gap(left), true, next_held,
+                             Unreported{[&](double elapsed) {
+                                 crossing = now + elapsed;
+                                 return false;
+                             }});
             for (; k < count && at[k] - start < crossing; ++k) {
                 Exact then = state;
-                if (at[k] - start > now) model.flow(then, at[k] - start - now);
+                if (at[k] - start > now) flow_on_clock(model, then, neuron, now, at[k] - start - now, held);
                 out[k * stride] = model.observe(then, neuron, observable);
             }
             if (k == count) return;
@@ -251,6 +283,7 @@ struct DenseThread {
             if (at_this_instant > run.max_spikes_per_instant) return fail(run.status->runaway, time);
             last_time = time;
             state = next;
+            held = next_held;
             now = crossing;
         }
     }
@@ -279,6 +312,13 @@ struct DenseThread {
             model.initial_memory(neuron, values);
             for (int k = 0; k < n_memory; ++k) to[k * stride] = values[k];
         }
+    }
+    /// Releases of all samples, [sample][neuron].
+    EVSIM_FN void load_release(const void* from) {
+        if constexpr (holds<Model>) set_release(static_cast<const Release*>(from)[number()]);
+    }
+    EVSIM_FN void store_release(void* to) const {
+        if constexpr (holds<Model>) static_cast<Release*>(to)[number()] = release;
     }
     EVSIM_FN void load_memory(const double* from) {
         for (int k = 0; k < n_memory; ++k) memory[k] = from[place(n_memory) + k * run.n_neurons];

@@ -72,18 +72,18 @@ struct AdaptiveLif {
         high = high < horizon ? high : horizon;
         if (!(high > 0.0)) return evsim::never();
         State<double> then = s;
-        flow(then, high);
+        flow(then, n, high);
         if (!at_threshold(then, n)) return evsim::never();
         for (;;) {
             const double middle = low + 0.5 * (high - low);
             if (middle == low || middle == high) return high;
             then = s;
-            flow(then, middle);
+            flow(then, n, middle);
             (at_threshold(then, n) ? high : low) = middle;
         }
     }
     EVSIM_FN static bool endless(const Neuron&) { return false; }
-    EVSIM_FN void flow(State<double>& s, double duration) const {
+    EVSIM_FN void flow(State<double>& s, const Neuron&, double duration) const {
         const Gap<double> g = gap(duration);
         decay(s, g);
     }

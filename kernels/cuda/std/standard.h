@@ -69,8 +69,8 @@ struct numeric_limits<double> {
     static constexpr double min() { return 0x1p-1022; }
     static constexpr double max() { return 0x1.fffffffffffffp1023; }
     static constexpr double lowest() { return -max(); }
-    static double infinity() { return __longlong_as_double(0x7ff0000000000000); }
-    static double quiet_NaN() { return __longlong_as_double(0x7ff8000000000000); }
+    static constexpr double infinity() { return __builtin_bit_cast(double, 0x7ff0000000000000); }
+    static constexpr double quiet_NaN() { return __builtin_bit_cast(double, 0x7ff8000000000000); }
 };
 template <>
 struct numeric_limits<int> {

@@ -10,6 +10,7 @@
 #include <evsim/neuron/advance.h>
 
 #include <evsim/loops/exact_path.h>
+#include <evsim/loops/held_lanes.h>
 #include <evsim/loops/neuron_kernel.h>
 #include <evsim/loops/plastic_tile.h>
 #include <evsim/loops/variables.h>
@@ -47,13 +48,19 @@ struct DenseKernel {
     struct Event {
         Gap gap;
         const char* row;  ///< of its weights
-        double start, duration;
+        double start, time;
         ExactGap exact_gap;
         [[no_unique_address]] typename Traces::EventFactors trace_factors;
+
+        Interval interval() const { return {start, time, time - start}; }
     };
     static const Event* events_of(const TileRun& run) { return static_cast<const Event*>(run.events); }
     static const T* row(const TileRun& run, const Event& event) {
         return reinterpret_cast<const T*>(event.row) + run.first_neuron;
+    }
+    static Release release_of(const TileRun& run, std::int32_t n) {
+        if constexpr (holds<Model>) return static_cast<const Release*>(run.releases)[n];
+        return {};
     }
     static V load_vector(const T* from) {
         V out;
@@ -68,19 +75,20 @@ struct DenseKernel {
         for (int k = 0; k < N * vector_bytes; k += 64) __builtin_prefetch(reinterpret_cast<const char*>(weights) + k);
     }
 
-    /// Moves one neuron from `start` on through the gap before `event`, which began at `gap_start`; true if it crossed.
-    static bool advance_neuron(const TileRun& run, const Model& model, Traces& traces, Exact& state, std::int32_t n,
-                               const Neuron& neuron, std::int64_t event, double gap_start, double start,
-                               double duration, const ExactGap& gap, TileResult& result) {
+    /// Moves one neuron through `interval`, in the gap before `event`, which began at `gap_start`; true if it crossed.
+    static bool advance_neuron(const TileRun& run, const Model& model, Traces& traces, Exact& state, Release& release,
+                               std::int32_t n, const Neuron& neuron, std::int64_t event, double gap_start,
+                               const Interval& interval, const ExactGap& gap, TileResult& result) {
         const NeuronPlace place{n, static_cast<std::size_t>(n), n >= run.n_neurons};
         const auto on_spike = [&]([[maybe_unused]] double time) {
             if constexpr (Traces::active) traces.on_output(n, time, gap_start, state);
         };
         Crossings<Model, TileRun, decltype(on_spike)> crossings{
-            run, model, state, neuron, place, event, start, start + duration, result, on_spike};
+            run,    model,   state, neuron, place, event, interval.start, interval.start + interval.duration,
+            result, on_spike};
         // Where an event moves the potential itself, it comes first at its time; elsewhere the potential has already
         // arrived.
-        return advance(model, state, neuron, duration, gap, !Model::jumps, crossings) > 0;
+        return advance_on_clock(model, state, neuron, interval, gap, !Model::jumps, release, crossings) > 0;
     }
 
     /// A tile in whose gap some neurons may fire.
@@ -99,22 +107,25 @@ struct DenseKernel {
     template <int N>
     [[gnu::noinline]] static void advance_flagged(const TileRun& run, const Model& model, Traces& traces,
                                                   std::int64_t event, ExactStep<N>& step) {
-        const double start = events_of(run)[event].start, duration = events_of(run)[event].duration;
+        const Interval interval = events_of(run)[event].interval();
         const ExactGap& gap = events_of(run)[event].exact_gap;
         step.n_moved = 0;
         step.result = {TileStatus::ok, 0, 0.0};
-        if (duration == 0.0) return;  // arrivals of one instant are applied together before the threshold is looked at
+        if (interval.duration == 0.0)
+            return;  // arrivals of one instant are applied together before the threshold is looked at
         for (std::uint64_t flagged = step.flagged; flagged != 0; flagged &= flagged - 1) {
             const int lane = std::countr_zero(flagged);
             const std::int32_t n = run.first_neuron + lane;
             const Lane before = Variables<Lane, T>::load(step.before + lane, step.stride);
             const Neuron neuron = neuron_at(run.neurons, n);
+            Release release = release_of(run, n);
             const Lane after = advance_rounded<Model, T>(model, neuron, before, [&](Exact& exact, bool whole) {
-                return whole ? advance_neuron(run, model, traces, exact, n, neuron, event, start, start, duration, gap,
-                                              step.result)
-                             : advance_neuron(run, model, traces, exact, n, neuron, event, start, start + duration, 0.0,
-                                              model.gap(0.0), step.result);
+                return whole ? advance_neuron(run, model, traces, exact, release, n, neuron, event, interval.start,
+                                              interval, gap, step.result)
+                             : advance_neuron(run, model, traces, exact, release, n, neuron, event, interval.start,
+                                              interval.at_end(), model.gap(0.0), step.result);
             });
+            if constexpr (holds<Model>) static_cast<Release*>(run.releases)[n] = release;
             step.moved[step.n_moved] = lane;
             step.after[step.n_moved++] = after;
             if (step.result.status != TileStatus::ok) return;
@@ -149,19 +160,21 @@ struct DenseKernel {
             state[k] = Variables<Wide, V>::load(layer_state + k * width, run.stride);
             hot[k] = Variables<HotWide, V>::load(hot_base + k * width, run.stride);
         }
+        HeldLanes<Model, T, N> held(run, run.first_event < run.last_event ? events[run.first_event].start : 0.0);
         for (std::int64_t event = run.first_event; event < run.last_event; ++event) {
             const Gap gap = events[event].gap;
             const T* weights = row(run, events[event]);
             if (event + prefetch_distance < run.n_events) prefetch<N>(row(run, events[event + prefetch_distance]));
-            V worst = Model::excess(state[0], hot[0], gap);
+            V worst = held.of_free(0, Model::excess(state[0], hot[0], gap));
 #pragma GCC unroll 4
-            for (int k = 1; k < N; ++k) worst = larger(worst, Model::excess(state[k], hot[k], gap));
-            if (positive_lanes(worst) != 0) [[unlikely]] {
+            for (int k = 1; k < N; ++k) worst = larger(worst, held.of_free(k, Model::excess(state[k], hot[k], gap)));
+            if (positive_lanes(worst) != 0 || held.any_released(events[event].time)) [[unlikely]] {
                 ExactStep<N> step;
-                step.flagged = 0;
+                step.flagged = held.released(run, events[event].time);
 #pragma GCC unroll 4
                 for (int k = 0; k < N; ++k) {
-                    step.flagged |= std::uint64_t{positive_lanes(Model::excess(state[k], hot[k], gap))} << (k * width);
+                    const V excess = held.of_free(k, Model::excess(state[k], hot[k], gap));
+                    step.flagged |= std::uint64_t{positive_lanes(excess)} << (k * width);
                     Variables<Wide, V>::store(state[k], step.before + k * width, step.stride);
                 }
                 advance_flagged<N>(run, model, traces, event, step);
@@ -169,18 +182,27 @@ struct DenseKernel {
 #pragma GCC unroll 4
                 for (int k = 0; k < N; ++k) {
                     state[k] = Variables<Wide, V>::load(step.before + k * width, step.stride);
+                    const Wide before = state[k];
                     Model::decay(state[k], gap);
+                    held.hold(k, before, state[k]);
                 }
                 replace_moved<N>(step, state);
+                held.update(run, step.flagged, events[event].time);
 #pragma GCC unroll 4
-                for (int k = 0; k < N; ++k) Model::receive(state[k], load_vector(weights + k * width));
+                for (int k = 0; k < N; ++k) {
+                    const Wide before = state[k];
+                    Model::receive(state[k], load_vector(weights + k * width));
+                    held.hold(k, before, state[k]);
+                }
                 call_on_input<N>(traces, events[event], state);
                 continue;
             }
 #pragma GCC unroll 4
             for (int k = 0; k < N; ++k) {
+                const Wide before = state[k];
                 Model::decay(state[k], gap);
                 Model::receive(state[k], load_vector(weights + k * width));
+                held.hold(k, before, state[k]);
             }
             call_on_input<N>(traces, events[event], state);
         }
@@ -240,16 +262,20 @@ struct DenseKernel {
         }
         const ExactGap exact_gap = model.gap(duration);
         const Gap gap = converted<Gap, T, double>(exact_gap);
+        const Interval interval{run.last_time, run.emit_until, duration};
         const T* state = static_cast<const T*>(run.state);
         const T* hot = static_cast<const T*>(run.hot);
         TileResult result{TileStatus::ok, 0, 0.0};
         const std::int32_t end = run.first_neuron + run.n_vectors * width;
         for (std::int32_t n = run.first_neuron; n < end && n < run.n_neurons; ++n) {
             const Lane lane = Variables<Lane, T>::load(state + n, run.stride);
-            if (!(Model::excess(lane, Variables<HotLane, T>::load(hot + n, run.stride), gap) > T(0))) continue;
+            Release release = release_of(run, n);
+            if (!(release.time > run.last_time) &&
+                !(Model::excess(lane, Variables<HotLane, T>::load(hot + n, run.stride), gap) > T(0)))
+                continue;
             Exact exact = converted<Exact, double, T>(lane);
-            advance_neuron(run, model, traces, exact, n, neuron_at(run.neurons, n), run.last_event, run.last_time,
-                           run.last_time, duration, exact_gap, result);
+            advance_neuron(run, model, traces, exact, release, n, neuron_at(run.neurons, n), run.last_event,
+                           run.last_time, interval, exact_gap, result);
             if (result.status == TileStatus::ok && !finite<Exact, double>(exact)) {
                 result = {TileStatus::not_finite, n, run.last_time};
             }
@@ -273,19 +299,23 @@ struct DenseKernel {
         const T* values = static_cast<const T*>(run.state) + n;
         Exact state = converted<Exact, double, T>(Variables<Lane, T>::load(values, run.stride));
         double now = 0.0, last_time = never();
+        Release release = release_of(run, n).from(run.last_time);
         std::int32_t at_this_instant = 0;
         std::uint32_t burst = 0;
         for (std::int64_t k = 0; k < count;) {
             Exact next = state;
+            Release next_release = release;
             double crossing = infinity();
             const double left = durations[count - 1] - now;
-            advance(model, next, neuron, left, model.gap(left), true, [&](double elapsed) {
+            const Interval interval{now, durations[count - 1], left};
+            const auto stop = [&](double elapsed) {
                 crossing = now + elapsed;
                 return false;
-            });
+            };
+            advance_on_clock(model, next, neuron, interval, model.gap(left), true, next_release, Unreported{stop});
             for (; k < count && durations[k] < crossing; ++k) {
                 Exact then = state;
-                if (durations[k] > now) model.flow(then, durations[k] - now);
+                if (durations[k] > now) flow_on_clock(model, then, neuron, now, durations[k] - now, release);
                 out[static_cast<std::size_t>(k) * out_stride] = model.observe(then, neuron, observable);
             }
             if (k == count) break;
@@ -297,6 +327,7 @@ struct DenseKernel {
             }
             last_time = time;
             state = next;
+            release = next_release;
             now = crossing;
         }
         return {TileStatus::ok, 0, 0.0};
@@ -348,7 +379,7 @@ struct DenseKernel {
                 const char* const row =
                     static_cast<const char*>(rows.weights) + static_cast<std::size_t>(input) * rows.row_bytes;
                 Event& event = events[first + k];
-                event = {converted<Gap, T, double>(gaps[k]), row, start, durations[k], gaps[k], {}};
+                event = {converted<Gap, T, double>(gaps[k]), row, start, times[k], gaps[k], {}};
                 if constexpr (Traces::active) {
                     event.trace_factors.input = input;
                     Traces::prepare(event.trace_factors, times[k], durations[k], run.rates, run.last_arrivals[input]);
@@ -380,6 +411,7 @@ struct DenseKernel {
         kernel.n_state = n_state;
         kernel.n_observables = static_cast<std::int32_t>(std::size(Model::observable_names));
         kernel.spikes = Model::spikes;
+        kernel.holds = holds<Model>;
         kernel.shared_names = Model::shared_names;
         kernel.neuron_names = Model::neuron_names;
         kernel.observable_names = Model::observable_names;

@@ -35,12 +35,22 @@ struct Crossings {
     double start, end;  ///< `start`: from where the state is moved on
     TileResult& result;
     OnSpike& on_spike;
-    double last_time = never();
+    double last_time = never(), earliest = -infinity();
     std::int32_t at_this_instant = 0;
     std::uint32_t burst = 0;
 
+    /// A spike that became certain after the last call had ended, although its time lies before that: it counts as at
+    /// that end.
+    bool at_release(double elapsed, double last_arrival) {
+        earliest = last_arrival >= run.emit_from ? run.emit_from : -infinity();
+        const bool go_on = (*this)(elapsed);
+        earliest = -infinity();
+        return go_on;
+    }
+
     bool operator()(double elapsed) {
-        const double time = start + elapsed < end ? start + elapsed : end;
+        double time = start + elapsed < end ? start + elapsed : end;
+        if constexpr (holds<Model>) time = time < earliest ? earliest : time;
         if (place.padding) return true;  // lives like its neighbour, unseen
         if constexpr (requires { Model::memory_names; }) {
             constexpr std::size_t count = std::size(Model::memory_names);

@@ -8,7 +8,7 @@
 
 namespace evsim {
 
-inline constexpr std::uint32_t neuron_kernel_abi = 3;
+inline constexpr std::uint32_t neuron_kernel_abi = 4;
 
 /// A spike and the input event in whose preceding gap it lies.
 struct Emission {
@@ -51,6 +51,7 @@ struct TileRun {
     const void* hot;            ///< derived by `prepare`
     void* state;                ///< as of the last event
     double* memory;             ///< what a readout remembers
+    void* releases;             ///< until when each neuron is held, as (time, rest); of models that hold
     std::size_t stride;         ///< neurons, padded to whole vectors
     std::int32_t first_neuron;  ///< of the tile
     std::int32_t n_vectors;     ///< of the tile: 1, 2 or 4
@@ -114,6 +115,8 @@ struct SparseRun {
     void* state;         ///< as of each pixel's last touch
     double* last_touch;  ///< per pixel
     double* memory;
+    void* releases;          ///< as in TileRun
+    double* pixel_releases;  ///< per pixel: the latest release of its neurons so far
     std::size_t stride;
     std::int32_t channels, channel_stride, n_pixels;
 
@@ -167,6 +170,7 @@ struct NeuronKernel {
     std::int32_t lanes;        ///< neurons per SIMD vector
     std::int32_t n_shared, n_neuron, n_hot, n_state, n_memory, n_observables;
     bool spikes;
+    bool holds;  ///< after a spike: TileRun::releases is used
     const char* const* shared_names;
     const char* const* neuron_names;
     const char* const* observable_names;

@@ -37,7 +37,7 @@ struct SparseKernel {
     /// A vector of channels of one pixel.
     struct Place {
         std::int32_t pixel, channel;
-        double start, duration;  ///< of the gap
+        Interval gap;
 
         std::size_t state(const SparseRun& run) const {
             return static_cast<std::size_t>(pixel) * static_cast<std::size_t>(run.channel_stride) +
@@ -47,7 +47,7 @@ struct SparseKernel {
             return static_cast<std::size_t>(pixel) * run.parameter_step + static_cast<std::size_t>(channel);
         }
         std::int32_t neuron(const SparseRun& run) const { return channel * run.n_pixels + pixel; }
-        Place next(int lane) const { return {pixel, channel + lane, start, duration}; }
+        Place next(int lane) const { return {pixel, channel + lane, gap}; }
     };
 
     static Neuron neuron_at(const SparseRun& run, const Place& place) {
@@ -56,16 +56,21 @@ struct SparseKernel {
         return neuron;
     }
 
-    /// Moves one neuron from `start` on through a gap; true if it crossed.
-    static bool advance_neuron(const SparseRun& run, const Model& model, Exact& state, const Place& place,
-                               const Neuron& neuron, double start, double duration, const ExactGap& gap,
+    static Release release_of(const SparseRun& run, const Place& place) {
+        if constexpr (holds<Model>) return static_cast<const Release*>(run.releases)[place.state(run)];
+        return {};
+    }
+
+    /// Moves one neuron through `interval`; true if it crossed.
+    static bool advance_neuron(const SparseRun& run, const Model& model, Exact& state, Release& release,
+                               const Place& place, const Neuron& neuron, const Interval& interval, const ExactGap& gap,
                                TileResult& result) {
         const bool padding = place.channel >= run.channels;
         const NeuronPlace who{padding ? 0 : place.neuron(run), place.state(run), padding};
         const auto on_spike = [](double) {};
         Crossings<Model, SparseRun, decltype(on_spike)> crossings{
-            run, model, state, neuron, who, 0, start, start + duration, result, on_spike};
-        return advance(model, state, neuron, duration, gap, !Model::jumps, crossings) > 0;
+            run, model, state, neuron, who, 0, interval.start, interval.start + interval.duration, result, on_spike};
+        return advance_on_clock(model, state, neuron, interval, gap, !Model::jumps, release, crossings) > 0;
     }
 
     /// The state after a gap in which the lanes of `flagged` may fire.
@@ -75,11 +80,11 @@ struct SparseKernel {
         const typename Model::template State<V>& state, TileResult& result) {
         using Wide = typename Model::template State<V>;
         constexpr std::size_t width = sizeof(V) / sizeof(T);
-        const ExactGap gap = model.gap(place.duration);
+        const ExactGap gap = model.gap(place.gap.duration);
         Wide decayed = state;
         Model::decay(decayed, converted<Gap, T, double>(gap));
         // Arrivals of one instant are applied together before the threshold is looked at.
-        if (place.duration == 0.0) return decayed;
+        if (place.gap.duration == 0.0) return decayed;
         alignas(V) T before[n_state * width], after[n_state * width];
         Variables<Wide, V>::store(state, before, width);
         Variables<Wide, V>::store(decayed, after, width);
@@ -87,12 +92,14 @@ struct SparseKernel {
             const int lane = std::countr_zero(flagged);
             const Place one = place.next(lane);
             const Neuron neuron = neuron_at(run, one);
+            Release release = release_of(run, one);
             const Lane moved = advance_rounded<Model, T>(
                 model, neuron, Variables<Lane, T>::load(before + lane, width), [&](Exact& exact, bool whole) {
-                    return whole ? advance_neuron(run, model, exact, one, neuron, one.start, one.duration, gap, result)
-                                 : advance_neuron(run, model, exact, one, neuron, one.start + one.duration, 0.0,
+                    return whole ? advance_neuron(run, model, exact, release, one, neuron, one.gap, gap, result)
+                                 : advance_neuron(run, model, exact, release, one, neuron, one.gap.at_end(),
                                                   model.gap(0.0), result);
                 });
+            if constexpr (holds<Model>) static_cast<Release*>(run.releases)[one.state(run)] = release;
             Variables<Lane, T>::store(moved, after + lane, width);
             if (result.status != TileStatus::ok) break;
         }
@@ -106,16 +113,55 @@ struct SparseKernel {
         std::size_t stride, hot_stride;
     };
 
+    /// The lanes that something arriving at `time` finds held.
+    template <class V>
+    static auto held_lanes(const SparseRun& run, const Model& model, const Place& place, double time) {
+        decltype(V{} > V{}) held{};
+        for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(T)); ++lane)
+            held[lane] = release_of(run, place.next(lane)).holds_at(time, model.refractory) ? -1 : 0;
+        return held;
+    }
+
+    /// As `touch`, where some are held or may fire.
+    template <class V>
+    [[gnu::noinline]] static typename Model::template State<V> touch_on_clock(
+        const SparseRun& run, const Model& model, const Place& place, const V& excess, const T* weights,
+        const typename Model::template State<V>& state, TileResult& result) {
+        const auto before_gap = held_lanes<V>(run, model, place, place.gap.start);
+        const auto still = before_gap & held_lanes<V>(run, model, place, place.gap.end);
+        const V may_fire = select(before_gap, select(still, V{}, V{} + T(1)), excess);
+        auto moved = advance_flagged<V>(run, model, place, positive_lanes(may_fire), state, result);
+        Model::hold(still, state, moved);
+        const auto at_arrival = held_lanes<V>(run, model, place, place.gap.end);
+        const auto before_arrival = moved;
+        Model::receive(moved, load_vector<V>(weights));
+        Model::hold(at_arrival, before_arrival, moved);
+        double& latest = run.pixel_releases[place.pixel];
+        for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(T)); ++lane)
+            latest = std::fmax(latest, release_of(run, place.next(lane)).time);
+        return moved;
+    }
+
     /// Crossings in the gap, the gap itself, then the weights, for a vector of channels. `place()` is asked for where
-    /// one may fire.
+    /// one may fire; with `some_held` somebody of the pixel may be held.
     template <class V, class WhereIs>
     [[gnu::always_inline]] static void touch(const SparseRun& run, const Model& model, const Arrays& arrays,
-                                             const Gap& gap, const T* weights, TileResult& result, WhereIs&& place) {
+                                             const Gap& gap, const T* weights, [[maybe_unused]] bool some_held,
+                                             TileResult& result, WhereIs&& place) {
         using Wide = typename Model::template State<V>;
         using HotWide = typename Model::template Hot<V>;
         Wide state = Variables<Wide, V>::load(arrays.state, arrays.stride);
         const HotWide hot = Variables<HotWide, V>::load(arrays.hot, arrays.hot_stride);
-        const unsigned flagged = positive_lanes(Model::excess(state, hot, gap));
+        const V excess = Model::excess(state, hot, gap);
+        const unsigned flagged = positive_lanes(excess);
+        if constexpr (holds<Model>) {
+            if (flagged != 0 || some_held) [[unlikely]] {
+                const Wide before = state;
+                state = touch_on_clock<V>(run, model, place(), excess, weights, before, result);
+                Variables<Wide, V>::store(state, arrays.state, arrays.stride);
+                return;
+            }
+        }
         if (flagged != 0) [[unlikely]] {
             const Wide before = state;  // so that it need not lie in memory otherwise
             state = advance_flagged<V>(run, model, place(), flagged, before, result);
@@ -145,7 +191,7 @@ struct SparseKernel {
 
     /// Gaps between the touches of some pixels.
     struct Gaps {
-        double starts[block], durations[block + gaps_at_once] = {};
+        double starts[block], ends[block], durations[block + gaps_at_once] = {};
         ExactGap factors[block + gaps_at_once];
 
         /// Computes the factors of the first n. Blocks of one size, which GCC vectorises.
@@ -157,7 +203,7 @@ struct SparseKernel {
         }
         Gap rounded(int n) const { return converted<Gap, T, double>(factors[n]); }
         Place place(int n, std::int32_t pixel, std::int32_t channel) const {
-            return {pixel, channel, starts[n], durations[n]};
+            return {pixel, channel, {starts[n], ends[n], durations[n]}};
         }
     };
 
@@ -168,6 +214,7 @@ struct SparseKernel {
             double* const last = run.last_touch + stretches[r].first_pixel;
             for (int k = 0; k < stretches[r].count; ++k, ++n) {
                 gaps.starts[n] = last[k];
+                gaps.ends[n] = group.time;
                 gaps.durations[n] = group.time - last[k];
                 last[k] = group.time;
             }
@@ -224,9 +271,11 @@ struct SparseKernel {
                     }
                     const T* const of_pixel = some_channels ? spread : weights;
                     const Gap gap = gaps.rounded(n);
+                    bool some_held = false;
+                    if constexpr (holds<Model>) some_held = run.pixel_releases[first_pixel + k] > gaps.starts[n];
                     over_channels(channel_stride, [&](auto vector, std::int32_t channel) {
                         const Arrays here{arrays.state + channel, arrays.hot + channel, stride_of_state, hot_stride};
-                        touch<decltype(vector)>(run, model, here, gap, of_pixel + channel, result,
+                        touch<decltype(vector)>(run, model, here, gap, of_pixel + channel, some_held, result,
                                                 [&] { return gaps.place(n, first_pixel + k, channel); });
                     });
                     arrays.state += channel_stride;
@@ -243,15 +292,16 @@ struct SparseKernel {
     template <class V>
     [[gnu::noinline]] static void finish_flagged(const SparseRun& run, const Model& model, const Place& place,
                                                  unsigned flagged, const T* values, TileResult& result) {
-        const ExactGap gap = model.gap(place.duration);
+        const ExactGap gap = model.gap(place.gap.duration);
         for (; flagged != 0 && result.status == TileStatus::ok; flagged &= flagged - 1) {
             const int lane = std::countr_zero(flagged);
             const Place one = place.next(lane);
             if (one.channel >= run.channels) return;
             Exact exact = converted<Exact, double, T>(Variables<Lane, T>::load(values + lane, run.stride));
-            advance_neuron(run, model, exact, one, neuron_at(run, one), one.start, one.duration, gap, result);
+            Release release = release_of(run, one);
+            advance_neuron(run, model, exact, release, one, neuron_at(run, one), one.gap, gap, result);
             if (result.status == TileStatus::ok && !finite<Exact, double>(exact)) {
-                result = {TileStatus::not_finite, one.neuron(run), one.start};
+                result = {TileStatus::not_finite, one.neuron(run), one.gap.start};
             }
         }
     }
@@ -269,6 +319,7 @@ struct SparseKernel {
                 const double end = std::fabs(run.emit_until), begin = std::fabs(start);
                 gaps.durations[n] += 4.0 * std::numeric_limits<double>::epsilon() * (end > begin ? end : begin);
             }
+            gaps.ends[n] = run.emit_until;
         }
         gaps.compute(model, count);
         for (int n = 0; n < count && result.status == TileStatus::ok; ++n) {
@@ -283,7 +334,12 @@ struct SparseKernel {
                 const HotWide hot =
                     Variables<HotWide, V>::load(static_cast<const T*>(run.hot) + place.parameters(run), run.hot_stride);
                 check_finite<V>(run, place, state, result);
-                const unsigned flagged = positive_lanes(Model::excess(state, hot, gap));
+                V excess = Model::excess(state, hot, gap);
+                if constexpr (holds<Model>) {
+                    if (run.pixel_releases[place.pixel] > place.gap.start)
+                        excess = select(held_lanes<V>(run, model, place, place.gap.start), V{} + T(1), excess);
+                }
+                const unsigned flagged = positive_lanes(excess);
                 if (flagged != 0) [[unlikely]]
                     finish_flagged<V>(run, model, place, flagged, values, result);
             });
@@ -301,7 +357,7 @@ struct SparseKernel {
         for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(T)); ++lane) {
             if (sum[lane] == T(0) || place.channel + lane >= run.channels) continue;
             if (result.status == TileStatus::ok)
-                result = {TileStatus::not_finite, place.next(lane).neuron(run), place.start};
+                result = {TileStatus::not_finite, place.next(lane).neuron(run), place.gap.start};
         }
     }
 

@@ -53,7 +53,7 @@ struct FireOnce {
     EVSIM_FN double first_crossing(const State<double>& s, const Neuron& n, double horizon) const {
         return s.fired > 0.0 ? never() : soma.first_crossing(s.soma, n, horizon);
     }
-    EVSIM_FN void flow(State<double>& s, double duration) const { soma.flow(s.soma, duration); }
+    EVSIM_FN void flow(State<double>& s, const Neuron& n, double duration) const { soma.flow(s.soma, n, duration); }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
         soma.fire(s.soma, n);
         s.fired = 1.0;

@@ -55,7 +55,7 @@ struct IafDelta {
         return at_threshold(s, n) ? 0.0 : never();
     }
     EVSIM_FN static bool endless(const Neuron&) { return false; }
-    EVSIM_FN void flow(State<double>&, double) const {}
+    EVSIM_FN void flow(State<double>&, const Neuron&, double) const {}
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
         const double before = s.v;
         s.v = reset_subtract ? s.v - (n.threshold - n.v_rest) : n.v_reset - n.v_rest;
@@ -70,7 +70,7 @@ struct IafDelta {
     EVSIM_FN static void hold(const Mask& held, const State<V>& before, State<V>& after) {
         after.v = select(held, before.v, after.v);
     }
-    EVSIM_FN void flow_held(State<double>&, double) const {}
+    EVSIM_FN void flow_held(State<double>&, const Neuron&, double) const {}
 };
 
 }  // namespace EVSIM_ISA

@@ -64,7 +64,7 @@ struct Li {
     }
 
     /// The "crossing" of a readout: the time in [0, horizon] of a new maximum.
-    EVSIM_FN double first_crossing(const State<double>& s, const Neuron&, double horizon) const {
+    EVSIM_FN double first_crossing(const State<double>& s, const Neuron& n, double horizon) const {
         double time = 0.0;
         if (s.i > s.v) {  // rising, to v = i or, towards rest from below, for ever
             const double peak = membrane.extremum(s.v, s.i);
@@ -73,12 +73,12 @@ struct Li {
             time = horizon;
         }
         State<double> later = s;
-        flow(later, time);
+        flow(later, n, time);
         if (later.v > s.maximum) return time;
         return s.v > s.maximum ? 0.0 : never();
     }
     EVSIM_FN static bool endless(const Neuron&) { return false; }
-    EVSIM_FN void flow(State<double>& s, double duration) const { membrane.flow(s.v, s.i, duration); }
+    EVSIM_FN void flow(State<double>& s, const Neuron&, double duration) const { membrane.flow(s.v, s.i, duration); }
     EVSIM_FN void fire(State<double>& s, const Neuron&) const { s.maximum = s.v; }
     EVSIM_FN void remember(const State<double>& s, const Neuron& n, double time, double* memory) const {
         if (s.v + n.v_inf() <= memory[0]) return;  // the state's maximum is rounded to its type

@@ -67,7 +67,7 @@ struct Lif {
     }
     /// Whether constant drive alone makes the neuron fire for ever.
     EVSIM_FN static bool endless(const Neuron& n) { return n.threshold < n.v_inf(); }
-    EVSIM_FN void flow(State<double>& s, double duration) const { membrane.flow(s.v, s.i, duration); }
+    EVSIM_FN void flow(State<double>& s, const Neuron&, double duration) const { membrane.flow(s.v, s.i, duration); }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const { s.v = n.v_reset - n.v_inf(); }
     EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const { return s.v >= n.threshold - n.v_inf(); }
     EVSIM_FN double observe(const State<double>& s, const Neuron& n, int observable) const {
@@ -111,7 +111,7 @@ struct Lif {
     EVSIM_FN static void hold(const Mask& held, const State<V>& before, State<V>& after) {
         after.v = select(held, before.v, after.v);
     }
-    EVSIM_FN void flow_held(State<double>& s, double duration) const {
+    EVSIM_FN void flow_held(State<double>& s, const Neuron&, double duration) const {
         s.i *= exponential_of_nonpositive(-duration * membrane.rate_syn).value;
     }
 };

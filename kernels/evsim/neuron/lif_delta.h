@@ -69,7 +69,7 @@ struct LifDelta {
     }
     /// Whether constant drive alone makes the neuron fire for ever.
     EVSIM_FN static bool endless(const Neuron& n) { return n.threshold < n.v_inf(); }
-    EVSIM_FN void flow(State<double>& s, double duration) const {
+    EVSIM_FN void flow(State<double>& s, const Neuron&, double duration) const {
         s.v *= exponential_of_nonpositive(-duration / tau_mem).value;
     }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
@@ -86,7 +86,7 @@ struct LifDelta {
     EVSIM_FN static void hold(const Mask& held, const State<V>& before, State<V>& after) {
         after.v = select(held, before.v, after.v);
     }
-    EVSIM_FN void flow_held(State<double>&, double) const {}
+    EVSIM_FN void flow_held(State<double>&, const Neuron&, double) const {}
 };
 
 }  // namespace EVSIM_ISA

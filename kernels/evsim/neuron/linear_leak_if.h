@@ -66,7 +66,7 @@ struct LinearLeakIf {
         return at_threshold(s, n) ? 0.0 : never();
     }
     EVSIM_FN static bool endless(const Neuron&) { return false; }
-    EVSIM_FN void flow(State<double>& s, double duration) const { decay(s, gap(duration)); }
+    EVSIM_FN void flow(State<double>& s, const Neuron&, double duration) const { decay(s, gap(duration)); }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
         const double before = s.v;
         s.v = reset_subtract ? s.v - n.threshold : n.v_reset;

@@ -26,7 +26,7 @@ inline namespace EVSIM_ISA {
 //
 //   first_crossing(state, neuron, horizon) -> double   exact: time to the first crossing; anything above `horizon`,
 //                                      or NaN, if there is none up to there
-//   flow(state, duration)              exact decay
+//   flow(state, neuron, duration)      exact decay
 //   fire(state, neuron)                what a crossing does to the state: reset, adaptation, refractoriness
 //   at_threshold(state, neuron)        whether the potential is at or above threshold now
 //   endless(neuron)                    static: whether it fires for ever without input
@@ -52,7 +52,7 @@ concept NeuronModel = requires(const Model& model, typename Model::template Stat
     Model::decay(state, gap);
     Model::receive(state, number);
     { model.first_crossing(state, neuron, number) } -> SameAs<double>;
-    model.flow(state, number);
+    model.flow(state, neuron, number);
     model.fire(state, neuron);
     { model.at_threshold(state, neuron) } -> SameAs<bool>;
     { Model::endless(neuron) } -> SameAs<bool>;

@@ -80,7 +80,7 @@ struct SteppedIf {
         return at_threshold(s, n) ? 0.0 : never();
     }
     EVSIM_FN static bool endless(const Neuron&) { return false; }
-    EVSIM_FN void flow(State<double>& s, double duration) const { decay(s, gap(duration)); }
+    EVSIM_FN void flow(State<double>& s, const Neuron&, double duration) const { decay(s, gap(duration)); }
     /// The step is still counted when time goes on, and then leaves 0.
     EVSIM_FN void fire(State<double>& s, const Neuron&) const {
         s.v = leak;

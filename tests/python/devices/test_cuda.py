@@ -110,6 +110,26 @@ def test_random_layers_fire_as_on_the_cpu_and_as_the_oracle_says(dtype):
     assert not tally.faults, tally.faults[0]
 
 
+@dtypes
+def test_refractory_periods_run_on_the_clock_of_the_cpu(dtype):
+    """On a decimal grid, in pieces that end at releases: every rounding of a time matters."""
+    rng = np.random.default_rng(3)
+    times, indices = np.sort(rng.integers(0, 800, 600)) * 0.1, rng.integers(0, 6, 600)
+    weights = rng.integers(-2, 9, (9, 6)) / 8.0
+    for neuron in (evsim.IAFDelta(refractory=0.3), evsim.LIFDelta(tau_mem=5.0, reset=0.0, refractory=0.7)):
+        found = []
+        for device in ("cpu", "cuda"):
+            net = evsim.SpikingNetwork(dtype=dtype, device=device)
+            net.add_layer(evsim.Dense(6, 9, weights=weights), neuron)
+            pieces = [net.infer(indices, times, until=90.0)]
+            for k, (first, last) in enumerate([(-1.0, 20.3), (20.3, 20.6), (20.6, 90.0)]):
+                inside = (times >= first) & (times < last)
+                pieces.append(net.infer(indices[inside], times[inside], until=last, reset=k == 0))
+            found.append(pieces)
+        assert_same_spikes(found[1], found[0], dtype)
+        assert np.concatenate([p.times for p in found[0][1:]]).tolist() == found[0][0].times.tolist()
+
+
 @pytest.mark.parametrize("size", [1, 127, 128, 129, 300])
 def test_any_number_of_neurons_and_samples(size):
     cpu, cuda = networks(sizes=(20, size))

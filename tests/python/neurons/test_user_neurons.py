@@ -52,7 +52,7 @@ struct Integrator {
         return at_threshold(s, n) ? 0.0 : evsim::never();
     }
     EVSIM_FN static bool endless(const Neuron&) { return false; }
-    EVSIM_FN void flow(State<double>&, double) const {}
+    EVSIM_FN void flow(State<double>&, const Neuron&, double) const {}
     EVSIM_FN void fire(State<double>& s, const Neuron&) const { s.v = 0.0; }
     EVSIM_FN double observe(const State<double>& s, const Neuron& n, int k) const {
         return k == 0 ? scale * s.v : s.v / n.tau_mem;
@@ -61,7 +61,7 @@ struct Integrator {
     EVSIM_FN static void hold(const Mask& held, const State<V>& before, State<V>& after) {
         after.v = evsim::select(held, before.v, after.v);
     }
-    EVSIM_FN void flow_held(State<double>&, double) const {}
+    EVSIM_FN void flow_held(State<double>&, const Neuron&, double) const {}
 };
 """
 PLAIN = INTEGRATOR.replace("SECOND", "") + "EVSIM_NEURON_MODEL(Integrator)\n"

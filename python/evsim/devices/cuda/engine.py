@@ -62,6 +62,7 @@ def run_layer(layer: Layer, inputs: Batch, state: State, limits: Limits, name: s
     while True:
         after = state.writable()
         after.values, after.memory = xp.empty_like(state.values), xp.empty_like(state.memory)
+        after.releases = xp.empty_like(state.releases)
         after.last_events, after.last_arrivals = _last_events(xp, inputs, state), arrivals.last
         final_memory = xp.empty_like(state.memory)
         weights = xp.repeat(layer.by_input[None], n_samples, axis=0) if layer.learns else layer.by_input
@@ -75,7 +76,7 @@ def run_layer(layer: Layer, inputs: Batch, state: State, limits: Limits, name: s
             *(offsets, inputs.indices, inputs.times, gaps, exact_gaps, state.last_events),
             *(np.float64(limits.since), np.float64(limits.until), np.int32(limits.max_spikes_per_instant)),
             *(*found, np.uint64(layer.room), status, failure_times),
-            *(state.values, after.values, state.memory, after.memory, final_memory),
+            *(state.values, after.values, state.memory, after.memory, final_memory, state.releases, after.releases),
             *(*rule, after.neuron_traces, after.synaptic_traces, after.last_outputs),
             *(state.last_arrivals, arrivals.previous, arrivals.offsets, arrivals.events),
         )

@@ -34,6 +34,8 @@ class State:
     """[sample][neuron]; -infinity before the first spike."""
     last_arrivals: Any
     """[sample][input]; likewise."""
+    releases: Any
+    """[sample][neuron][2], of models that hold: until when, and what rounding has taken from it."""
 
     def writable(self) -> State:
         """Return a state with traces that may be changed; the rest is replaced anyway."""
@@ -112,9 +114,8 @@ class Layer:
         xp = self.kernels.xp
         sizes = xp.zeros(8, np.int32)
         self.kernels.launch("evsim_describe", 1, sizes)
-        n_state, n_hot, n_memory, self.gap_bytes, self.exact_gap_bytes, self.spikes, self.visits_synapses, _ = (
-            int(size) for size in xp.asnumpy(sizes)
-        )
+        n_state, n_hot, n_memory, *of_launch = (int(size) for size in xp.asnumpy(sizes))
+        self.gap_bytes, self.exact_gap_bytes, self.spikes, self.visits_synapses, self.holds = of_launch
         n = self.n_neurons
         spread = np.stack([np.broadcast_to(np.asarray(values, np.float64), n) for values in per_neuron], axis=1)
         self.shared, self.neurons = xp.asarray(np.asarray(shared, np.float64)), xp.asarray(np.ascontiguousarray(spread))
@@ -221,7 +222,14 @@ class Layer:
             synaptic_traces=xp.zeros((n_samples, inputs, self.n_synaptic_traces, n), dtype),
             last_outputs=xp.full((n_samples, n if self.has_rule else 0), -np.inf),
             last_arrivals=xp.full((n_samples, inputs), -np.inf),
+            releases=xp.repeat(xp.asarray(self._free_releases())[None], n_samples, axis=0),
         )
+
+    def _free_releases(self) -> npt.NDArray[np.float64]:
+        """Clocks of neurons that nothing holds."""
+        releases = np.zeros((self.n_neurons if self.holds else 0, 2))
+        releases[:, 0] = -np.inf
+        return releases
 
     def with_next_traces(self, state: State) -> State:
         """Return `state` with the traces that were given for the next call."""
@@ -242,11 +250,12 @@ class Layer:
     def pack(self, state: State, rates: list[float], s: int) -> dict[str, Any]:
         """Return a sample's state by name, as ``_core.Network.snapshot`` does."""
         xp = self.kernels.xp
-        values, memory, last_event, neuron, _, outputs, _ = (xp.asnumpy(part) for part in state.of_sample(s))
+        values, memory, last_event, neuron, _, outputs, _, releases = (xp.asnumpy(part) for part in state.of_sample(s))
         packed: dict[str, Any] = {
             "values": np.ascontiguousarray(values).reshape(-1).view(np.uint8),
             "memory": memory.ravel(),
             "last_event": float(last_event),
+            "releases": releases.ravel(),
         }
         if self.has_rule:
             one = State(*(part[None] for part in state.of_sample(s)))
@@ -280,6 +289,7 @@ class Layer:
             synaptic.transpose(0, 2, 3, 1).astype(dtype),
             stacked("post_times", state.last_outputs.shape),
             np.repeat(xp.asnumpy(state.last_events)[:, None], n_inputs, axis=1),
+            stacked("releases", state.releases.shape),
         )
         return State(*(xp.asarray(np.ascontiguousarray(array)) for array in arrays))
 

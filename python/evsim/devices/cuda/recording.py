@@ -49,7 +49,7 @@ def record(layer: Layer, inputs: Batch, state: State, limits: Limits, request: R
     layer.recorder().launch(
         *("evsim_record", n_samples * blocks if request.times else 0, layer.shared, layer.neurons, layer.hot),
         *(np.int32(layer.n_neurons), np.int32(n_samples), np.int32(blocks), layer.by_input),
-        *(offsets, inputs.indices, inputs.times, gaps, exact_gaps, state.last_events, state.values),
+        *(offsets, inputs.indices, inputs.times, gaps, exact_gaps, state.last_events, state.values, state.releases),
         *(np.int32(limits.max_spikes_per_instant), status, failure_times),
         *(xp.asarray(np.asarray(request.neurons, np.int32)), np.int32(len(request.neurons))),
         *(xp.asarray(np.asarray(request.times, np.float64)), np.int32(len(request.times))),
