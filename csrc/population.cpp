@@ -22,8 +22,9 @@ Population::Population(std::shared_ptr<const NeuronKernel> kernel, const Layout&
     check_shared(*kernel_, shared_);
     const std::size_t value_bytes = count(kernel_->value_bytes), n_hot = count(kernel_->n_hot),
                       n_state = count(kernel_->n_state), n_memory = count(kernel_->n_memory);
-    const double per_place = static_cast<double>(kernel_->n_neuron + kernel_->n_memory + 2 * kernel_->holds + 1) * sizeof(double) +
-                             static_cast<double>((n_hot + n_state) * value_bytes);
+    const double per_place =
+        static_cast<double>(kernel_->n_neuron + kernel_->n_memory + 2 * kernel_->holds + 1) * sizeof(double) +
+        static_cast<double>((n_hot + n_state) * value_bytes);
     require_memory(static_cast<double>(places()) * per_place, text("a population of ", n_neurons(), " neurons"));
 
     // Pixels that are all alike keep their parameters once.

@@ -14,11 +14,11 @@ namespace evsim {
 
 /// What a population or a relay carries from one call to the next, for one sample.
 struct NodeState {
-    AlignedBuffer values;        ///< state variables as of the last input event, [n_state][place]
-    std::vector<double> memory;  ///< what readouts remember, likewise as of the last input event
+    AlignedBuffer values;          ///< state variables as of the last input event, [n_state][place]
+    std::vector<double> memory;    ///< what readouts remember, likewise as of the last input event
     std::vector<double> releases;  ///< of models that hold: until when, [place] of (time, rest)
-    double last_event = 0.0;     ///< time of that event, or of the start
-    TraceState traces;           ///< where a projection learns
+    double last_event = 0.0;       ///< time of that event, or of the start
+    TraceState traces;             ///< where a projection learns
 
     std::vector<double> last_touch;          ///< of populations in an image, per pixel: its own last input event
     std::vector<double> pixel_releases;      ///< likewise: the latest of the releases of its neurons

@@ -145,7 +145,8 @@ Conv2d::Conv2d(const Conv2dSettings& settings, int value_bytes)
     weight_stride_ = settings_.groups == 1 ? channel_stride_ : out_per_group();
     taps_per_input_ = static_cast<std::size_t>(settings_.kernel.y) * static_cast<std::size_t>(settings_.kernel.x);
     const double taps = static_cast<double>(settings_.kernel.y) * settings_.kernel.x * settings_.input.channels;
-    const double plan = static_cast<double>(taps_per_input_) * (sizeof(stretches_[0]) + sizeof(RelativeStretch) + sizeof(Tap));
+    const double plan =
+        static_cast<double>(taps_per_input_) * (sizeof(stretches_[0]) + sizeof(RelativeStretch) + sizeof(Tap));
     require_memory(taps * (2.0 * out_per_group() + weight_stride_) * value_bytes + plan,
                    "the weights of a convolution");
     n_weights_ = static_cast<std::size_t>(settings_.input.channels) * static_cast<std::size_t>(out_per_group()) *

@@ -88,15 +88,16 @@ class Conv2d {
         const Origin row = rows_[static_cast<std::size_t>(y)], column = columns_[static_cast<std::size_t>(x)];
         if (row.phase == no_phase || column.phase == no_phase) return;
         const std::size_t first = static_cast<std::size_t>(channel) * taps_per_input_;
-        const std::vector<RelativeStretch>& stretches = stretches_[static_cast<std::size_t>(row.phase * n_phases_x_ + column.phase)];
+        const std::vector<RelativeStretch>& stretches =
+            stretches_[static_cast<std::size_t>(row.phase * n_phases_x_ + column.phase)];
         for (const RelativeStretch& stretch : stretches) {
             const std::int32_t out_y = row.base + stretch.dy, left = column.base + stretch.dx;
             if (out_y < 0 || out_y >= output_.height) continue;
             const std::int32_t begin = std::max(left, 0), end = std::min(left + stretch.count, output_.width);
             if (begin >= end) continue;
             const std::size_t tap = first + static_cast<std::size_t>(stretch.first_tap + begin - left);
-            visit(
-                Stretch{out_y * output_.width + begin, end - begin, out_y, tap * static_cast<std::size_t>(weight_stride_)});
+            visit(Stretch{out_y * output_.width + begin, end - begin, out_y,
+                          tap * static_cast<std::size_t>(weight_stride_)});
         }
     }
 
@@ -119,9 +120,9 @@ class Conv2d {
     int value_bytes_;
     std::int32_t channel_stride_ = 0, weight_stride_ = 0, n_phases_x_ = 1;
     std::size_t n_weights_ = 0, taps_per_input_ = 0;
-    std::vector<Origin> rows_, columns_;           ///< of the input
+    std::vector<Origin> rows_, columns_;                   ///< of the input
     std::vector<std::vector<RelativeStretch>> stretches_;  ///< [phase of y * phases of x + phase of x]
-    std::vector<std::int32_t> tap_of_;            ///< [row * columns + column of the kernel]: place in `packed`
+    std::vector<std::int32_t> tap_of_;  ///< [row * columns + column of the kernel]: place in `packed`
     AlignedBuffer weights_, seen_, packed_;
     bool fresh_ = true;
 };

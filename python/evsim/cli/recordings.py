@@ -52,16 +52,18 @@ def _files_below(folder: Path) -> list[Path]:
 
 def _many_in(path: Path) -> Iterator[tuple[str, EventArray]] | None:
     """Recordings of a file that holds many, or None if it holds one."""
-    from ..io.numpy_files import read_npz
+    from .._lib.paths import open_regular
+    from ..io.numpy_files import Archive
 
-    with path.open("rb") as opened:
-        arrays, _ = read_npz(path, opened, None)
-    prefixes = [name.removesuffix("offsets") for name in arrays if name.endswith("offsets")]
-    whole = [prefix for prefix in prefixes if all(prefix + field in arrays for field in "xypt")]
-    if not whole:
-        return None
-    prefix = "train_" if "train_" in whole else min(whole)
-    return _pieces(path, prefix, {name: arrays[prefix + name] for name in (*"xypt", "offsets")})
+    with open_regular(path) as opened:
+        archive = Archive(path, opened)
+        prefixes = [name.removesuffix("offsets") for name in archive.names if name.endswith("offsets")]
+        whole = [prefix for prefix in prefixes if all(prefix + field in archive for field in "xypt")]
+        if not whole:
+            return None
+        prefix = "train_" if "train_" in whole else min(whole)
+        arrays = archive.lists([prefix + name for name in "xypt"]) | archive.arrays([f"{prefix}offsets"])
+    return _pieces(path, prefix, {name.removeprefix(prefix): values for name, values in arrays.items()})
 
 
 def _pieces(path: Path, prefix: str, arrays: dict[str, Any]) -> Iterator[tuple[str, EventArray]]:

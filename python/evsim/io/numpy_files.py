@@ -58,6 +58,11 @@ class Archive:
     def __contains__(self, name: str) -> bool:
         return name in self._entries
 
+    @property
+    def names(self) -> list[str]:
+        """Names of the arrays."""
+        return list(self._entries)
+
     def describe(self) -> str:
         """The names, for a message."""
         names = sorted(self._entries)

@@ -80,6 +80,7 @@ class Layer:
         self.learns = self.has_rule and compiled.writes_weights
         self.mean_of_batch = False
         self.n_inputs, self.n_neurons = 0, n_neurons
+        self.by_input: Any = None
         self.n_neuron_traces = compiled.n_neuron_traces if self.has_rule else 0
         self.n_synaptic_traces = compiled.n_synaptic_traces if self.has_rule else 0
         self._program = functools.partial(
