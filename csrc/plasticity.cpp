@@ -108,7 +108,7 @@ std::vector<double> synaptic_traces(const Synapses& synapses, const Plasticity& 
                     }
                     const double value =
                         static_cast<double>(values[(input * synapses.layout.places() + n) * n_traces + k]);
-                    out[(n * n_inputs + input) * n_traces + k] = std::isinf(value) ? value : value * factor;
+                    out[(n * n_inputs + input) * n_traces + k] = value * factor;
                 }
             }
         }

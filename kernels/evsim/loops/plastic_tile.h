@@ -127,7 +127,7 @@ struct PlasticTile {
         const double last_post = traces.post_times[n], since = std::max(last_post, start);
         for (int k = 0; k < n_neuron; ++k) {
             const T value = neuron_traces(n)[static_cast<std::size_t>(k) * run.stride];
-            of_neuron[k] = decayed(value, trace_change<T>(time - since, traces.rates[k]));
+            of_neuron[k] = multiply_add(value, trace_change<T>(time - since, traces.rates[k]), value);
         }
         rule.on_post_neuron(of_neuron, context);
         for (int k = 0; k < n_neuron; ++k) neuron_traces(n)[static_cast<std::size_t>(k) * run.stride] = of_neuron[k];
@@ -185,11 +185,11 @@ struct PlasticTile {
             T of_neuron[n_neuron + 1], of_synapse[n_synaptic + 1];
             for (int k = 0; k < n_neuron; ++k) {
                 const T value = own[static_cast<std::size_t>(k) * stride + static_cast<std::size_t>(lane)];
-                of_neuron[k] = decayed(value, neuron_change(k, lane));
+                of_neuron[k] = multiply_add(value, neuron_change(k, lane), value);
             }
             for (int k = 0; k < n_synaptic; ++k) {
                 const T value = row[lane * n_synaptic + k];
-                of_synapse[k] = decayed(value, synaptic_change(k, lane));
+                of_synapse[k] = multiply_add(value, synaptic_change(k, lane), value);
             }
             const T integrated = weight[lane];
             T learned = integrated;
@@ -251,7 +251,7 @@ struct PlasticTile {
                 T of_synapse[n_synaptic + 1];
                 for (int k = 0; k < n_synaptic; ++k) {
                     const T value = row[k];
-                    of_synapse[k] = decayed(value, change[k][r]);
+                    of_synapse[k] = multiply_add(value, change[k][r], value);
                 }
                 T learned = *weight;
                 context.input = inputs[r];

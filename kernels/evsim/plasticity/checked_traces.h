@@ -1,8 +1,11 @@
 // Traces that know how many they are, for kernels compiled with debug=True.
 #pragma once
 
+#include <cmath>
 #include <cstdio>
 #include <exception>
+#include <stdexcept>
+#include <string>
 #include <type_traits>
 
 #include <evsim/portable.h>
@@ -19,6 +22,16 @@ struct NoSuchTrace : std::exception {
     }
     const char* what() const noexcept override { return message; }
 };
+
+/// Infinity cannot decay: at the next event of its neuron or synapse it would be NaN.
+template <class T>
+void refuse_infinite(const T* traces, int count, const char* callback, const char* kind) {
+    for (int k = 0; k < count; ++k) {
+        if (std::isinf(traces[k]))
+            throw std::domain_error(std::string(callback) + " sets " + kind + " trace " + std::to_string(k) +
+                                    " to infinity, which cannot decay");
+    }
+}
 
 /// Stands for `T*` in a user's functions. One that is made of a plain pointer does not know its bounds.
 template <class T>

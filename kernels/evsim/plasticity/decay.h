@@ -44,13 +44,5 @@ EVSIM_FN T trace_change(double duration, double rate) {
     return minus_one;
 }
 
-/// What is left of a trace after it has lost `change`, its trace_change, of itself. Infinity does not decay: it would
-/// become infinity - infinity.
-template <class T>
-EVSIM_FN T decayed(T value, T change) {
-    const T left = multiply_add(value, change, value);
-    return left == left ? left : value;
-}
-
 }  // namespace EVSIM_ISA
 }  // namespace evsim

@@ -111,7 +111,7 @@ struct NeuronTraces {
     }
     EVSIM_FN static void decay(T* traces, int n, const double* rates, double time, double since) {
         const double duration = since == -infinity() ? 0.0 : time - since;  // never touched: the trace is 0
-        for (int k = 0; k < n; ++k) traces[k] = decayed(traces[k], trace_change<T>(duration, rates[k]));
+        for (int k = 0; k < n; ++k) traces[k] = multiply_add(traces[k], trace_change<T>(duration, rates[k]), traces[k]);
     }
     EVSIM_FN void load(T* traces, std::int32_t input) const {
         for (int k = 0; k < n_synaptic; ++k)

@@ -126,10 +126,12 @@ EVSIM_FN constexpr auto time_constants_of(double tau_syn, double tau_mem, const 
 template <class T>
 using Pointer = Traces<T>;
 #define EVSIM_TRACES(callback, kind, pointer, count) {pointer, count, #callback, #kind}
+#define EVSIM_AFTER(callback, kind, pointer, count) refuse_infinite(pointer, count, #callback, #kind)
 #else
 template <class T>
 using Pointer = T*;
 #define EVSIM_TRACES(callback, kind, pointer, count) (pointer)
+#define EVSIM_AFTER(callback, kind, pointer, count) static_cast<void>(0)
 #endif
 
 struct UserRule {
@@ -169,12 +171,14 @@ struct UserRule {
         if constexpr (has_pre_neuron) {
             Pointer<T> neuron EVSIM_TRACES(on_pre_neuron, neuron, neuron_traces, n_neuron_traces);
             call_with<Call_on_pre_neuron>(parameters, context, static_cast<const T&>(weight), neuron);
+            EVSIM_AFTER(on_pre_neuron, neuron, neuron_traces, n_neuron_traces);
         }
     }
     EVSIM_FN void on_post_neuron(T* neuron_traces, const Context& context) const {
         if constexpr (has_post_neuron) {
             Pointer<T> neuron EVSIM_TRACES(on_post_neuron, neuron, neuron_traces, n_neuron_traces);
             call_with<Call_on_post_neuron>(parameters, context, neuron);
+            EVSIM_AFTER(on_post_neuron, neuron, neuron_traces, n_neuron_traces);
         }
     }
     EVSIM_FN void on_pre_synapse(T& weight, const T* neuron_traces, T* synaptic_traces, const Context& context) const {
@@ -183,6 +187,7 @@ struct UserRule {
             Pointer<T> synaptic EVSIM_TRACES(on_pre_synapse, synaptic, synaptic_traces, n_synaptic_traces);
             call_with<Call_on_pre_synapse>(parameters, context, static_cast<Weight<pre_writes>>(weight), neuron,
                                            synaptic);
+            EVSIM_AFTER(on_pre_synapse, synaptic, synaptic_traces, n_synaptic_traces);
         }
     }
     EVSIM_FN void on_post_synapse(T& weight, const T* neuron_traces, T* synaptic_traces, const Context& context) const {
@@ -191,6 +196,7 @@ struct UserRule {
             Pointer<T> synaptic EVSIM_TRACES(on_post_synapse, synaptic, synaptic_traces, n_synaptic_traces);
             call_with<Call_on_post_synapse>(parameters, context, static_cast<Weight<post_writes>>(weight), neuron,
                                             synaptic);
+            EVSIM_AFTER(on_post_synapse, synaptic, synaptic_traces, n_synaptic_traces);
         }
     }
 

@@ -190,6 +190,19 @@ def test_a_debug_build_names_callback_trace_and_count(callback, message):
     assert_same([net[0].weights], [before])
 
 
+@pytest.mark.parametrize(
+    ("callback", "message"),
+    [
+        ("void on_post_neuron(real* n) { n[0] = -INFINITY; }", "on_post_neuron sets neuron trace 0 to infinity"),
+        ("void on_pre_neuron(real, real* n) { n[0] = 1 / n[0]; }", "on_pre_neuron sets neuron trace 0 to infinity"),
+    ],
+)
+def test_a_debug_build_refuses_infinite_traces(callback, message):
+    net = network(evsim.Kernel(ONE_TRACE + callback, debug=True), [[9.0]])
+    with pytest.raises(KernelError, match=f"layer 0: .*{message}, which cannot decay"):
+        net.infer([0], [1.0])
+
+
 @DTYPE
 def test_a_debug_build_computes_what_the_other_does(dtype):
     indices, times = events(31, 5)

@@ -167,34 +167,6 @@ def test_a_layer_without_kernel_has_no_traces(name):
         setattr(layer, name, {} if name == "kernel_parameters" else 1.0)
 
 
-INFINITE = """
-#include <evsim/callbacks.h>
-using evsim::real;
-auto neuron_traces_tau() { return evsim::time_constants(5, INFINITY); }
-auto synaptic_traces_tau() { return evsim::time_constants(5, INFINITY, 1e-3); }
-void on_pre_synapse(real, const real* n, real* s, const evsim::Context& c) {
-    if (c.time > 2) return;
-    s[0] = s[1] = -INFINITY;
-    s[2] = INFINITY;
-}
-void on_pre_neuron(real, real* n, const evsim::Context& c) { if (c.time < 2) n[0] = n[1] = INFINITY; }
-void on_post_neuron(real* n) {}
-void on_post_synapse(real, const real* n, real* s) { s[0] += 0; }
-"""
-
-
-@DTYPE
-def test_an_infinite_trace_stays_infinite(dtype):
-    """Infinity loses nothing when it decays, over any gap, and is copied as it is."""
-    net = network(evsim.Kernel(INFINITE), np.full((35, 2), 8.0), dtype)
-    assert len(net.infer([0, 1, 0, 1], [1.0, 1.5, 40.0, 1000.0], until=1e5)) > 35
-    for each in (net, pickled(net)):
-        assert np.all(each[0].neuron_traces == inf)
-        assert np.all(each[0].synaptic_traces == [-inf, -inf, inf])
-        each.infer([0], [2e5], reset=False)
-        assert np.all(each[0].synaptic_traces == [-inf, -inf, inf])
-
-
 # Copies
 
 

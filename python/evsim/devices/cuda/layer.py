@@ -205,8 +205,7 @@ class Layer:
         factors = [xp.exp(-duration * rate) for rate in rates[self.n_neuron_traces :]]
         traces = state.synaptic_traces.astype(np.float64)
         for k, factor in enumerate(factors):
-            left = traces[:, :, k] * factor
-            traces[:, :, k] = xp.where(xp.isinf(traces[:, :, k]), traces[:, :, k], left)  # infinity stays
+            traces[:, :, k] *= factor
         return traces.transpose(0, 3, 1, 2)
 
     # States
