@@ -94,6 +94,8 @@ class Source:
             raise FileNotFoundError(error.errno, hint, str(path)) from None
         except UnicodeDecodeError as error:
             raise InvalidArgumentError(f"{path} is not a text file: {error}") from None
+        except InvalidArgumentError:
+            raise
         except ValueError as error:  # a null byte in the path
             raise InvalidArgumentError(f"{source!r} is not a path: {error}") from None
 

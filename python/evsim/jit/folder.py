@@ -64,7 +64,7 @@ def temporary_folder(place: Path, error: OSError) -> Path:
             f"compiled kernels cannot be kept in {place} ({error.strerror or error}) and will be lost when Python "
             "ends; name a folder with compile_path or the environment variable EVSIM_CACHE_DIR",
             RuntimeWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return _temporary
 
