@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,20 +14,21 @@ from .._lib.paths import as_path
 
 _MARK = ".evsim-"
 _LONGEST_NAME = 200
-"""Bytes of the target's name that the temporary one repeats: a name has at most 255."""
+"""Bytes of the target's name that the temporary folder's repeats: a name has at most 255."""
 
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path in the same folder; rename it to `path` at the end, remove it on an error.
+    """Yield a temporary path beside `path`; rename it to `path` at the end, remove it on an error.
 
-    Temporary files that a killed process left behind for the same `path` are removed first: whoever writes one holds a
-    lock on it, which ends with the process.
+    The temporary path lies in a folder of its own, which its writer holds locked: what is left of a process that was
+    killed is known by the lock that nobody holds, and removed by the next save of the same `path`.
     """
     target = as_path(path)
-    prefix = _prefix(target)
+    prefix = f".{os.fsdecode(os.fsencode(target.name)[:_LONGEST_NAME])}{_MARK}"
     _remove_leftovers(target.parent, prefix)
-    temporary, handle = _locked_temporary(target, prefix)
+    folder, handle = _locked_folder(target.parent, prefix)
+    temporary = folder / target.name
     try:
         yield temporary
         umask = os.umask(0)
@@ -35,58 +37,47 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
     finally:
+        shutil.rmtree(folder, ignore_errors=True)
         os.close(handle)
 
 
-def _prefix(target: Path) -> str:
-    return f".{os.fsdecode(os.fsencode(target.name)[:_LONGEST_NAME])}{_MARK}"
-
-
-def _locked_temporary(target: Path, prefix: str) -> tuple[Path, int]:
+def _locked_folder(parent: Path, prefix: str) -> tuple[Path, int]:
     while True:
-        suffix = target.suffix if len(os.fsencode(target.suffix)) < 20 else ""
-        handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=target.parent)
-        temporary = Path(name)
-        try:
-            _lock(handle)
-            # Between making it and locking it, another save may have taken it for a leftover.
-            if temporary.exists():
-                return temporary, handle
-        except BaseException:
-            temporary.unlink(missing_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+        # Before it is locked, another save may take it for a leftover.
+        with contextlib.suppress(FileNotFoundError):
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            if _lock(handle) is not False and folder.exists():
+                return folder, handle
             os.close(handle)
-            raise
-        os.close(handle)
 
 
-def _remove_leftovers(folder: Path, prefix: str) -> None:
+def _remove_leftovers(parent: Path, prefix: str) -> None:
     with contextlib.suppress(OSError):
-        for entry in os.scandir(folder):
-            if entry.name.startswith(prefix) and entry.is_file(follow_symlinks=False):
+        for entry in os.scandir(parent):
+            if entry.name.startswith(prefix) and entry.is_dir(follow_symlinks=False):
                 with contextlib.suppress(OSError):
-                    _remove_if_dead(Path(entry.path))
+                    _remove_if_dead(entry.path)
 
 
-def _remove_if_dead(leftover: Path) -> None:
-    """Remove a temporary file whose writer is gone; a file system without locks tells nothing, and it stays."""
-    handle = os.open(leftover, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _remove_if_dead(leftover: str) -> None:
+    handle = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         if _lock(handle):
-            leftover.unlink()
+            shutil.rmtree(leftover, ignore_errors=True)
     finally:
         os.close(handle)
 
 
-def _lock(handle: int) -> bool:
-    """Whether nobody else holds the lock of a file and it is ours now."""
+def _lock(handle: int) -> bool | None:
+    """Whether the lock is ours now, or somebody else's; None where the file system has no locks."""
     try:
         import fcntl
 
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):
+    except BlockingIOError:
         return False
+    except (ImportError, OSError):
+        return None
     return True

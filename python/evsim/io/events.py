@@ -106,7 +106,7 @@ def read_events(
     with opened(source, **options) as file:
         sieve = Sieve(file, layout_of(file))
         columns = joined(within(part, first, end) for part in sieve.columns())
-        warn_of_losses(source, file.skipped, stacklevel=2)
+        warn_of_losses(source, file.skipped)
         return event_array(columns, sieve.size)
 
 
@@ -189,7 +189,7 @@ def iterate_events(
     with opened(source, **options) as file:
         sieve = Sieve(file, layout_of(file))
         earliest = [int(part.t.min(initial=2**62)) for part in sieve.columns()]
-        warn_of_losses(source, file.skipped, stacklevel=2)
+        warn_of_losses(source, file.skipped)
     # An event may leave as soon as none that is earlier can follow.
     later = np.minimum.accumulate(np.array([2**62, *reversed(earliest)]))[::-1][1:]
     return _pieces(source, options, n, window, sieve.size, later.tolist())

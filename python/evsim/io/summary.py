@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,13 +72,16 @@ class RecordingSummary:
         return not any(getattr(self, name) for name in _LOSSES)
 
 
-def warn_of_losses(path: Path, skipped: Skipped, stacklevel: int) -> None:
-    """One :class:`RecordingWarning` that names all losses, if there are any."""
+def warn_of_losses(path: Path, skipped: Skipped) -> None:
+    """One :class:`RecordingWarning` that names all losses, if there are any, at the caller's line outside evsim."""
     losses = [
-        f"{getattr(skipped, name)} {words} ({skipped.first[name]})"
+        f"{words}: {getattr(skipped, name)} ({skipped.first[name]})"
         for name, words in _LOSSES.items()
         if getattr(skipped, name)
     ]
     if losses:
         message = f"{path}: {'; '.join(losses)}; strict=True refuses such a file"
-        warnings.warn(RecordingWarning(message), stacklevel=stacklevel + 1)
+        frame, level = sys._getframe(), 1
+        while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("evsim."):
+            frame, level = frame.f_back, level + 1
+        warnings.warn(RecordingWarning(message), stacklevel=level)

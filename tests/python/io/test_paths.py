@@ -70,7 +70,7 @@ def test_the_next_save_removes_what_killed_writers_left(tmp_path, events):
     for _ in range(2):
         killed = subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False)
         assert killed.returncode == -signal.SIGKILL
-    (tmp_path / ".b.npz.evsim-other").write_bytes(b"")
+    (tmp_path / ".b.npz.evsim-other").mkdir()
     assert len(list(tmp_path.iterdir())) == 2
     write_events(events, target)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".b.npz.evsim-other", "a.npz"]
@@ -87,6 +87,17 @@ def test_a_writer_that_lives_keeps_its_file(tmp_path):
         assert slow.exists()
     assert target.read_text() == "slow"
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_networks_are_saved_beside_each_other(tmp_path):
+    pytest.importorskip("safetensors")
+    net = evsim.SpikingNetwork(seed=1)
+    net.add_layer(evsim.Dense(4, 3), evsim.IAFDelta())
+    with replacing(tmp_path / "net") as slow:
+        net.save(slow)  # it replaces the file at this path by another
+        net.save(tmp_path / "net")
+    assert [path.name for path in tmp_path.iterdir()] == ["net"]
+    assert len(evsim.load(tmp_path / "net")) == 1
 
 
 def test_many_writers_of_one_file_leave_one_whole_file(tmp_path):

@@ -211,7 +211,7 @@ def test_lines_that_are_no_events_are_left_out(tmp_path):
     good = ["10 3 5 1", "25 0 1 0", "40 2 0 1"]
     bad = ["hello", "25 0 1", "26 0.5 1 0", "nan 1 1 1", "27 1 1 7", "9999999999999999999999 1 1 1", "41 2"]
     (tmp_path / "a.txt").write_text("\n".join([good[0], *bad[:3], good[1], *bad[3:6], good[2], bad[6]]))
-    with pytest.warns(errors.RecordingWarning, match=r"damaged parts left out \(at byte 9, the line b'hello'"):
+    with pytest.warns(errors.RecordingWarning, match=r"damaged parts left out: 6 \(at byte 9, the line b'hello'"):
         events = read_events(tmp_path / "a.txt")
     assert events.t.tolist() == [10, 25, 40]
     with pytest.raises(errors.FileFormatError, match="damaged at byte 9: the line b'hello' is no event"):

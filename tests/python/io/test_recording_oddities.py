@@ -10,7 +10,7 @@ import pytest
 from oracle import recordings as oracle
 
 from evsim import EventArray, errors
-from evsim.io import RecordingSummary, iterate_events, read_events, scan_events
+from evsim.io import RecordingSummary, iterate_events, read_events, read_spikes, scan_events
 
 HEADER3 = b"% evt 3.0\n% geometry 40x30\n% end\n"
 
@@ -62,7 +62,7 @@ def test_events_before_the_first_time_are_counted(file):
 
 def test_an_upper_time_that_steps_back_is_kept_with_a_warning(file):
     path = file(HEADER3 + evt3(0x8005, 0x0001, 0x2001, 0x8004, 0x6007, 0x2002, 0x8005, 0x2003))
-    with pytest.warns(errors.RecordingWarning, match="1 steps back of the clock kept"):
+    with pytest.warns(errors.RecordingWarning, match="steps back of the clock kept: 1"):
         events = read_events(path)
     assert rows(events) == [(4 * 4096 + 7, 2, 1, 0), (5 * 4096, 1, 1, 0), (5 * 4096, 3, 1, 0)]
     summary = scan_events(path)
@@ -73,7 +73,9 @@ def test_an_upper_time_that_steps_back_is_kept_with_a_warning(file):
 
 def test_an_event_outside_the_sensor_is_left_out_with_a_warning(file):
     path = file(HEADER3 + evt3(0x8000, 0x0001, 0x2001, 0x2000 | 50, 0x2002, 0x0000 | 30, 0x2003))
-    with pytest.warns(errors.RecordingWarning, match=r"2 events outside the sensor .*byte 39, event 1 is at x = 50"):
+    with pytest.warns(
+        errors.RecordingWarning, match=r"events outside the sensor left out: 2 .*byte 39, event 1 is at x = 50"
+    ):
         assert [event[1] for event in rows(read_events(path))] == [1, 2]
     with pytest.warns(errors.RecordingWarning):
         assert len(read_events(path, width=60)) == 3
@@ -85,7 +87,7 @@ def test_an_event_outside_the_sensor_is_left_out_with_a_warning(file):
 
 def test_a_broken_end_loses_only_the_end(file):
     path = file(HEADER3 + evt3(0x8000, 0x0001, 0x2001) + b"\1")
-    with pytest.warns(errors.RecordingWarning, match="1 bytes lost at a broken end"):
+    with pytest.warns(errors.RecordingWarning, match="bytes lost at a broken end: 1"):
         assert len(read_events(path)) == 1
     with pytest.raises(errors.FileFormatError, match="truncated"):
         read_events(path, strict=True)
@@ -93,7 +95,7 @@ def test_a_broken_end_loses_only_the_end(file):
 
 def test_warnings_point_at_the_callers_line(file):
     path = file(HEADER3 + evt3(0x8000, 0x0001, 0x2001) + b"\1")
-    for read in (read_events, iterate_events):
+    for read in (read_events, iterate_events, read_spikes):
         with pytest.warns(errors.RecordingWarning) as caught:
             read(path)
         assert caught[0].filename == __file__
@@ -211,7 +213,7 @@ def test_two_cameras_in_one_aedat4_are_refused(file):
 def test_a_damaged_packet_of_aedat4_is_left_out(file):
     packets = [aedat4_packets()[0], (0, b"\xff" * 30), aedat4_packets()[1]]
     path = file(oracle.aedat4(packets))
-    with pytest.warns(errors.RecordingWarning, match="1 damaged parts left out"):
+    with pytest.warns(errors.RecordingWarning, match="damaged parts left out: 1"):
         assert read_events(path) == expected()
     with pytest.raises(errors.FileFormatError, match="the packet cannot be decoded"):
         read_events(path, strict=True)

@@ -34,7 +34,7 @@ class _Chip:
 
 def layout(file: Recording) -> Layout:
     """Rows count from below in the file."""
-    start, header = header_lines(file, b"#", lambda line: line.lower() == b"# end of ascii header")
+    start, header = header_lines(file, b"#", lambda line: line.lower().lstrip(b"# ") == b"end of ascii header")
     chip = _chip(file, header, start)
     return Layout("AEDAT 2.0", chip.size, _pieces(file, start, chip))
 
