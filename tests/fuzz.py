@@ -132,37 +132,56 @@ def mutate(content, rng):
     return bytes(data)
 
 
-READERS = (
-    evsim.io.read_events,
-    lambda path: evsim.io.read_events(path, strict=True),
-    evsim.io.scan_events,
-    lambda path: list(evsim.io.iterate_events(path, piece=50)),
-    evsim.io.read_spikes,
-    evsim.load,
-    SpikeSEG.load,
-    read_checkpoint,
-)
+READERS = {
+    "events": evsim.io.read_events,
+    "strict": lambda path: evsim.io.read_events(path, strict=True),
+    "summary": evsim.io.scan_events,
+    "pieces": lambda path: list(evsim.io.iterate_events(path, piece=50)),
+    "spikes": evsim.io.read_spikes,
+    "network": evsim.load,
+    "model": SpikeSEG.load,
+    "checkpoint": read_checkpoint,
+}
 
 
 def failures_of(path):
-    """What else than a result, EvsimError or OSError comes out of the readers."""
-    found = []
+    """What else than a result, EvsimError or OSError comes out of the readers, and where results contradict."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", evsim.errors.RecordingWarning)
-        for k, read in enumerate(READERS):
-            error = raised(read, path)
-            if error is not None and not isinstance(error, evsim.errors.EvsimError | OSError):
-                found.append(f"reader {k}: {error!r}")
-    return found
+        results = {name: outcome(read, path) for name, read in READERS.items()}
+    refusals = (evsim.errors.EvsimError, OSError)
+    unnamed = [
+        name for name in results if isinstance(results[name], Exception) and not isinstance(results[name], refusals)
+    ]
+    found = [f"{name}: {results[name]!r}" for name in unnamed]
+    good = {name: result for name, result in results.items() if not isinstance(result, Exception)}
+    return found + [f"{name} is not what read_events gives" for name in contradictions(good)]
 
 
-def raised(read, path):
+def outcome(read, path):
     try:
-        read(path)
+        return read(path)
     except Exception as error:
         return error
-    return None
+
+
+def contradictions(good):
+    """Readers of events agree with each other; the strict one may refuse what the others take."""
+    if "events" not in good:
+        return [name for name in ("strict", "summary", "pieces") if name in good]
+    events, summary, pieces = good["events"], good.get("summary"), good.get("pieces")
+    wrong = []
+    if "strict" in good and not (good["strict"] == events and summary is not None and summary.is_intact):
+        wrong.append("strict")
+    if summary is None or summary.n_events != len(events):
+        wrong.append("summary")
+    if pieces is None or any(
+        not np.array_equal(np.concatenate([events.t[:0], *(getattr(piece, name) for piece in pieces)]), column)
+        for name, column in (("t", events.t), ("x", events.x), ("y", events.y), ("p", events.p))
+    ):
+        wrong.append("pieces")
+    return wrong
 
 
 def limit():

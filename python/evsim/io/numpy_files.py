@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import tokenize
 import warnings
 import zipfile
@@ -45,6 +46,7 @@ class Archive:
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path = path
+        self._n_bytes = os.fstat(file.fileno()).st_size
         magic = file.read(len(NPY_MAGIC))
         file.seek(0)
         if magic == NPY_MAGIC:
@@ -86,7 +88,9 @@ class Archive:
                 header = read_header(member)
         except _DAMAGE as error:
             raise self._error(name, error) from None
-        most = min(entry.file_size, entry.compress_size * _MOST_EXPANSION)
+        most = entry.file_size
+        if entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            most = min(most, min(entry.compress_size, self._n_bytes) * _MOST_EXPANSION)
         if header.start + header.n_bytes > most:
             raise self._error(name, f"the array has {header.n_bytes} bytes, but its entry at most {most}")
         return header

@@ -79,7 +79,16 @@ def test_words_across_the_border_of_two_chunks_are_read(tmp_path, version, read,
 
 @pytest.mark.filterwarnings("ignore::evsim.errors.RecordingWarning")
 @pytest.mark.parametrize("version", ["2.0", "2.1", "3.0"])
-@pytest.mark.parametrize("line", ["% endianness big", "% format EVT{}{};endianness=big;height=30;width=40"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "% endianness big",
+        "% Endianness: big",
+        "% words are big-endian",
+        "% byte_order=big",
+        "% format EVT{}{};endianness=big;height=30;width=40",
+    ],
+)
 def test_big_endian_words_are_read(tmp_path, version, line):
     form = {"2.0": "I", "2.1": "Q", "3.0": "H"}[version]
     kinds = {"2.0": [0, 1], "2.1": [0, 1], "3.0": [2, 3, 5]}[version]
@@ -123,6 +132,15 @@ def test_dat_is_read(tmp_path, version, width, height):
     path.write_bytes(oracle.dat(events, version, width, height))
     assert read_events(path, strict=True) == as_array(events, width, height)
     assert scan_events(path).format == f"DAT {version}"
+
+
+def test_big_endian_dat_is_read(tmp_path):
+    events = some_events()
+    content = oracle.dat(events, 2, 40, 30).replace(b"% Version", b"% endianness big\n% Version")
+    start = content.index(b"% end\n") + 8
+    words = struct.unpack(f"<{2 * len(events)}I", content[start:])
+    (tmp_path / "a.dat").write_bytes(content[:start] + struct.pack(f">{len(words)}I", *words))
+    assert read_events(tmp_path / "a.dat", strict=True) == as_array(events, 40, 30)
 
 
 def test_times_of_dat_go_on_after_32_bits(tmp_path):

@@ -23,7 +23,11 @@ _SIZE = {
     name: re.compile(rf"^% (?:format .*\b{name}=|{name} )(\d{{1,9}})\b", re.MULTILINE | re.IGNORECASE)
     for name in ("width", "height")
 }
-_ENDIANNESS = re.compile(r"^% (?:format .*\bendianness=|endian(?:ness)? )(\w{1,20})", re.MULTILINE | re.IGNORECASE)
+_FORMAT_ORDER = re.compile(r"^% format .*\bendianness=(\w{1,20})", re.MULTILINE | re.IGNORECASE)
+_ORDER = re.compile(
+    r"^% .{0,80}?(?:endian(?:ness)?|byte_?order)\W{1,3}(big|little|legacy)\b|^% .{0,80}?\b(big|little)[-_ ]?endian",
+    re.MULTILINE | re.IGNORECASE,
+)
 _DAT = re.compile(r"^% (?:Data file containing|Version (\d{1,3}))", re.MULTILINE | re.IGNORECASE)
 _SENSORS = (
     (re.compile("gen(?:31?|3\\.[01])(?![0-9x])", re.IGNORECASE), (640, 480)),
@@ -62,17 +66,22 @@ def layout(file: Recording) -> Layout:
 
 def _arrangement(file: Recording, header: str, name: str, start: int) -> Arrange | None:
     """How the words have to be turned to be little-endian."""
-    found = _ENDIANNESS.search(header)
-    if found is None and name == "evt21":
+    order = _byte_order(header)
+    if order is None and name == "evt21":
         return _likely_arrangement(file, start)
-    order = found[1].lower() if found else "little"
     if order == "big":
         return as_little_endian(_WORD_BYTES[name])
     if order == "legacy" and name == "evt21":
         return halves_exchanged
-    if order not in ("little", "legacy"):
+    if order not in ("little", "legacy", None):
         raise FileFormatError(f"{file.path} has words in the byte order {order!r}; evsim reads little, big and legacy")
     return None
+
+
+def _byte_order(header: str) -> str | None:
+    """As the header says it; None where it does not."""
+    found = _FORMAT_ORDER.search(header) or _ORDER.search(header)
+    return next(part for part in found.groups() if part).lower() if found else None
 
 
 def _likely_arrangement(file: Recording, start: int) -> Arrange | None:
@@ -119,11 +128,8 @@ def _dat(file: Recording, start: int, header: str) -> Layout:
             f"reads the types 0x00 and 0x0C with {_DAT_EVENT_BYTES} bytes"
         )
     found = next((match[1] for match in _DAT.finditer(header) if match[1]), "2")
-    order = _ENDIANNESS.search(header)
-    arrange = None
-    if order is not None and order[1].lower() == "big":
-        # Time and address are words of 32 bits of their own.
-        arrange = as_little_endian(4)
+    # Time and address are words of 32 bits of their own.
+    arrange = as_little_endian(4) if _byte_order(header) == "big" else None
     name = "dat" if int(found) >= 2 else "dat1"
     pieces = decoded(file, start + 2, _core.RecordingDecoder(name), _DAT_EVENT_BYTES, "event", arrange)
     return Layout(f"DAT {found}", _sensor(header, 1 << 14), pieces)
