@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +22,16 @@ class Columns(NamedTuple):
     x: npt.NDArray[np.uint16]
     y: npt.NDArray[np.uint16]
     p: npt.NDArray[np.uint8]
+
+    def at(self, key: Any) -> Columns:
+        """The events at a slice, a mask or places."""
+        return Columns(self.t[key], self.x[key], self.y[key], self.p[key])
+
+    def write(self, start: int, events: Columns) -> None:
+        """Put events to the places from `start` on."""
+        stop = start + len(events.t)
+        self.t[start:stop], self.x[start:stop] = events.t, events.x
+        self.y[start:stop], self.p[start:stop] = events.y, events.p
 
 
 class Sieve:
@@ -118,32 +128,56 @@ def within(columns: Columns, start: int | None, stop: int | None) -> Columns:
         keep &= columns.t >= start
     if stop is not None:
         keep &= columns.t < stop
-    if keep.all():
+    return columns if keep.all() else columns.at(keep)
+
+
+class Collection:
+    """Events that come part by part, in memory that is taken once where their number can be foreseen."""
+
+    def __init__(self) -> None:
+        self._n = 0
+        self._columns = _room(0)
+
+    def add(self, part: Columns, fraction: float) -> None:
+        """Append a part; `fraction` of all has come with it, as far as one knows."""
+        n = self._n + len(part.t)
+        if n > len(self._columns.t):
+            self._grow(n, fraction)
+        self._columns.write(self._n, part)
+        self._n = n
+
+    def _grow(self, n: int, fraction: float) -> None:
+        least = n + n // 2
+        try:  # memory that is never written to costs nothing
+            columns = _room(max(least, int(1.1 * n / max(fraction, 1e-6))))
+        except MemoryError:
+            columns = _room(least)
+        columns.write(0, self._columns.at(slice(self._n)))
+        self._columns = columns
+
+    def by_time(self) -> Columns:
+        """All events, sorted by time, stably."""
+        return sorted_by_time(self._columns.at(slice(self._n)))
+
+
+def _room(n: int) -> Columns:
+    return Columns(np.empty(n, np.int64), np.empty(n, np.uint16), np.empty(n, np.uint16), np.empty(n, np.uint8))
+
+
+def joined(parts: list[Columns]) -> Columns:
+    """All parts as one, sorted by time, stably."""
+    out, n = _room(sum(len(part.t) for part in parts)), 0
+    for part in parts:
+        out.write(n, part)
+        n += len(part.t)
+    return sorted_by_time(out)
+
+
+def sorted_by_time(columns: Columns) -> Columns:
+    """Sorted by time, stably."""
+    if not (columns.t[1:] < columns.t[:-1]).any():
         return columns
-    return Columns(columns.t[keep], columns.x[keep], columns.y[keep], columns.p[keep])
-
-
-def joined(parts: Iterable[Columns]) -> Columns:
-    """All parts as one, sorted by time, stably. The parts are freed column by column, so that memory is taken once."""
-    held: list[list[npt.NDArray[Any]]] = [[part.t, part.x, part.y, part.p] for part in parts]
-    t = _column(held, 0, np.int64)
-    order = np.argsort(t, kind="stable") if (t[1:] < t[:-1]).any() else None
-    if order is not None:
-        t = t[order]
-    x, y, p = (_column(held, k, dtype, order) for k, dtype in ((1, np.uint16), (2, np.uint16), (3, np.uint8)))
-    return Columns(t, x, y, p)
-
-
-def _column(
-    held: list[list[npt.NDArray[Any]]], k: int, dtype: type, order: npt.NDArray[np.int64] | None = None
-) -> npt.NDArray[Any]:
-    """Column k of all parts, which lose it."""
-    values: list[npt.NDArray[Any]] = [np.empty(0, dtype)]
-    for part in held:
-        values.append(part[k])
-        part[k] = values[0]
-    column = np.concatenate(values)
-    return column if order is None else column[order]
+    return columns.at(np.argsort(columns.t, kind="stable"))
 
 
 def event_array(columns: Columns, size: tuple[int, int]) -> EventArray:
