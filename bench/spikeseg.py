@@ -279,7 +279,7 @@ def main() -> None:
     results += measure_conv("conv 6->30 5x5, 28x28", (6, 28, 28), 30, 5, 928, 15.0, repeats)
     results += measure_conv("conv 30->250 3x3, 12x12", (30, 12, 12), 250, 3, 928, 10.0, repeats)
     results += measure_continuous(2 if arguments.smoke else 10, 20_000 if arguments.smoke else 200_000)
-    if (DATA / "recordings").exists() and importlib.util.find_spec("aedat") is not None:
+    if (DATA / "recordings").exists() and importlib.util.find_spec("lz4") is not None:
         results += measure_recordings(2 if arguments.smoke else 10)
     show(results)
     if arguments.output is not None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _MOST_OVERLAYS = 8
 
-Recording = Annotated[Path, typer.Argument(help="Events: .aedat4, .es, .raw (EVT 2, EVT 3), .bin, .bs2, .npz, .npy.")]
+_FILES = "Events: .raw, .dat, .es, .aedat, .aedat4, HDF5, text, .bin, .bs2, .npz, .npy."
+Recording = Annotated[Path, typer.Argument(help=_FILES)]
 
 
 def segment(
