@@ -69,6 +69,7 @@ class NeuronModel:
 
     _shared: ClassVar[tuple[str, ...]] = ()
     _neuron: ClassVar[tuple[str, ...]] = ()
+    _whole_steps: ClassVar[bool] = False
     spikes: ClassVar[bool] = True
 
     @property
@@ -459,8 +460,9 @@ class SteppedIF(_WithoutRest):
 
     Notes
     -----
-    Times of input are numbers of steps and must be whole; other times give results of no meaning. Idle steps are
-    computed in one go, so the cost follows the spikes and not the steps.
+    Times of input are numbers of steps and must be whole; other times give results of no meaning. So must ``until`` and
+    ``start`` of :meth:`evsim.SpikingNetwork.infer`, which refuses others. Idle steps are computed in one go, so the
+    cost follows the spikes and not the steps.
 
     References
     ----------
@@ -481,6 +483,7 @@ class SteppedIF(_WithoutRest):
     _kernel: ClassVar[str] = "stepped_if"
     _shared: ClassVar[tuple[str, ...]] = ("step_leak", "beta")
     _neuron: ClassVar[tuple[str, ...]] = ("threshold", "v_init")
+    _whole_steps: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.leak_mode not in ("subtractive", "multiplicative"):
