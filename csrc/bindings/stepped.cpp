@@ -43,8 +43,8 @@ SharedSpikes make_spikes(const StepArray& begin, const IndexArray& indices, cons
 /// What pickle makes the same spikes of.
 py::typing::Tuple<py::object, py::object> reduced(const py::object& self) {
     const auto& spikes = self.cast<const StepSpikes&>();
-    const py::object values = spikes.values.empty() ? py::none() : self.attr("values");
-    const py::object causes = spikes.causes.empty() ? py::none() : self.attr("causes");
+    const py::object values = spikes.values.empty() ? py::object(py::none()) : py::object(self.attr("values"));
+    const py::object causes = spikes.causes.empty() ? py::object(py::none()) : py::object(self.attr("causes"));
     return py::make_tuple(py::type::of(self), py::make_tuple(self.attr("begin"), self.attr("indices"), values, causes));
 }
 
