@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
 import evsim
@@ -161,7 +162,7 @@ def draw_event_frame() -> None:
 def draw_maps() -> None:
     """Draw first spikes and kernels of conv2."""
     model = untrained_model()
-    figure = Figure(figsize=(7.0, 3.2), layout="constrained")
+    figure = Figure(figsize=(7.6, 3.2), layout=ConstrainedLayoutEngine(wspace=0.08))
     left, right = figure.subplots(1, 2)
     evsim.plot.feature_maps(look(model, moving_rectangles(), 0), "conv2", ax=left)
     pixels = [(model.encoder.conv1.weight, 2, 2)]

@@ -22,6 +22,9 @@ _ON = {False: COLORS[0], True: COLORS[4]}
 _OFF = {False: COLORS[1], True: COLORS[5]}
 _GROUND = {False: "#FFFFFF", True: "#111111"}
 _PLAIN = {False: "#222222", True: "#F2F2F2"}
+_TITLE_SIZE, _SMALLEST_TITLE = 10.0, 6.0
+_LETTER = 0.56
+"""Mean width of the letters of a title, in its size."""
 _FAINTEST = 0.5
 """Strength of the colour of a pixel with a single event."""
 
@@ -144,8 +147,15 @@ def show_frame(axes: Axes, image: Image, title: str | None, above_legend: bool =
     shown = axes.imshow(image, interpolation="nearest", origin="upper", aspect="equal")
     axes.set(xlabel="x (pixels)", ylabel="y (pixels)")
     if title:
-        axes.set_title(title, fontsize="medium", pad=22.0 if above_legend else None)
+        axes.set_title(title, fontsize=_title_size(title, axes), pad=22.0 if above_legend else None)
     return shown
+
+
+def _title_size(title: str, axes: Axes) -> float:
+    """Size of a title in points, small enough not to run beyond its axes: no layout makes room for its width."""
+    room = axes.get_window_extent().width / axes.figure.dpi * 72.0
+    longest = max(len(line) for line in title.split("\n"))
+    return min(_TITLE_SIZE, max(room / (_LETTER * longest), _SMALLEST_TITLE))
 
 
 def polarity_legend(axes: Axes, dark: bool) -> None:

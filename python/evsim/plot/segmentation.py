@@ -12,6 +12,7 @@ from .._lib.arrays import as_number, as_size
 from ..errors import InvalidArgumentError, ShapeMismatchError
 from .common import INK, matplotlib, new_axes, time_label
 from .frames import Columns, columns_of, highest_count, painted, rgb, show_frame
+from .labels import spots
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -201,7 +202,8 @@ def mark_instances(
     patches = matplotlib("patches")
     limits = {"xlim": axes.get_xlim(), "ylim": axes.get_ylim()}
     drawn: list[Any] = []
-    for k, (one, number, label) in enumerate(zip(found, numbers, labels, strict=True)):
+    places = spots(axes, [one.box for one in found], list(labels), found[0].shape) if found else []
+    for one, number, label, spot in zip(found, numbers, labels, places, strict=True):
         color = object_color(number)
         x0, y0, x1, y1 = one.box
         if fill:
@@ -212,18 +214,14 @@ def mark_instances(
             drawn.append(axes.imshow(tint, extent=extent, interpolation="nearest", zorder=2))
         box = patches.Rectangle((x0 - 0.5, y0 - 0.5), x1 - x0 + 1, y1 - y0 + 1, fill=False, ec=color, lw=1.6, zorder=3)
         drawn.append(axes.add_patch(box))
-        below = y0 < 0.08 * one.shape[0]  # no room above: below the box, or inside if that has none either
-        foot = y1 if y1 + 1 < 0.92 * one.shape[0] else y0 - 1
-        stacked = sum(_same_corner(one, other) for other in found[:k])
-        shift = 1.0 + 11.0 * stacked
         drawn.append(
             axes.annotate(
                 label,
-                (x0 - 0.5, foot + 0.5 if below else y0 - 0.5),
-                xytext=(0.4, -shift if below else shift),
+                (spot.x, spot.y),
+                xytext=spot.offset,
                 textcoords="offset points",
-                va="top" if below else "bottom",
-                ha="left",
+                va=spot.va,
+                ha=spot.ha,
                 fontsize=7.5,
                 color="#FFFFFF",
                 bbox={"facecolor": color, "edgecolor": "none", "pad": 1.2},
@@ -232,12 +230,6 @@ def mark_instances(
         )
     axes.set(**limits)
     return drawn
-
-
-def _same_corner(one: Instance, other: Instance) -> bool:
-    """Whether labels at the boxes' corners would cover each other."""
-    height, width = one.shape
-    return abs(one.box[0] - other.box[0]) < 0.1 * width and abs(one.box[1] - other.box[1]) < 0.04 * height
 
 
 def trajectories(
