@@ -108,11 +108,11 @@ def measure_callbacks(workload: Workload, repeats: int) -> dict[str, Any]:
     plain = best_of(lambda: workload.plain.infer(spikes), repeats)
     seconds = best_of(lambda: workload.net.infer(spikes), repeats)
     (layer,) = workload.net
-    calls = len(spikes) * layer.n_neurons + layer.n_spikes * layer.n_inputs
+    calls = len(spikes) * layer.n_neurons + int(layer.n_spikes.sum()) * layer.n_inputs
     return {
         "workload": workload.name,
         "input_spikes": len(spikes),
-        "output_spikes": layer.n_spikes,
+        "output_spikes": int(layer.n_spikes.sum()),
         "synapse_callbacks": calls,
         "ms": seconds * 1e3,
         "ns_per_callback": (seconds - plain) * 1e9 / calls,

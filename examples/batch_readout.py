@@ -15,7 +15,7 @@ readout = net.add_layer(evsim.Dense(200, 10), evsim.LI(tau_mem=20.0, tau_syn=5.0
 
 probe = evsim.Probe(-1, times=[10.0, 20.0])
 net.infer(samples, record=probe)
-print(f"{len(samples)} images, {np.mean(hidden.n_spikes):.1f} hidden spikes each")
+print(f"{len(samples)} images, {hidden.n_spikes.sum(axis=1).mean():.1f} hidden spikes each")
 print(f"potentials at 10 and 20 ms: {probe.values.shape}; highest potentials: {readout.maximum.shape}")
 for k in range(3):
     best = readout.maximum[k].argmax()

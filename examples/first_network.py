@@ -9,6 +9,6 @@ print(net)
 
 inputs = evsim.SpikeArray([3, 1, 4, 1, 5], [1.0, 2.5, 3.0, 6.0, 9.0])
 spikes = net.infer(inputs)
-print(f"{len(inputs)} input spikes, {hidden.n_spikes} hidden, {output.n_spikes} output")
+print(f"{len(inputs)} input spikes, {hidden.n_spikes.sum()} hidden, {output.n_spikes.sum()} output")
 for spike in spikes:
     print(f"output {spike.index} fired at {spike.time:.6f} ms")

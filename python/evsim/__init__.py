@@ -23,6 +23,7 @@ from . import (
     spikeseg,
 )
 from ._core import __version__
+from ._lib.modules import only_public
 from .connections import Conv2d, ConvTranspose2d, Dense, Pool2d, Unpool2d, coordinates_of, index_of
 from .errors import EvsimError
 from .events import EventArray, filters
@@ -83,3 +84,6 @@ __all__ = [
     "set_num_threads",
     "spikeseg",
 ]
+
+
+__dir__ = only_public(__all__)

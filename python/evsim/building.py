@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from . import _core, random
 from ._lib.arrays import as_number, as_size
+from ._lib.modules import only_public
 from .connections import Connection, Conv2d, Dense, Pool2d, Unpool2d
 from .connections.base import Shape
 from .devices import Backend, KernelSource
@@ -21,6 +22,8 @@ from .neurons import LIF, NeuronModel
 from .nodes import Input, Population, as_placement, check_neuron, compiled_kernel
 from .projection import Projection, rule_arguments
 
+__all__ = ["NetworkBuilder"]
+
 Source = Input | Population | str | None
 """Whose spikes a projection carries: a node, or its name."""
 Code = Kernel | str | PathLike[str] | None
@@ -29,18 +32,47 @@ Code = Kernel | str | PathLike[str] | None
 class NetworkBuilder:
     """The building half of :class:`SpikingNetwork`: inputs, populations, layers and projections."""
 
-    dtype: str
-    device: str
-    compile_path: str | PathLike[str] | None
+    __slots__ = (
+        "__weakref__",
+        "_backend",
+        "_compile_path",
+        "_core",
+        "_device",
+        "_dtype",
+        "_inputs",
+        "_max_spikes_per_instant",
+        "_nodes",
+        "_populations",
+        "_projections",
+        "_rng",
+    )
     _backend: Backend
     _core: Any
     _rng: np.random.Generator | None
+    _dtype: str
+    _device: str
+    _compile_path: str | PathLike[str] | None
 
     def __init__(self) -> None:
         self._inputs: list[Input] = []
         self._populations: list[Population] = []
         self._projections: list[Projection] = []
         self._nodes: dict[str, Input | Population] = {}
+
+    @property
+    def dtype(self) -> str:
+        """Type of weights and neuron state, "float32" or "float64"."""
+        return self._dtype
+
+    @property
+    def device(self) -> str:
+        """Where it runs, "cpu" or "cuda"."""
+        return self._device
+
+    @property
+    def compile_path(self) -> str | PathLike[str] | None:
+        """Folder for kernels compiled at run time; None: the user's cache folder."""
+        return self._compile_path
 
     @property
     def inputs(self) -> tuple[Input, ...]:
@@ -276,7 +308,7 @@ class NetworkBuilder:
             Layer(core, node, neuron, placed.out_shape, self._backend, placed, fed_by), new_name
         )
         if neuron is not None:
-            layer.projection = self._wrapped(projection, fed_by, layer, placed, kernel, compiled)
+            layer._projection = self._wrapped(projection, fed_by, layer, placed, kernel, compiled)
         return layer
 
     def connect(
@@ -364,7 +396,7 @@ class NetworkBuilder:
             raise
         end._core = core
         if placed.out_shape is not None:
-            end.shape = placed.out_shape
+            end._shape = placed.out_shape
         return self._wrapped(projection, start, end, placed, kernel, compiled)
 
     def _checked(
@@ -589,3 +621,6 @@ def check_delay(delay: Any) -> None:
         raise InvalidArgumentError(f"delays must be finite and not negative, got {delay!r}")
     if np.any(values > 0):
         raise UnsupportedError("delays are not simulated yet; leave delay out, or give 0")
+
+
+__dir__ = only_public(__all__)

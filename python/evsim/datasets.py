@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ._lib.arrays import as_integer, as_number, as_size
+from ._lib.modules import only_public
 from .errors import InvalidArgumentError
 from .events.array import EventArray
 
@@ -394,3 +395,6 @@ def _trajectories(
 
 
 __all__ = ["NOISE", "SATELLITE", "STAR", "StarField", "Trajectory", "star_field"]
+
+
+__dir__ = only_public(__all__)

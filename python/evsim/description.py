@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ._lib.modules import only_public
 from .connections import Connection, Conv2d, ConvTranspose2d, Dense, Pool2d, Unpool2d
 from .errors import FileFormatError
 from .kernels import Kernel
 from .neurons import NeuronModel
 from .projection import Projection
+
+__all__ = ["NetworkDescription"]
 
 CONNECTIONS: dict[str, type[Connection]] = {
     kind.__name__: kind for kind in (Dense, Conv2d, ConvTranspose2d, Pool2d, Unpool2d)
@@ -130,3 +133,6 @@ def kernel_with_parameters(
 def _name_of(node: Any) -> str:
     name: str = node.name
     return name
+
+
+__dir__ = only_public(__all__)

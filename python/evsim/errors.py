@@ -4,6 +4,33 @@ Each also derives from the built-in exception that describes it, so ``except Val
 expect. The C++ core raises the same classes.
 """
 
+from ._lib.modules import only_public
+
+__all__ = [
+    "BusyError",
+    "CompilerNotFoundError",
+    "DTypeError",
+    "DeviceError",
+    "EmptyNetworkError",
+    "EvsimError",
+    "FileFormatError",
+    "IndexOutOfRangeError",
+    "InvalidArgumentError",
+    "KernelCacheError",
+    "KernelCompileError",
+    "KernelError",
+    "KernelLoadError",
+    "MemoryLimitError",
+    "MissingDependencyError",
+    "NoSuchParameterError",
+    "NonFiniteError",
+    "NotRunError",
+    "RunawaySpikingError",
+    "ShapeMismatchError",
+    "StreamError",
+    "UnsortedSpikesError",
+]
+
 
 class EvsimError(Exception):
     """Base class of all errors that evsim raises on purpose."""
@@ -103,3 +130,6 @@ class TraceIndexError(KernelError, IndexError):
 
 class RecordingWarning(UserWarning):
     """A recording that was read, but not all of it; the message says what was left out and where."""
+
+
+__dir__ = only_public(__all__)

@@ -15,7 +15,18 @@ import numpy.typing as npt
 
 from . import random
 from ._lib.arrays import as_number
+from ._lib.modules import only_public
 from .errors import InvalidArgumentError
+
+__all__ = [
+    "Constant",
+    "ConstantInitializer",
+    "Initializer",
+    "Normal",
+    "NormalInitializer",
+    "Uniform",
+    "UniformInitializer",
+]
 
 Initializer: TypeAlias = Callable[[tuple[int, ...], np.random.Generator], npt.ArrayLike]
 
@@ -92,3 +103,6 @@ class UniformInitializer:
 Constant = ConstantInitializer
 Normal = NormalInitializer
 Uniform = UniformInitializer
+
+
+__dir__ = only_public(__all__)

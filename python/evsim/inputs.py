@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from .devices import Backend
 from .errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
 from .nodes import Input
@@ -52,13 +54,12 @@ def _of_mapping(inputs: Sequence[Input], given: Mapping[Any, Any], backend: Back
 
 
 def _of_one_input(given: Any, times: Any, backend: Backend) -> tuple[list[Pair], bool]:
-    as_indices, as_times = backend.as_indices, backend.as_times
     if isinstance(given, backend.spike_arrays):
         if times is not None:
             raise InvalidArgumentError("a SpikeArray brings its own times; give infer(spikes) or infer(indices, times)")
         return [(given.indices, given.times)], False
     if times is not None:
-        return [(as_indices(given), as_times(times))], False
+        return [_pair(given, times, backend)], False
     samples = []
     if isinstance(given, (str, bytes)) or not isinstance(given, Sequence):
         raise DTypeError(
@@ -68,10 +69,19 @@ def _of_one_input(given: Any, times: Any, backend: Backend) -> tuple[list[Pair],
         if isinstance(sample, backend.spike_arrays):
             samples.append((sample.indices, sample.times))
         elif isinstance(sample, (tuple, list)) and len(sample) == 2:
-            samples.append((as_indices(sample[0]), as_times(sample[1])))
+            samples.append(_pair(sample[0], sample[1], backend))
         else:
             raise DTypeError(
                 f"sample {k} of the batch must be a SpikeArray or a pair (indices, times), got {sample!r}; "
                 "for one sample give infer(indices, times)"
             )
     return samples, True
+
+
+def _pair(indices: Any, times: Any, backend: Backend) -> Pair:
+    """Indices and times as the core takes them, in the order of time."""
+    indices, times = backend.as_indices(indices), backend.as_times(times)
+    if len(indices) == len(times) and (times[1:] < times[:-1]).any():
+        order = times.argsort(kind="stable") if isinstance(times, np.ndarray) else times.argsort()
+        return indices[order], times[order]
+    return indices, times

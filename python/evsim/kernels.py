@@ -16,8 +16,11 @@ from typing import Literal
 
 from . import _core, jit
 from ._lib.arrays import as_float
+from ._lib.modules import only_public
 from .errors import DTypeError, InvalidArgumentError, KernelError, KernelLoadError, NonFiniteError
 from .jit.checks import assertions, refuse_mistakes, with_checked_traces
+
+__all__ = ["INCLUDE_FOLDER", "BatchUpdate", "Kernel", "NeuronType", "Source", "shipped"]
 
 INCLUDE_FOLDER = Path(_core.__file__).parent / "include"
 """The headers that kernel sources include."""
@@ -333,3 +336,6 @@ def unit(
 def _build(text: str, sources: Sequence[Source | None], folder: Path | None) -> Path:
     own = [Path(source.path).parent for source in sources if source and source.path]
     return jit.build(text, include_folders=[INCLUDE_FOLDER], quote_folders=own, folder=folder)
+
+
+__dir__ = only_public(__all__)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ._lib.modules import only_public
+from ._lib.tables import html_table
 from .connections import Connection
 from .connections.base import Shape
 from .devices import Backend
@@ -17,21 +19,17 @@ from .neurons import NeuronModel
 from .nodes import Input, Population
 from .projection import Projection
 
+__all__ = ["Layer"]
+
 
 class Layer(Population):
     """A population and the projection that feeds it. Made by :meth:`SpikingNetwork.add_layer`.
 
-    Attributes
-    ----------
-    connection : Connection
-        Who receives a spike: :class:`Dense`, :class:`Conv2d`, ...
-    source : Input or Population
-        Whose spikes feed it.
-    projection : Projection or None
-        What feeds it; None for layers that only pass spikes on. Weights, traces and kernel are its.
-    n_inputs, n_neurons : int
-        Sizes.
+    Connection, neuron model and kernel are those it was made with; weights and kernel parameters may be changed between
+    calls. Weights, traces and kernel are those of :attr:`projection`.
     """
+
+    __slots__ = ("_connection", "_projection", "_source")
 
     def __init__(
         self,
@@ -44,9 +42,24 @@ class Layer(Population):
         source: Input | Population,
     ) -> None:
         super().__init__(core, node, neuron, shape, backend)
-        self.source = source
-        self.connection: Any = connection
-        self.projection: Projection | None = None
+        self._source = source
+        self._connection: Any = connection
+        self._projection: Projection | None = None
+
+    @property
+    def connection(self) -> Any:
+        """Who receives a spike: :class:`Dense`, :class:`Conv2d`, ..."""
+        return self._connection
+
+    @property
+    def source(self) -> Input | Population:
+        """Whose spikes feed the layer."""
+        return self._source
+
+    @property
+    def projection(self) -> Projection | None:
+        """What feeds it; None for layers that only pass spikes on."""
+        return self._projection
 
     def _fed(self) -> Projection:
         if self.projection is None:
@@ -121,3 +134,14 @@ class Layer(Population):
     def __repr__(self) -> str:
         parts = [repr(part) for part in (self.connection, self.neuron) if part is not None]
         return f"Layer({', '.join(parts)}{f', kernel={self.kernel!r}' if self.kernel else ''})"
+
+    def _kind(self) -> str:
+        return type(self.neuron or self.connection).__name__
+
+    def _repr_html_(self) -> str:
+        parts = {"connection": self.connection, "neuron": self.neuron, "kernel": self.kernel}
+        rows = [(name, repr(part)) for name, part in parts.items() if part is not None]
+        return html_table("Layer", ("", ""), [*rows, ("inputs", str(self.n_inputs)), ("neurons", str(self.n_neurons))])
+
+
+__dir__ = only_public(__all__)

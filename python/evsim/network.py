@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ._lib.arrays import as_float, as_integer, as_size
+from ._lib.modules import only_public
+from ._lib.tables import bytes_text, html_table, text_table
 from .building import NetworkBuilder
 from .description import NetworkDescription, kernel_with_parameters
 from .devices import find_backend
-from .errors import DTypeError, EmptyNetworkError, IndexOutOfRangeError, InvalidArgumentError
+from .errors import DTypeError, EmptyNetworkError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
 from .inputs import samples_of
 from .kernels import Kernel
 from .layer import Layer
@@ -22,6 +24,8 @@ from .neurons import MODELS, NeuronModel
 from .nodes import Population
 from .probe import Probe
 from .spikes import SpikeArray
+
+__all__ = ["SpikingNetwork"]
 
 
 class SpikingNetwork(NetworkBuilder):
@@ -56,7 +60,15 @@ class SpikingNetwork(NetworkBuilder):
     (2, True)
     >>> net
     SpikingNetwork(10 -> 20 LIF -> 3 LIF, float32)
+    >>> print(net.summary())
+    SpikingNetwork(10 -> 20 LIF -> 3 LIF, float32)
+    layer  connection     neurons  shape  weights   memory
+    0      Dense(10, 20)  LIF      20     200       800 B
+    1      Dense(20, 3)   LIF      3      60        240 B
+    total                          23     260       1.04 kB
     """
+
+    __slots__ = ()
 
     def __init__(
         self,
@@ -75,8 +87,8 @@ class SpikingNetwork(NetworkBuilder):
         if name not in ("float32", "float64"):
             raise InvalidArgumentError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
         self._backend = find_backend(device)
-        self.dtype = name
-        self.device = device
+        self._dtype = str(name)
+        self._device = device
         try:
             self._rng = None if seed is None else np.random.default_rng(seed)
         except (TypeError, ValueError) as error:
@@ -85,7 +97,7 @@ class SpikingNetwork(NetworkBuilder):
         self._core = self._backend.network(self._max_spikes_per_instant)
         if compile_path is not None and not isinstance(compile_path, (str, PathLike)):
             raise DTypeError(f"compile_path must be a path, got {compile_path!r}")
-        self.compile_path = compile_path
+        self._compile_path = compile_path
 
     # Running
 
@@ -151,6 +163,7 @@ class SpikingNetwork(NetworkBuilder):
         inputs: Any = None,
         times: Any = None,
         *,
+        indices: Any = None,
         outputs: Sequence[Population | str] | None = None,
         until: float | None = None,
         start: float | None = None,
@@ -165,7 +178,9 @@ class SpikingNetwork(NetworkBuilder):
             One sample as a sorted array, or its indices (with `times`), or a batch. With several inputs a mapping of
             their names (or themselves) to one of these; an input that is left out gets no spikes.
         times : array_like of float, shape (n,), optional
-            Times that go with indices; must not decrease.
+            Times that go with indices, in any order; those of one time keep theirs.
+        indices : array_like of int, shape (n,), optional
+            In place of `inputs`: ``infer(indices=..., times=...)``.
         outputs : sequence of Population or str, optional
             Whose spikes to return, in place of those of the last layer.
         until : float, optional
@@ -190,7 +205,7 @@ class SpikingNetwork(NetworkBuilder):
         EmptyNetworkError
             The network has no layers.
         UnsortedSpikesError, IndexOutOfRangeError, NonFiniteError, ShapeMismatchError, DTypeError
-            The input is not a sorted spike train for this network.
+            The input is not a spike train for this network, or a SpikeArray is not sorted.
         StreamError
             With ``reset=False``: input before the time already simulated.
         RunawaySpikingError
@@ -210,6 +225,12 @@ class SpikingNetwork(NetworkBuilder):
         >>> net.infer([0, 1], [0.0, 2.0]).times.round(4)
         array([ 3.4736,  6.7215, 11.9116])
         """
+        if indices is not None:
+            if inputs is not None:
+                raise InvalidArgumentError("give inputs or indices, not both")
+            if times is None:
+                raise ShapeMismatchError("give times with indices")
+            inputs = indices
         samples, batch = samples_of(self._inputs, inputs, times, self._backend)
         probes = [record] if isinstance(record, Probe) else record
         if not isinstance(probes, Sequence) or not all(isinstance(probe, Probe) for probe in probes):
@@ -235,7 +256,9 @@ class SpikingNetwork(NetworkBuilder):
             return one_each[0]
         return {population.name: arrays for population, arrays in zip(wanted, one_each, strict=True)}
 
-    __call__ = infer
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        """Run spikes through the network: :meth:`infer`."""
+        return self.infer(*args, **options)
 
     def _check_whole_steps(self, **times: float | None) -> None:
         """Refuse to cut time within a step of neurons that live in steps: the step would be taken twice or never."""
@@ -323,7 +346,7 @@ class SpikingNetwork(NetworkBuilder):
         if not self._populations:
             return f"SpikingNetwork(empty, {self.dtype})"
         if self._is_chain:
-            chain = " -> ".join(_described(layer) for layer in self)
+            chain = " -> ".join(layer._described() for layer in self)
             first: Any = self._populations[0]
             n_inputs = "x".join(map(str, first.in_shape)) if first.in_shape else str(first.n_inputs)
             return f"SpikingNetwork({n_inputs} -> {chain}, {self.dtype})"
@@ -331,6 +354,27 @@ class SpikingNetwork(NetworkBuilder):
             f"SpikingNetwork({len(self._inputs)} inputs, {len(self._populations)} populations, "
             f"{len(self._projections)} projections, {self.dtype})"
         )
+
+    def summary(self) -> str:
+        """Return a table of the layers: connections, neurons, shape, synapses and memory of the weights."""
+        return text_table(repr(self), _SUMMARY, self._summary_rows())
+
+    def _summary_rows(self) -> list[tuple[str, ...]]:
+        rows, neurons, synapses, n_bytes = [], 0, 0, 0
+        for k, population in enumerate(self._populations):
+            feeding = [p for p in self._projections if p.target is population]
+            own = sum(int(p.weights.size) for p in feeding), sum(int(p.weights.nbytes) for p in feeding)
+            shape = "x".join(map(str, population.shape)) if population.shape else str(population.n_neurons)
+            model = "" if population.neuron is None else type(population.neuron).__name__
+            relay = [repr(population.connection)] if isinstance(population, Layer) and not feeding else []
+            connections = ", ".join([*relay, *(repr(p.connection) for p in feeding)])
+            label = str(k) if population.name == f"layer {k}" else population.name
+            rows.append((label, connections, model, shape, f"{own[0]:,}", bytes_text(own[1])))
+            neurons, synapses, n_bytes = neurons + population.n_neurons, synapses + own[0], n_bytes + own[1]
+        return [*rows, ("total", "", "", f"{neurons:,}", f"{synapses:,}", bytes_text(n_bytes))]
+
+    def _repr_html_(self) -> str:
+        return html_table(repr(self), _SUMMARY, self._summary_rows())
 
     # Keeping
 
@@ -497,7 +541,7 @@ class SpikingNetwork(NetworkBuilder):
         self._rng = state["rng"]
 
 
-def _described(layer: Population) -> str:
-    size = "x".join(map(str, layer.shape)) if layer.shape else str(layer.n_neurons)
-    connection = getattr(layer, "connection", None)
-    return f"{size} {type(layer.neuron or connection).__name__}"
+_SUMMARY = ("layer", "connection", "neurons", "shape", "weights", "memory")
+
+
+__dir__ = only_public(__all__)

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from . import _core
 from ._lib.arrays import as_size
+from ._lib.modules import only_public
+from ._lib.tables import html_table
 from .connections.base import Shape, as_shape
 from .devices import Backend
 from .errors import DTypeError, InvalidArgumentError, NoSuchParameterError, NotRunError
@@ -18,54 +20,61 @@ from .kernels import Kernel, compile_kernel
 from .neurons import NeuronModel
 from .spikes import SpikeArray
 
+__all__ = ["Input", "Population"]
+
 
 class Input:
-    """Where spikes come into a network. Made by :meth:`SpikingNetwork.add_input`.
+    """Where spikes come into a network. Made by :meth:`SpikingNetwork.add_input`."""
 
-    Attributes
-    ----------
-    name : str
-        By which :meth:`SpikingNetwork.infer` takes its spikes.
-    n_neurons : int
-        How many inputs there are.
-    shape : (int, int, int) or None
-        Channels, rows and columns, where they are in such an order.
-    """
-
-    __slots__ = ("__weakref__", "_node", "n_neurons", "name", "shape")
+    __slots__ = ("__weakref__", "_n_neurons", "_name", "_node", "_shape")
 
     def __init__(self, node: int, n_neurons: int, shape: Shape | None, name: str) -> None:
         self._node = node
-        self.n_neurons = n_neurons
-        self.shape = shape
-        self.name = name
+        self._n_neurons = n_neurons
+        self._shape = shape
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """By which :meth:`SpikingNetwork.infer` takes its spikes."""
+        return self._name
+
+    @property
+    def n_neurons(self) -> int:
+        """How many inputs there are."""
+        return self._n_neurons
+
+    @property
+    def shape(self) -> Shape | None:
+        """Channels, rows and columns; None where they are in no such order."""
+        return self._shape
 
     def __repr__(self) -> str:
         return f"Input({self.shape or self.n_neurons}, name={self.name!r})"
 
 
 class Population:
-    """Neurons of one model. Made by :meth:`SpikingNetwork.add_population`.
+    """Neurons of one model. Made by :meth:`SpikingNetwork.add_population`."""
 
-    Attributes
-    ----------
-    name : str
-        By which the network finds it.
-    neuron : NeuronModel or None
-        The neuron model with its parameters; None for pooling that only passes spikes on.
-    n_neurons : int
-        Size.
-    shape : (int, int, int) or None
-        Channels, rows and columns of the neurons; None where they are in no such order. See :func:`index_of`.
-    """
+    __slots__ = ("__weakref__", "_backend", "_core", "_name", "_neuron", "_node", "_shape")
 
     def __init__(self, core: Any, node: int, neuron: NeuronModel | None, shape: Shape | None, backend: Backend) -> None:
         self._core = core
         self._node = node
         self._backend = backend
         self._name = ""
-        self.neuron = neuron
-        self.shape = shape
+        self._neuron = neuron
+        self._shape = shape
+
+    @property
+    def neuron(self) -> NeuronModel | None:
+        """The neuron model with its parameters; None for layers that only pass spikes on."""
+        return self._neuron
+
+    @property
+    def shape(self) -> Shape | None:
+        """Channels, rows and columns of the neurons; None where they are in no such order. See :func:`index_of`."""
+        return self._shape
 
     @property
     def name(self) -> str:
@@ -131,11 +140,17 @@ class Population:
         return bool(self._core.output()[0])
 
     @property
-    def n_spikes(self) -> int | list[int]:
-        """Number of spikes in :attr:`post_spikes`."""
-        counts: list[int]
-        counts, batch = self._core.n_spikes()
-        return counts if batch else sum(counts)
+    def n_spikes(self) -> npt.NDArray[np.int64]:
+        """Number of spikes in :attr:`post_spikes`, per neuron; ``n_spikes.sum()`` is their total.
+
+        Shape (n_neurons,), or (n_samples, n_neurons) after a batch.
+        """
+        cores, batch = self._core.output()
+        counts = np.zeros((len(cores) if batch else 1, self.n_neurons), np.int64)
+        for k, core in enumerate(cores):
+            indices = self._backend.to_host(self._backend.wrap(core).indices)
+            counts[k] = np.bincount(indices, minlength=self.n_neurons)
+        return counts if batch else counts[0]
 
     @property
     def maximum(self) -> npt.NDArray[np.float64]:
@@ -165,6 +180,18 @@ class Population:
     def __repr__(self) -> str:
         return f"Population({self.shape or self.n_neurons}, {self.neuron!r}, name={self.name!r})"
 
+    def _kind(self) -> str:
+        return type(self.neuron).__name__
+
+    def _described(self) -> str:
+        """Size and kind, such as ``20 LIF``."""
+        size = "x".join(map(str, self.shape)) if self.shape else str(self.n_neurons)
+        return f"{size} {self._kind()}"
+
+    def _repr_html_(self) -> str:
+        rows = [("name", self.name), ("neuron", repr(self.neuron)), ("neurons", str(self.n_neurons))]
+        return html_table("Population", ("", ""), rows)
+
 
 def compiled_kernel(neuron: NeuronModel, kernel: Kernel | None, dtype: str, compile_path: Any) -> _core.Kernel:
     """Return the kernel of a neuron model, with the callbacks of `kernel`; compiled now, unless it ships."""
@@ -189,3 +216,6 @@ def check_neuron(neuron: Any) -> None:
     """Raise DTypeError unless it is a neuron model."""
     if not isinstance(neuron, NeuronModel):
         raise DTypeError(f"neuron must be a neuron model such as LIF(...), got {neuron!r}")
+
+
+__dir__ = only_public(__all__)

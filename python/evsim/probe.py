@@ -9,11 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ._lib.arrays import as_indices, as_times
-from .errors import NotRunError
+from ._lib.modules import only_public
+from .errors import DTypeError, NotRunError
+
+__all__ = ["Probe"]
 
 
-@dataclass(eq=False)
-class Probe:
+class _WithWeakReferences:
+    __slots__ = ("__weakref__",)
+
+
+@dataclass(eq=False, slots=True)
+class Probe(_WithWeakReferences):
     """A variable of chosen neurons at chosen times, exact, not sampled in steps.
 
     Pass it to :meth:`SpikingNetwork.infer` in ``record=``; afterwards :attr:`values` holds what was asked for. At a
@@ -63,6 +70,11 @@ class Probe:
 
     def request(self, population: Any) -> tuple[int, int, list[int], list[float]]:
         """What the core needs to know to record from `population`."""
+        if not isinstance(self.variable, str):
+            raise DTypeError(f"variable must be a name such as 'v', got {self.variable!r}")
         neurons = np.arange(population.n_neurons) if self.neurons is None else as_indices(self.neurons, "neurons")
         observable = population._core.observable(self.variable)
         return population._node, observable, neurons.tolist(), as_times(self.times, "times").tolist()
+
+
+__dir__ = only_public(__all__)

@@ -10,12 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from ._lib.arrays import as_array
+from ._lib.modules import only_public
 from .connections import Connection, as_weights
 from .devices import Backend
 from .errors import DTypeError, InvalidArgumentError, NonFiniteError, NoSuchParameterError, ShapeMismatchError
 from .kernels import Kernel, check_parameters, parameter_names
 from .neurons import NeuronModel
 from .nodes import Input, Population
+
+__all__ = ["Projection"]
 
 
 def rule_arguments(kernel: Kernel | None, compiled: _core.Kernel | None, neuron: NeuronModel) -> list[Any]:
@@ -46,22 +50,9 @@ class Projection:
     """From a source to a population: who receives a spike, with what weight, and how that changes.
 
     Made by :meth:`SpikingNetwork.connect`; :attr:`Layer.projection` is that of a layer.
-
-    Attributes
-    ----------
-    source : Input or Population
-        Whose spikes it carries.
-    target : Population
-        Whom they reach.
-    connection : Connection
-        Who receives a spike: :class:`Dense`, :class:`Conv2d`, ...
-    kernel : Kernel or None
-        Callbacks, such as a plasticity rule.
-    port : int
-        Which synapse type of the target its spikes arrive at.
     """
 
-    __slots__ = ("__weakref__", "_backend", "_compiled", "_core", "connection", "kernel", "port", "source", "target")
+    __slots__ = ("__weakref__", "_backend", "_compiled", "_connection", "_core", "_kernel", "_source", "_target")
 
     def __init__(
         self,
@@ -76,11 +67,35 @@ class Projection:
         self._core = core
         self._compiled: Any = compiled
         self._backend = backend
-        self.source = source
-        self.target = target
-        self.connection = connection
-        self.kernel = kernel
-        self.port = 0
+        self._source = source
+        self._target = target
+        self._connection = connection
+        self._kernel = kernel
+
+    @property
+    def source(self) -> Input | Population:
+        """Whose spikes it carries."""
+        return self._source
+
+    @property
+    def target(self) -> Population:
+        """Whom they reach."""
+        return self._target
+
+    @property
+    def connection(self) -> Connection:
+        """Who receives a spike: :class:`Dense`, :class:`Conv2d`, ..."""
+        return self._connection
+
+    @property
+    def kernel(self) -> Kernel | None:
+        """Callbacks, such as a plasticity rule."""
+        return self._kernel
+
+    @property
+    def port(self) -> int:
+        """Which synapse type of the target its spikes arrive at."""
+        return 0
 
     @property
     def n_inputs(self) -> int:
@@ -176,7 +191,7 @@ class Projection:
     @staticmethod
     def _as_traces(values: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
         try:
-            array = np.asarray(values)
+            array = as_array(values, "traces")
             if array.dtype.kind not in "iuf":
                 raise DTypeError(f"traces must be real numbers, got dtype {array.dtype}")
             array = np.broadcast_to(array.astype(np.float64), shape)
@@ -189,3 +204,6 @@ class Projection:
     def __repr__(self) -> str:
         kernel = f", kernel={self.kernel!r}" if self.kernel else ""
         return f"Projection({self.source.name!r} -> {self.target.name!r}, {self.connection!r}{kernel})"
+
+
+__dir__ = only_public(__all__)

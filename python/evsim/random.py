@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ._lib.modules import only_public
+
+__all__ = ["generator", "set_seed"]
+
 _generator = np.random.default_rng()
 
 
@@ -27,3 +31,6 @@ def set_seed(seed: int) -> None:
 def generator() -> np.random.Generator:
     """Return the shared generator."""
     return _generator
+
+
+__dir__ = only_public(__all__)

@@ -6,7 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ._lib.arrays import as_number, as_size
+from ._lib.modules import only_public
 from .errors import InvalidArgumentError
+
+__all__ = ["difference_of_gaussians", "gabor"]
 
 
 def _grid(size: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
@@ -101,3 +104,6 @@ def gabor(
     largest = float(np.abs(kernel).max())
     scaled: npt.NDArray[np.float64] = kernel / largest if largest > 0 else kernel
     return scaled
+
+
+__dir__ = only_public(__all__)

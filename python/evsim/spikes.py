@@ -10,11 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._lib.arrays import as_indices, as_integer, as_number, as_times
+from ._lib.arrays import as_array, as_indices, as_integer, as_number, as_times
+from ._lib.modules import only_public
+from ._lib.tables import html_table, shown_rows
 from .errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, MemoryLimitError, ShapeMismatchError
+
+__all__ = ["Spike", "SpikeArray"]
 
 _MOST_CELLS = 2**32
 """Largest dense array that to_dense makes; counting takes 8 bytes a cell."""
+
+
+_MOST_LINES = 1000
+"""Of the text of an array."""
 
 
 def _require_inside(indices: npt.NDArray[np.int32], shape: tuple[int, ...]) -> int:
@@ -23,6 +31,10 @@ def _require_inside(indices: npt.NDArray[np.int32], shape: tuple[int, ...]) -> i
     if indices.size and int(indices.max()) >= places:
         raise IndexOutOfRangeError(f"index {int(indices.max())} does not fit into shape {shape} ({places} places)")
     return places
+
+
+def _is_scalar(value: Any) -> bool:
+    return not isinstance(value, (list, tuple)) and not getattr(value, "ndim", 0)
 
 
 class Spike(NamedTuple):
@@ -40,10 +52,30 @@ class Spike(NamedTuple):
     >>> import evsim
     >>> evsim.Spike(index=3, time=1.5)
     Spike(index=3, time=1.5)
+
+    ``<`` and its kin compare times; ``==`` compares both.
+
+    >>> evsim.Spike(index=3, time=1.5) < evsim.Spike(index=0, time=2.0)
+    True
     """
 
     index: int  # type: ignore[assignment]  # hides tuple.index, as meant
     time: float
+
+    def __lt__(self, other: object) -> bool:
+        return self.time < other.time if isinstance(other, Spike) else NotImplemented
+
+    def __le__(self, other: object) -> bool:
+        return self.time <= other.time if isinstance(other, Spike) else NotImplemented
+
+    def __gt__(self, other: object) -> bool:
+        return self.time > other.time if isinstance(other, Spike) else NotImplemented
+
+    def __ge__(self, other: object) -> bool:
+        return self.time >= other.time if isinstance(other, Spike) else NotImplemented
+
+    def __str__(self) -> str:
+        return f"Index: {self.index}, Time: {self.time}"
 
 
 class SpikeArray:
@@ -90,9 +122,16 @@ class SpikeArray:
     array([0.5, 1. , 2.5])
     >>> [spike.index for spike in spikes]
     [1, 2, 3]
+    >>> spikes[spikes.times < 2.0]
+    SpikeArray(2 spikes, indices 1 to 2, times 0.5 to 1.0)
+    >>> print(spikes)
+    Index: 1, Time: 0.5
+    Index: 2, Time: 1.0
+    Index: 3, Time: 2.5
+    <BLANKLINE>
     """
 
-    __slots__ = ("_core", "_shape")
+    __slots__ = ("__weakref__", "_core", "_shape")
 
     def __init__(
         self,
@@ -197,7 +236,7 @@ class SpikeArray:
         >>> len(spikes)
         3
         """
-        if np.ndim(indices) == 0 and np.ndim(times) == 0:
+        if _is_scalar(indices) and _is_scalar(times):
             indices, times = [indices], [times]
         index_array, time_array = as_indices(indices), as_times(times)
         if self._shape is not None:
@@ -283,7 +322,7 @@ class SpikeArray:
         step = as_number(dt, "dt")
         if step <= 0:
             raise InvalidArgumentError(f"dt must be positive, got {step}")
-        counts = np.asarray(dense)
+        counts = as_array(dense, "dense")
         if counts.ndim < 2:
             raise ShapeMismatchError(f"dense must have a time and a neuron dimension, got shape {counts.shape}")
         if counts.dtype.kind not in "biuf":
@@ -365,20 +404,41 @@ class SpikeArray:
     @overload
     def __getitem__(self, key: int) -> Spike: ...
     @overload
-    def __getitem__(self, key: slice) -> SpikeArray: ...
-    def __getitem__(self, key: int | slice) -> Spike | SpikeArray:
-        """One spike, or the spikes at a slice of positions. For a slice of time see :meth:`time_slice`."""
+    def __getitem__(self, key: slice | npt.ArrayLike) -> SpikeArray: ...
+    def __getitem__(self, key: Any) -> Spike | SpikeArray:
+        """One spike, or those at a slice of positions, at an array of positions, or where a boolean mask is true.
+
+        For a slice of time see :meth:`time_slice`.
+        """
         if isinstance(key, slice):
             try:
                 return SpikeArray(self.indices[key], self.times[key], shape=self._shape)
             except TypeError:
                 message = "slices count spikes; for a slice of time use spikes.time_slice(start, stop)"
                 raise DTypeError(message) from None
+        if not _is_scalar(key):
+            chosen = self._positions(key)
+            return SpikeArray(self.indices[chosen], self.times[chosen], shape=self._shape)
         number = as_integer(key, "a position")
         position = number + len(self) if number < 0 else number
         if not 0 <= position < len(self):
             raise IndexOutOfRangeError(f"there is no spike {key} among {len(self)}")
         return Spike(*self._core[position])
+
+    def _positions(self, key: Any) -> npt.NDArray[Any]:
+        chosen = as_array(key, "positions")
+        if chosen.ndim != 1 or (chosen.dtype.kind not in "biu" and chosen.size):
+            raise DTypeError(
+                "spikes are chosen by whole numbers or a mask of one dimension, got "
+                f"{chosen.dtype} of shape {chosen.shape}"
+            )
+        if chosen.dtype.kind == "b":
+            if len(chosen) != len(self):
+                raise ShapeMismatchError(f"the mask has {len(chosen)} values for {len(self)} spikes")
+            return chosen
+        if chosen.size and not (-len(self) <= int(chosen.min()) and int(chosen.max()) < len(self)):
+            raise IndexOutOfRangeError(f"positions go from {-len(self)} to {len(self) - 1}, got {chosen}")
+        return chosen.astype(np.int64)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SpikeArray):
@@ -398,6 +458,17 @@ class SpikeArray:
             f"times {times.min()} to {times.max()}{order}{shape})"
         )
 
+    def __str__(self) -> str:
+        """One line per spike; of more than 1000, the first and the last."""
+        if len(self) <= _MOST_LINES:
+            return "".join(f"{spike}\n" for spike in self)
+        first, last = self[: _MOST_LINES // 2], self[-(_MOST_LINES // 2) :]
+        return f"{first}... {len(self) - _MOST_LINES} more ...\n{last}"
+
+    def _repr_html_(self) -> str:
+        shown = [(k, self[k].index, self[k].time) for k in shown_rows(len(self))]
+        return html_table(repr(self), ("", "index", "time"), shown, len(self))
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (np.array(self.indices), np.array(self.times), self._shape)
 
@@ -406,3 +477,6 @@ def _rebuild(
     indices: npt.NDArray[np.int32], times: npt.NDArray[np.float64], shape: tuple[int, ...] | None
 ) -> SpikeArray:
     return SpikeArray(indices, times, shape=shape)
+
+
+__dir__ = only_public(__all__)

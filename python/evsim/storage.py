@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from os import PathLike
 
+from ._lib.modules import only_public
 from .errors import (
     DTypeError,
     FileFormatError,
@@ -122,3 +123,6 @@ def load(
         raise FileFormatError(f"{path}: {error}") from None
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise FileFormatError(f"the network description in {path} is damaged: {error!r}") from None
+
+
+__dir__ = only_public(__all__)

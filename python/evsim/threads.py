@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from . import _core
 from ._lib.arrays import as_size
+from ._lib.modules import only_public
+
+__all__ = ["num_threads", "set_num_threads"]
 
 
 def num_threads() -> int:
@@ -43,3 +46,6 @@ def set_num_threads(n: int) -> None:
     >>> evsim.set_num_threads(before)
     """
     _core.set_num_threads(as_size(n, "n"))
+
+
+__dir__ = only_public(__all__)

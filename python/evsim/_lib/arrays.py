@@ -13,11 +13,36 @@ from ..errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, Non
 _INT32_MAX = np.iinfo(np.int32).max
 
 
-def _one_dimensional(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
+def as_array(values: Any, name: str, expected: str = "an array of numbers") -> npt.NDArray[Any]:
+    """What users pass in as an array, without losing what it says beside its numbers.
+
+    Raises
+    ------
+    ShapeMismatchError
+        Lists of different lengths.
+    DTypeError
+        Masked values, or something that is no array.
+    """
+    _refuse_masked(values, name)
     try:
-        array = np.asarray(values)
+        return np.asarray(values)
     except (ValueError, OverflowError) as error:
-        raise ShapeMismatchError(f"{name} must be a one-dimensional array of numbers: {error}") from None
+        raise ShapeMismatchError(f"{name} must be {expected}: {error}") from None
+    except (TypeError, RuntimeError) as error:  # of a tensor on a GPU, or one that requires gradients
+        raise DTypeError(f"{name} cannot be read as an array: {error}") from None
+
+
+def _refuse_masked(values: Any, name: str) -> None:
+    parts = values if isinstance(values, (list, tuple)) else [values]
+    if n := sum(int(np.ma.getmaskarray(part).sum()) for part in parts if isinstance(part, np.ma.MaskedArray)):
+        raise DTypeError(
+            f"{name} has {n} masked value{'s' if n > 1 else ''}, which cannot be left out here; pass "
+            "the values that count, such as array.compressed()"
+        )
+
+
+def _one_dimensional(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
+    array = as_array(values, name, "a one-dimensional array of numbers")
     if array.ndim != 1:
         raise ShapeMismatchError(f"{name} must have one dimension, got shape {array.shape}")
     return array
@@ -67,8 +92,8 @@ def as_number(value: Any, name: str) -> float:
 def as_float(value: Any, name: str) -> float:
     """One float, infinity and NaN included."""
     try:
-        array = np.asarray(value)
-    except ValueError:
+        array = as_array(value, name)
+    except ShapeMismatchError:
         raise DTypeError(f"{name} must be a number, got {value!r}") from None
     if array.dtype.kind not in "iuf" or array.ndim != 0:
         raise DTypeError(f"{name} must be a number, got {value!r}")

@@ -273,7 +273,7 @@ def recognise(net: SpikingNetwork, test: Digits, repeats: int = 7) -> Recognitio
         durations.append(time.perf_counter() - start)
     predicted = first_spikes(outputs)
     right = predicted == test.labels
-    spikes = [sum(map(len, inputs)), *(_total(layer.n_spikes) for layer in net)]
+    spikes = [sum(map(len, inputs)), *(int(layer.n_spikes.sum()) for layer in net)]
     return Recognition(
         predicted=predicted,
         accuracy=float(right.mean()),
@@ -282,10 +282,6 @@ def recognise(net: SpikingNetwork, test: Digits, repeats: int = 7) -> Recognitio
         seconds=float(np.median(durations)),
         example=int(right.argmax()),
     )
-
-
-def _total(n_spikes: int | list[int]) -> int:
-    return n_spikes if isinstance(n_spikes, int) else sum(n_spikes)
 
 
 @dataclass(frozen=True)
@@ -321,7 +317,7 @@ def write_files(net: SpikingNetwork, image: Floats, label: int, folder: Path) ->
 
 
 def _spikes_of(image: Floats) -> SpikeArray:
-    spikes = encoders.latency(image, t_max=T_MAX)
+    spikes = encoders.latency(image, shape=image.shape, t_max=T_MAX)
     assert isinstance(spikes, SpikeArray)
     return spikes
 

@@ -259,7 +259,9 @@ def _infer_table(net: SpikingNetwork, inputs: SpikeArray, merged: bool, result: 
         ("network", str(net)),
         ("input", f"{len(inputs):,} spikes, times {span}" + (", polarities merged" if merged else "")),
     ]
-    rows += [(f"layer {k}", f"{layer.n_spikes:,} spikes of {layer.n_neurons} neurons") for k, layer in enumerate(net)]
+    rows += [
+        (f"layer {k}", f"{layer.n_spikes.sum():,} spikes of {layer.n_neurons} neurons") for k, layer in enumerate(net)
+    ]
     rows.append(_answer(net, result))
     rows.append(("time taken", duration(seconds)))
     return table_of("Inference with exact spike times", rows)

@@ -1,5 +1,6 @@
 """Connections: who receives a spike, and with what weight."""
 
+from .._lib.modules import only_public
 from .base import Connection, as_weights
 from .conv import Conv2d, ConvTranspose2d
 from .dense import Dense
@@ -17,3 +18,6 @@ __all__ = [
     "coordinates_of",
     "index_of",
 ]
+
+
+__dir__ = only_public(__all__)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .._lib.arrays import as_integer
+from .._lib.arrays import as_array, as_integer
 from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
 
 Shape = tuple[int, int, int]
@@ -93,10 +93,7 @@ def as_weights(
     values: npt.ArrayLike, shape: tuple[int, ...], dtype: npt.DTypeLike, names: str = "(n_neurons, n_inputs)"
 ) -> npt.NDArray[Any]:
     """Weights as an array of `shape` and `dtype`, all finite; `names` says what its axes are."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ShapeMismatchError(f"weights must have shape {shape}: {error}") from None
+    array = as_array(values, "weights", f"an array of shape {shape}")
     if array.dtype.kind not in "iuf":
         raise DTypeError(f"weights must be real numbers, got dtype {array.dtype}")
     if array.shape != shape:

@@ -1,5 +1,6 @@
 """Where networks run: what a device offers to :class:`~evsim.SpikingNetwork` and its layers."""
 
+from .._lib.modules import only_public
 from ..errors import InvalidArgumentError
 from .base import Backend, KernelSource
 from .cpu import CPU
@@ -16,3 +17,6 @@ def find_backend(device: str) -> Backend:
 
         return backend()
     raise InvalidArgumentError(f"device must be 'cpu' or 'cuda', got {device!r}")
+
+
+__dir__ = only_public(__all__)

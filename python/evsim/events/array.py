@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._lib.arrays import as_integer, as_number, as_size
+from .._lib.tables import html_table, shown_rows
 from ..errors import DTypeError, InvalidArgumentError, MemoryLimitError, ShapeMismatchError
 from ..spikes import SpikeArray
 from .columns import check_inside, check_polarity, check_sorted, columns_of, event_column, unmasked
@@ -79,7 +80,7 @@ class EventArray:
     array([1, 0], dtype=uint16)
     """
 
-    __slots__ = ("_height", "_p", "_t", "_width", "_x", "_y")
+    __slots__ = ("__weakref__", "_height", "_p", "_t", "_width", "_x", "_y")
 
     def __init__(
         self,
@@ -470,6 +471,10 @@ class EventArray:
             f"EventArray({len(self)} event{'s' if len(self) > 1 else ''}, {size}, {self._t[0]} to {self._t[-1]} us, "
             f"{n_on} ON, {len(self) - n_on} OFF)"
         )
+
+    def _repr_html_(self) -> str:
+        rows = [(k, self._t[k], self._x[k], self._y[k], self._p[k]) for k in shown_rows(len(self))]
+        return html_table(repr(self), ("", "t", "x", "y", "p"), rows, len(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return EventArray._wrap, (self._t, self._x, self._y, self._p, self._width, self._height)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._lib.arrays import as_integer, as_number, as_size
+from .._lib.modules import only_public
 from .._lib.orbits import reachable
 from ..errors import DTypeError, InvalidArgumentError
 from .array import EventArray
@@ -198,3 +199,6 @@ def _microseconds(value: int, name: str) -> int:
 
 
 __all__ = ["find_hot_pixels", "hot_pixels", "isolated", "refractory"]
+
+
+__dir__ = only_public(__all__)

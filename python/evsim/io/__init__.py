@@ -1,5 +1,6 @@
 """Files: spikes, and recordings of event cameras."""
 
+from .._lib.modules import only_public
 from .events import iterate_events, read_events, scan_events, write_events
 from .recordings import read_spikes, write_spikes
 from .summary import RecordingSummary
@@ -13,3 +14,6 @@ __all__ = [
     "write_events",
     "write_spikes",
 ]
+
+
+__dir__ = only_public(__all__)

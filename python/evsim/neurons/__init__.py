@@ -1,5 +1,6 @@
 """Neuron models: those that evsim ships, and your own (:func:`from_source`)."""
 
+from .._lib.modules import only_public
 from .models import LI, LIF, MODELS, IAFDelta, LIFDelta, LinearLeakIF, NeuronModel, SteppedIF
 from .user import UserNeuronModel, from_source
 
@@ -15,3 +16,6 @@ __all__ = [
     "UserNeuronModel",
     "from_source",
 ]
+
+
+__dir__ = only_public(__all__)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .._lib.arrays import as_number
+from .._lib.arrays import as_array, as_number
 from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
 from ..kernels import NeuronType
 
@@ -22,10 +22,7 @@ Reset: TypeAlias = "Literal['subtract'] | PerNeuron"
 
 
 def _per_neuron(value: Any, name: str) -> float | npt.NDArray[np.float64]:
-    try:
-        array = np.array(value)
-    except ValueError as error:
-        raise ShapeMismatchError(f"{name} must be a number or have shape (n_neurons,): {error}") from None
+    array: npt.NDArray[Any] = as_array(value, name, "a number or an array of shape (n_neurons,)").copy()
     if array.dtype.kind not in "iuf":
         raise DTypeError(f"{name} must be a number or an array of numbers, got {value!r}")
     if array.ndim > 1:

@@ -5,6 +5,7 @@ shown or saved: that is left to the caller (``ax.figure.savefig("raster.png")``)
 file. matplotlib comes with ``python -m pip install 'evsim[plot]'``.
 """
 
+from .._lib.modules import only_public
 from .activity import membrane, raster
 from .common import COLORS, INK
 from .frames import event_frame
@@ -27,3 +28,6 @@ __all__ = [
     "trajectories",
     "weights",
 ]
+
+
+__dir__ = only_public(__all__)

@@ -4,6 +4,7 @@ Each is one short source in C++ (:func:`evsim.kernels.shipped` has the file): a 
 own. Times are in the network's unit.
 """
 
+from .._lib.modules import only_public
 from .dopamine import deliver_dopamine, eligibility_stdp
 from .order import mozafari_stdp, simplified_stdp
 from .pairs import guetig_stdp, pair_stdp
@@ -26,3 +27,6 @@ __all__ = [
     "triplet_stdp",
     "voltage_stdp",
 ]
+
+
+__dir__ = only_public(__all__)

@@ -1,5 +1,6 @@
 """Segmentation of event-camera recordings by spiking neurons (SpikeSEG)."""
 
+from .._lib.modules import only_public
 from . import training
 from .config import DecoderConfig, EncoderConfig, LayerConfig
 from .continuous import ContinuousEncoder
@@ -47,3 +48,6 @@ __all__ = [
     "track_instances",
     "training",
 ]
+
+
+__dir__ = only_public(__all__)

@@ -50,7 +50,7 @@ def test_predictions_are_first_output_spikes_and_counts_are_sums(net, digits, re
     outputs = net.infer(inputs)
     expected = [int(s.indices[0]) if len(s) else -1 for s in outputs]
     np.testing.assert_array_equal(result.predicted, expected)
-    assert result.spikes == (sum(map(len, inputs)), sum(net[0].n_spikes), sum(map(len, outputs)))
+    assert result.spikes == (sum(map(len, inputs)), net[0].n_spikes.sum(), sum(map(len, outputs)))
     assert result.synaptic_events == result.spikes[0] * 100 + result.spikes[1] * 10
     assert result.predicted[result.example] == digits[1].labels[result.example]
 
@@ -80,7 +80,7 @@ def test_the_picture_shows_the_spikes_and_marks_the_decision(net, digits, result
     image, label = digits[1].images[result.example], int(digits[1].labels[result.example])
     figure = demo.figure(net, image, label)
     titles = [ax.get_title(loc="left") for ax in figure.axes]
-    first = net.infer(evsim.encoders.latency(image, t_max=demo.T_MAX))[0]
+    first = net.infer(evsim.encoders.latency(image, shape=image.shape, t_max=demo.T_MAX))[0]
     assert f"Output spikes: the first, at {first.time:.2f} ms, says {label}" in titles
 
 

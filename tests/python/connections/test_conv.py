@@ -334,7 +334,7 @@ def test_mistakes_have_names():
     with pytest.raises(errors.InvalidArgumentError, match="Dense"):
         net.add_layer(evsim.Conv2d(4, 3, in_shape=(1, 8, 8)), neuron, kernel=evsim.rules.pair_stdp())
     other = evsim.SpikingNetwork()
-    other.device = "cuda"
+    other._device = "cuda"
     with pytest.raises(errors.InvalidArgumentError, match="run on the CPU"):
         other.add_conv_layer(4, 3, neuron, in_shape=(1, 8, 8))
     assert len(net) == 0

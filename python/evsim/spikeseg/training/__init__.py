@@ -1,5 +1,6 @@
 """STDP of SpikeSEG encoders, layer by layer."""
 
+from ..._lib.modules import only_public
 from .homeostasis import Homeostasis
 from .stdp import GuetigSTDP, RewardSTDP, SimplifiedSTDP, convergence
 from .stopping import LayerHistory, Stopping
@@ -15,3 +16,6 @@ __all__ = [
     "Stopping",
     "convergence",
 ]
+
+
+__dir__ = only_public(__all__)

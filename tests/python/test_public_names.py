@@ -1,0 +1,67 @@
+"""What modules show to completion: their public names, all of which exist, and nothing that they only use."""
+
+import importlib
+import inspect
+import types
+
+import pytest
+
+import evsim
+
+
+def public_modules():
+    found, waiting = {}, [evsim]
+    while waiting:
+        module = waiting.pop()
+        if module.__name__ in found:
+            continue
+        found[module.__name__] = module
+        names = [getattr(module, name) for name in module.__all__]
+        waiting += [value for value in names if isinstance(value, types.ModuleType)]
+    for name in (
+        "evsim.connections",
+        "evsim.devices",
+        "evsim.jit",
+        "evsim.layer",
+        "evsim.network",
+        "evsim.probe",
+        "evsim.spikes",
+        "evsim.threads",
+        "evsim.spikeseg.training",
+    ):
+        found[name] = importlib.import_module(name)
+    return found
+
+
+MODULES = public_modules()
+
+
+def test_the_walk_finds_modules():
+    assert {"evsim", "evsim.encoders", "evsim.io", "evsim.filters", "evsim.events.filters"} & set(MODULES)
+    assert len(MODULES) > 20
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_a_module_shows_its_public_names_only(name):
+    module = MODULES[name]
+    shown = [shown for shown in dir(module) if not (shown.startswith("__") and shown.endswith("__"))]
+    assert shown == sorted(set(module.__all__) - {"__version__"})
+    assert not {"np", "npt", "annotations", "Any", "itertools", "dataclass"} & set(shown)
+    for public in module.__all__:
+        assert hasattr(module, public), public
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_public_functions_and_classes_are_documented(name):
+    module = MODULES[name]
+    assert inspect.getdoc(module)
+    for public in module.__all__:
+        value = getattr(module, public)
+        if inspect.isfunction(value) or inspect.isclass(value):
+            assert inspect.getdoc(value), f"{name}.{public}"
+
+
+def test_star_imports_bring_the_public_names():
+    space = {}
+    exec("from evsim.encoders import *", space)
+    assert set(space) - {"__builtins__"} == {"latency"}
