@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import random
-from ._lib.arrays import as_number
+from ._lib.arrays import as_number, as_size
 from ._lib.modules import only_public
-from .errors import InvalidArgumentError
+from .errors import DTypeError, InvalidArgumentError
 
 __all__ = [
     "Constant",
@@ -29,6 +29,18 @@ __all__ = [
 ]
 
 Initializer: TypeAlias = Callable[[tuple[int, ...], np.random.Generator], npt.ArrayLike]
+
+
+def _checked(shape: tuple[int, ...]) -> tuple[int, ...]:
+    if not isinstance(shape, (tuple, list)):
+        raise DTypeError(f"shape must be a tuple of integers, got {shape!r}")
+    return tuple(as_size(n, "a dimension of shape") for n in shape)
+
+
+def _drawn_from(rng: np.random.Generator | None) -> np.random.Generator:
+    if rng is not None and not isinstance(rng, np.random.Generator):
+        raise DTypeError(f"rng must be a numpy.random.Generator, got {rng!r}")
+    return rng or random.generator()
 
 
 @dataclass(frozen=True)
@@ -49,7 +61,7 @@ class ConstantInitializer:
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator | None = None) -> npt.NDArray[np.float64]:
         """Return an array of `shape`."""
-        return np.full(shape, self.value, dtype=np.float64)
+        return np.full(_checked(shape), self.value, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,7 @@ class NormalInitializer:
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator | None = None) -> npt.NDArray[np.float64]:
         """Return an array of `shape`, drawn from `rng` or from the generator of :mod:`evsim.random`."""
-        return (rng or random.generator()).normal(self.mean, self.stddev, shape)
+        return _drawn_from(rng).normal(self.mean, self.stddev, _checked(shape))
 
 
 @dataclass(frozen=True)
@@ -97,7 +109,7 @@ class UniformInitializer:
 
     def __call__(self, shape: tuple[int, ...], rng: np.random.Generator | None = None) -> npt.NDArray[np.float64]:
         """Return an array of `shape`, drawn from `rng` or from the generator of :mod:`evsim.random`."""
-        return (rng or random.generator()).uniform(self.lower_bound, self.upper_bound, shape)
+        return _drawn_from(rng).uniform(self.lower_bound, self.upper_bound, _checked(shape))
 
 
 Constant = ConstantInitializer

@@ -40,7 +40,7 @@ def shipped(name: str) -> Path:
     'adaptive_lif.h'
     """
     sources = {path.name: path for path in sorted((INCLUDE_FOLDER / "shipped").iterdir())}
-    if name not in sources:
+    if not isinstance(name, str) or name not in sources:
         raise InvalidArgumentError(f"evsim ships no kernel {name!r}; it ships: {', '.join(sources)}")
     return sources[name]
 
@@ -192,12 +192,12 @@ class Kernel:
         batch_update: BatchUpdate = "sum",
         debug: bool = False,
     ) -> None:
-        if batch_update not in ("sum", "mean"):
+        if not isinstance(batch_update, str) or batch_update not in ("sum", "mean"):
             raise InvalidArgumentError(f"batch_update must be 'sum' or 'mean', got {batch_update!r}")
         if not isinstance(debug, bool):
             raise DTypeError(f"debug must be True or False, got {debug!r}")
         self.source = replace(Source.read(source), debug=debug)
-        self.parameters = check_parameters(parameters or {})
+        self.parameters = check_parameters({} if parameters is None else parameters)
         self.batch_update: BatchUpdate = batch_update
 
     def with_parameters(self, values: Mapping[str, float]) -> Kernel:

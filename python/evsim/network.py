@@ -10,8 +10,10 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
+from . import random
 from ._lib.arrays import as_float, as_integer, as_size
 from ._lib.modules import only_public
+from ._lib.paths import as_path
 from ._lib.tables import bytes_text, html_table, text_table
 from .building import NetworkBuilder
 from .description import NetworkDescription, kernel_with_parameters
@@ -82,21 +84,18 @@ class SpikingNetwork(NetworkBuilder):
         super().__init__()
         try:
             name = np.dtype(dtype).name if dtype is not None else "None"
-        except TypeError:
+        except (TypeError, ValueError):
             name = str(dtype)
         if name not in ("float32", "float64"):
             raise InvalidArgumentError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
         self._backend = find_backend(device)
         self._dtype = str(name)
         self._device = device
-        try:
-            self._rng = None if seed is None else np.random.default_rng(seed)
-        except (TypeError, ValueError) as error:
-            raise InvalidArgumentError(f"seed must be a whole number that is not negative, got {seed!r}") from error
+        self._rng = None if seed is None else random.from_seed(seed)
         self._max_spikes_per_instant = as_size(max_spikes_per_instant, "max_spikes_per_instant")
         self._core = self._backend.network(self._max_spikes_per_instant)
-        if compile_path is not None and not isinstance(compile_path, (str, PathLike)):
-            raise DTypeError(f"compile_path must be a path, got {compile_path!r}")
+        if compile_path is not None:
+            as_path(compile_path, "compile_path")
         self._compile_path = compile_path
 
     # Running

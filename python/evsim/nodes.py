@@ -71,6 +71,13 @@ class Population:
         """The neuron model with its parameters; None for layers that only pass spikes on."""
         return self._neuron
 
+    @neuron.setter
+    def neuron(self, model: NeuronModel | None) -> None:
+        raise InvalidArgumentError(
+            "the neurons of a layer stay those it was made with; make another network with "
+            "add_layer(connection, neuron) and the same weights"
+        )
+
     @property
     def shape(self) -> Shape | None:
         """Channels, rows and columns of the neurons; None where they are in no such order. See :func:`index_of`."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from ._lib.modules import only_public
+from .errors import InvalidArgumentError
 
 __all__ = ["generator", "set_seed"]
 
@@ -13,6 +16,11 @@ _generator = np.random.default_rng()
 
 def set_seed(seed: int) -> None:
     """Restart the shared generator: the same seed gives the same weights.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The seed is no whole number, or negative.
 
     Examples
     --------
@@ -25,7 +33,21 @@ def set_seed(seed: int) -> None:
     True
     """
     global _generator
-    _generator = np.random.default_rng(seed)
+    _generator = np.random.default_rng() if seed is None else from_seed(seed)
+
+
+def from_seed(seed: int) -> np.random.Generator:
+    """Return a generator of its own.
+
+    Raises
+    ------
+    InvalidArgumentError
+        The seed is no whole number, or negative.
+    """
+    try:
+        return np.random.default_rng(operator.index(seed))
+    except (TypeError, ValueError) as error:
+        raise InvalidArgumentError(f"seed must be a whole number that is not negative, got {seed!r}") from error
 
 
 def generator() -> np.random.Generator:

@@ -198,6 +198,8 @@ class SpikeArray:
     def shape(self, shape: tuple[int, ...] | None) -> None:
         if shape is not None:
             try:
+                if isinstance(shape, bytes):
+                    raise TypeError
                 shape = tuple(as_integer(n, "a dimension of shape") for n in shape)
             except TypeError:
                 raise DTypeError(f"shape must be a tuple of integers, got {shape!r}") from None
@@ -295,6 +297,9 @@ class SpikeArray:
         """
         merged = self.copy()
         for other in others:
+            if not isinstance(other, SpikeArray):
+                raise DTypeError(f"merge takes SpikeArrays, got {other!r}")
+        for other in others:
             merged.add(other.indices, other.times)
         merged.sort()
         return merged
@@ -366,6 +371,9 @@ class SpikeArray:
                [1, 0]], dtype=int32)
         """
         step, begin = as_number(dt, "dt"), as_number(start, "start")
+        n_neurons = None if n_neurons is None else as_integer(n_neurons, "n_neurons")
+        if n_neurons is not None and n_neurons < 0:
+            raise InvalidArgumentError(f"n_neurons must not be negative, got {n_neurons}")
         if step <= 0:
             raise InvalidArgumentError(f"dt must be positive, got {step}")
         # A time that from_dense made, start + k dt, must come back to step k although it is rounded.

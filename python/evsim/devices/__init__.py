@@ -10,6 +10,8 @@ __all__ = ["CPU", "Backend", "KernelSource", "find_backend"]
 
 def find_backend(device: str) -> Backend:
     """Return the backend of a device."""
+    if not isinstance(device, str):
+        raise InvalidArgumentError(f"device must be 'cpu' or 'cuda', got {device!r}")
     if device == "cpu":
         return CPU
     if device == "cuda":
