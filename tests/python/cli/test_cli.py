@@ -9,6 +9,7 @@ from places import DATA
 from typer.testing import CliRunner
 
 import evsim
+from evsim.cli import info
 from evsim.cli import main as cli
 from evsim.io import read_spikes, write_spikes
 
@@ -86,7 +87,7 @@ def test_info_says_what_is_in_use():
 
 
 def test_info_names_the_extra_of_what_is_missing():
-    assert cli._installed("no-such-package-of-evsim", "plot") == (
+    assert info._installed("no-such-package-of-evsim", "plot") == (
         "not installed: python -m pip install 'evsim\\[plot]'"
     )
 
