@@ -94,7 +94,9 @@ def networks(folder):
     image.add_layer(evsim.Pool2d(2, in_shape=(2, 4, 4)))
     image.save(folder / "image")
     SpikeSEG(seed=1).save(folder / "model")
-    place = SimpleNamespace(statistics=None, layer="conv1", epoch=0, position=3, decisions=[True], history={})
+    place = SimpleNamespace(
+        statistics=None, layer="conv1", epoch=0, position=3, decisions=[True], unrecorded=[], history={}
+    )
     write_checkpoint(folder / "checkpoint", {"n_samples": 5}, place, {"conv1": np.zeros((2, 1, 3, 3), np.float32)})
     names = ("net", "image", "model", "checkpoint")
     return {name: (folder / name).read_bytes() for name in names}

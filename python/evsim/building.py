@@ -159,7 +159,7 @@ class NetworkBuilder:
         >>> layer = net.add_layer(evsim.Dense(2, 1, weights=[[9, 9]]), neuron, source=left)
         >>> projection = net.connect(right, layer, evsim.Dense(3, 1, weights=[[9, 0, 0]]))
         >>> net.infer({"left": ([1], [0.0]), "right": ([0], [30.0])})
-        SpikeArray(2 spikes, indices 0 to 0, times 2.849... to 32.727...)
+        SpikeArray(3 spikes, indices 0 to 0, times 3.337... to 40.353...)
         """
         n_neurons, shape = as_placement(size)
         new_name = self._new_name(name, f"input {len(self._inputs)}")

@@ -17,8 +17,8 @@ Pair = tuple[Any, Any]
 
 def samples_of(inputs: Sequence[Input], given: Any, times: Any, backend: Backend) -> tuple[list[list[Pair]], bool]:
     """Spikes [sample][input], and whether `given` is a batch."""
-    if given is None and times is None:
-        given = {}
+    if given is None and times is None and not inputs:
+        given = {}  # neurons that fire by themselves
     if not isinstance(given, Mapping):
         if len(inputs) > 1:
             names = ", ".join(repr(one.name) for one in inputs)

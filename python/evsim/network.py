@@ -485,7 +485,8 @@ class SpikingNetwork(NetworkBuilder):
                 continue
             neuron = neuron_of(name) if neuron_of else description.neuron(node, models)
             if node["kind"] == "population":
-                assert neuron is not None
+                if neuron is None or "projection" in node:
+                    raise InvalidArgumentError(f"{name} is no layer, and so needs neurons and no projection of its own")
                 self.add_population(size, neuron, name=given)
                 continue
             saved = node["projection"]

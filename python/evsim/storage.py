@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from os import PathLike
 
+import numpy as np
+
 from ._lib.modules import only_public
 from .errors import (
     DTypeError,
@@ -91,6 +93,9 @@ def load(
     description = read_network(path)
     models = MODELS | {model.__name__: model for model in neurons}
     given = kernels or {}
+    for name, values in description.arrays.items():
+        if values.dtype.kind not in "iuf" or not np.all(np.isfinite(values)):
+            raise FileFormatError(f"{path}: {name} must be finite numbers everywhere")
     try:
         layers = [node["name"] for node in description.nodes if node["kind"] != "input"]
         saved_with = {

@@ -22,8 +22,6 @@ PLACES = {
     "times": lambda v: evsim.SpikeArray([0, 1, 2], v),
     "add": lambda v: evsim.SpikeArray().add(v, [0.0, 1.0, 2.0]),
     "positions": lambda v: evsim.SpikeArray([0, 1, 2], [0.0, 1.0, 2.0])[v],
-    "events": lambda v: evsim.EventArray(v, [0, 1, 2], [0, 1, 2], [0, 1, 1]),
-    "event pixels": lambda v: evsim.EventArray([0, 1, 2], v, [0, 1, 2], [0, 1, 1]),
     "infer's indices": lambda v: net().infer(v, [0.0, 1.0, 2.0]),
     "infer's times": lambda v: net().infer([0, 1, 2], v),
     "a sample of a batch": lambda v: net().infer([([0, 1, 2], v)]),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import operator
-from os import PathLike, fspath
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -81,7 +79,6 @@ def as_times(values: npt.ArrayLike, name: str = "times") -> npt.NDArray[np.float
     if array.dtype.kind not in "iuf":
         raise DTypeError(f"{name} must be real numbers, got dtype {array.dtype}")
     return np.ascontiguousarray(array, dtype=np.float64)
-
 
 
 def as_number(value: Any, name: str) -> float:

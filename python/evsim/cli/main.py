@@ -12,7 +12,8 @@ from .console import console, errors
 from .demo_command import demo
 from .infer import infer
 from .info import cache, info
-from .segment import segment, train_stdp
+from .segment import segment
+from .train import train_stdp
 
 
 class _Commands(TyperGroup):

@@ -135,7 +135,7 @@ def test_time_constants_may_be_generic():
         HEAD
         + "auto neuron_traces_tau(auto tau) { return evsim::time_constants(2 * tau); }\nvoid on_post_neuron(real*) {}"
     )
-    assert network(evsim.Kernel(source), [[1.0]])[0]._core.time_constants() == [40.0]
+    assert network(evsim.Kernel(source), [[1.0]])[0].projection._core.time_constants() == [40.0]
 
 
 @pytest.mark.parametrize(

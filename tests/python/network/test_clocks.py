@@ -139,9 +139,10 @@ def test_probes_see_a_held_membrane_as_long_as_it_is_held(dtype):
 def test_a_state_with_damaged_clocks_is_refused(damage):
     net = dense(evsim.IAFDelta(refractory=0.5), "float32", np.array([[1.0]]))
     net.infer([0], [0.0], until=1.0)
-    time, batch, [[state]] = net._core.snapshot()
+    snapshot = net._core.snapshot()
+    ((state,),) = [states for states in snapshot["states"] if states]
     clocks = {"fewer": [], "more": [0.0] * 4, "nan": [np.nan, 0.0]}[damage]
     error = evsim.errors.NonFiniteError if damage == "nan" else evsim.errors.ShapeMismatchError
     with pytest.raises(error):
-        net._core.restore((time, batch, [[(*state[:-1], clocks)]]))
+        net._core.restore({**snapshot, "states": [[], [{**state, "releases": np.array(clocks)}]]})
     assert net.infer([0], [1.0], reset=False).times.tolist() == [1.0]

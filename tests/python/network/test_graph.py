@@ -275,7 +275,7 @@ class TestMistakes:
         [
             ({"nobody": ([0], [1.0])}, evsim.errors.IndexOutOfRangeError),
             ({"source": ([9], [1.0])}, evsim.errors.IndexOutOfRangeError),
-            ({"source": ([0, 0], [2.0, 1.0])}, evsim.errors.UnsortedSpikesError),
+            ({"source": evsim.SpikeArray([0, 0], [2.0, 1.0])}, evsim.errors.UnsortedSpikesError),
             ({"source": 3}, evsim.errors.DTypeError),
             ({3: ([0], [1.0])}, evsim.errors.IndexOutOfRangeError),
         ],
