@@ -55,7 +55,7 @@ Plasticity::Plasticity(const NeuronKernel& kernel, std::vector<double> parameter
 
 TraceState initial_traces(const Synapses& synapses, const std::shared_ptr<BufferPool>& pool) {
     const RuleInterface& rule = *synapses.kernel.rule;
-    const std::size_t values = synapses.layout.places() * count(synapses.kernel.value_bytes);
+    const std::size_t values = synapses.layout.places() * count(synapses.kernel.info.weight_bytes);
     const std::size_t n_inputs = count(synapses.n_inputs);
     TraceState state;
     state.neuron = AlignedBuffer(count(rule.n_neuron_traces) * values, "neuron traces");
@@ -70,7 +70,7 @@ std::vector<double> neuron_traces(const Synapses& synapses, const TraceState& st
     const NeuronKernel& kernel = synapses.kernel;
     const std::size_t n_traces = count(kernel.rule->n_neuron_traces), n_neurons = count(synapses.layout.n_neurons());
     std::vector<double> out(n_neurons * n_traces);
-    with_value_type(kernel.value_bytes, [&](auto type) {
+    with_value_type(kernel.info.weight_bytes, [&](auto type) {
         const auto* values = reinterpret_cast<const decltype(type)*>(state.neuron.data());
         for (std::size_t n = 0; n < n_neurons; ++n) {
             for (std::size_t k = 0; k < n_traces; ++k)
@@ -88,12 +88,12 @@ std::vector<double> synaptic_traces(const Synapses& synapses, const Plasticity& 
     const bool visited = kernel.rule->visits_synapses;
     const double* const rates = rule.rates().data() + kernel.rule->n_neuron_traces;
     std::vector<double> out(n_neurons * n_inputs * n_traces);
-    with_value_type(kernel.value_bytes, [&](auto type) {
+    with_value_type(kernel.info.weight_bytes, [&](auto type) {
         const auto* values = reinterpret_cast<const decltype(type)*>(state.synaptic.data());
         for (std::size_t t = 0; t < synapses.layout.tiles().size(); ++t) {
             const std::size_t first = count(synapses.layout.tiles()[t].first_neuron);
             const std::size_t end =
-                std::min(first + count(synapses.layout.tiles()[t].n_vectors * kernel.lanes), n_neurons);
+                std::min(first + count(synapses.layout.tiles()[t].n_vectors * kernel.info.lanes), n_neurons);
             for (std::size_t row = 0; row < n_inputs * n_traces; ++row) {
                 const std::size_t input = row / n_traces, k = row % n_traces;
                 const double arrival = state.arrivals[t * n_inputs + input];
@@ -122,7 +122,7 @@ void assign(const Synapses& synapses, const Traces& values, double last_event, T
                       n_synaptic = count(kernel.rule->n_synaptic_traces);
     const std::size_t n_inputs = count(synapses.n_inputs), n_neurons = count(synapses.layout.n_neurons());
     const std::size_t stride = synapses.layout.places();
-    with_value_type(kernel.value_bytes, [&](auto type) {
+    with_value_type(kernel.info.weight_bytes, [&](auto type) {
         using T = decltype(type);
         T* neuron = reinterpret_cast<T*>(state.neuron.data());
         T* synaptic = reinterpret_cast<T*>(state.synaptic.data());

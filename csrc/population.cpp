@@ -20,17 +20,18 @@ Population::Population(std::shared_ptr<const NeuronKernel> kernel, const Layout&
                        const NeuronParameters& parameters)
     : kernel_(std::move(kernel)), layout_(layout), shared_(parameters.shared) {
     check_shared(*kernel_, shared_);
-    const std::size_t value_bytes = count(kernel_->value_bytes), n_hot = count(kernel_->n_hot),
-                      n_state = count(kernel_->n_state), n_memory = count(kernel_->n_memory);
+    const std::size_t value_bytes = count(kernel_->info.state_bytes), n_hot = count(kernel_->info.n_hot),
+                      n_state = count(kernel_->info.n_state), n_memory = count(kernel_->info.n_memory);
     const double per_place =
-        static_cast<double>(kernel_->n_neuron + kernel_->n_memory + 2 * kernel_->holds + 1) * sizeof(double) +
+        static_cast<double>(kernel_->info.n_neuron + kernel_->info.n_memory + 2 * kernel_->info.holds + 1) *
+            sizeof(double) +
         static_cast<double>((n_hot + n_state) * value_bytes);
     require_memory(static_cast<double>(places()) * per_place, text("a population of ", n_neurons(), " neurons"));
 
     // Pixels that are all alike keep their parameters once.
     std::size_t n = places();
     if (layout_.image()) {
-        if (!kernel_->run_sparse) throw InvalidArgument("kernels with callbacks need a dense connection");
+        require_sparse(*kernel_);
         const auto channels = count(layout_.image()->channels);
         const bool alike = std::all_of(parameters.per_neuron.begin(), parameters.per_neuron.end(),
                                        [&](const auto& v) { return v.size() == 1 || v.size() == channels; });
@@ -39,13 +40,14 @@ Population::Population(std::shared_ptr<const NeuronKernel> kernel, const Layout&
                          : arranged(parameters);
         parameter_step_ = alike ? 0 : n / layout_.n_pixels();
     } else {
+        require_dense(*kernel_);
         neurons_ = spread_parameters(*kernel_, parameters.per_neuron, n_neurons(), n);
     }
     hot_stride_ = n;
     hot_ = AlignedBuffer(n_hot * n * value_bytes, "neuron parameters");
     AlignedBuffer state(n_state * n * value_bytes, "neuron state");
     std::vector<double> memory(n_memory * n);
-    kernel_->prepare(shared_.data(), neurons_.data(), n, hot_.data(), state.data(), memory.data());
+    prepare(*kernel_, shared_, neurons_, n, hot_.data(), state.data(), memory);
 
     initial_.values = AlignedBuffer(n_state * places() * value_bytes, "neuron state");
     initial_.memory.resize(n_memory * places());
@@ -61,7 +63,8 @@ Population::Population(std::shared_ptr<const NeuronKernel> kernel, const Layout&
     endless_neuron_ = find_endless();
     if (!layout_.image()) return;
     initial_.last_touch.assign(layout_.n_pixels(), 0.0);
-    initial_.pixel_releases.assign(kernel_->holds ? layout_.n_pixels() : 0, -std::numeric_limits<double>::infinity());
+    initial_.pixel_releases.assign(kernel_->info.holds ? layout_.n_pixels() : 0,
+                                   -std::numeric_limits<double>::infinity());
     initial_.touched_rows.assign(count(layout_.image()->height), 0);
     fires_untouched_ = may_fire_untouched();
 }
@@ -90,7 +93,9 @@ bool Population::may_fire_untouched() const {
     // For ever without input, from the beginning on; the first spike settles it.
     struct Stop : EmissionBuffer {
         Emission one{};
-        Stop() : EmissionBuffer{&one, 0, 1, [](EmissionBuffer& b) { b.size = 0; }, [](const auto&) { return true; }} {}
+        Stop()
+            : EmissionBuffer{&one, 0, 1, [](EmissionBuffer& b) { return b.size = 0, true; },
+                             [](const auto&) { return true; }} {}
     } stop;
     NodeState state = initial_;
     char message[TileRun::message_bytes] = "";
@@ -103,7 +108,7 @@ bool Population::may_fire_untouched() const {
     run.message = message;
     run.last_pixel = parameter_step_ == 0 ? 1 : run.n_pixels;
     if (endless_neuron()) return true;
-    const TileResult result = kernel_->finish_sparse(run);
+    const TileResult result = kernel_->sparse->finish(run);
     return result.status != TileStatus::ok || stop.size > 0 || state.memory != initial_.memory;
 }
 
@@ -115,8 +120,9 @@ NodeState Population::initial_state(double start) const {
 }
 
 std::optional<std::int32_t> Population::find_endless() const {
-    const auto n = static_cast<std::int32_t>(neurons_.size() / count(kernel_->n_neuron));
-    const std::int32_t place = kernel_->first_endless(neurons_.data(), layout_.image() ? n : n_neurons());
+    const auto n = static_cast<std::int32_t>(neurons_.size() / count(kernel_->info.n_neuron));
+    const std::int32_t place =
+        kernel_->info.first_endless(shared_.data(), neurons_.data(), layout_.image() ? n : n_neurons());
     if (place < 0) return std::nullopt;
     if (!layout_.image()) return place;
     const std::size_t stride = layout_.channel_stride(), pixel = count(place) / stride;
@@ -152,28 +158,28 @@ std::vector<std::vector<double>> Population::remembered(const NodeOutput& output
 }
 
 PackedState Population::pack(const NodeState& state) const {
-    const std::size_t bytes = count(kernel_->value_bytes), n = count(n_neurons());
+    const std::size_t bytes = count(kernel_->info.state_bytes), n = count(n_neurons());
     PackedState packed;
     packed.last_event = state.last_event;
     packed.last_touch = state.last_touch;
-    packed.values.resize(count(kernel_->n_state) * n * bytes);
-    packed.memory.resize(count(kernel_->n_memory) * n);
-    for_each_value(layout_, kernel_->n_state, [&](std::size_t place, std::size_t neuron) {
+    packed.values.resize(count(kernel_->info.n_state) * n * bytes);
+    packed.memory.resize(count(kernel_->info.n_memory) * n);
+    for_each_value(layout_, kernel_->info.n_state, [&](std::size_t place, std::size_t neuron) {
         std::memcpy(&packed.values[neuron * bytes], state.values.data() + place * bytes, bytes);
     });
-    for_each_value(layout_, kernel_->n_memory,
+    for_each_value(layout_, kernel_->info.n_memory,
                    [&](std::size_t place, std::size_t neuron) { packed.memory[neuron] = state.memory[place]; });
     packed.releases = free_releases(*kernel_, n);
-    for_each_value(layout_, kernel_->holds, [&](std::size_t place, std::size_t neuron) {
+    for_each_value(layout_, kernel_->info.holds, [&](std::size_t place, std::size_t neuron) {
         std::copy_n(&state.releases[2 * place], 2, &packed.releases[2 * neuron]);
     });
     return packed;
 }
 
 NodeState Population::unpack(const PackedState& packed) const {
-    const std::size_t bytes = count(kernel_->value_bytes), n = count(n_neurons());
-    if (packed.values.size() != count(kernel_->n_state) * n * bytes ||
-        packed.memory.size() != count(kernel_->n_memory) * n ||
+    const std::size_t bytes = count(kernel_->info.state_bytes), n = count(n_neurons());
+    if (packed.values.size() != count(kernel_->info.n_state) * n * bytes ||
+        packed.memory.size() != count(kernel_->info.n_memory) * n ||
         packed.last_touch.size() != initial_.last_touch.size()) {
         throw ShapeMismatch(text("a state of ", packed.values.size(), " bytes and ", packed.last_touch.size(),
                                  " pixels does not fit a population of ", n, " neurons"));
@@ -185,12 +191,12 @@ NodeState Population::unpack(const PackedState& packed) const {
     NodeState state = initial_state(packed.last_event);
     state.last_touch = packed.last_touch;
     std::fill(state.touched_rows.begin(), state.touched_rows.end(), std::uint8_t{1});
-    for_each_value(layout_, kernel_->n_state, [&](std::size_t place, std::size_t neuron) {
+    for_each_value(layout_, kernel_->info.n_state, [&](std::size_t place, std::size_t neuron) {
         std::memcpy(state.values.data() + place * bytes, &packed.values[neuron * bytes], bytes);
     });
-    for_each_value(layout_, kernel_->n_memory,
+    for_each_value(layout_, kernel_->info.n_memory,
                    [&](std::size_t place, std::size_t neuron) { state.memory[place] = packed.memory[neuron]; });
-    for_each_value(layout_, kernel_->holds, [&](std::size_t place, std::size_t neuron) {
+    for_each_value(layout_, kernel_->info.holds, [&](std::size_t place, std::size_t neuron) {
         std::copy_n(&packed.releases[2 * neuron], 2, &state.releases[2 * place]);
         if (!layout_.image()) return;
         double& latest = state.pixel_releases[place / layout_.channel_stride()];

@@ -22,9 +22,9 @@ Dense dense_to(const Population& target, std::int64_t n_inputs) {
     const std::int32_t n = checked_size(n_inputs, "n_inputs");
     const NeuronKernel& kernel = target.kernel();
     const double copies = target.plastic() ? 1.0 + kernel.rule->n_synaptic_traces + kernel.rule->writes_weights : 1.0;
-    require_memory(static_cast<double>(n) * static_cast<double>(target.places()) * kernel.value_bytes * copies,
+    require_memory(static_cast<double>(n) * static_cast<double>(target.places()) * kernel.info.weight_bytes * copies,
                    text("a layer of ", n_inputs, " inputs to ", target.n_neurons(), " neurons"));
-    return Dense(n, target.n_neurons(), target.places(), kernel.value_bytes);
+    return Dense(n, target.n_neurons(), target.places(), kernel.info.weight_bytes);
 }
 
 }  // namespace

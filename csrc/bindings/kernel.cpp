@@ -33,18 +33,20 @@ void bind_kernel(py::module_& module) {
             py::arg("model"), py::arg("value_bytes"))
         .def_static(
             "load", [](const std::string& path) { return KernelHandle{load_kernel(path)}; }, py::arg("path"))
-        .def_property_readonly("spikes", [](Self self) { return self.kernel->spikes; })
-        .def_property_readonly("shared_names",
-                               [](Self self) { return names(self.kernel->shared_names, self.kernel->n_shared); })
-        .def_property_readonly("neuron_names",
-                               [](Self self) { return names(self.kernel->neuron_names, self.kernel->n_neuron); })
+        .def_property_readonly("spikes", [](Self self) { return self.kernel->info.spikes; })
+        .def_property_readonly(
+            "shared_names", [](Self self) { return names(self.kernel->info.shared_names, self.kernel->info.n_shared); })
+        .def_property_readonly(
+            "neuron_names", [](Self self) { return names(self.kernel->info.neuron_names, self.kernel->info.n_neuron); })
         .def_property_readonly(
             "observable_names",
-            [](Self self) { return names(self.kernel->observable_names, self.kernel->n_observables); })
-        .def_property_readonly("shared_defaults",
-                               [](Self self) { return defaults(self.kernel->shared_defaults, self.kernel->n_shared); })
-        .def_property_readonly("neuron_defaults",
-                               [](Self self) { return defaults(self.kernel->neuron_defaults, self.kernel->n_neuron); })
+            [](Self self) { return names(self.kernel->info.observable_names, self.kernel->info.n_observables); })
+        .def_property_readonly(
+            "shared_defaults",
+            [](Self self) { return defaults(self.kernel->info.shared_defaults, self.kernel->info.n_shared); })
+        .def_property_readonly(
+            "neuron_defaults",
+            [](Self self) { return defaults(self.kernel->info.neuron_defaults, self.kernel->info.n_neuron); })
         .def_property_readonly("has_rule", [](Self self) { return self.kernel->rule != nullptr; })
         .def_property_readonly("n_neuron_traces", [](Self self) { return rule(self).n_neuron_traces; })
         .def_property_readonly("n_synaptic_traces", [](Self self) { return rule(self).n_synaptic_traces; })

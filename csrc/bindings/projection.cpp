@@ -85,7 +85,7 @@ void bind_projection(py::module_& module) {
             "conv",
             [](std::shared_ptr<Population> target, const Conv2dSettings& connection) {
                 return std::make_shared<Projection>(std::move(target),
-                                                    Conv2d(connection, target->kernel().value_bytes));
+                                                    Conv2d(connection, target->kernel().info.weight_bytes));
             },
             py::arg("target"), py::arg("connection"))
         .def_property_readonly("n_inputs", &Projection::n_inputs)

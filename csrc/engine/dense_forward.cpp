@@ -108,14 +108,14 @@ class DenseLoop {
         scratch.final = scratch.last == n;
         scratch.previous_time = scratch.first > 0 ? sample.inputs.times[scratch.first - 1] : sample.state.last_event;
         const std::size_t count = scratch.last - scratch.first;
-        scratch.events.resize(count * kernel_.event_bytes);
+        scratch.events.resize(count * kernel_.dense->event_bytes);
         EventRun run{};
         run.shared = population_.shared().data();
         scratch.rows.clear();
         for (const auto& projection : projections_) {
             const Dense& dense = *projection->dense();
             const std::byte* const weights = sample.weights.data() ? sample.weights.data() : dense.data();
-            scratch.rows.push_back({weights, dense.stride() * static_cast<std::size_t>(kernel_.value_bytes)});
+            scratch.rows.push_back({weights, dense.stride() * static_cast<std::size_t>(kernel_.info.weight_bytes)});
         }
         run.rows = scratch.rows.data();
         run.projections =
@@ -129,7 +129,7 @@ class DenseLoop {
             run.last_arrivals = sample.state.traces.last_arrivals.data();
         }
         run.events = scratch.events.data();
-        kernel_.prepare_events(run);
+        kernel_.dense->prepare_events(run);
         if (scratch.final) sample.final_memory = sample.state.memory;
     }
 
@@ -200,15 +200,15 @@ class DenseLoop {
         }
         advance_to(run, sample, scratch.last);
         if (!scratch.final) return;
-        for (std::size_t k = 0; k < static_cast<std::size_t>(kernel_.n_memory); ++k) {
+        for (std::size_t k = 0; k < static_cast<std::size_t>(kernel_.info.n_memory); ++k) {
             const std::size_t begin = k * run.stride + static_cast<std::size_t>(run.first_neuron);
-            const std::size_t count = static_cast<std::size_t>(run.n_vectors * kernel_.lanes);
+            const std::size_t count = static_cast<std::size_t>(run.n_vectors * kernel_.info.lanes);
             std::copy_n(sample.state.memory.begin() + static_cast<std::ptrdiff_t>(begin), count,
                         sample.final_memory.begin() + static_cast<std::ptrdiff_t>(begin));
         }
         run.memory = sample.final_memory.data();
         run.emit_until = sample.until;
-        check(kernel_.finish(run, sample.until - run.last_time), message);
+        check(kernel_.dense->finish(run, sample.until - run.last_time), message);
     }
 
     /// Runs the events of `sample` up to (not including) `position`; afterwards `run` stands at the last event that
@@ -217,7 +217,7 @@ class DenseLoop {
         const SampleScratch& scratch = scratch_[static_cast<std::size_t>(&sample - samples_.data())];
         run.last_event = static_cast<std::int64_t>(position - scratch.first);
         if (run.last_event == run.first_event) return;
-        check(kernel_.run(run), run.message);
+        check(kernel_.dense->run(run), run.message);
         run.first_event = run.last_event;
         run.last_time = sample.inputs.times[position - 1];
     }
@@ -227,8 +227,8 @@ class DenseLoop {
         std::vector<double> durations(o.n_times);
         for (std::size_t t = 0; t < o.n_times; ++t) durations[t] = probe.times[o.first_time + t] - run.last_time;
         double* out = &sample.recorded[o.probe][o.first_time * probe.neurons.size() + o.neuron];
-        check(kernel_.observe(run, probe.neurons[o.neuron], durations.data(), static_cast<std::int64_t>(o.n_times),
-                              probe.observable, out, probe.neurons.size()),
+        check(kernel_.dense->observe(run, probe.neurons[o.neuron], durations.data(),
+                                     static_cast<std::int64_t>(o.n_times), probe.observable, out, probe.neurons.size()),
               run.message);
     }
 
@@ -251,7 +251,7 @@ class DenseLoop {
         std::vector<std::size_t> tile_of(population_.places());
         for (std::size_t tile = 0; tile < tiles_.size(); ++tile) {
             const auto first = tile_of.begin() + tiles_[tile].first_neuron;
-            std::fill(first, first + tiles_[tile].n_vectors * kernel_.lanes, tile);
+            std::fill(first, first + tiles_[tile].n_vectors * kernel_.info.lanes, tile);
         }
         for (std::size_t s = 0; s < samples_.size(); ++s) {
             for (const Observation& o : observations_of(probes_, samples_[s].inputs.times)) {

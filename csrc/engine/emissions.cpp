@@ -1,20 +1,32 @@
 #include "engine/emissions.hpp"
 
 #include <algorithm>
+#include <new>
+#include <stdexcept>
 
 #include "core/errors.hpp"
 
 namespace evsim {
 
-void SpikeBuffer::grow_buffer(EmissionBuffer& buffer) {
+bool SpikeBuffer::grow_buffer(EmissionBuffer& buffer) {
     auto& self = static_cast<SpikeBuffer&>(buffer);
     const std::size_t capacity = std::max<std::size_t>(64, 2 * self.capacity);
-    // The spikes are sorted and copied later: several times this much will be needed.
-    if (capacity > (std::size_t{1} << 24))
-        require_memory(static_cast<double>(capacity) * 4 * sizeof(Emission), "the output spikes");
-    self.emissions.resize(capacity);
+    // No exception may pass through a kernel, which knows none of the core's.
+    try {
+        // The spikes are sorted and copied later: several times this much will be needed.
+        if (capacity > (std::size_t{1} << 24))
+            require_memory(static_cast<double>(capacity) * 4 * sizeof(Emission), "the output spikes");
+        self.emissions.resize(capacity);
+    } catch (const MemoryLimit&) {
+        return false;
+    } catch (const std::bad_alloc&) {
+        return false;
+    } catch (const std::length_error&) {
+        return false;
+    }
     self.data = self.emissions.data();
     self.capacity = capacity;
+    return true;
 }
 
 bool SpikeBuffer::is_cancelled(const EmissionBuffer& buffer) {
@@ -49,6 +61,13 @@ void check_result(const TileResult& result, const CallLimits& limits, const char
             throw KernelFailed(text(limits.node_name, ": the kernel threw an exception: ", message));
         case TileStatus::no_such_trace:
             throw NoSuchTraceIndex(text(limits.node_name, ": ", message));
+        case TileStatus::out_of_memory:
+            throw MemoryLimit(text(limits.node_name, ": no memory is left for the output spikes; neuron ",
+                                   result.neuron, " was at t = ", result.time));
+        case TileStatus::before_now:
+            throw KernelFailed(text(limits.node_name, ": first_crossing of neuron ", result.neuron,
+                                    " gave a time before now, at t = ", result.time,
+                                    "; look at the neuron model and its parameters"));
         case TileStatus::too_many_spikes:
             throw RunawaySpiking(text(limits.node_name, ": neuron ", result.neuron, " fired more than ",
                                       limits.max_spikes_per_instant, " times at t = ", result.time,

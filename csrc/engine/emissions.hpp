@@ -18,7 +18,7 @@ struct SpikeBuffer : EmissionBuffer {
     SpikeBuffer() : EmissionBuffer{nullptr, 0, 0, &grow_buffer, &is_cancelled} {}
     std::span<const Emission> spikes() const { return {emissions.data(), size}; }
 
-    static void grow_buffer(EmissionBuffer& buffer);
+    static bool grow_buffer(EmissionBuffer& buffer);
     static bool is_cancelled(const EmissionBuffer& buffer);
 };
 

@@ -33,8 +33,9 @@ class SparseTask {
           probes_(probes),
           limits_(limits),
           interruption_(interruption),
-          spread_(population.layout().channel_stride() * static_cast<std::size_t>(population.kernel().value_bytes),
-                  "weights"),
+          spread_(
+              population.layout().channel_stride() * static_cast<std::size_t>(population.kernel().info.weight_bytes),
+              "weights"),
           run_(sparse_run(population, sample.state)) {
         spikes_.interruption = &interruption;
         run_.emit_from = sample.from;
@@ -68,7 +69,7 @@ class SparseTask {
             run_.n_groups = static_cast<std::int64_t>(groups_.size());
             run_.stretches = stretches_.data();
             run_.n_stretches = static_cast<std::int64_t>(stretches_.size());
-            check_result(population_.kernel().run_sparse(run_), limits_, message_);
+            check_result(population_.kernel().sparse->run(run_), limits_, message_);
             if (interruption_.requested()) throw Interrupted();
         }
     }
@@ -115,14 +116,15 @@ class SparseTask {
     void observe(const Observation& o, std::int32_t neuron) {
         const auto channel = neuron / run_.n_pixels, pixel = neuron % run_.n_pixels;
         const auto at = static_cast<std::size_t>(pixel);
-        const auto bytes = static_cast<std::size_t>(population_.kernel().value_bytes);
+        const auto bytes = static_cast<std::size_t>(population_.kernel().info.state_bytes);
         TileRun one{};
         one.shared = run_.shared;
-        one.neurons = run_.neurons + at * run_.parameter_step * static_cast<std::size_t>(population_.kernel().n_neuron);
+        one.neurons =
+            run_.neurons + at * run_.parameter_step * static_cast<std::size_t>(population_.kernel().info.n_neuron);
         one.state = sample_.state.values.data() + at * population_.layout().channel_stride() * bytes;
         one.stride = run_.stride;
         one.releases = sample_.state.releases.data() +
-                       (population_.kernel().holds ? 2 * at * population_.layout().channel_stride() : 0);
+                       (population_.kernel().info.holds ? 2 * at * population_.layout().channel_stride() : 0);
         one.last_time = sample_.state.last_touch[at];
         one.max_spikes_per_instant = run_.max_spikes_per_instant;
         one.emissions = run_.emissions;
@@ -132,8 +134,8 @@ class SparseTask {
         for (std::size_t t = 0; t < o.n_times; ++t) durations[t] = probe.times[o.first_time + t] - one.last_time;
         double* const out = &sample_.recorded[o.probe][o.first_time * probe.neurons.size() + o.neuron];
         TileResult result =
-            population_.kernel().observe(one, channel, durations.data(), static_cast<std::int64_t>(o.n_times),
-                                         probe.observable, out, probe.neurons.size());
+            population_.kernel().sparse->observe(one, channel, durations.data(), static_cast<std::int64_t>(o.n_times),
+                                                 probe.observable, out, probe.neurons.size());
         result.neuron = neuron;
         check_result(result, limits_, message_);
     }
@@ -142,7 +144,7 @@ class SparseTask {
         run_.memory = sample_.final_memory.data();
         run_.emit_until = sample_.until;
         const std::int32_t width = image_.width;
-        for (std::size_t k = 0; k < static_cast<std::size_t>(population_.kernel().n_memory); ++k) {
+        for (std::size_t k = 0; k < static_cast<std::size_t>(population_.kernel().info.n_memory); ++k) {
             const std::size_t row = static_cast<std::size_t>(width) * population_.layout().channel_stride();
             const std::size_t from = k * run_.stride + static_cast<std::size_t>(band_.first_row) * row;
             std::copy_n(sample_.state.memory.data() + from,
@@ -153,7 +155,7 @@ class SparseTask {
                 continue;
             run_.first_pixel = row * width;
             run_.last_pixel = (row + 1) * width;
-            check_result(population_.kernel().finish_sparse(run_), limits_, message_);
+            check_result(population_.kernel().sparse->finish(run_), limits_, message_);
         }
         if (interruption_.requested()) throw Interrupted();
     }

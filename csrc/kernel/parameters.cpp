@@ -9,6 +9,18 @@ namespace evsim {
 
 namespace {
 
+const char* in_words(ParameterDomain domain) {
+    return domain == ParameterDomain::positive ? "positive" : "not negative";
+}
+
+void check_domain(const ModelInfo& model, double value, const char* name, ParameterDomain domain) {
+    const bool inside =
+        domain == ParameterDomain::any || value > 0.0 || (domain == ParameterDomain::not_negative && value == 0.0);
+    if (inside) return;
+    throw InvalidArgument(
+        text("neuron model '", model.model, "': ", name, " must be ", in_words(domain), ", got ", value));
+}
+
 void check_parameter(const std::vector<double>& values, const char* name) {
     const auto bad = std::find_if(values.begin(), values.end(), [](double v) { return !std::isfinite(v); });
     if (bad != values.end()) throw NonFinite(text(name, " must be finite, got ", *bad));
@@ -28,24 +40,30 @@ std::int32_t position(const char* const* names, std::int32_t n, const std::strin
 }  // namespace
 
 void check_shared(const NeuronKernel& kernel, const std::vector<double>& shared) {
-    if (shared.size() != static_cast<std::size_t>(kernel.n_shared)) {
-        throw ShapeMismatch(
-            text("neuron model '", kernel.model, "' has ", kernel.n_shared, " shared parameters, got ", shared.size()));
+    if (shared.size() != static_cast<std::size_t>(kernel.info.n_shared)) {
+        throw ShapeMismatch(text("neuron model '", kernel.info.model, "' has ", kernel.info.n_shared,
+                                 " shared parameters, got ", shared.size()));
     }
     check_parameter(shared, "shared parameters");
+    if (!kernel.info.shared_domains) return;
+    for (std::size_t k = 0; k < shared.size(); ++k)
+        check_domain(kernel.info, shared[k], kernel.info.shared_names[k], kernel.info.shared_domains[k]);
 }
 
 std::vector<double> spread_parameters(const NeuronKernel& kernel, const std::vector<std::vector<double>>& parameters,
                                       std::int32_t n_neurons, std::size_t padded) {
-    if (parameters.size() != static_cast<std::size_t>(kernel.n_neuron)) {
-        throw ShapeMismatch(text("neuron model '", kernel.model, "' has ", kernel.n_neuron,
+    if (parameters.size() != static_cast<std::size_t>(kernel.info.n_neuron)) {
+        throw ShapeMismatch(text("neuron model '", kernel.info.model, "' has ", kernel.info.n_neuron,
                                  " parameters per neuron, got ", parameters.size()));
     }
     std::vector<double> out(parameters.size() * padded);
     for (std::size_t k = 0; k < parameters.size(); ++k) {
         const std::vector<double>& values = parameters[k];
-        const char* name = kernel.neuron_names[k];
+        const char* name = kernel.info.neuron_names[k];
         check_parameter(values, name);
+        if (kernel.info.neuron_domains) {
+            for (const double value : values) check_domain(kernel.info, value, name, kernel.info.neuron_domains[k]);
+        }
         if (values.size() != 1 && values.size() != static_cast<std::size_t>(n_neurons)) {
             throw ShapeMismatch(
                 text(name, " must be one value or one per neuron (", n_neurons, "), got ", values.size()));
@@ -57,21 +75,45 @@ std::vector<double> spread_parameters(const NeuronKernel& kernel, const std::vec
 }
 
 std::int32_t observable_of(const NeuronKernel& kernel, const std::string& name) {
-    return position(kernel.observable_names, kernel.n_observables, name, kernel.model, "variable");
+    return position(kernel.info.observable_names, kernel.info.n_observables, name, kernel.info.model, "variable");
 }
 
 std::int32_t memory_of(const NeuronKernel& kernel, const std::string& name) {
-    return position(kernel.memory_names, kernel.n_memory, name, kernel.model, "memory of");
+    return position(kernel.info.memory_names, kernel.info.n_memory, name, kernel.info.model, "memory of");
+}
+
+void require_dense(const NeuronKernel& kernel) {
+    if (!kernel.dense) throw InvalidArgument(text("neuron model '", kernel.info.model, "' has no dense layers"));
+}
+
+void require_sparse(const NeuronKernel& kernel) {
+    if (kernel.sparse) return;
+    if (kernel.rule) throw InvalidArgument("kernels with callbacks need a dense layer");
+    throw InvalidArgument(text("neuron model '", kernel.info.model, "' has no convolutional layers"));
+}
+
+void prepare(const NeuronKernel& kernel, const std::vector<double>& shared, const std::vector<double>& neurons,
+             std::size_t n, void* hot, void* state, std::vector<double>& memory) {
+    const std::int32_t unfit = kernel.info.prepare(shared.data(), neurons.data(), n, hot, state, memory.data());
+    if (unfit < 0) return;
+    std::string given;
+    for (std::int32_t k = 0; k < kernel.info.n_neuron; ++k) {
+        const auto at = static_cast<std::size_t>(unfit) * static_cast<std::size_t>(kernel.info.n_neuron) +
+                        static_cast<std::size_t>(k);
+        given += text(k > 0 ? ", " : "", kernel.info.neuron_names[k], " = ", neurons[at]);
+    }
+    throw NonFinite(text("neuron model '", kernel.info.model, "': the state at the beginning is too large for float",
+                         8 * kernel.info.state_bytes, " (", given, ")"));
 }
 
 std::vector<double> free_releases(const NeuronKernel& kernel, std::size_t n) {
-    std::vector<double> releases(kernel.holds ? 2 * n : 0);
+    std::vector<double> releases(kernel.info.holds ? 2 * n : 0);
     for (std::size_t k = 0; k < releases.size(); k += 2) releases[k] = -std::numeric_limits<double>::infinity();
     return releases;
 }
 
 void check_releases(const NeuronKernel& kernel, const std::vector<double>& releases, std::size_t n_neurons) {
-    const std::size_t expected = kernel.holds ? 2 * n_neurons : 0;
+    const std::size_t expected = kernel.info.holds ? 2 * n_neurons : 0;
     if (releases.size() != expected) {
         throw ShapeMismatch(
             text("a state has ", releases.size(), " numbers for the clocks of its neurons, not ", expected));

@@ -35,7 +35,7 @@ const std::vector<NeuronKernel>& kernels() {
 
 std::shared_ptr<const NeuronKernel> find_kernel(const std::string& model, int value_bytes) {
     for (const NeuronKernel& kernel : kernels()) {
-        if (kernel.model == model && kernel.value_bytes == value_bytes)
+        if (kernel.info.model == model && kernel.info.weight_bytes == value_bytes)
             return {std::shared_ptr<void>(), &kernel};  // lives as long as the program
     }
     std::string known;
@@ -47,7 +47,7 @@ std::shared_ptr<const NeuronKernel> find_kernel(const std::string& model, int va
 std::vector<std::string> model_names() {
     std::vector<std::string> names;
     for (const NeuronKernel& kernel : kernels()) {
-        if (kernel.value_bytes == 4) names.emplace_back(kernel.model);
+        if (kernel.info.weight_bytes == 4) names.emplace_back(kernel.info.model);
     }
     return names;
 }

@@ -27,7 +27,7 @@ extern "C" __global__ void evsim_prepare(const double* shared, const double* neu
     Variables<Thread::Lane, real>::store(converted<Thread::Lane, real, double>(model.initial(neuron)), state + n,
                                          stride);
     Thread::store_initial_memory(model, neuron, memory + n, stride);
-    endless[n] = Model::endless(neuron);
+    endless[n] = model.endless(neuron) != Endless::never;
 }
 
 /// What all neurons share of the gaps before the events and after the last one.

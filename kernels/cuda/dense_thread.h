@@ -125,11 +125,13 @@ struct DenseThread {
     EVSIM_FN bool advance_neuron(Exact& state, Traces& traces, std::int64_t event, const Interval& interval,
                                  const ExactGap& gap) {
         const double start = interval.start, end = start + interval.duration;
-        double last_time = never();
+        double last_time = never(), last_elapsed = 0.0;
         std::int32_t at_this_instant = 0;
         const auto crossed_from = [&](double elapsed, double earliest) {
             double time = start + elapsed < end ? start + elapsed : end;
             if (time < earliest) time = earliest;
+            if (elapsed < last_elapsed - 1e-9 * (end - start)) fail(run.status->runaway, time);
+            last_elapsed = elapsed;
             if constexpr (remembers) model.remember(state, neuron, time, memory);
             if constexpr (Model::spikes) {
                 if (time >= run.emit_from && time < emit_until) {
@@ -152,7 +154,7 @@ struct DenseThread {
             }
         } crossed{crossed_from, run.emit_from};
         Release after = release;
-        const int crossings = advance_on_clock(model, state, neuron, interval, gap, !Model::jumps, after, crossed);
+        const int crossings = advance_on_clock(model, state, neuron, interval, gap, !Model::jumps(0), after, crossed);
         set_release(after);
         return crossings > 0;
     }
@@ -206,7 +208,7 @@ struct DenseThread {
             if constexpr (holds<Model>) Model::hold(is_held(), before, state);
         }
         const Lane before = state;
-        Model::receive(state, *weight);
+        Model::receive(state, *weight, 0);
         if constexpr (holds<Model>) Model::hold(is_held(), before, state);
         traces.on_input(event, events.indices[event], *this, state);
     }
@@ -328,7 +330,7 @@ struct DenseThread {
     }
 };
 
-using Model = EVSIM_MODEL;
+using Model = WithGap<EVSIM_MODEL>;
 #if defined(EVSIM_RULE)
 using Traces = RuleTraces<Model, real, EVSIM_RULE>;
 #else

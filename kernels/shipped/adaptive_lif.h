@@ -7,16 +7,23 @@
 
 struct AdaptiveLif {
     static constexpr bool spikes = true;
-    static constexpr bool jumps = true;
+    static constexpr int n_ports = 1;
     static constexpr int n_shared = 3;
     static constexpr const char* shared_names[] = {"tau_mem", "tau_adapt", "jump"};
     static constexpr const char* neuron_names[] = {"threshold"};
     static constexpr double neuron_defaults[] = {1.0};
     static constexpr const char* observable_names[] = {"v", "h"};
 
+    static constexpr evsim::ParameterDomain shared_domains[] = {
+        evsim::ParameterDomain::positive, evsim::ParameterDomain::positive, evsim::ParameterDomain::not_negative};
+
+    EVSIM_FN static constexpr bool jumps(int) { return true; }
+
     struct Neuron {
         double threshold;
     };
+    template <class T>
+    using Stored = T;
     template <class V>
     struct State {
         V v;  ///< membrane potential
@@ -59,7 +66,7 @@ struct AdaptiveLif {
         s.h = evsim::multiply_add(s.h, evsim::broadcast<V>(g.h_change), s.h);
     }
     template <class V>
-    EVSIM_FN static void receive(State<V>& s, const V& weight) {
+    EVSIM_FN static void receive(State<V>& s, const V& weight, int) {
         s.v += weight;
     }
 
@@ -82,7 +89,7 @@ struct AdaptiveLif {
             (at_threshold(then, n) ? high : low) = middle;
         }
     }
-    EVSIM_FN static bool endless(const Neuron&) { return false; }
+    EVSIM_FN static evsim::Endless endless(const Neuron&) { return evsim::Endless::never; }
     EVSIM_FN void flow(State<double>& s, const Neuron&, double duration) const {
         const Gap<double> g = gap(duration);
         decay(s, g);

@@ -183,7 +183,7 @@ TEST(Library, WhatIsNoKernelIsRefused) {
 TEST(Library, AKernelOutlivesTheHandleItWasLoadedBy) {
     auto kernel = load_kernel(EVSIM_TEST_KERNEL);
     const auto again = load_kernel(EVSIM_TEST_KERNEL);
-    EXPECT_EQ(kernel->prepare, again->prepare);
+    EXPECT_EQ(kernel->info.prepare, again->prepare);
     kernel.reset();
     EXPECT_STREQ(again->model, "lif");
 }

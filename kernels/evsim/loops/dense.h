@@ -34,6 +34,7 @@ struct DenseKernel {
     static constexpr int n_state = Variables<Lane, T>::count;
     static constexpr int n_neuron = static_cast<int>(std::size(Model::neuron_names));
     static_assert(sizeof(Neuron) == n_neuron * sizeof(double));
+    static_assert(std::is_same_v<typename Model::template Stored<T>, T>, "the engines keep states in the layer's type");
     static constexpr int n_hot = Variables<HotLane, T>::count;
     static constexpr bool remembers = requires { Model::memory_names; };
     using Traces = PlasticTile<Model, T, Rule>;
@@ -88,7 +89,7 @@ struct DenseKernel {
             result, on_spike};
         // Where an event moves the potential itself, it comes first at its time; elsewhere the potential has already
         // arrived.
-        return advance_on_clock(model, state, neuron, interval, gap, !Model::jumps, release, crossings) > 0;
+        return advance_on_clock(model, state, neuron, interval, gap, !Model::jumps(0), release, crossings) > 0;
     }
 
     /// A tile in whose gap some neurons may fire.
@@ -191,7 +192,7 @@ struct DenseKernel {
 #pragma GCC unroll 4
                 for (int k = 0; k < N; ++k) {
                     const Wide before = state[k];
-                    Model::receive(state[k], load_vector(weights + k * width));
+                    Model::receive(state[k], load_vector(weights + k * width), 0);
                     held.hold(k, before, state[k]);
                 }
                 call_on_input<N>(traces, events[event], state);
@@ -201,7 +202,7 @@ struct DenseKernel {
             for (int k = 0; k < N; ++k) {
                 const Wide before = state[k];
                 Model::decay(state[k], gap);
-                Model::receive(state[k], load_vector(weights + k * width));
+                Model::receive(state[k], load_vector(weights + k * width), 0);
                 held.hold(k, before, state[k]);
             }
             call_on_input<N>(traces, events[event], state);
@@ -333,25 +334,29 @@ struct DenseKernel {
         return {TileStatus::ok, 0, 0.0};
     }
 
-    static void prepare(const double* shared, const double* neurons, std::size_t stride, void* hot, void* state,
-                        double* memory) {
+    static std::int32_t prepare(const double* shared, const double* neurons, std::size_t stride, void* hot, void* state,
+                                double* memory) {
         const Model model(shared);
+        std::int32_t first_unfit = -1;
         for (std::int32_t n = 0; n < static_cast<std::int32_t>(stride); ++n) {
             const Neuron neuron = neuron_at(neurons, n);
             Variables<HotLane, T>::store(model.template hot<T>(neuron), static_cast<T*>(hot) + n, stride);
-            Variables<Lane, T>::store(converted<Lane, T, double>(model.initial(neuron)), static_cast<T*>(state) + n,
-                                      stride);
+            const Lane initial = converted<Lane, T, double>(model.initial(neuron));
+            if (first_unfit < 0 && !finite<Lane, T>(initial)) first_unfit = n;
+            Variables<Lane, T>::store(initial, static_cast<T*>(state) + n, stride);
             if constexpr (remembers) {
                 double values[std::size(Model::memory_names)];
                 model.initial_memory(neuron, values);
                 for (std::size_t k = 0; k < std::size(Model::memory_names); ++k) memory[k * stride + n] = values[k];
             }
         }
+        return first_unfit;
     }
 
-    static std::int32_t first_endless(const double* neurons, std::int32_t n_neurons) {
+    static std::int32_t first_endless(const double* shared, const double* neurons, std::int32_t n_neurons) {
+        const Model model(shared);
         for (std::int32_t n = 0; n < n_neurons; ++n) {
-            if (Model::endless(neuron_at(neurons, n))) return n;
+            if (model.endless(neuron_at(neurons, n)) != Endless::never) return n;
         }
         return -1;
     }
@@ -399,37 +404,38 @@ struct DenseKernel {
         }
     }
 
-    static NeuronKernel table(const char* name) {
-        NeuronKernel kernel{};
-        kernel.abi = neuron_kernel_abi;
-        kernel.model = name;
-        kernel.value_bytes = sizeof(T);
-        kernel.lanes = width;
-        kernel.n_shared = Model::n_shared;
-        kernel.n_neuron = n_neuron;
-        kernel.n_hot = n_hot;
-        kernel.n_state = n_state;
-        kernel.n_observables = static_cast<std::int32_t>(std::size(Model::observable_names));
-        kernel.spikes = Model::spikes;
-        kernel.holds = holds<Model>;
-        kernel.shared_names = Model::shared_names;
-        kernel.neuron_names = Model::neuron_names;
-        kernel.observable_names = Model::observable_names;
+    static ModelInfo info(const char* name) {
+        ModelInfo info{};
+        info.model = name;
+        info.weight_bytes = sizeof(T);
+        info.state_bytes = sizeof(T);
+        info.lanes = width;
+        info.n_shared = Model::n_shared;
+        info.n_neuron = n_neuron;
+        info.n_hot = n_hot;
+        info.n_state = n_state;
+        info.n_observables = static_cast<std::int32_t>(std::size(Model::observable_names));
+        info.n_ports = Model::n_ports;
+        info.spikes = Model::spikes;
+        info.holds = holds<Model>;
+        info.shared_names = Model::shared_names;
+        info.neuron_names = Model::neuron_names;
+        info.observable_names = Model::observable_names;
         if constexpr (remembers) {
-            kernel.n_memory = static_cast<std::int32_t>(std::size(Model::memory_names));
-            kernel.memory_names = Model::memory_names;
+            info.n_memory = static_cast<std::int32_t>(std::size(Model::memory_names));
+            info.memory_names = Model::memory_names;
         }
-        if constexpr (requires { Model::shared_defaults; }) kernel.shared_defaults = Model::shared_defaults;
-        if constexpr (requires { Model::neuron_defaults; }) kernel.neuron_defaults = Model::neuron_defaults;
-        kernel.event_bytes = sizeof(Event);
-        kernel.rule = rule_interface();
-        kernel.prepare = prepare;
-        kernel.first_endless = first_endless;
-        kernel.prepare_events = prepare_events;
-        kernel.run = run;
-        kernel.finish = finish;
-        kernel.observe = observe;
-        return kernel;
+        if constexpr (requires { Model::shared_defaults; }) info.shared_defaults = Model::shared_defaults;
+        if constexpr (requires { Model::neuron_defaults; }) info.neuron_defaults = Model::neuron_defaults;
+        if constexpr (requires { Model::shared_domains; }) info.shared_domains = Model::shared_domains;
+        if constexpr (requires { Model::neuron_domains; }) info.neuron_domains = Model::neuron_domains;
+        info.prepare = prepare;
+        info.first_endless = first_endless;
+        return info;
+    }
+    static const DenseLoops* loops() {
+        static constexpr DenseLoops loops{sizeof(Event), prepare_events, run, finish, observe};
+        return &loops;
     }
 };
 

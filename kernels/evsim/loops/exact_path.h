@@ -5,6 +5,7 @@
 #include <cstring>
 #include <exception>
 #include <iterator>
+#include <new>
 
 #include <evsim/neuron/advance.h>
 
@@ -35,7 +36,7 @@ struct Crossings {
     double start, end;  ///< `start`: from where the state is moved on
     TileResult& result;
     OnSpike& on_spike;
-    double last_time = never(), earliest = -infinity();
+    double last_elapsed = 0.0, last_time = never(), earliest = -infinity();
     std::int32_t at_this_instant = 0;
     std::uint32_t burst = 0;
 
@@ -51,7 +52,13 @@ struct Crossings {
     bool operator()(double elapsed) {
         double time = start + elapsed < end ? start + elapsed : end;
         if constexpr (holds<Model>) time = time < earliest ? earliest : time;
-        if (place.padding) return true;  // lives like its neighbour, unseen
+        const bool goes_back = elapsed < last_elapsed - 1e-9 * (end - start);
+        last_elapsed = elapsed;
+        if (place.padding) return !goes_back;  // lives like its neighbour, unseen
+        if (goes_back) {
+            result = {TileStatus::before_now, place.index, time};
+            return false;
+        }
         if constexpr (requires { Model::memory_names; }) {
             constexpr std::size_t count = std::size(Model::memory_names);
             double memory[count];
@@ -62,7 +69,10 @@ struct Crossings {
         if constexpr (Model::spikes) {
             if (time >= run.emit_from && time < run.emit_until) {
                 EmissionBuffer& out = *run.emissions;
-                if (out.size == out.capacity) out.grow(out);
+                if (out.size == out.capacity && !out.grow(out)) {
+                    result = {TileStatus::out_of_memory, place.index, time};
+                    return false;
+                }
                 out.data[out.size++] = {static_cast<std::uint32_t>(event), place.index, time};
                 on_spike(time);
             }
@@ -109,6 +119,8 @@ inline TileResult guarded(char* message, std::size_t message_bytes, Body&& body)
         return body();
     } catch (const NoSuchTrace& error) {
         return failed(error.what(), TileStatus::no_such_trace);
+    } catch (const std::bad_alloc&) {
+        return {TileStatus::out_of_memory, 0, 0.0};
     } catch (const std::exception& error) {
         return failed(error.what());
     } catch (...) {

@@ -3,17 +3,23 @@
 
 #include <evsim/loops/dense.h>
 #include <evsim/loops/sparse.h>
+#include <evsim/neuron/model.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-template <class Model, class T, class Rule = NoRule>
+template <NeuronModel AnyModel, class T, class Rule = NoRule>
 NeuronKernel kernel_table(const char* name) {
-    NeuronKernel kernel = DenseKernel<Model, T, Rule>::table(name);
-    if constexpr (std::is_same_v<Rule, NoRule>) {
-        kernel.run_sparse = SparseKernel<Model, T>::run;
-        kernel.finish_sparse = SparseKernel<Model, T>::finish;
-    }
+    using Model = WithGap<AnyModel>;
+    using Dense = DenseKernel<Model, T, Rule>;
+    static_assert(!holds<AnyModel> || SharedGapModel<AnyModel>, "a refractory period needs a model with a Gap");
+    NeuronKernel kernel{};
+    kernel.abi = neuron_kernel_abi;
+    kernel.info = Dense::info(name);
+    kernel.dense = Dense::loops();
+    // Rules see spikes in the order of time, which the sparse engine does not keep.
+    if constexpr (std::is_same_v<Rule, NoRule>) kernel.sparse = SparseKernel<Model, T>::loops();
+    kernel.rule = Dense::rule_interface();
     return kernel;
 }
 

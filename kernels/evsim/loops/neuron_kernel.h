@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <limits>
 
+#include <evsim/neuron/parameters.h>
+
 namespace evsim {
 
 inline constexpr std::uint32_t neuron_kernel_abi = 4;
@@ -21,7 +23,7 @@ struct Emission {
 struct EmissionBuffer {
     Emission* data;
     std::size_t size, capacity;
-    void (*grow)(EmissionBuffer&);
+    bool (*grow)(EmissionBuffer&);             ///< false if there is no memory
     bool (*cancelled)(const EmissionBuffer&);  ///< asked now and then during very long bursts
 };
 
@@ -77,6 +79,8 @@ enum class TileStatus : std::int32_t {
     cancelled = 3,
     kernel_failed = 4,
     no_such_trace = 5,  ///< only kernels compiled with debug=True look
+    out_of_memory = 6,
+    before_now = 7
 };
 
 struct TileResult {
@@ -163,12 +167,13 @@ struct RuleInterface {
     void (*trace_time_constants)(const double* parameters, double tau_syn, double tau_mem, double* out);
 };
 
-struct NeuronKernel {
-    std::uint32_t abi;
+/// The facts of a neuron model.
+struct ModelInfo {
     const char* model;
-    std::int32_t value_bytes;  ///< 4 or 8: weights and state
-    std::int32_t lanes;        ///< neurons per SIMD vector
-    std::int32_t n_shared, n_neuron, n_hot, n_state, n_memory, n_observables;
+    std::int32_t weight_bytes;  ///< 4 or 8: weights
+    std::int32_t state_bytes;   ///< 4 or 8: state variables and `hot`
+    std::int32_t lanes;         ///< neurons per SIMD vector
+    std::int32_t n_shared, n_neuron, n_hot, n_state, n_memory, n_observables, n_ports;
     bool spikes;
     bool holds;  ///< after a spike: TileRun::releases is used
     const char* const* shared_names;
@@ -177,14 +182,20 @@ struct NeuronKernel {
     const char* const* memory_names;
     const double* shared_defaults;  ///< NaN where there is none; nullptr if there are none at all
     const double* neuron_defaults;
-    std::size_t event_bytes;
-    const RuleInterface* rule;  ///< nullptr without one
+    const ParameterDomain* shared_domains;  ///< nullptr: any
+    const ParameterDomain* neuron_domains;
 
-    /// Derived parameters, initial state and memory of `stride` neurons.
-    void (*prepare)(const double* shared, const double* neurons, std::size_t stride, void* hot, void* state,
-                    double* memory);
-    /// The first of n_neurons neurons that constant drive alone makes fire for ever, or -1.
-    std::int32_t (*first_endless)(const double* neurons, std::int32_t n_neurons);
+    /// Derived parameters, initial state and memory of `stride` neurons. Returns the first neuron whose state does not
+    /// fit its type, or -1.
+    std::int32_t (*prepare)(const double* shared, const double* neurons, std::size_t stride, void* hot, void* state,
+                            double* memory);
+    /// The first of n_neurons neurons that may fire for ever without input, or -1.
+    std::int32_t (*first_endless)(const double* shared, const double* neurons, std::int32_t n_neurons);
+};
+
+/// Layers in which every input reaches every neuron.
+struct DenseLoops {
+    std::size_t event_bytes;
     /// What every tile needs to know of some input events.
     void (*prepare_events)(const EventRun&);
     /// Events [first_event, last_event): crossings in the gap before each event, then the event.
@@ -196,12 +207,31 @@ struct NeuronKernel {
     /// out_stride]. Changes nothing.
     TileResult (*observe)(const TileRun&, std::int32_t neuron, const double* durations, std::int64_t count,
                           std::int32_t observable, double* out, std::size_t out_stride);
+};
 
-    /// All groups: for every pixel the crossings since its last touch, then the weights. nullptr, like the next one,
-    /// where there is a plasticity rule.
-    TileResult (*run_sparse)(const SparseRun&);
+/// Layers of pixels, of which an input reaches a few.
+struct SparseLoops {
+    /// All groups: for every pixel the crossings since its last touch, then the weights.
+    TileResult (*run)(const SparseRun&);
     /// Crossings of the pixels [first_pixel, last_pixel) since their last touch, up to emit_until; as `finish`.
-    TileResult (*finish_sparse)(const SparseRun&);
+    TileResult (*finish)(const SparseRun&);
+    /// As that of DenseLoops; `neuron` counts from those of the TileRun.
+    TileResult (*observe)(const TileRun&, std::int32_t neuron, const double* durations, std::int64_t count,
+                          std::int32_t observable, double* out, std::size_t out_stride);
+};
+
+struct ScatterLoops;  ///< of engines to come
+struct AdjointLoops;
+
+/// A model and the engines that it has; a null pointer for each that it lacks.
+struct NeuronKernel {
+    std::uint32_t abi;
+    ModelInfo info;
+    const DenseLoops* dense;
+    const SparseLoops* sparse;
+    const ScatterLoops* scatter;
+    const AdjointLoops* adjoint;
+    const RuleInterface* rule;  ///< nullptr without one
 };
 
 }  // namespace evsim

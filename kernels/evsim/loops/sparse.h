@@ -6,6 +6,7 @@
 #include <cstring>
 #include <iterator>
 
+#include <evsim/loops/dense.h>
 #include <evsim/loops/exact_path.h>
 #include <evsim/loops/neuron_kernel.h>
 #include <evsim/loops/variables.h>
@@ -70,7 +71,7 @@ struct SparseKernel {
         const auto on_spike = [](double) {};
         Crossings<Model, SparseRun, decltype(on_spike)> crossings{
             run, model, state, neuron, who, 0, interval.start, interval.start + interval.duration, result, on_spike};
-        return advance_on_clock(model, state, neuron, interval, gap, !Model::jumps, release, crossings) > 0;
+        return advance_on_clock(model, state, neuron, interval, gap, !Model::jumps(0), release, crossings) > 0;
     }
 
     /// The state after a gap in which the lanes of `flagged` may fire.
@@ -134,7 +135,7 @@ struct SparseKernel {
         Model::hold(still, state, moved);
         const auto at_arrival = held_lanes<V>(run, model, place, place.gap.end);
         const auto before_arrival = moved;
-        Model::receive(moved, load_vector<V>(weights));
+        Model::receive(moved, load_vector<V>(weights), 0);
         Model::hold(at_arrival, before_arrival, moved);
         double& latest = run.pixel_releases[place.pixel];
         for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(T)); ++lane)
@@ -168,7 +169,7 @@ struct SparseKernel {
         } else {
             Model::decay(state, gap);
         }
-        Model::receive(state, load_vector<V>(weights));
+        Model::receive(state, load_vector<V>(weights), 0);
         Variables<Wide, V>::store(state, arrays.state, arrays.stride);
     }
 
@@ -370,6 +371,11 @@ struct SparseKernel {
                     return run_groups<0>(run);
             }
         });
+    }
+
+    static const SparseLoops* loops() {
+        static constexpr SparseLoops loops{run, finish, DenseKernel<Model, T>::observe};
+        return &loops;
     }
 
     static TileResult finish(const SparseRun& run) {

@@ -2,20 +2,33 @@
 #pragma once
 
 #include <evsim/neuron/advance.h>
+#include <evsim/neuron/parameters.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {
 
+/// The domains of the soma's parameters, where it states them.
 template <class Soma>
-struct FireOnce {
+struct DomainsOf {};
+template <class Soma>
+    requires requires { Soma::shared_domains; }
+struct DomainsOf<Soma> {
+    static constexpr const auto& shared_domains = Soma::shared_domains;
+};
+
+template <class Soma>
+struct FireOnce : DomainsOf<Soma> {
     static constexpr bool spikes = true;
-    static constexpr bool jumps = Soma::jumps;
+    static constexpr int n_ports = Soma::n_ports;
+    EVSIM_FN static constexpr bool jumps(int port) { return Soma::jumps(port); }
     static constexpr int n_shared = Soma::n_shared;
     static constexpr const auto& shared_names = Soma::shared_names;
     static constexpr const auto& neuron_names = Soma::neuron_names;
     static constexpr const auto& observable_names = Soma::observable_names;
 
     using Neuron = typename Soma::Neuron;
+    template <class T>
+    using Stored = typename Soma::template Stored<T>;
     template <class V>
     using Hot = typename Soma::template Hot<V>;
     template <class T>
@@ -45,11 +58,11 @@ struct FireOnce {
         Soma::decay(s.soma, g);
     }
     template <class V>
-    EVSIM_FN static void receive(State<V>& s, const V& weight) {
-        Soma::receive(s.soma, weight);
+    EVSIM_FN static void receive(State<V>& s, const V& weight, int port) {
+        Soma::receive(s.soma, weight, port);
     }
 
-    EVSIM_FN static bool endless(const Neuron&) { return false; }
+    EVSIM_FN static Endless endless(const Neuron&) { return Endless::never; }
     EVSIM_FN double first_crossing(const State<double>& s, const Neuron& n, double horizon) const {
         return s.fired > 0.0 ? never() : soma.first_crossing(s.soma, n, horizon);
     }

@@ -2,6 +2,7 @@
 //   v' = 0,   a spike of weight w: v <- v + w,   v >= threshold: spike, then as lif_delta.h.
 #pragma once
 
+#include <evsim/neuron/parameters.h>
 #include <evsim/portable.h>
 
 namespace evsim {
@@ -9,7 +10,8 @@ inline namespace EVSIM_ISA {
 
 struct IafDelta {
     static constexpr bool spikes = true;
-    static constexpr bool jumps = true;
+    static constexpr int n_ports = 1;
+    EVSIM_FN static constexpr bool jumps(int) { return true; }
     static constexpr int n_shared = 1;
     static constexpr const char* shared_names[] = {"reset_subtract"};
     static constexpr const char* neuron_names[] = {"threshold", "v_rest", "v_reset", "v_init"};
@@ -18,6 +20,8 @@ struct IafDelta {
     struct Neuron {
         double threshold, v_rest, v_reset, v_init;
     };
+    template <class T>
+    using Stored = T;
     template <class V>
     struct State {
         V v;  ///< membrane potential minus v_rest
@@ -47,14 +51,14 @@ struct IafDelta {
     template <class V, class T>
     EVSIM_FN static void decay(State<V>&, const Gap<T>&) {}
     template <class V>
-    EVSIM_FN static void receive(State<V>& s, const V& weight) {
+    EVSIM_FN static void receive(State<V>& s, const V& weight, int) {
         s.v += weight;
     }
 
     EVSIM_FN double first_crossing(const State<double>& s, const Neuron& n, double) const {
         return at_threshold(s, n) ? 0.0 : never();
     }
-    EVSIM_FN static bool endless(const Neuron&) { return false; }
+    EVSIM_FN static Endless endless(const Neuron&) { return Endless::never; }
     EVSIM_FN void flow(State<double>&, const Neuron&, double) const {}
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
         const double before = s.v;

@@ -3,15 +3,18 @@
 #pragma once
 
 #include <evsim/neuron/current_membrane.h>
+#include <evsim/neuron/parameters.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {
 
 struct Li {
     static constexpr bool spikes = false;
-    static constexpr bool jumps = false;
+    static constexpr int n_ports = 1;
+    EVSIM_FN static constexpr bool jumps(int) { return false; }
     static constexpr int n_shared = 2;
     static constexpr const char* shared_names[] = {"tau_mem", "tau_syn"};
+    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive, ParameterDomain::positive};
     static constexpr const char* neuron_names[] = {"v_rest", "bias", "v_init", "i_init"};
     static constexpr const char* observable_names[] = {"v", "i"};
     static constexpr const char* memory_names[] = {"maximum", "maximum_time"};
@@ -20,6 +23,8 @@ struct Li {
         double v_rest, bias, v_init, i_init;
         EVSIM_FN double v_inf() const { return v_rest + bias; }
     };
+    template <class T>
+    using Stored = T;
     template <class V>
     struct State {
         V v;        ///< membrane potential minus v_inf
@@ -59,7 +64,7 @@ struct Li {
         CurrentMembrane::decay(s.v, s.i, g);
     }
     template <class V>
-    EVSIM_FN static void receive(State<V>& s, const V& weight) {
+    EVSIM_FN static void receive(State<V>& s, const V& weight, int) {
         s.i += weight;
     }
 
@@ -77,7 +82,7 @@ struct Li {
         if (later.v > s.maximum) return time;
         return s.v > s.maximum ? 0.0 : never();
     }
-    EVSIM_FN static bool endless(const Neuron&) { return false; }
+    EVSIM_FN static Endless endless(const Neuron&) { return Endless::never; }
     EVSIM_FN void flow(State<double>& s, const Neuron&, double duration) const { membrane.flow(s.v, s.i, duration); }
     EVSIM_FN void fire(State<double>& s, const Neuron&) const { s.maximum = s.v; }
     EVSIM_FN void remember(const State<double>& s, const Neuron& n, double time, double* memory) const {

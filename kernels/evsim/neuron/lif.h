@@ -7,15 +7,18 @@
 
 #include <evsim/neuron/advance.h>
 #include <evsim/neuron/current_membrane.h>
+#include <evsim/neuron/parameters.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {
 
 struct Lif {
     static constexpr bool spikes = true;
-    static constexpr bool jumps = false;
+    static constexpr int n_ports = 1;
+    EVSIM_FN static constexpr bool jumps(int) { return false; }
     static constexpr int n_shared = 2;
     static constexpr const char* shared_names[] = {"tau_mem", "tau_syn"};
+    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive, ParameterDomain::positive};
     static constexpr const char* neuron_names[] = {"threshold", "v_rest", "v_reset", "bias", "v_init", "i_init"};
     static constexpr const char* observable_names[] = {"v", "i"};
 
@@ -23,6 +26,8 @@ struct Lif {
         double threshold, v_rest, v_reset, bias, v_init, i_init;
         EVSIM_FN double v_inf() const { return v_rest + bias; }
     };
+    template <class T>
+    using Stored = T;
     template <class V>
     struct State {
         V v;  ///< membrane potential minus v_inf
@@ -56,7 +61,7 @@ struct Lif {
         CurrentMembrane::decay(s.v, s.i, g);
     }
     template <class V>
-    EVSIM_FN static void receive(State<V>& s, const V& weight) {
+    EVSIM_FN static void receive(State<V>& s, const V& weight, int) {
         s.i += weight;
     }
 
@@ -66,7 +71,9 @@ struct Lif {
         return membrane.first_crossing(s.v, s.i, threshold, horizon);
     }
     /// Whether constant drive alone makes the neuron fire for ever.
-    EVSIM_FN static bool endless(const Neuron& n) { return n.threshold < n.v_inf(); }
+    EVSIM_FN static Endless endless(const Neuron& n) {
+        return n.threshold < n.v_inf() ? Endless::always : Endless::never;
+    }
     EVSIM_FN void flow(State<double>& s, const Neuron&, double duration) const { membrane.flow(s.v, s.i, duration); }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const { s.v = n.v_reset - n.v_inf(); }
     EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const { return s.v >= n.threshold - n.v_inf(); }

@@ -4,6 +4,7 @@
 //   or v <- v_reset.
 #pragma once
 
+#include <evsim/neuron/parameters.h>
 #include <evsim/portable.h>
 
 namespace evsim {
@@ -11,9 +12,11 @@ inline namespace EVSIM_ISA {
 
 struct LifDelta {
     static constexpr bool spikes = true;
-    static constexpr bool jumps = true;
+    static constexpr int n_ports = 1;
+    EVSIM_FN static constexpr bool jumps(int) { return true; }
     static constexpr int n_shared = 2;
     static constexpr const char* shared_names[] = {"tau_mem", "reset_subtract"};
+    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive, ParameterDomain::any};
     static constexpr const char* neuron_names[] = {"threshold", "v_rest", "v_reset", "bias", "v_init"};
     static constexpr const char* observable_names[] = {"v"};
 
@@ -21,6 +24,8 @@ struct LifDelta {
         double threshold, v_rest, v_reset, bias, v_init;
         EVSIM_FN double v_inf() const { return v_rest + bias; }
     };
+    template <class T>
+    using Stored = T;
     template <class V>
     struct State {
         V v;  ///< membrane potential minus v_inf
@@ -58,7 +63,7 @@ struct LifDelta {
         s.v = multiply_add(s.v, broadcast<V>(g.mem_change), s.v);
     }
     template <class V>
-    EVSIM_FN static void receive(State<V>& s, const V& weight) {
+    EVSIM_FN static void receive(State<V>& s, const V& weight, int) {
         s.v += weight;
     }
 
@@ -68,7 +73,9 @@ struct LifDelta {
         return threshold < 0.0 ? tau_mem * std::log(s.v / threshold) : never();
     }
     /// Whether constant drive alone makes the neuron fire for ever.
-    EVSIM_FN static bool endless(const Neuron& n) { return n.threshold < n.v_inf(); }
+    EVSIM_FN static Endless endless(const Neuron& n) {
+        return n.threshold < n.v_inf() ? Endless::always : Endless::never;
+    }
     EVSIM_FN void flow(State<double>& s, const Neuron&, double duration) const {
         s.v *= exponential_of_nonpositive(-duration / tau_mem).value;
     }

@@ -3,6 +3,7 @@
 //   v >= threshold: spike, then v <- v - threshold (reset_subtract = 1) or v <- v_reset.
 #pragma once
 
+#include <evsim/neuron/parameters.h>
 #include <evsim/portable.h>
 
 namespace evsim {
@@ -10,15 +11,19 @@ inline namespace EVSIM_ISA {
 
 struct LinearLeakIf {
     static constexpr bool spikes = true;
-    static constexpr bool jumps = true;
+    static constexpr int n_ports = 1;
+    EVSIM_FN static constexpr bool jumps(int) { return true; }
     static constexpr int n_shared = 2;
     static constexpr const char* shared_names[] = {"leak", "reset_subtract"};
+    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::not_negative, ParameterDomain::any};
     static constexpr const char* neuron_names[] = {"threshold", "v_reset", "v_init"};
     static constexpr const char* observable_names[] = {"v"};
 
     struct Neuron {
         double threshold, v_reset, v_init;
     };
+    template <class T>
+    using Stored = T;
     template <class V>
     struct State {
         V v;  ///< below 0 only between arrivals of one time
@@ -58,14 +63,14 @@ struct LinearLeakIf {
         s.v = larger(s.v - broadcast<V>(g.lost), V{} + g.floor);
     }
     template <class V>
-    EVSIM_FN static void receive(State<V>& s, const V& weight) {
+    EVSIM_FN static void receive(State<V>& s, const V& weight, int) {
         s.v += weight;
     }
 
     EVSIM_FN double first_crossing(const State<double>& s, const Neuron& n, double) const {
         return at_threshold(s, n) ? 0.0 : never();
     }
-    EVSIM_FN static bool endless(const Neuron&) { return false; }
+    EVSIM_FN static Endless endless(const Neuron&) { return Endless::never; }
     EVSIM_FN void flow(State<double>& s, const Neuron&, double duration) const { decay(s, gap(duration)); }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
         const double before = s.v;

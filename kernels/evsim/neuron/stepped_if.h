@@ -4,6 +4,7 @@
 // Subtractive leak: beta = 1; multiplicative: leak = 0.
 #pragma once
 
+#include <evsim/neuron/parameters.h>
 #include <evsim/portable.h>
 
 namespace evsim {
@@ -11,15 +12,21 @@ inline namespace EVSIM_ISA {
 
 struct SteppedIf {
     static constexpr bool spikes = true;
-    static constexpr bool jumps = true;  // a step is taken when all of its input is there: at the beginning of the gap
+    static constexpr int n_ports = 1;
+    EVSIM_FN static constexpr bool jumps(int) {
+        return true;
+    }  // a step is taken when all of its input is there: at the beginning of the gap
     static constexpr int n_shared = 2;
     static constexpr const char* shared_names[] = {"leak", "beta"};
+    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::not_negative, ParameterDomain::not_negative};
     static constexpr const char* neuron_names[] = {"threshold", "v_init"};
     static constexpr const char* observable_names[] = {"v", "i"};
 
     struct Neuron {
         double threshold, v_init;
     };
+    template <class T>
+    using Stored = T;
     template <class V>
     struct State {
         V v;  ///< before the step of the last event
@@ -71,7 +78,7 @@ struct SteppedIf {
         s.i = select(steps > V{}, V{}, s.i);
     }
     template <class V>
-    EVSIM_FN static void receive(State<V>& s, const V& weight) {
+    EVSIM_FN static void receive(State<V>& s, const V& weight, int) {
         s.i += weight;
     }
 
@@ -79,7 +86,7 @@ struct SteppedIf {
     EVSIM_FN double first_crossing(const State<double>& s, const Neuron& n, double) const {
         return at_threshold(s, n) ? 0.0 : never();
     }
-    EVSIM_FN static bool endless(const Neuron&) { return false; }
+    EVSIM_FN static Endless endless(const Neuron&) { return Endless::never; }
     EVSIM_FN void flow(State<double>& s, const Neuron&, double duration) const { decay(s, gap(duration)); }
     /// The step is still counted when time goes on, and then leaves 0.
     EVSIM_FN void fire(State<double>& s, const Neuron&) const {

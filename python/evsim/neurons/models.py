@@ -59,7 +59,7 @@ def _same_length(model: Any, *names: str) -> None:
 class NeuronModel:
     """Base class of all neuron models.
 
-    A new model needs a kernel (a header in ``kernels/evsim/neuron``, named in ``csrc/engine/models.hpp``) and a
+    A new model needs a kernel (a header in ``kernels/evsim/neuron``, named in ``models.h`` there) and a
     subclass that lists, in the kernel's order, what the kernel calls shared and per-neuron parameters, named in
     :data:`MODELS`. A model of your own needs neither: see :func:`evsim.neurons.from_source`.
     """

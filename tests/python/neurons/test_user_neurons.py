@@ -28,7 +28,10 @@ except CompilerNotFoundError as error:
 INTEGRATOR = """
 #include <evsim/neuron/model.h>
 struct Integrator {
-    static constexpr bool spikes = true, jumps = true;
+    static constexpr bool spikes = true;
+    static constexpr int n_ports = 1;
+    EVSIM_FN static constexpr bool jumps(int) { return true; }
+    template <class T> using Stored = T;
     static constexpr int n_shared = 1;
     static constexpr const char* shared_names[] = {"scale"SECOND};
     static constexpr const char* neuron_names[] = {"threshold", "tau_mem"};
@@ -46,12 +49,12 @@ struct Integrator {
     template <class V, class T>
     EVSIM_FN static V excess(const State<V>& s, const Hot<V>& h, const Gap<T>&) { return s.v - h.threshold; }
     template <class V, class T> EVSIM_FN static void decay(State<V>&, const Gap<T>&) {}
-    template <class V> EVSIM_FN static void receive(State<V>& s, const V& weight) { s.v += weight; }
+    template <class V> EVSIM_FN static void receive(State<V>& s, const V& weight, int) { s.v += weight; }
     EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const { return s.v >= n.threshold; }
     EVSIM_FN double first_crossing(const State<double>& s, const Neuron& n, double) const {
         return at_threshold(s, n) ? 0.0 : evsim::never();
     }
-    EVSIM_FN static bool endless(const Neuron&) { return false; }
+    EVSIM_FN static evsim::Endless endless(const Neuron&) { return evsim::Endless::never; }
     EVSIM_FN void flow(State<double>&, const Neuron&, double) const {}
     EVSIM_FN void fire(State<double>& s, const Neuron&) const { s.v = 0.0; }
     EVSIM_FN double observe(const State<double>& s, const Neuron& n, int k) const {
@@ -315,7 +318,7 @@ def test_a_header_without_declaration_is_told_the_line_it_lacks():
 
 
 def test_a_type_that_is_no_model_is_told_so():
-    with pytest.raises(KernelCompileError, match="not a neuron model"):
+    with pytest.raises(KernelCompileError, match="source string:3: .*the neuron model has no struct Neuron"):
         evsim.neurons.from_source("#include <evsim/neuron/model.h>\nstruct A {};\nEVSIM_NEURON_MODEL(A)\n")
 
 
