@@ -183,9 +183,9 @@ TEST(Library, WhatIsNoKernelIsRefused) {
 TEST(Library, AKernelOutlivesTheHandleItWasLoadedBy) {
     auto kernel = load_kernel(EVSIM_TEST_KERNEL);
     const auto again = load_kernel(EVSIM_TEST_KERNEL);
-    EXPECT_EQ(kernel->info.prepare, again->prepare);
+    EXPECT_EQ(kernel->info.prepare, again->info.prepare);
     kernel.reset();
-    EXPECT_STREQ(again->model, "lif");
+    EXPECT_STREQ(again->info.model, "lif");
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include <evsim/loops/exact_path.h>
 #include <evsim/loops/held_lanes.h>
+#include <evsim/loops/model_facts.h>
 #include <evsim/loops/neuron_kernel.h>
 #include <evsim/loops/plastic_tile.h>
 #include <evsim/loops/variables.h>
@@ -32,17 +33,10 @@ struct DenseKernel {
 
     static constexpr int width = lanes<T>;
     static constexpr int n_state = Variables<Lane, T>::count;
-    static constexpr int n_neuron = static_cast<int>(std::size(Model::neuron_names));
-    static_assert(sizeof(Neuron) == n_neuron * sizeof(double));
-    static_assert(std::is_same_v<typename Model::template Stored<T>, T>, "the engines keep states in the layer's type");
-    static constexpr int n_hot = Variables<HotLane, T>::count;
-    static constexpr bool remembers = requires { Model::memory_names; };
     using Traces = PlasticTile<Model, T, Rule>;
 
     static Neuron neuron_at(const double* neurons, std::int32_t n) {
-        Neuron neuron;
-        std::memcpy(&neuron, neurons + static_cast<std::size_t>(n) * n_neuron, sizeof(Neuron));
-        return neuron;
+        return ModelFacts<Model, T>::neuron_at(neurons, n);
     }
     /// An input event, and the gap before it. One record, because the exact path then finds in its cache line all it
     /// needs.
@@ -166,9 +160,10 @@ struct DenseKernel {
             const Gap gap = events[event].gap;
             const T* weights = row(run, events[event]);
             if (event + prefetch_distance < run.n_events) prefetch<N>(row(run, events[event + prefetch_distance]));
-            V worst = held.of_free(0, Model::excess(state[0], hot[0], gap));
+            // Held neurons are left out only where somebody may fire: that is rare, and costs nothing elsewhere.
+            V worst = Model::excess(state[0], hot[0], gap);
 #pragma GCC unroll 4
-            for (int k = 1; k < N; ++k) worst = larger(worst, held.of_free(k, Model::excess(state[k], hot[k], gap)));
+            for (int k = 1; k < N; ++k) worst = larger(worst, Model::excess(state[k], hot[k], gap));
             if (positive_lanes(worst) != 0 || held.any_released(events[event].time)) [[unlikely]] {
                 ExactStep<N> step;
                 step.flagged = held.released(run, events[event].time);
@@ -178,25 +173,27 @@ struct DenseKernel {
                     step.flagged |= std::uint64_t{positive_lanes(excess)} << (k * width);
                     Variables<Wide, V>::store(state[k], step.before + k * width, step.stride);
                 }
-                advance_flagged<N>(run, model, traces, event, step);
-                if (step.result.status != TileStatus::ok) return step.result;
+                if (!holds<Model> || step.flagged != 0) {
+                    advance_flagged<N>(run, model, traces, event, step);
+                    if (step.result.status != TileStatus::ok) return step.result;
 #pragma GCC unroll 4
-                for (int k = 0; k < N; ++k) {
-                    state[k] = Variables<Wide, V>::load(step.before + k * width, step.stride);
-                    const Wide before = state[k];
-                    Model::decay(state[k], gap);
-                    held.hold(k, before, state[k]);
-                }
-                replace_moved<N>(step, state);
-                held.update(run, step.flagged, events[event].time);
+                    for (int k = 0; k < N; ++k) {
+                        state[k] = Variables<Wide, V>::load(step.before + k * width, step.stride);
+                        const Wide before = state[k];
+                        Model::decay(state[k], gap);
+                        held.hold(k, before, state[k]);
+                    }
+                    replace_moved<N>(step, state);
+                    held.update(run, step.flagged, events[event].time);
 #pragma GCC unroll 4
-                for (int k = 0; k < N; ++k) {
-                    const Wide before = state[k];
-                    Model::receive(state[k], load_vector(weights + k * width), 0);
-                    held.hold(k, before, state[k]);
+                    for (int k = 0; k < N; ++k) {
+                        const Wide before = state[k];
+                        Model::receive(state[k], load_vector(weights + k * width), 0);
+                        held.hold(k, before, state[k]);
+                    }
+                    call_on_input<N>(traces, events[event], state);
+                    continue;
                 }
-                call_on_input<N>(traces, events[event], state);
-                continue;
             }
 #pragma GCC unroll 4
             for (int k = 0; k < N; ++k) {
@@ -334,33 +331,6 @@ struct DenseKernel {
         return {TileStatus::ok, 0, 0.0};
     }
 
-    static std::int32_t prepare(const double* shared, const double* neurons, std::size_t stride, void* hot, void* state,
-                                double* memory) {
-        const Model model(shared);
-        std::int32_t first_unfit = -1;
-        for (std::int32_t n = 0; n < static_cast<std::int32_t>(stride); ++n) {
-            const Neuron neuron = neuron_at(neurons, n);
-            Variables<HotLane, T>::store(model.template hot<T>(neuron), static_cast<T*>(hot) + n, stride);
-            const Lane initial = converted<Lane, T, double>(model.initial(neuron));
-            if (first_unfit < 0 && !finite<Lane, T>(initial)) first_unfit = n;
-            Variables<Lane, T>::store(initial, static_cast<T*>(state) + n, stride);
-            if constexpr (remembers) {
-                double values[std::size(Model::memory_names)];
-                model.initial_memory(neuron, values);
-                for (std::size_t k = 0; k < std::size(Model::memory_names); ++k) memory[k * stride + n] = values[k];
-            }
-        }
-        return first_unfit;
-    }
-
-    static std::int32_t first_endless(const double* shared, const double* neurons, std::int32_t n_neurons) {
-        const Model model(shared);
-        for (std::int32_t n = 0; n < n_neurons; ++n) {
-            if (model.endless(neuron_at(neurons, n)) != Endless::never) return n;
-        }
-        return -1;
-    }
-
     static void prepare_events(const EventRun& run) {
         const Model model(run.shared);
         Event* events = static_cast<Event*>(run.events);
@@ -404,35 +374,6 @@ struct DenseKernel {
         }
     }
 
-    static ModelInfo info(const char* name) {
-        ModelInfo info{};
-        info.model = name;
-        info.weight_bytes = sizeof(T);
-        info.state_bytes = sizeof(T);
-        info.lanes = width;
-        info.n_shared = Model::n_shared;
-        info.n_neuron = n_neuron;
-        info.n_hot = n_hot;
-        info.n_state = n_state;
-        info.n_observables = static_cast<std::int32_t>(std::size(Model::observable_names));
-        info.n_ports = Model::n_ports;
-        info.spikes = Model::spikes;
-        info.holds = holds<Model>;
-        info.shared_names = Model::shared_names;
-        info.neuron_names = Model::neuron_names;
-        info.observable_names = Model::observable_names;
-        if constexpr (remembers) {
-            info.n_memory = static_cast<std::int32_t>(std::size(Model::memory_names));
-            info.memory_names = Model::memory_names;
-        }
-        if constexpr (requires { Model::shared_defaults; }) info.shared_defaults = Model::shared_defaults;
-        if constexpr (requires { Model::neuron_defaults; }) info.neuron_defaults = Model::neuron_defaults;
-        if constexpr (requires { Model::shared_domains; }) info.shared_domains = Model::shared_domains;
-        if constexpr (requires { Model::neuron_domains; }) info.neuron_domains = Model::neuron_domains;
-        info.prepare = prepare;
-        info.first_endless = first_endless;
-        return info;
-    }
     static const DenseLoops* loops() {
         static constexpr DenseLoops loops{sizeof(Event), prepare_events, run, finish, observe};
         return &loops;

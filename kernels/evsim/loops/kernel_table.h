@@ -15,7 +15,7 @@ NeuronKernel kernel_table(const char* name) {
     static_assert(!holds<AnyModel> || SharedGapModel<AnyModel>, "a refractory period needs a model with a Gap");
     NeuronKernel kernel{};
     kernel.abi = neuron_kernel_abi;
-    kernel.info = Dense::info(name);
+    kernel.info = ModelFacts<Model, T>::info(name);
     kernel.dense = Dense::loops();
     // Rules see spikes in the order of time, which the sparse engine does not keep.
     if constexpr (std::is_same_v<Rule, NoRule>) kernel.sparse = SparseKernel<Model, T>::loops();

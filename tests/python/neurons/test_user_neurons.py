@@ -318,7 +318,7 @@ def test_a_header_without_declaration_is_told_the_line_it_lacks():
 
 
 def test_a_type_that_is_no_model_is_told_so():
-    with pytest.raises(KernelCompileError, match="source string:3: .*the neuron model has no struct Neuron"):
+    with pytest.raises(KernelCompileError, match=r"source string:3: .*the neuron model has no struct Neuron"):
         evsim.neurons.from_source("#include <evsim/neuron/model.h>\nstruct A {};\nEVSIM_NEURON_MODEL(A)\n")
 
 

@@ -1,0 +1,93 @@
+// What the core has to know of a neuron model before any engine runs: its names and numbers, and what is derived from
+// parameters.
+#pragma once
+
+#include <cstring>
+#include <iterator>
+#include <type_traits>
+
+#include <evsim/neuron/advance.h>
+#include <evsim/neuron/parameters.h>
+
+#include <evsim/loops/neuron_kernel.h>
+#include <evsim/loops/variables.h>
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+template <class Model, class T>
+struct ModelFacts {
+    using Neuron = typename Model::Neuron;
+    using Lane = typename Model::template State<T>;
+    using HotLane = typename Model::template Hot<T>;
+
+    static constexpr int n_neuron = static_cast<int>(std::size(Model::neuron_names));
+    static constexpr bool remembers = requires { Model::memory_names; };
+    static_assert(sizeof(Neuron) == n_neuron * sizeof(double));
+    static_assert(std::is_same_v<typename Model::template Stored<T>, T>, "the engines keep states in the layer's type");
+
+    static Neuron neuron_at(const double* neurons, std::int32_t n) {
+        Neuron neuron;
+        std::memcpy(&neuron, neurons + static_cast<std::size_t>(n) * n_neuron, sizeof(Neuron));
+        return neuron;
+    }
+    static std::int32_t prepare(const double* shared, const double* neurons, std::size_t stride, void* hot, void* state,
+                                double* memory) {
+        const Model model(shared);
+        std::int32_t first_unfit = -1;
+        for (std::int32_t n = 0; n < static_cast<std::int32_t>(stride); ++n) {
+            const Neuron neuron = neuron_at(neurons, n);
+            Variables<HotLane, T>::store(model.template hot<T>(neuron), static_cast<T*>(hot) + n, stride);
+            const Lane initial = converted<Lane, T, double>(model.initial(neuron));
+            if (first_unfit < 0 && !finite<Lane, T>(initial)) first_unfit = n;
+            Variables<Lane, T>::store(initial, static_cast<T*>(state) + n, stride);
+            if constexpr (remembers) {
+                double values[std::size(Model::memory_names)];
+                model.initial_memory(neuron, values);
+                for (std::size_t k = 0; k < std::size(Model::memory_names); ++k) memory[k * stride + n] = values[k];
+            }
+        }
+        return first_unfit;
+    }
+
+    static std::int32_t first_endless(const double* shared, const double* neurons, std::int32_t n_neurons) {
+        const Model model(shared);
+        for (std::int32_t n = 0; n < n_neurons; ++n) {
+            if (model.endless(neuron_at(neurons, n)) != Endless::never) return n;
+        }
+        return -1;
+    }
+
+    static ModelInfo info(const char* name) {
+        ModelInfo info{};
+        info.model = name;
+        info.weight_bytes = sizeof(T);
+        info.state_bytes = sizeof(T);
+        info.lanes = lanes<T>;
+        info.n_shared = Model::n_shared;
+        info.n_neuron = n_neuron;
+        info.n_hot = Variables<HotLane, T>::count;
+        info.n_state = Variables<Lane, T>::count;
+        info.n_observables = static_cast<std::int32_t>(std::size(Model::observable_names));
+        info.n_ports = Model::n_ports;
+        info.spikes = Model::spikes;
+        info.holds = holds<Model>;
+        info.shared_names = Model::shared_names;
+        info.neuron_names = Model::neuron_names;
+        info.observable_names = Model::observable_names;
+        if constexpr (remembers) {
+            info.n_memory = static_cast<std::int32_t>(std::size(Model::memory_names));
+            info.memory_names = Model::memory_names;
+        }
+        if constexpr (requires { Model::shared_defaults; }) info.shared_defaults = Model::shared_defaults;
+        if constexpr (requires { Model::neuron_defaults; }) info.neuron_defaults = Model::neuron_defaults;
+        if constexpr (requires { Model::shared_domains; }) info.shared_domains = Model::shared_domains;
+        if constexpr (requires { Model::neuron_domains; }) info.neuron_domains = Model::neuron_domains;
+        info.prepare = prepare;
+        info.first_endless = first_endless;
+        return info;
+    }
+};
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim
