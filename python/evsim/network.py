@@ -236,7 +236,9 @@ class SpikingNetwork(NetworkBuilder):
             raise DTypeError(f"record must be a Probe or a sequence of them, got {record!r}")
         end = math.inf if until is None else as_float(until, "until")
         begin = None if start is None else as_float(start, "start")
-        self._check_whole_steps(until=end, start=begin)
+        for population in self._populations:
+            if population.neuron is not None:
+                population.neuron.check_times(start=begin, until=end)
         wanted = [self.output_layer] if outputs is None else self._wanted(outputs)
         spikes, recorded = self._core.infer(
             samples,
@@ -258,18 +260,6 @@ class SpikingNetwork(NetworkBuilder):
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Run spikes through the network: :meth:`infer`."""
         return self.infer(*args, **options)
-
-    def _check_whole_steps(self, **times: float | None) -> None:
-        """Refuse to cut time within a step of neurons that live in steps: the step would be taken twice or never."""
-        for population in self._populations:
-            if population.neuron is None or not population.neuron._whole_steps:
-                continue
-            for name, time in times.items():
-                if time is not None and math.isfinite(time) and time != math.floor(time):
-                    raise InvalidArgumentError(
-                        f"{name} must be a whole number of steps, because {population.name} "
-                        f"({type(population.neuron).__name__}) lives in steps, got {time}"
-                    )
 
     def _wanted(self, outputs: Any) -> list[Population]:
         if isinstance(outputs, (str, Population)) or not isinstance(outputs, Sequence):

@@ -7,6 +7,7 @@ array of shape (n_neurons,).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -66,7 +67,6 @@ class NeuronModel:
 
     _shared: ClassVar[tuple[str, ...]] = ()
     _neuron: ClassVar[tuple[str, ...]] = ()
-    _whole_steps: ClassVar[bool] = False
     spikes: ClassVar[bool] = True
 
     @property
@@ -86,6 +86,9 @@ class NeuronModel:
         shared = [float(self._value(name)) for name in self._shared]
         neuron = [np.atleast_1d(self._value(name)).tolist() for name in self._neuron]
         return self.kernel_name, shared, neuron
+
+    def check_times(self, *, start: float | None, until: float) -> None:
+        """Raise InvalidArgumentError if a call cannot begin or end at these times. Most models take any."""
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -480,7 +483,6 @@ class SteppedIF(_WithoutRest):
     _kernel: ClassVar[str] = "stepped_if"
     _shared: ClassVar[tuple[str, ...]] = ("step_leak", "beta")
     _neuron: ClassVar[tuple[str, ...]] = ("threshold", "v_init")
-    _whole_steps: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.leak_mode not in ("subtractive", "multiplicative"):
@@ -490,6 +492,12 @@ class SteppedIF(_WithoutRest):
             raise InvalidArgumentError(f"leak must not exceed the threshold, got {self.leak} and {self.threshold}")
         if self.leak_mode == "multiplicative" and np.ndim(self.threshold) > 0:
             raise InvalidArgumentError("a multiplicative leak needs one threshold for all neurons")
+
+    def check_times(self, *, start: float | None, until: float) -> None:
+        """Raise InvalidArgumentError if a call begins or ends within a step: what lies beyond would be lost."""
+        for name, time in (("start", start), ("until", until)):
+            if time is not None and math.isfinite(time) and time != math.floor(time):
+                raise InvalidArgumentError(f"{name} must be a whole number of steps, because SteppedIF lives in steps; got {time}")
 
     def _value(self, name: str) -> Any:
         if name == "step_leak":
