@@ -497,7 +497,9 @@ class SteppedIF(_WithoutRest):
         """Raise InvalidArgumentError if a call begins or ends within a step: what lies beyond would be lost."""
         for name, time in (("start", start), ("until", until)):
             if time is not None and math.isfinite(time) and time != math.floor(time):
-                raise InvalidArgumentError(f"{name} must be a whole number of steps, because SteppedIF lives in steps; got {time}")
+                raise InvalidArgumentError(
+                    f"{name} must be a whole number of steps, because SteppedIF lives in steps; got {time}"
+                )
 
     def _value(self, name: str) -> Any:
         if name == "step_leak":
