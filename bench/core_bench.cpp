@@ -3,8 +3,9 @@
 
 #include <memory>
 #include <random>
+#include <string>
 
-#include <evsim/dense_layer.hpp>
+#include <evsim/kernel/registry.hpp>
 #include <evsim/network.hpp>
 
 extern "C" std::int64_t textbook_lif(const float* weights, std::int32_t n_neurons, std::int32_t n_inputs,
@@ -44,30 +45,34 @@ void report(benchmark::State& state, int n_neurons) {
 void poisson_layer(benchmark::State& state, const char* model, int value_bytes, double threshold) {
     evsim::set_num_threads(1);
     const int n_neurons = static_cast<int>(state.range(0));
-    evsim::NeuronSettings settings{model, {20.0, 10.0}, {{threshold}, {0.0}, {0.0}, {0.0}, {0.0}, {0.0}}};
-    if (settings.model == "lif_refractory") settings.shared.push_back(1.0);
-    auto layer = std::make_shared<evsim::DenseLayer>(n_inputs, n_neurons, value_bytes, settings);
+    evsim::NeuronParameters parameters{{20.0, 10.0}, {{threshold}, {0.0}, {0.0}, {0.0}, {0.0}, {0.0}}};
+    if (std::string(model) == "lif_refractory") parameters.shared.push_back(1.0);
+    const auto kernel = evsim::find_kernel(model, value_bytes);
+    const auto population =
+        std::make_shared<evsim::Population>(kernel, evsim::Layout::row(n_neurons, kernel->info.lanes), parameters);
+    const auto projection = std::make_shared<evsim::Projection>(population, n_inputs);
+    evsim::Dense& dense = *projection->dense();
     const std::vector<float> values = weights(n_neurons);
     for (int input = 0; input < n_inputs; ++input) {
         for (int n = 0; n < n_neurons; ++n) {
             const float w = values[static_cast<std::size_t>(input * n_neurons + n)];
-            const std::size_t k =
-                static_cast<std::size_t>(input) * layer->connection().stride() + static_cast<std::size_t>(n);
+            const std::size_t k = static_cast<std::size_t>(input) * dense.stride() + static_cast<std::size_t>(n);
             if (value_bytes == 4)
-                reinterpret_cast<float*>(layer->connection().data())[k] = w;
+                reinterpret_cast<float*>(dense.data())[k] = w;
             else
-                reinterpret_cast<double*>(layer->connection().data())[k] = w;
+                reinterpret_cast<double*>(dense.data())[k] = w;
         }
     }
     evsim::Network network;
-    network.add(layer);
+    const std::int32_t source = network.add_input(n_inputs), node = network.add_population(population);
+    network.connect(source, node, projection);
     const evsim::SpikeArray input = poisson();
     for (auto _ : state) {
         evsim::Interruption interruption;
-        network.infer({{input.indices(), input.times()}}, {}, interruption);
+        network.infer({{{input.indices(), input.times()}}}, {}, interruption);
     }
     report(state, n_neurons);
-    state.counters["spikes"] = static_cast<double>(layer->output()->post_spikes[0].size());
+    state.counters["spikes"] = static_cast<double>(population->output()->post_spikes[0].size());
 }
 
 void textbook(benchmark::State& state) {

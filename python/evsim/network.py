@@ -238,7 +238,7 @@ class SpikingNetwork(NetworkBuilder):
         begin = None if start is None else as_float(start, "start")
         for population in self._populations:
             if population.neuron is not None:
-                population.neuron.check_times(start=begin, until=end)
+                population.neuron.check_times(population.name, start=begin, until=end)
         wanted = [self.output_layer] if outputs is None else self._wanted(outputs)
         spikes, recorded = self._core.infer(
             samples,

@@ -5,18 +5,14 @@
 #include <random>
 #include <set>
 
-#include <evsim/conv_layer.hpp>
-#include <evsim/core/errors.hpp>
-#include <evsim/kernel/registry.hpp>
-#include <evsim/network.hpp>
-#include <evsim/relay_layer.hpp>
+#include "chain.hpp"
 
 namespace evsim {
 namespace {
 
 constexpr double no_end = std::numeric_limits<double>::infinity();
 
-NeuronSettings lif(double bias) { return {"lif", {20.0, 5.0}, {{1.0}, {0.0}, {0.0}, {bias}, {0.0}, {0.0}}}; }
+NeuronSettings lif(double bias) { return {"lif", {{20.0, 5.0}, {{1.0}, {0.0}, {0.0}, {bias}, {0.0}, {0.0}}}}; }
 
 void fill(Conv2d& conv, unsigned seed) {
     std::mt19937 random(seed);
@@ -54,7 +50,7 @@ std::multiset<std::tuple<int, int, float>> reached_by_definition(const Conv2d& c
     return out;
 }
 
-TEST(Conv2d, RunsReachWhatTheDefinitionSays) {
+TEST(Conv2d, StretchesReachWhatTheDefinitionSays) {
     std::mt19937 random(1);
     const auto from = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
     int geometries = 0;
@@ -83,7 +79,7 @@ TEST(Conv2d, RunsReachWhatTheDefinitionSays) {
             for (int y = 0; y < s.input.height; ++y) {
                 for (int x = 0; x < s.input.width; ++x) {
                     std::multiset<std::tuple<int, int, float>> found;
-                    conv.for_each_run(c, y, x, [&](const Conv2d::Run& run) {
+                    conv.for_each_stretch(c, y, x, [&](const Conv2d::Stretch& run) {
                         for (int k = 0; k < run.count; ++k) {
                             EXPECT_EQ((run.first_pixel + k) / conv.output().width, run.row);
                             for (int o = 0; o < conv.out_per_group(); ++o) {
@@ -100,10 +96,10 @@ TEST(Conv2d, RunsReachWhatTheDefinitionSays) {
     }
 }
 
-std::shared_ptr<ConvLayer> example_layer(double bias = 0.0) {
+TestLayer example_layer(double bias = 0.0) {
     const Conv2dSettings settings{{2, 20, 16}, 6, {5, 5}, {1, 1}, {2, 2}, {1, 1}, {0, 0}, 1, false};
-    auto layer = std::make_shared<ConvLayer>(settings, find_kernel("lif", 4), lif(bias));
-    fill(layer->connection(), 2);
+    const TestLayer layer = conv_layer(settings, lif(bias));
+    fill(*layer.projection->conv(), 2);
     return layer;
 }
 
@@ -116,16 +112,10 @@ SpikeArray example_input() {
     return spikes;
 }
 
-SpikeArray infer(Network& network, const SpikeArray& input, double until) {
-    Interruption interruption;
-    InferOptions options;
-    options.until = until;
-    network.infer({{input.indices(), input.times()}}, options, interruption);
-    return network.layer(network.size() - 1)->output()->post_spikes[0];
-}
+SpikeArray infer(Chain& network, const SpikeArray& input, double until) { return network.run(input, options(until)); }
 
-TEST(ConvLayer, ThreadsDoNotChangeABit) {
-    Network network;
+TEST(Convolution, ThreadsDoNotChangeABit) {
+    Chain network;
     network.add(example_layer(1.5));
     const SpikeArray input = example_input();
     const int before = num_threads();
@@ -140,39 +130,40 @@ TEST(ConvLayer, ThreadsDoNotChangeABit) {
     EXPECT_TRUE(one.is_sorted());
 }
 
-TEST(ConvLayer, AStateThatIsPackedAndUnpackedGoesOnTheSame) {
+TEST(Convolution, AStateThatIsPackedAndUnpackedGoesOnTheSame) {
     const auto layer = example_layer();
-    Network network;
+    Chain network;
     network.add(layer);
     infer(network, example_input(), 60.0 + 1e9);
-    const LayerState& state = layer->output()->states[0];
-    const LayerState again = layer->unpack(layer->pack(state, nullptr));
+    const NodeState& state = layer.output()->states[0];
+    const Population& population = *layer.population;
+    const NodeState again = population.unpack(population.pack(state));
     EXPECT_EQ(again.last_touch, state.last_touch);
-    const PackedState once = layer->pack(state, nullptr), twice = layer->pack(again, nullptr);
+    const PackedState once = population.pack(state), twice = population.pack(again);
     EXPECT_EQ(once.values, twice.values);
     PackedState broken = once;
     broken.last_touch[3] = broken.last_event + 1.0;
-    EXPECT_THROW(layer->unpack(broken), NonFinite);
+    EXPECT_THROW(population.unpack(broken), NonFinite);
     broken.last_touch.pop_back();
-    EXPECT_THROW(layer->unpack(broken), ShapeMismatch);
+    EXPECT_THROW(population.unpack(broken), ShapeMismatch);
 }
 
-TEST(ConvLayer, RefusesWhatDoesNotFit) {
+TEST(Convolution, RefusesWhatDoesNotFit) {
     Conv2dSettings settings{{1, 4, 4}, 2, {5, 5}, {1, 1}, {0, 0}, {1, 1}, {0, 0}, 1, false};
-    EXPECT_THROW(ConvLayer(settings, find_kernel("lif", 4), lif(0.0)), ShapeMismatch);
+    EXPECT_THROW(conv_layer(settings, lif(0.0)), ShapeMismatch);
     settings.kernel = {3, 3};
     NeuronSettings wrong = lif(0.0);
-    wrong.per_neuron[0] = {1.0, 1.0, 1.0};
-    EXPECT_THROW(ConvLayer(settings, find_kernel("lif", 4), wrong), ShapeMismatch);
+    wrong.parameters.per_neuron[0] = {1.0, 1.0, 1.0};
+    EXPECT_THROW(conv_layer(settings, wrong), ShapeMismatch);
     settings.input = {1, 40000, 40000};
-    EXPECT_THROW(ConvLayer(settings, find_kernel("lif", 4), lif(0.0)), MemoryLimit);
+    EXPECT_THROW(conv_layer(settings, lif(0.0)), MemoryLimit);
 }
 
-TEST(PoolLayer, TheLowestIndexOfAnInstantIsTheCause) {
-    Network network;
-    const auto pool = std::make_shared<PoolLayer>(PoolSettings{{1, 4, 4}, {2, 2}, {2, 2}, {0, 0}, PoolMode::any});
+TEST(Pooling, TheLowestIndexOfAnInstantIsTheCause) {
+    Chain network;
+    const auto pool = std::make_shared<PoolRelay>(PoolSettings{{1, 4, 4}, {2, 2}, {2, 2}, {0, 0}, PoolMode::any});
     network.add(pool);
-    network.add(std::make_shared<UnpoolLayer>(pool));
+    network.add(std::make_shared<UnpoolRelay>(pool));
     SpikeArray input;
     for (const std::int32_t index : {5, 4, 1}) input.add(index, 1.0);
     input.add(5, 2.0);
@@ -181,8 +172,8 @@ TEST(PoolLayer, TheLowestIndexOfAnInstantIsTheCause) {
     ASSERT_EQ(back.size(), 2u);
     EXPECT_EQ(back[0], (Spike{1, 1.0}));
     EXPECT_EQ(back[1], (Spike{5, 2.0}));
-    Network alone;
-    alone.add(std::make_shared<UnpoolLayer>(pool));
+    Chain alone;
+    alone.add(std::make_shared<UnpoolRelay>(pool));
     EXPECT_THROW(infer(alone, SpikeArray(), no_end), InvalidArgument);
 }
 

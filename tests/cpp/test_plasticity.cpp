@@ -4,31 +4,30 @@
 #include <random>
 #include <thread>
 
-#include <evsim/core/errors.hpp>
-#include <evsim/dense_layer.hpp>
 #include <evsim/kernel/library.hpp>
-#include <evsim/network.hpp>
+
+#include "chain.hpp"
 
 namespace evsim {
 namespace {
 
 constexpr int n_inputs = 30, n_neurons = 70;
 
-std::shared_ptr<DenseLayer> plastic_layer(double throw_at = -1.0, BatchUpdate update = BatchUpdate::sum) {
-    const NeuronSettings neurons{"", {20.0, 10.0}, {{1.0}, {0.0}, {0.0}, {0.0}, {0.0}, {0.0}}};
-    auto layer = std::make_shared<DenseLayer>(n_inputs, n_neurons, load_kernel(EVSIM_TEST_KERNEL), neurons,
-                                              RuleSettings{{0.01, 0.02, 20.0, throw_at}, 10.0, 20.0, update});
+TestLayer plastic_layer(double throw_at = -1.0, BatchUpdate update = BatchUpdate::sum) {
+    const NeuronParameters neurons{{20.0, 10.0}, {{1.0}, {0.0}, {0.0}, {0.0}, {0.0}, {0.0}}};
+    TestLayer layer = dense_layer(n_inputs, n_neurons, load_kernel(EVSIM_TEST_KERNEL), neurons,
+                                  RuleSettings{{0.01, 0.02, 20.0, throw_at}, 10.0, 20.0, update});
     std::mt19937 random(3);
     std::uniform_real_distribution<double> weight(-0.3, 1.0);
-    double* weights = reinterpret_cast<double*>(layer->connection().data());
-    for (std::size_t k = 0; k < layer->connection().bytes() / sizeof(double); ++k) weights[k] = weight(random);
+    double* weights = reinterpret_cast<double*>(layer.dense().data());
+    for (std::size_t k = 0; k < layer.dense().bytes() / sizeof(double); ++k) weights[k] = weight(random);
     return layer;
 }
 
-double weight(const DenseLayer& layer, int input, int neuron) {
-    return reinterpret_cast<const double*>(
-        layer.connection()
-            .data())[static_cast<std::size_t>(input) * layer.connection().stride() + static_cast<std::size_t>(neuron)];
+double weight(const TestLayer& layer, int input, int neuron) {
+    const std::size_t place =
+        static_cast<std::size_t>(input) * layer.dense().stride() + static_cast<std::size_t>(neuron);
+    return reinterpret_cast<const double*>(layer.dense().data())[place];
 }
 
 struct Input {
@@ -47,7 +46,7 @@ struct Input {
     SpikeView view() const { return {indices, times}; }
 };
 
-void infer(Network& net, const std::vector<Input>& batch, double until = std::numeric_limits<double>::infinity(),
+void infer(Chain& net, const std::vector<Input>& batch, double until = std::numeric_limits<double>::infinity(),
            bool reset = true) {
     std::vector<SpikeView> views;
     for (const Input& input : batch) views.push_back(input.view());
@@ -55,16 +54,16 @@ void infer(Network& net, const std::vector<Input>& batch, double until = std::nu
     InferOptions options;
     options.until = until;
     options.reset = reset;
-    net.infer(views, options, interruption);
+    net.run(views, options, interruption);
 }
 
 TEST(Plasticity, WeightsChangeByTheSumOverPairs) {
     const auto before = plastic_layer(), layer = plastic_layer();
-    Network net;
+    Chain net;
     net.add(layer);
     const Input input(1);
     infer(net, {input});
-    const SpikeArray& spikes = layer->output()->post_spikes[0];
+    const SpikeArray& spikes = layer.output()->post_spikes[0];
     ASSERT_GT(spikes.size(), 100u);
     for (int neuron = 0; neuron < n_neurons; ++neuron) {
         for (int i = 0; i < n_inputs; ++i) {
@@ -77,7 +76,7 @@ TEST(Plasticity, WeightsChangeByTheSumOverPairs) {
                     change += delay > 0.0 ? 0.01 * std::exp(-delay / 20.0) : -0.02 * std::exp(delay / 20.0);
                 }
             }
-            EXPECT_NEAR(weight(*layer, i, neuron), weight(*before, i, neuron) + change, 1e-12);
+            EXPECT_NEAR(weight(layer, i, neuron), weight(before, i, neuron) + change, 1e-12);
         }
     }
 }
@@ -87,21 +86,21 @@ TEST(Plasticity, ABatchSumsOrAveragesWhatItsSamplesLearn) {
     const auto before = plastic_layer();
     for (const BatchUpdate update : {BatchUpdate::sum, BatchUpdate::mean}) {
         const auto layer = plastic_layer(-1.0, update);
-        Network net;
+        Chain net;
         net.add(layer);
         infer(net, batch);
-        std::vector<std::shared_ptr<DenseLayer>> singles;
+        std::vector<TestLayer> singles;
         for (const Input& input : batch) {
-            Network single;
+            Chain single;
             single.add(singles.emplace_back(plastic_layer()));
             infer(single, {input});
         }
         for (int neuron = 0; neuron < n_neurons; ++neuron) {
             for (int i = 0; i < n_inputs; ++i) {
                 double change = 0.0;
-                for (const auto& single : singles) change += weight(*single, i, neuron) - weight(*before, i, neuron);
+                for (const TestLayer& single : singles) change += weight(single, i, neuron) - weight(before, i, neuron);
                 if (update == BatchUpdate::mean) change /= 3.0;
-                EXPECT_NEAR(weight(*layer, i, neuron), weight(*before, i, neuron) + change, 1e-13);
+                EXPECT_NEAR(weight(layer, i, neuron), weight(before, i, neuron) + change, 1e-13);
             }
         }
     }
@@ -109,7 +108,7 @@ TEST(Plasticity, ABatchSumsOrAveragesWhatItsSamplesLearn) {
 
 TEST(Plasticity, PiecesOfAStreamLearnLikeTheWhole) {
     const auto whole = plastic_layer(), pieces = plastic_layer();
-    Network a, b;
+    Chain a, b;
     a.add(whole);
     b.add(pieces);
     const Input input(5);
@@ -124,52 +123,52 @@ TEST(Plasticity, PiecesOfAStreamLearnLikeTheWhole) {
         infer(b, {piece}, until, false);
     }
     for (int neuron = 0; neuron < n_neurons; ++neuron) {
-        for (int i = 0; i < n_inputs; ++i) EXPECT_EQ(weight(*whole, i, neuron), weight(*pieces, i, neuron));
+        for (int i = 0; i < n_inputs; ++i) EXPECT_EQ(weight(whole, i, neuron), weight(pieces, i, neuron));
     }
 }
 
 TEST(Plasticity, AnExceptionOfACallbackIsAnErrorThatChangesNothing) {
     const auto before = plastic_layer(), layer = plastic_layer(20.0);
-    Network net;
+    Chain net;
     net.add(layer);
     EXPECT_THROW(infer(net, {Input(1)}), KernelFailed);
-    EXPECT_EQ(weight(*layer, 0, 0), weight(*before, 0, 0));
-    EXPECT_TRUE(layer->output()->states.empty());
-    layer->set_rule_parameters({0.01, 0.02, 20.0, -1.0});
+    EXPECT_EQ(weight(layer, 0, 0), weight(before, 0, 0));
+    EXPECT_TRUE(layer.output()->states.empty());
+    layer.projection->set_rule_parameters({0.01, 0.02, 20.0, -1.0});
     infer(net, {Input(1)});
-    EXPECT_NE(weight(*layer, 0, 0), weight(*before, 0, 0));
+    EXPECT_NE(weight(layer, 0, 0), weight(before, 0, 0));
 }
 
 TEST(Plasticity, ThreadsDoNotChangeWhatIsLearned) {
     std::vector<Input> batch;
     for (unsigned seed = 0; seed < 12; ++seed) batch.emplace_back(seed, 3000);
-    std::vector<std::shared_ptr<DenseLayer>> layers;
+    std::vector<TestLayer> layers;
     for (const int threads : {1, 2, 5}) {
         set_num_threads(threads);
-        Network net;
+        Chain net;
         net.add(layers.emplace_back(plastic_layer(-1.0, BatchUpdate::mean)));
         infer(net, batch);
     }
     for (int neuron = 0; neuron < n_neurons; ++neuron) {
         for (int i = 0; i < n_inputs; ++i) {
-            EXPECT_EQ(weight(*layers[0], i, neuron), weight(*layers[1], i, neuron));
-            EXPECT_EQ(weight(*layers[0], i, neuron), weight(*layers[2], i, neuron));
+            EXPECT_EQ(weight(layers[0], i, neuron), weight(layers[1], i, neuron));
+            EXPECT_EQ(weight(layers[0], i, neuron), weight(layers[2], i, neuron));
         }
     }
 }
 
 TEST(Plasticity, TracesMayBeReadWhileSeveralThreadsInfer) {
     const auto layer = plastic_layer();
-    Network net;
+    Chain net;
     net.add(layer);
     infer(net, {Input(1)});
     std::thread other([&] {
         for (int k = 0; k < 20; ++k) infer(net, {Input(2)});
     });
     for (int k = 0; k < 50; ++k) {
-        const auto output = layer->output();
-        const auto traces = synaptic_traces(layer->kernel(), layer->connection(), *output->rule,
-                                            output->states[0].traces, output->states[0].last_event);
+        const auto output = layer.output();
+        const auto traces = synaptic_traces(layer.projection->synapses(), *output->rule, output->states[0].traces,
+                                            output->states[0].last_event);
         EXPECT_EQ(traces.size(), std::size_t{n_inputs * n_neurons});
     }
     other.join();

@@ -87,7 +87,7 @@ class NeuronModel:
         neuron = [np.atleast_1d(self._value(name)).tolist() for name in self._neuron]
         return self.kernel_name, shared, neuron
 
-    def check_times(self, *, start: float | None, until: float) -> None:
+    def check_times(self, layer: str, *, start: float | None, until: float) -> None:
         """Raise InvalidArgumentError if a call cannot begin or end at these times. Most models take any."""
 
     def __eq__(self, other: object) -> bool:
@@ -493,12 +493,12 @@ class SteppedIF(_WithoutRest):
         if self.leak_mode == "multiplicative" and np.ndim(self.threshold) > 0:
             raise InvalidArgumentError("a multiplicative leak needs one threshold for all neurons")
 
-    def check_times(self, *, start: float | None, until: float) -> None:
+    def check_times(self, layer: str, *, start: float | None, until: float) -> None:
         """Raise InvalidArgumentError if a call begins or ends within a step: what lies beyond would be lost."""
         for name, time in (("start", start), ("until", until)):
             if time is not None and math.isfinite(time) and time != math.floor(time):
                 raise InvalidArgumentError(
-                    f"{name} must be a whole number of steps, because SteppedIF lives in steps; got {time}"
+                    f"{name} must be a whole number of steps, because {layer} (SteppedIF) lives in steps; got {time}"
                 )
 
     def _value(self, name: str) -> Any:
