@@ -48,14 +48,14 @@ def test_a_stream_cut_a_few_ulp_beside_a_spike_loses_nothing(name, dtype):
             pieces = net.infer([0], [start], until=cut)
             rest = net.infer([], [], until=start + 30.0, reset=False)
             pieces.add(rest.indices, rest.times)
-            expected = whole.times.copy()
-            if getattr(net[0].neuron, "refractory", 0.0):
+            assert len(pieces) == len(whole), (ulps, spike)
+            same = pieces.times == whole.times
+            if net[0].neuron.refractory > 0:
                 # What is at its threshold when it is released waits 4 ulp for arrivals that count as at the release; a
                 # call that ends meanwhile leaves the spike to the next one, whose beginning it counts as at.
-                waits = (expected < cut) & (expected + 4.0 * np.spacing(expected) >= cut)
-                expected[waits] = cut
-            assert np.array_equal(pieces.times, expected), (ulps, spike)
-            assert np.array_equal(pieces.indices, whole.indices)
+                waits = (whole.times < cut) & (whole.times + 4.0 * np.spacing(whole.times) >= cut)
+                same |= waits & (pieces.times == cut)
+            assert same.all(), (ulps, spike)
 
 
 @pytest.mark.parametrize(
