@@ -4,8 +4,6 @@ Each also derives from the built-in exception that describes it, so ``except Val
 expect. The C++ core raises the same classes.
 """
 
-from ._lib.modules import only_public
-
 __all__ = [
     "BusyError",
     "CompilerNotFoundError",
@@ -132,4 +130,5 @@ class RecordingWarning(UserWarning):
     """A recording that was read, but not all of it; the message says what was left out and where."""
 
 
-__dir__ = only_public(__all__)
+def __dir__() -> list[str]:
+    return sorted(__all__)
