@@ -15,7 +15,6 @@ from ._lib.arrays import as_float, as_integer, as_size
 from ._lib.modules import only_public
 from ._lib.paths import as_path
 from ._lib.tables import bytes_text, html_table, text_table
-from .building import NetworkBuilder
 from .description import NetworkDescription, kernel_with_parameters
 from .devices import find_backend
 from .errors import DTypeError, EmptyNetworkError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
@@ -25,12 +24,13 @@ from .layer import Layer
 from .neurons import MODELS, NeuronModel
 from .nodes import Population
 from .probe import Probe
+from .shorthands import LayerShorthands
 from .spikes import SpikeArray
 
 __all__ = ["SpikingNetwork"]
 
 
-class SpikingNetwork(NetworkBuilder):
+class SpikingNetwork(LayerShorthands):
     """Populations of spiking neurons and the projections between them, simulated event by event with exact spike times.
 
     Parameters
