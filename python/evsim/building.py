@@ -375,8 +375,9 @@ class NetworkBuilder:
             raise ShapeMismatchError(
                 f"{placed!r} reaches {placed.n_neurons} neurons, but {end.name} has {end.n_neurons}"
             )
-        first = not any(projection.target is end for projection in self._projections)
-        if not first and kernel is not None:
+        others = [projection for projection in self._projections if projection.target is end]
+        first = not others
+        if others and (kernel is not None or others[0].kernel is not None):
             raise InvalidArgumentError("a population with a kernel takes one projection; this one has others already")
         before = core = end._core
         compiled = None

@@ -433,7 +433,7 @@ class SpikingNetwork(LayerShorthands):
         ----------
         description : NetworkDescription
         kernel_of : callable, optional
-            The kernel of a layer, or of a ``"projection 3"``, that was described with one; None does without.
+            The kernel of a layer or population, by its name, that was described with one; None does without.
         neuron_of : callable, optional
             The neurons of a node by its name, in place of those that are described.
         models : mapping of str to type, optional
@@ -489,7 +489,7 @@ class SpikingNetwork(LayerShorthands):
         for saved in description.projections:
             name = f"projection {saved['number']}"
             connection = description.connection(name, saved, self._node_of)
-            kernel = kernel_with_parameters(name, saved, kernel_of)
+            kernel = kernel_with_parameters(saved["target"], saved, kernel_of)
             self._fill(self.connect(saved["source"], saved["target"], connection, kernel=kernel), name, description)
         if description.state is not None:
             states = [description.state["states"][node["name"]] for node in description.nodes]
@@ -507,9 +507,7 @@ class SpikingNetwork(LayerShorthands):
             projection.weights[...] = self._backend.to_device(description.arrays[f"{name}.weights"])
 
     def __getstate__(self) -> dict[str, Any]:
-        layers = [layer for layer in self._populations if isinstance(layer, Layer)]
-        kernels = {layer.name: layer.kernel for layer in layers if layer.kernel}
-        kernels |= {f"projection {k}": p.kernel for k, p in enumerate(self._projections) if p.kernel}
+        kernels = {p.target.name: p.kernel for p in self._projections if p.kernel}
         return {
             "description": self.to_description(state=True),
             "neurons": {population.name: population.neuron for population in self._populations},

@@ -98,10 +98,11 @@ def load(
             raise FileFormatError(f"{path}: {name} must be finite numbers everywhere")
     try:
         layers = [node["name"] for node in description.nodes if node["kind"] != "input"]
+        projections = [node["projection"] for node in description.nodes if node["kind"] == "layer"]
         saved_with = {
-            node["name"]: node["projection"]["kernel"]["name"]
-            for node in description.nodes
-            if node["kind"] == "layer" and (node["projection"] or {}).get("kernel")
+            saved["target"]: saved["kernel"]["name"]
+            for saved in [*projections, *description.projections]
+            if saved and saved["kernel"]
         }
     except Exception as error:  # the description may hold anything
         raise FileFormatError(f"the network description in {path} is damaged: {error!r}") from None
@@ -113,15 +114,13 @@ def load(
                 kernel = given[key]
                 return kernel if kernel is None or isinstance(kernel, Kernel) else Kernel(kernel)
         raise InvalidArgumentError(
-            f"layer {number} was saved with the kernel {saved_with.get(name)}; give it as kernels={{{number}: ...}}, "
-            "or None to do without"
+            f"{name} was saved with the kernel {saved_with[name]}; give it as kernels={{{number}: ...}}, or None to do "
+            "without"
         )
 
     chosen = {name: kernel_of(name) for name in saved_with}
     try:
-        return SpikingNetwork.from_description(
-            description, kernel_of=lambda name: chosen[name] if name in chosen else kernel_of(name), models=models
-        )
+        return SpikingNetwork.from_description(description, kernel_of=chosen.__getitem__, models=models)
     except MemoryLimitError:
         raise
     except (DTypeError, IndexOutOfRangeError, NonFiniteError, ShapeMismatchError, FileFormatError) as error:

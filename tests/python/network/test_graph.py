@@ -199,6 +199,37 @@ def test_populations_fire_without_any_input():
     assert spikes.times[spikes.indices == 1][0] == pytest.approx(10.0 * np.log(4.0 / 3.0), rel=1e-14)
 
 
+def test_a_population_learns_by_the_kernel_of_its_projection(tmp_path):
+    def learner():
+        net = evsim.SpikingNetwork(dtype="float64")
+        source = net.add_input(3)
+        population = net.add_population(2, evsim.LIF(tau_mem=20.0, tau_syn=5.0), name="learner")
+        weights = [[9.0, 2.0, 0.5], [0.5, 9.0, 2.0]]
+        net.connect(source, population, evsim.Dense(3, 2, weights=weights), kernel=evsim.rules.pair_stdp(w_max=20.0))
+        return net
+
+    net, layered = learner(), evsim.SpikingNetwork(dtype="float64")
+    layered.add_layer(
+        evsim.Dense(3, 2, weights=net.projections[0].weights),
+        net["learner"].neuron,
+        kernel=evsim.rules.pair_stdp(w_max=20.0),
+    )
+    spikes = [0, 1, 2, 0, 1], [0.0, 3.0, 7.0, 20.0, 31.0]
+    assert same(net.infer(*spikes), layered.infer(*spikes))
+    assert np.array_equal(net.projections[0].weights, layered[0].weights)
+    assert not np.array_equal(net.projections[0].weights, learner().projections[0].weights)
+    with pytest.raises(evsim.errors.InvalidArgumentError, match="takes one projection"):
+        net.connect("input 0", "learner", evsim.Dense(3, 2))
+    copied = pickle.loads(pickle.dumps(net))
+    assert copied.projections[0].kernel_parameters == net.projections[0].kernel_parameters
+    net.save(tmp_path / "net")
+    with pytest.raises(evsim.errors.InvalidArgumentError, match="learner was saved with the kernel"):
+        evsim.load(tmp_path / "net")
+    for key in (0, "learner"):
+        again = evsim.load(tmp_path / "net", kernels={key: evsim.rules.pair_stdp()})
+        assert again.projections[0].kernel_parameters == net.projections[0].kernel_parameters
+
+
 class TestMistakes:
     def test_cycles_are_refused_and_leave_the_network_as_it_was(self):
         net = diamond()
