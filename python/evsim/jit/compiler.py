@@ -254,15 +254,21 @@ def _run(
     if temporary is not None:
         environment["TMPDIR"] = str(temporary)
     pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
-    ) as process:
-        try:
-            output, messages = _communicate(process, source, timeout)
-        except BaseException:
-            # What was started is a driver with children: on a timeout and on Ctrl-C all of them have to go.
-            _kill(process)
-            raise
+    # Ctrl-C waits until what was started can be stopped; an interrupt while it starts would leave it behind.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        with subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True
+        ) as process:
+            try:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+                output, messages = _communicate(process, source, timeout)
+            except BaseException:
+                # What was started is a driver with children: on a timeout and on Ctrl-C all of them have to go.
+                _kill(process)
+                raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return subprocess.CompletedProcess(command, process.returncode, output, messages)
 
 
