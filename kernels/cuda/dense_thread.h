@@ -160,12 +160,12 @@ struct DenseThread {
     }
 
     /// The state of a neuron that may cross in the gap before `event`, at the end of that gap.
-    EVSIM_COLD EVSIM_FN Lane through_gap(Lane lane, Traces& traces, std::int64_t event) {
+    EVSIM_COLD EVSIM_FN Lane through_gap(Lane lane, const Hot& hot, Traces& traces, std::int64_t event) {
         const double start = start_of(event), end = run.times[event];
         const Interval interval{start, end, end - start};
         if (interval.duration ==
             0.0) {  // arrivals of one instant are applied together before the threshold is looked at
-            Model::decay(lane, run.gaps[event + sample]);
+            Model::decay(lane, gap_for<Model>(hot, run.gaps[event + sample]));
             return lane;
         }
         Exact exact = converted<Exact, double, T>(lane);
@@ -199,9 +199,10 @@ struct DenseThread {
     /// One event and the gap before it. A callback in the gap may write the weight.
     EVSIM_HOT void step(const Events& events, Lane& state, const Hot& hot, Traces& traces, std::int64_t event,
                         const T* weight) {
-        const Gap gap = events.gaps[event];
+        const Gap shared_gap = events.gaps[event];
+        const auto& gap = gap_for<Model>(hot, shared_gap);
         if (is_held() ? first <= run.times[event] : Model::excess(state, hot, gap) > T(0)) {
-            state = through_gap(state, traces, event);
+            state = through_gap(state, hot, traces, event);
         } else {
             const Lane before = state;
             Model::decay(state, gap);
@@ -238,7 +239,7 @@ struct DenseThread {
     /// From the last event to the end of the simulated time.
     EVSIM_COLD EVSIM_FN void finish(Lane lane, const Hot& hot, Traces& traces) {
         const std::int64_t event = run.offsets[sample + 1];
-        if (!is_held() && !(Model::excess(lane, hot, run.gaps[event + sample]) > T(0))) return;
+        if (!is_held() && !(Model::excess(lane, hot, gap_for<Model>(hot, run.gaps[event + sample])) > T(0))) return;
         const double start = start_of(event);
         emit_until = run.until;
         Exact exact = converted<Exact, double, T>(lane);

@@ -41,9 +41,18 @@ using ShortVector = std::conditional_t<
 template <class T>
 inline constexpr int lanes = vector_bytes / static_cast<int>(sizeof(T));
 
-/// float or double: what a vector consists of.
 template <class V>
-using LaneOf = std::remove_cvref_t<decltype(std::declval<V&>()[0])>;
+struct LaneTypeOf {
+    using Type = std::remove_cvref_t<decltype(std::declval<V&>()[0])>;
+};
+template <class V>
+    requires std::is_arithmetic_v<V>
+struct LaneTypeOf<V> {
+    using Type = V;
+};
+/// float or double: what a vector consists of, or a single number is.
+template <class V>
+using LaneOf = typename LaneTypeOf<V>::Type;
 
 typedef std::int32_t Int32Vector __attribute__((vector_size(vector_bytes)));
 typedef std::int64_t Int64Vector __attribute__((vector_size(vector_bytes)));

@@ -70,6 +70,20 @@ struct DenseKernel {
         for (int k = 0; k < N * vector_bytes; k += 64) __builtin_prefetch(reinterpret_cast<const char*>(weights) + k);
     }
 
+    /// A gap as the vectors of a tile take it: shared, or each by its own time constants.
+    template <int N>
+    struct TileGap {
+        using Own = std::remove_cvref_t<decltype(gap_for<Model>(std::declval<HotWide>(), std::declval<Gap>()))>;
+        static constexpr bool is_shared = std::is_same_v<Own, Gap>;
+        Own of[is_shared ? 1 : N];
+
+        TileGap(const HotWide (&hot)[N], const Gap& gap) {
+#pragma GCC unroll 4
+            for (int k = 0; k < (is_shared ? 1 : N); ++k) of[k] = gap_for<Model>(hot[k], gap);
+        }
+        const Own& operator[](int k) const { return of[is_shared ? 0 : k]; }
+    };
+
     /// Moves one neuron through `interval`, in the gap before `event`, which began at `gap_start`; true if it crossed.
     static bool advance_neuron(const TileRun& run, const Model& model, Traces& traces, Exact& state, Release& release,
                                std::int32_t n, const Neuron& neuron, std::int64_t event, double gap_start,
@@ -157,19 +171,19 @@ struct DenseKernel {
         }
         HeldLanes<Model, T, N> held(run, run.first_event < run.last_event ? events[run.first_event].start : 0.0);
         for (std::int64_t event = run.first_event; event < run.last_event; ++event) {
-            const Gap gap = events[event].gap;
+            const TileGap<N> gap(hot, events[event].gap);
             const T* weights = row(run, events[event]);
             if (event + prefetch_distance < run.n_events) prefetch<N>(row(run, events[event + prefetch_distance]));
             // Held neurons are left out only where somebody may fire: that is rare, and costs nothing elsewhere.
-            V worst = Model::excess(state[0], hot[0], gap);
+            V worst = Model::excess(state[0], hot[0], gap[0]);
 #pragma GCC unroll 4
-            for (int k = 1; k < N; ++k) worst = larger(worst, Model::excess(state[k], hot[k], gap));
+            for (int k = 1; k < N; ++k) worst = larger(worst, Model::excess(state[k], hot[k], gap[k]));
             if (positive_lanes(worst) != 0 || held.any_released(events[event].time)) [[unlikely]] {
                 ExactStep<N> step;
                 step.flagged = held.released(run, events[event].time);
 #pragma GCC unroll 4
                 for (int k = 0; k < N; ++k) {
-                    const V excess = held.of_free(k, Model::excess(state[k], hot[k], gap));
+                    const V excess = held.of_free(k, Model::excess(state[k], hot[k], gap[k]));
                     step.flagged |= std::uint64_t{positive_lanes(excess)} << (k * width);
                     Variables<Wide, V>::store(state[k], step.before + k * width, step.stride);
                 }
@@ -180,7 +194,7 @@ struct DenseKernel {
                     for (int k = 0; k < N; ++k) {
                         state[k] = Variables<Wide, V>::load(step.before + k * width, step.stride);
                         const Wide before = state[k];
-                        Model::decay(state[k], gap);
+                        Model::decay(state[k], gap[k]);
                         held.hold(k, before, state[k]);
                     }
                     replace_moved<N>(step, state);
@@ -198,7 +212,7 @@ struct DenseKernel {
 #pragma GCC unroll 4
             for (int k = 0; k < N; ++k) {
                 const Wide before = state[k];
-                Model::decay(state[k], gap);
+                Model::decay(state[k], gap[k]);
                 Model::receive(state[k], load_vector(weights + k * width), 0);
                 held.hold(k, before, state[k]);
             }
@@ -268,8 +282,9 @@ struct DenseKernel {
         for (std::int32_t n = run.first_neuron; n < end && n < run.n_neurons; ++n) {
             const Lane lane = Variables<Lane, T>::load(state + n, run.stride);
             Release release = release_of(run, n);
+            const HotLane hot_lane = Variables<HotLane, T>::load(hot + n, run.stride);
             if (!(release.time > run.last_time) &&
-                !(Model::excess(lane, Variables<HotLane, T>::load(hot + n, run.stride), gap) > T(0)))
+                !(Model::excess(lane, hot_lane, gap_for<Model>(hot_lane, gap)) > T(0)))
                 continue;
             Exact exact = converted<Exact, double, T>(lane);
             advance_neuron(run, model, traces, exact, release, n, neuron_at(run.neurons, n), run.last_event,

@@ -74,16 +74,15 @@ struct SparseKernel {
         return advance_on_clock(model, state, neuron, interval, gap, !Model::jumps(0), release, crossings) > 0;
     }
 
-    /// The state after a gap in which the lanes of `flagged` may fire.
+    /// The state after a gap in which the lanes of `flagged` may fire; of all others it is `decayed`.
     template <class V>
     [[gnu::noinline]] static typename Model::template State<V> advance_flagged(
         const SparseRun& run, const Model& model, const Place& place, unsigned flagged,
-        const typename Model::template State<V>& state, TileResult& result) {
+        const typename Model::template State<V>& state, const typename Model::template State<V>& decayed,
+        TileResult& result) {
         using Wide = typename Model::template State<V>;
         constexpr std::size_t width = sizeof(V) / sizeof(T);
         const ExactGap gap = model.gap(place.gap.duration);
-        Wide decayed = state;
-        Model::decay(decayed, converted<Gap, T, double>(gap));
         // Arrivals of one instant are applied together before the threshold is looked at.
         if (place.gap.duration == 0.0) return decayed;
         alignas(V) T before[n_state * width], after[n_state * width];
@@ -127,11 +126,12 @@ struct SparseKernel {
     template <class V>
     [[gnu::noinline]] static typename Model::template State<V> touch_on_clock(
         const SparseRun& run, const Model& model, const Place& place, const V& excess, const T* weights,
-        const typename Model::template State<V>& state, TileResult& result) {
+        const typename Model::template State<V>& state, const typename Model::template State<V>& decayed,
+        TileResult& result) {
         const auto before_gap = held_lanes<V>(run, model, place, place.gap.start);
         const auto still = before_gap & held_lanes<V>(run, model, place, place.gap.end);
         const V may_fire = select(before_gap, select(still, V{}, V{} + T(1)), excess);
-        auto moved = advance_flagged<V>(run, model, place, positive_lanes(may_fire), state, result);
+        auto moved = advance_flagged<V>(run, model, place, positive_lanes(may_fire), state, decayed, result);
         Model::hold(still, state, moved);
         const auto at_arrival = held_lanes<V>(run, model, place, place.gap.end);
         const auto before_arrival = moved;
@@ -153,21 +153,24 @@ struct SparseKernel {
         using HotWide = typename Model::template Hot<V>;
         Wide state = Variables<Wide, V>::load(arrays.state, arrays.stride);
         const HotWide hot = Variables<HotWide, V>::load(arrays.hot, arrays.hot_stride);
-        const V excess = Model::excess(state, hot, gap);
+        const auto& own_gap = gap_for<Model>(hot, gap);
+        const V excess = Model::excess(state, hot, own_gap);
         const unsigned flagged = positive_lanes(excess);
         if constexpr (holds<Model>) {
             if (flagged != 0 || some_held) [[unlikely]] {
                 const Wide before = state;
-                state = touch_on_clock<V>(run, model, place(), excess, weights, before, result);
+                Model::decay(state, own_gap);
+                state = touch_on_clock<V>(run, model, place(), excess, weights, before, Wide(state), result);
                 Variables<Wide, V>::store(state, arrays.state, arrays.stride);
                 return;
             }
         }
         if (flagged != 0) [[unlikely]] {
             const Wide before = state;  // so that it need not lie in memory otherwise
-            state = advance_flagged<V>(run, model, place(), flagged, before, result);
+            Model::decay(state, own_gap);
+            state = advance_flagged<V>(run, model, place(), flagged, before, Wide(state), result);
         } else {
-            Model::decay(state, gap);
+            Model::decay(state, own_gap);
         }
         Model::receive(state, load_vector<V>(weights), 0);
         Variables<Wide, V>::store(state, arrays.state, arrays.stride);
@@ -335,7 +338,7 @@ struct SparseKernel {
                 const HotWide hot =
                     Variables<HotWide, V>::load(static_cast<const T*>(run.hot) + place.parameters(run), run.hot_stride);
                 check_finite<V>(run, place, state, result);
-                V excess = Model::excess(state, hot, gap);
+                V excess = Model::excess(state, hot, gap_for<Model>(hot, gap));
                 if constexpr (holds<Model>) {
                     if (run.pixel_releases[place.pixel] > place.gap.start)
                         excess = select(held_lanes<V>(run, model, place, place.gap.start), V{} + T(1), excess);

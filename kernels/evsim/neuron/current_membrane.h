@@ -2,6 +2,7 @@
 // v is measured from its resting value under constant bias.
 #pragma once
 
+#include <evsim/exponential.h>
 #include <evsim/portable.h>
 
 namespace evsim {
@@ -19,7 +20,19 @@ struct CurrentMembraneGap {
     T tangent;
 };
 
+/// The time constants as their gap is computed from in the type of the state, for neurons that each have their own.
+template <class V>
+struct CurrentMembraneRates {
+    V slow;      ///< of the slower of the two exponentials
+    V step;      ///< |rate_mem - rate_syn| / slow
+    V coupling;  ///< as in CurrentMembrane
+    V equal;     ///< 1 for equal time constants, else 0
+    V mem_is_slow;
+};
+
 struct CurrentMembrane {
+    static constexpr double up = 1.0 + 1e-6;  ///< more than the rounding of a float
+
     double tau_mem, tau_syn;
     double rate_mem, rate_syn;  ///< their inverses
     double rate_step;           ///< |rate_mem - rate_syn|
@@ -40,24 +53,47 @@ struct CurrentMembrane {
     /// slower of the two exponentials and y = rate_step * duration, syn_to_mem = s (1 - e^{-y}) rate_mem / rate_step,
     /// free of cancellation for every ratio of the time constants; its limit for equal ones is s * duration * rate_mem.
     struct Propagator {
-        Exponential mem, syn;
+        Exponential<double> mem, syn;
         double syn_to_mem;
     };
     /// No branches, so that a loop over gaps vectorises.
     EVSIM_FN Propagator propagator(double duration) const {
         const double longest = 1000.0 * (tau_mem + tau_syn);  // all has decayed to 0 by then; keeps infinity out
         duration = duration < longest ? duration : longest;
-        const Exponential mem = exponential_of_nonpositive(-duration * rate_mem);
-        const Exponential syn = exponential_of_nonpositive(-duration * rate_syn);
-        const Exponential step = exponential_of_nonpositive(-duration * rate_step);
+        const Exponential<double> mem = exponential_of_nonpositive(-duration * rate_mem);
+        const Exponential<double> syn = exponential_of_nonpositive(-duration * rate_syn);
+        const Exponential<double> step = exponential_of_nonpositive(-duration * rate_step);
         const double slow = larger(mem.value, syn.value);
         return {mem, syn, slow * (duration * equal_coupling - step.minus_one * coupling)};
     }
 
     EVSIM_FN CurrentMembraneGap<double> gap(double duration) const {
         const Propagator p = propagator(duration);
-        constexpr double up = 1.0 + 1e-6;  // more than the rounding of a float
         return {p.mem.minus_one, p.syn_to_mem, p.syn.minus_one, -p.mem.minus_one * up};
+    }
+
+    template <class T>
+    EVSIM_FN CurrentMembraneRates<T> rates() const {
+        const bool mem_is_slow = tau_mem >= tau_syn;
+        const double slow = mem_is_slow ? rate_mem : rate_syn;
+        return {bounded<T>(slow), bounded<T>(rate_step / slow), bounded<T>(coupling), static_cast<T>(tau_mem == tau_syn),
+                static_cast<T>(mem_is_slow)};
+    }
+    /// As the member, for a vector of neurons. The faster exponential is the slower one times e^{-y}, and its change
+    /// the sum of two of one sign: two exponentials are enough.
+    template <class V>
+    EVSIM_FN static CurrentMembraneGap<V> gap_of(const CurrentMembraneRates<V>& rates, const V& duration) {
+        using T = LaneOf<V>;
+        const V longest = broadcast<V>(T(2000));  // all has decayed to 0 by then; keeps infinity out
+        const V passed = duration * rates.slow;
+        const V x = select(passed < longest, passed, longest);
+        const Exponential<V> slow = exponential_of_nonpositive<V>(-x);
+        const Exponential<V> step = exponential_of_nonpositive<V>(-x * rates.step);
+        const V fast_change = multiply_add(slow.value, step.minus_one, slow.minus_one);
+        const auto mem_is_slow = rates.mem_is_slow > V{};
+        const V mem_change = select(mem_is_slow, slow.minus_one, fast_change);
+        return {mem_change, slow.value * (x * rates.equal - step.minus_one * rates.coupling),
+                select(mem_is_slow, fast_change, slow.minus_one), -mem_change * T(up)};
     }
 
     EVSIM_FN void flow(double& v, double& i, double duration) const {

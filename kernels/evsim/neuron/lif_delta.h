@@ -4,6 +4,7 @@
 //   or v <- v_reset.
 #pragma once
 
+#include <evsim/exponential.h>
 #include <evsim/neuron/parameters.h>
 #include <evsim/portable.h>
 
@@ -15,6 +16,7 @@ struct LifDelta {
     static constexpr int n_ports = 1;
     EVSIM_FN static constexpr bool jumps(int) { return true; }
     static constexpr int n_shared = 2;
+    static constexpr int n_time_constants = 1;
     static constexpr const char* shared_names[] = {"tau_mem", "reset_subtract"};
     static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive, ParameterDomain::any};
     static constexpr const char* neuron_names[] = {"threshold", "v_rest", "v_reset", "bias", "v_init"};
@@ -38,6 +40,10 @@ struct LifDelta {
     struct Gap {
         T mem_change;  ///< e^{-gap/tau_mem} - 1
     };
+    template <class V>
+    struct Rates {
+        V mem;
+    };
 
     double tau_mem;
     bool reset_subtract;
@@ -52,6 +58,14 @@ struct LifDelta {
 
     EVSIM_FN Gap<double> gap(double duration) const {
         return {exponential_of_nonpositive(-duration / tau_mem).minus_one};
+    }
+    template <class T>
+    EVSIM_FN Rates<T> rates() const {
+        return {bounded<T>(1.0 / tau_mem)};
+    }
+    template <class V>
+    EVSIM_FN static Gap<V> gap_of(const Rates<V>& rates, const V& duration) {
+        return {exponential_of_nonpositive<V>(-duration * rates.mem).minus_one};
     }
     /// v moves from its value now towards 0, so one of the two ends of the gap is its maximum.
     template <class V, class T>

@@ -1,6 +1,7 @@
 // What a neuron model is. The shipped models and a user's are written against this and nothing else.
 #pragma once
 
+#include <evsim/exponential.h>
 #include <evsim/neuron/advance.h>
 #include <evsim/neuron/parameters.h>
 
@@ -57,6 +58,16 @@ concept NeuronModel = requires(const Model& model, typename Model::template Stat
     { model.observe(state, neuron, 0) } -> SameAs<double>;
 };
 
+/// What `excess` and `decay` of a model take for a gap.
+template <class Model, class Hot, class Gap>
+EVSIM_FN decltype(auto) gap_for(const Hot& hot, const Gap& gap) {
+    if constexpr (requires { Model::own_gap(hot, gap); }) {
+        return Model::own_gap(hot, gap);
+    } else {
+        return (gap);
+    }
+}
+
 // SharedGapModel: what all neurons of a layer share of the time between two events is computed once, and neurons that
 // cannot fire in it pass by in SIMD. Without it, every neuron takes the exact path at every event.
 //
@@ -67,6 +78,9 @@ concept NeuronModel = requires(const Model& model, typename Model::template Stat
 //   excess(state, hot, gap) -> V       static, for SIMD vectors and single numbers: positive for every neuron that may
 //                                      cross its threshold within the gap; never otherwise where one does
 //   decay(state, gap)                  static, likewise: the state after the gap
+//
+// Optionally: own_gap(hot, gap), static, likewise: where neurons differ in their time constants, what excess and decay
+// take for a gap in place of what the layer shares.
 template <class Model>
 concept SharedGapModel = NeuronModel<Model> &&
                          requires(const Model& model, typename Model::template State<double>& state,
@@ -74,8 +88,8 @@ concept SharedGapModel = NeuronModel<Model> &&
                                   const typename Model::template Gap<double>& gap, double number) {
                              { model.gap(number) } -> SameAs<typename Model::template Gap<double>>;
                              { model.template hot<double>(neuron) } -> SameAs<typename Model::template Hot<double>>;
-                             { Model::excess(state, hot, gap) } -> SameAs<double>;
-                             Model::decay(state, gap);
+                             { Model::excess(state, hot, gap_for<Model>(hot, gap)) } -> SameAs<double>;
+                             Model::decay(state, gap_for<Model>(hot, gap));
                          };
 
 // AdjointModel: the way back. `co` is the costate, the gradient of a loss by the state.

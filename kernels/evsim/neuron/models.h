@@ -2,6 +2,7 @@
 #pragma once
 
 #include <evsim/neuron/fire_once.h>
+#include <evsim/neuron/heterogeneous.h>
 #include <evsim/neuron/iaf_delta.h>
 #include <evsim/neuron/li.h>
 #include <evsim/neuron/lif.h>
@@ -12,12 +13,25 @@
 #include <evsim/neuron/stepped_if.h>
 
 /// model(name, C++ type) for each of them.
-#define EVSIM_FOR_ALL_MODELS(model)                                                                             \
-    model(lif, Lif) model(lif_refractory, Refractory<Lif>) model(lif_delta, LifDelta)                           \
-        model(lif_delta_refractory, Refractory<LifDelta>) model(iaf_delta, IafDelta)                            \
-            model(iaf_delta_refractory, Refractory<IafDelta>) model(li, Li) model(linear_leak_if, LinearLeakIf) \
-                model(linear_leak_if_once, FireOnce<LinearLeakIf>) model(stepped_if, SteppedIf)                 \
-                    model(stepped_if_once, FireOnce<SteppedIf>)
+// clang-format off
+#define EVSIM_FOR_ALL_MODELS(model)                                        \
+    model(lif, Lif)                                                        \
+    model(lif_refractory, Refractory<Lif>)                                 \
+    model(lif_heterogeneous, Heterogeneous<Lif>)                           \
+    model(lif_heterogeneous_refractory, Refractory<Heterogeneous<Lif>>)    \
+    model(lif_delta, LifDelta)                                             \
+    model(lif_delta_refractory, Refractory<LifDelta>)                      \
+    model(lif_delta_heterogeneous, Heterogeneous<LifDelta>)                \
+    model(lif_delta_heterogeneous_refractory, Refractory<Heterogeneous<LifDelta>>) \
+    model(iaf_delta, IafDelta)                                             \
+    model(iaf_delta_refractory, Refractory<IafDelta>)                      \
+    model(li, Li)                                                          \
+    model(li_heterogeneous, Heterogeneous<Li>)                             \
+    model(linear_leak_if, LinearLeakIf)                                    \
+    model(linear_leak_if_once, FireOnce<LinearLeakIf>)                     \
+    model(stepped_if, SteppedIf)                                           \
+    model(stepped_if_once, FireOnce<SteppedIf>)
+// clang-format on
 
 namespace evsim {
 inline namespace EVSIM_ISA {

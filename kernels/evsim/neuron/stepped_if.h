@@ -4,6 +4,7 @@
 // Subtractive leak: beta = 1; multiplicative: leak = 0.
 #pragma once
 
+#include <evsim/exponential.h>
 #include <evsim/neuron/parameters.h>
 #include <evsim/portable.h>
 
