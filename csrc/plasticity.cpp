@@ -47,7 +47,7 @@ Plasticity::Plasticity(const NeuronKernel& kernel, std::vector<double> parameter
             throw InvalidArgument(text(synaptic ? "synaptic" : "neuron", " trace ",
                                        synaptic ? k - count(rule.n_neuron_traces) : k, " has time constant ", tau,
                                        "; it must be positive, or INFINITY for a trace that does not decay",
-                                       std::isnan(tau) ? " (do the neurons have the tau it is made of?)" : ""));
+                                       std::isnan(tau) ? " (do the neurons have the tau it is made of, one for all of them?)" : ""));
         }
         rates_.push_back(1.0 / tau);
     }

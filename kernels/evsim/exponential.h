@@ -95,20 +95,31 @@ struct ExponentialOf<float> {
     }
 };
 
-/// Exponential of x <= 0 to 2 ulp, without a branch or a call: a loop over single numbers vectorises, and a vector
-/// gives the bits of its lanes.
+/// Exponential of x <= 0 from which e^x is a normal number, to 2 ulp, without a branch or a call: a loop over single
+/// numbers vectorises, and a vector gives the bits of its lanes.
+template <class V>
+EVSIM_FN Exponential<V> exponential_within_range(const V& x) {
+    using Of = ExponentialOf<LaneOf<V>>;
+    const V shifted = x * Of::log2_e + Of::to_integer;
+    const V n = shifted - Of::to_integer;
+    const V p = Of::series((x - n * Of::ln2_high) - n * Of::ln2_low);
+    const V scale = power_of_two(shifted);
+    return {Of::scaled(scale, p, scale), Of::scaled(scale, p, scale - broadcast<V>(LaneOf<V>(1)))};
+}
+
+/// x, but not below the range of that.
+template <class V>
+EVSIM_FN V within_exponential_range(const V& x) {
+    const V smallest = broadcast<V>(ExponentialOf<LaneOf<V>>::smallest);
+    return select(x < smallest, smallest, x);
+}
+
+/// The same for every x <= 0.
 template <class V>
 EVSIM_FN Exponential<V> exponential_of_nonpositive(const V& x) {
-    using Of = ExponentialOf<LaneOf<V>>;
-    const V smallest = broadcast<V>(Of::smallest);
-    const V bounded = select(x < smallest, smallest, x);
-    const V shifted = bounded * Of::log2_e + Of::to_integer;
-    const V n = shifted - Of::to_integer;
-    const V p = Of::series((bounded - n * Of::ln2_high) - n * Of::ln2_low);
-    const V scale = power_of_two(shifted);
-    const V one = broadcast<V>(LaneOf<V>(1));
-    return {select(x < smallest, V{}, Of::scaled(scale, p, scale)),
-            select(x < smallest, -one, Of::scaled(scale, p, scale - one))};
+    const Exponential<V> e = exponential_within_range<V>(within_exponential_range(x));
+    const auto vanished = x < broadcast<V>(ExponentialOf<LaneOf<V>>::smallest);
+    return {select(vanished, V{}, e.value), select(vanished, broadcast<V>(LaneOf<V>(-1)), e.minus_one)};
 }
 
 }  // namespace EVSIM_ISA

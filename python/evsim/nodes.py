@@ -102,14 +102,16 @@ class Population:
         return threshold
 
     @property
-    def tau_s(self) -> float:
-        """Synaptic time constant."""
-        return float(self._parameter("tau_syn"))
+    def tau_s(self) -> float | npt.NDArray[np.float64]:
+        """Synaptic time constant, one number or one per neuron."""
+        tau_syn: float | npt.NDArray[np.float64] = self._parameter("tau_syn")
+        return tau_syn
 
     @property
-    def tau(self) -> float:
-        """Membrane time constant."""
-        return float(self._parameter("tau_mem"))
+    def tau(self) -> float | npt.NDArray[np.float64]:
+        """Membrane time constant, one number or one per neuron."""
+        tau_mem: float | npt.NDArray[np.float64] = self._parameter("tau_mem")
+        return tau_mem
 
     def _parameter(self, name: str) -> Any:
         if not hasattr(self.neuron, name):

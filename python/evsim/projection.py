@@ -26,8 +26,8 @@ def rule_arguments(kernel: Kernel | None, compiled: _core.Kernel | None, neuron:
     """Parameters of a projection's rule as the core takes them; none without a kernel."""
 
     def time_constant(name: str) -> float:
-        value = getattr(neuron, name, math.nan)
-        return value if isinstance(value, float) else math.nan
+        values = np.unique(getattr(neuron, name, math.nan))
+        return float(values[0]) if len(values) == 1 else math.nan
 
     parameters = _rule_parameters(compiled, kernel.parameters) if kernel and compiled else []
     mean = kernel is not None and kernel.batch_update == "mean"

@@ -23,10 +23,10 @@ struct CurrentMembraneGap {
 /// The time constants as their gap is computed from in the type of the state, for neurons that each have their own.
 template <class V>
 struct CurrentMembraneRates {
-    V slow;      ///< of the slower of the two exponentials
-    V step;      ///< |rate_mem - rate_syn| / slow
-    V coupling;  ///< as in CurrentMembrane
-    V equal;     ///< 1 for equal time constants, else 0
+    V slow;      ///< minus the rate of the slower of the two exponentials
+    V step;      ///< |rate_mem - rate_syn| / that rate
+    V coupling;  ///< minus that of CurrentMembrane
+    V equal;     ///< -1 for equal time constants, else 0
     V mem_is_slow;
 };
 
@@ -76,24 +76,21 @@ struct CurrentMembrane {
     EVSIM_FN CurrentMembraneRates<T> rates() const {
         const bool mem_is_slow = tau_mem >= tau_syn;
         const double slow = mem_is_slow ? rate_mem : rate_syn;
-        return {bounded<T>(slow), bounded<T>(rate_step / slow), bounded<T>(coupling), static_cast<T>(tau_mem == tau_syn),
-                static_cast<T>(mem_is_slow)};
+        return {-bounded<T>(slow), bounded<T>(rate_step / slow), -bounded<T>(coupling), T(tau_mem == tau_syn ? -1 : 0),
+                T(mem_is_slow)};
     }
     /// As the member, for a vector of neurons. The faster exponential is the slower one times e^{-y}, and its change
     /// the sum of two of one sign: two exponentials are enough.
     template <class V>
     EVSIM_FN static CurrentMembraneGap<V> gap_of(const CurrentMembraneRates<V>& rates, const V& duration) {
-        using T = LaneOf<V>;
-        const V longest = broadcast<V>(T(2000));  // all has decayed to 0 by then; keeps infinity out
-        const V passed = duration * rates.slow;
-        const V x = select(passed < longest, passed, longest);
-        const Exponential<V> slow = exponential_of_nonpositive<V>(-x);
-        const Exponential<V> step = exponential_of_nonpositive<V>(-x * rates.step);
+        const V x = within_exponential_range<V>(duration * rates.slow);
+        const Exponential<V> slow = exponential_within_range(x);
+        const Exponential<V> step = exponential_within_range(within_exponential_range<V>(x * rates.step));
         const V fast_change = multiply_add(slow.value, step.minus_one, slow.minus_one);
         const auto mem_is_slow = rates.mem_is_slow > V{};
         const V mem_change = select(mem_is_slow, slow.minus_one, fast_change);
-        return {mem_change, slow.value * (x * rates.equal - step.minus_one * rates.coupling),
-                select(mem_is_slow, fast_change, slow.minus_one), -mem_change * T(up)};
+        return {mem_change, slow.value * multiply_add(x, rates.equal, step.minus_one * rates.coupling),
+                select(mem_is_slow, fast_change, slow.minus_one), mem_change * LaneOf<V>(-up)};
     }
 
     EVSIM_FN void flow(double& v, double& i, double duration) const {

@@ -1,7 +1,9 @@
 """Neuron models: those that evsim ships, and your own (:func:`from_source`)."""
 
 from .._lib.modules import only_public
-from .models import LI, LIF, MODELS, IAFDelta, LIFDelta, LinearLeakIF, NeuronModel, SteppedIF
+from .base import NeuronModel
+from .leaky import LI, LIF, IAFDelta, LIFDelta
+from .rectified import LinearLeakIF, SteppedIF
 from .user import UserNeuronModel, from_source
 
 __all__ = [
@@ -17,5 +19,9 @@ __all__ = [
     "from_source",
 ]
 
+MODELS: dict[str, type[NeuronModel]] = {
+    model.__name__: model for model in (LIF, LIFDelta, IAFDelta, LI, LinearLeakIF, SteppedIF)
+}
+"""All models by name, as network files name them."""
 
 __dir__ = only_public(__all__)

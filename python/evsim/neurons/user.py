@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from .._lib.arrays import as_number
 from ..errors import InvalidArgumentError
 from ..kernels import NeuronType, Source, compile_kernel
-from .models import NeuronModel, PerNeuron, _per_neuron, _same_length
+from .base import NeuronModel, PerNeuron, per_neuron, same_length
 
 _DECLARATION = re.compile(r"^[ \t]*EVSIM_NEURON_MODEL\((.*)\)", re.MULTILINE)
 
@@ -29,8 +29,8 @@ class UserNeuronModel(NeuronModel):
         for name in self._shared:
             object.__setattr__(self, name, as_number(getattr(self, name), name))
         for name in self._neuron:
-            object.__setattr__(self, name, _per_neuron(getattr(self, name), name))
-        _same_length(self, *self._neuron)
+            object.__setattr__(self, name, per_neuron(getattr(self, name), name))
+        same_length(self, *self._neuron)
 
     @property
     def kernel_name(self) -> str:
