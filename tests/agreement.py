@@ -133,27 +133,33 @@ class Case:
         run = {"start": self.start, "until": self.until, "unit": UNIT[dtype]}
         if isinstance(neuron, evsim.LIF):
             p = oracle.LifParameters(**common, bias=self.parameter("bias", n), i_init=self.parameter("i_init", n))
-            membrane = membrane or oracle.Membrane(neuron.tau_mem, neuron.tau_syn)
+            membrane = membrane or oracle.Membrane(self.parameter("tau_mem", n), self.parameter("tau_syn", n))
             return oracle.lif(membrane, p, self.times, row, **run)
         leaky = isinstance(neuron, evsim.LIFDelta)
         q = oracle.DeltaParameters(
             **common,
-            tau_mem=neuron.tau_mem if leaky else None,
+            tau_mem=self.parameter("tau_mem", n) if leaky else None,
             bias=self.parameter("bias", n) if leaky else 0.0,
         )
         return oracle.delta(q, self.times, row, **run)
 
     @property
     def tau(self) -> float:
-        return getattr(self.neuron, "tau_mem", 1.0)
+        """Membrane time constant; the longest one, where they differ."""
+        return float(np.max(getattr(self.neuron, "tau_mem", 1.0)))
+
+    def _tau_of(self, n: int) -> float:
+        return self.parameter("tau_mem", n) if hasattr(self.neuron, "tau_mem") else 1.0
 
     def check(self, dtype: str, found: list[Any] | None = None) -> Tally:
         """Compare every neuron."""
         found = self.infer(dtype) if found is None else found
-        membrane = oracle.Membrane(self.tau, self.neuron.tau_syn) if isinstance(self.neuron, evsim.LIF) else None
+        neuron = self.neuron
+        one_for_all = isinstance(neuron, evsim.LIF) and np.size(neuron.tau_mem) == np.size(neuron.tau_syn) == 1
+        membrane = oracle.Membrane(neuron.tau_mem, neuron.tau_syn) if one_for_all else None
         tally = Tally()
         for n, times in enumerate(found):
-            one = compare(times, self.expected(n, dtype, membrane), self.tau, dtype)
+            one = compare(times, self.expected(n, dtype, membrane), self._tau_of(n), dtype)
             one.faults = [f"neuron {n} of {self.neuron}: {fault}" for fault in one.faults]
             tally += one
         return tally

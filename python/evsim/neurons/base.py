@@ -21,6 +21,7 @@ Reset: TypeAlias = "Literal['subtract'] | PerNeuron"
 
 
 def per_neuron(value: Any, name: str) -> float | npt.NDArray[np.float64]:
+    """Return one number, or a read-only array. Raises DTypeError, ShapeMismatchError or NonFiniteError."""
     array: npt.NDArray[Any] = as_array(value, name, "a number or an array of shape (n_neurons,)").copy()
     if array.dtype.kind not in "iuf":
         raise DTypeError(f"{name} must be a number or an array of numbers, got {value!r}")
@@ -50,6 +51,7 @@ def require_positive(model: Any, *names: str) -> None:
 
 
 def same_length(model: Any, *names: str) -> None:
+    """Raise ShapeMismatchError unless all arrays among these parameters have one length."""
     lengths = {name: len(v) for name in names if isinstance(v := model._value(name), np.ndarray)}
     if len(set(lengths.values())) > 1:
         raise ShapeMismatchError(f"parameters per neuron must have one length, got {lengths}")

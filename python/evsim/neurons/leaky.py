@@ -119,9 +119,11 @@ class LIF(_Spiking):
     Neurons of one layer with time constants of their own:
 
     >>> net = evsim.SpikingNetwork()
-    >>> layer = net.add_layer(evsim.Dense(1, 3, weights=[[12.0]] * 3), evsim.LIF(tau_mem=[10.0, 20.0, 40.0], tau_syn=5.0))
-    >>> net.infer([0], [1.0])[:3]
-    SpikeArray()
+    >>> neuron = evsim.LIF(tau_mem=[10.0, 20.0, 40.0], tau_syn=5.0)
+    >>> layer = net.add_layer(evsim.Dense(1, 3, weights=[[12.0]] * 3), neuron)
+    >>> out = net.infer([0], [1.0])
+    >>> [float(out.times[out.indices == n][0].round(3)) for n in range(3)]
+    [1.962, 3.179, 7.681]
     """
 
     tau_mem: PerNeuron
