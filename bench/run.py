@@ -65,7 +65,7 @@ class Yardsticks:
             indices.ctypes.data_as(ctypes.c_void_p),
             times.ctypes.data_as(ctypes.c_void_p),
             ctypes.c_int64(len(times)),
-            ctypes.c_double(layer.tau),
+            ctypes.c_double(float(np.mean(layer.tau))),  # it computes every neuron by itself anyway
             ctypes.c_double(layer.threshold),
         )
 

@@ -40,9 +40,16 @@ def latency_digit(layers: list[tuple[int, float]], name: str, reference_ms: floa
 
 
 def poisson(
-    layers: list[tuple[int, float]], name: str, reference_ms: float | None, refractory: float = 0.0
+    layers: list[tuple[int, float]],
+    name: str,
+    reference_ms: float | None,
+    refractory: float = 0.0,
+    heterogeneous: bool = False,
 ) -> Workload:
-    """1000 Poisson inputs at 10 Hz for 1 s, weights U(-1, 1), tau_s 10 ms; layers are (neurons, threshold)."""
+    """1000 Poisson inputs at 10 Hz for 1 s, weights U(-1, 1), tau_s 10 ms; layers are (neurons, threshold).
+
+    If `heterogeneous`, the time constants differ by up to a fifth between neurons.
+    """
     rng = np.random.default_rng(0)
     n = 9927
     times = np.sort(rng.uniform(0, 1000.0, n))
@@ -50,7 +57,9 @@ def poisson(
     net = evsim.SpikingNetwork(seed=1)
     n_inputs = 1000
     for n_neurons, threshold in layers:
-        neuron = evsim.LIF(tau_mem=20.0, tau_syn=10.0, threshold=threshold, refractory=refractory)
+        spread = rng.uniform(0.8, 1.2, (2, n_neurons)) if heterogeneous else np.ones(2)
+        taus = {"tau_mem": 20.0 * spread[0], "tau_syn": 10.0 * spread[1]}
+        neuron = evsim.LIF(**taus, threshold=threshold, refractory=refractory)
         net.add_layer(evsim.Dense(n_inputs, n_neurons), neuron)
         n_inputs = n_neurons
     return Workload(name, net, indices, times, reference_ms)
@@ -86,5 +95,6 @@ def all_workloads() -> list[Workload]:
         poisson([(100, 1.0)], "Poisson 1000 -> 100", 22.9),
         poisson([(1000, 2.0)], "Poisson 1000 -> 1000", None),
         poisson([(1000, 2.0)], "Poisson 1000 -> 1000, refractory 1 ms", None, refractory=1.0),
+        poisson([(1000, 2.0)], "Poisson 1000 -> 1000, time constants per neuron", None, heterogeneous=True),
         poisson([(1000, 2.0), (100, 5.0)], "Poisson 1000 -> 1000 -> 100", 255.0),
     ]

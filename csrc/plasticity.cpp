@@ -44,10 +44,10 @@ Plasticity::Plasticity(const NeuronKernel& kernel, std::vector<double> parameter
         const double tau = time_constants_[k];
         if (!(tau > 0.0) || std::isinf(1.0 / tau)) {
             const bool synaptic = k >= count(rule.n_neuron_traces);
-            throw InvalidArgument(text(synaptic ? "synaptic" : "neuron", " trace ",
-                                       synaptic ? k - count(rule.n_neuron_traces) : k, " has time constant ", tau,
-                                       "; it must be positive, or INFINITY for a trace that does not decay",
-                                       std::isnan(tau) ? " (do the neurons have the tau it is made of, one for all of them?)" : ""));
+            throw InvalidArgument(
+                text(synaptic ? "synaptic" : "neuron", " trace ", synaptic ? k - count(rule.n_neuron_traces) : k,
+                     " has time constant ", tau, "; it must be positive, or INFINITY for a trace that does not decay",
+                     std::isnan(tau) ? " (do the neurons have the tau it is made of, one for all of them?)" : ""));
         }
         rates_.push_back(1.0 / tau);
     }

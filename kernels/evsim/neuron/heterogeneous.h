@@ -1,5 +1,5 @@
-// Time constants that differ between the neurons of a layer, around any soma whose gap depends on nothing else that they
-// share: between two events every neuron decays by factors of its own, computed in SIMD.
+// Time constants that differ between the neurons of a layer, around any soma whose gap depends on nothing else that
+// they share: between two events every neuron decays by factors of its own, computed in SIMD.
 #pragma once
 
 #include <evsim/neuron/advance.h>
