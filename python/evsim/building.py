@@ -11,8 +11,9 @@ from . import _core, random
 from ._lib.modules import only_public
 from .connections import Connection
 from .connections.base import Shape
-from .devices import Backend, KernelSource
-from .errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError, UnsupportedError
+from .devices import KernelSource
+from .errors import DTypeError, InvalidArgumentError, ShapeMismatchError, UnsupportedError
+from .graph import NetworkGraph, Source
 from .kernels import Kernel
 from .layer import Layer
 from .neurons import NeuronModel
@@ -21,107 +22,13 @@ from .projection import Projection, rule_arguments
 
 __all__ = ["NetworkBuilder"]
 
-Source = Input | Population | str | None
-"""Whose spikes a projection carries: a node, or its name."""
 Code = Kernel | str | PathLike[str] | None
 
 
-class NetworkBuilder:
+class NetworkBuilder(NetworkGraph):
     """The building half of :class:`SpikingNetwork`: inputs, populations, layers and projections."""
 
-    __slots__ = (
-        "__weakref__",
-        "_backend",
-        "_compile_path",
-        "_core",
-        "_device",
-        "_dtype",
-        "_inputs",
-        "_max_spikes_per_instant",
-        "_nodes",
-        "_populations",
-        "_projections",
-        "_rng",
-    )
-    _backend: Backend
-    _core: Any
-    _rng: np.random.Generator | None
-    _dtype: str
-    _device: str
-    _compile_path: str | PathLike[str] | None
-
-    def __init__(self) -> None:
-        self._inputs: list[Input] = []
-        self._populations: list[Population] = []
-        self._projections: list[Projection] = []
-        self._nodes: dict[str, Input | Population] = {}
-
-    @property
-    def dtype(self) -> str:
-        """Type of weights and neuron state, "float32" or "float64"."""
-        return self._dtype
-
-    @property
-    def device(self) -> str:
-        """Where it runs, "cpu" or "cuda"."""
-        return self._device
-
-    @property
-    def compile_path(self) -> str | PathLike[str] | None:
-        """Folder for kernels compiled at run time; None: the user's cache folder."""
-        return self._compile_path
-
-    @property
-    def inputs(self) -> tuple[Input, ...]:
-        """Where spikes come in."""
-        return tuple(self._inputs)
-
-    @property
-    def populations(self) -> tuple[Population, ...]:
-        """All layers and populations, in the order in which they were added."""
-        return tuple(self._populations)
-
-    @property
-    def projections(self) -> tuple[Projection, ...]:
-        """All projections, those of layers included, in the order in which they were made."""
-        return tuple(self._projections)
-
-    # Names
-
-    def _new_name(self, name: str | None, default: str) -> str:
-        if name is None:
-            name, number = default, 0
-            while name in self._nodes:
-                number += 1
-                name = f"{default} ({number})"
-            return name
-        if not isinstance(name, str) or not name:
-            raise DTypeError(f"name must be a text of at least one character, got {name!r}")
-        if name in self._nodes:
-            raise InvalidArgumentError(f"the network has {name!r} already: {self._nodes[name]!r}")
-        return name
-
-    def _node_of(self, node: Any) -> Input | Population:
-        """The input or population that `node` is, or names."""
-        if isinstance(node, str):
-            if node not in self._nodes:
-                known = ", ".join(map(repr, self._nodes)) or "none yet"
-                raise IndexOutOfRangeError(f"the network has no {node!r}; it has: {known}")
-            return self._nodes[node]
-        if not isinstance(node, (Input, Population)):
-            raise DTypeError(f"expected an input, a population or a layer of the network, or its name; got {node!r}")
-        if self._nodes.get(node.name) is not node:
-            raise InvalidArgumentError(f"{node!r} belongs to another network")
-        return node
-
-    def _source(self, source: Source) -> Input | Population | None:
-        """Who feeds a layer: by default the last one, or the last input; None if there is nothing yet."""
-        if source is not None:
-            return self._node_of(source)
-        if self._populations:
-            return self._populations[-1]
-        return self._inputs[-1] if self._inputs else None
-
+    __slots__ = ()
     # Building
 
     def add_input(self, size: int | Shape, *, name: str | None = None) -> Input:

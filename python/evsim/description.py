@@ -11,10 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ._lib.modules import only_public
+from .building import NetworkBuilder
 from .connections import Connection, Conv2d, ConvTranspose2d, Dense, Pool2d, Unpool2d
-from .errors import FileFormatError
+from .errors import FileFormatError, InvalidArgumentError
 from .kernels import Kernel
+from .layer import Layer
 from .neurons import NeuronModel
+from .nodes import Population
 from .projection import Projection
 
 __all__ = ["NetworkDescription"]
@@ -128,6 +131,83 @@ def kernel_with_parameters(
     if saved is None or kernel is None:
         return None
     return kernel.with_parameters({key: float(value) for key, value in saved["parameters"].items()})
+
+
+def describe(net: NetworkBuilder, *, state: bool) -> NetworkDescription:
+    """Return a network as plain values and named arrays; see :meth:`SpikingNetwork.to_description`."""
+    described = NetworkDescription(net.dtype, net.device, net._max_spikes_per_instant)
+    of_layers = set()
+    for node in sorted(net._nodes.values(), key=lambda node: node._node):
+        entry: dict[str, Any] = {"name": node.name, "kind": "input", "size": node.n_neurons, "shape": node.shape}
+        if isinstance(node, Population):
+            entry |= {"kind": "population", "neuron": described.add_neuron(node.name, node.neuron)}
+        if isinstance(node, Layer):
+            entry |= {"kind": "layer", "source": node.source.name}
+            entry["connection"] = node.connection.to_description(lambda other: other.name)
+            entry["projection"] = node.projection and described.add_projection(node.name, node.projection)
+            of_layers.add(id(node.projection))
+        described.nodes.append(entry)
+    for k, projection in enumerate(net._projections):
+        if id(projection) not in of_layers:
+            described.projections.append(described.add_projection(f"projection {k}", projection) | {"number": k})
+    if state:
+        snapshot = net._core.snapshot()
+        names = [node.name for node in sorted(net._nodes.values(), key=lambda node: node._node)]
+        states = dict(zip(names, snapshot["states"], strict=True))
+        waiting = {p.target.name: p._core.waiting_traces() for p in net._projections if p.kernel}
+        described.state = {**snapshot, "states": states, "waiting_traces": waiting}
+    return described
+
+
+def rebuild(
+    net: NetworkBuilder,
+    description: NetworkDescription,
+    kernel_of: Callable[[str], Kernel | None],
+    neuron_of: Callable[[str], NeuronModel | None] | None,
+    models: dict[str, type[NeuronModel]],
+) -> None:
+    """Add to an empty network what was described; see :meth:`SpikingNetwork.from_description`."""
+    for node in description.nodes:
+        name, default = node["name"], _default_name(net, node["kind"])
+        given = None if name == default else name
+        size = tuple(node["shape"]) if node["shape"] else node["size"]
+        if node["kind"] == "input":
+            net.add_input(size, name=given)
+            continue
+        neuron = neuron_of(name) if neuron_of else description.neuron(node, models)
+        if node["kind"] == "population":
+            if neuron is None or "projection" in node:
+                raise InvalidArgumentError(f"{name} is no layer, and so needs neurons and no projection of its own")
+            net.add_population(size, neuron, name=given)
+            continue
+        saved = node["projection"]
+        if (saved is None) != (neuron is None):
+            raise InvalidArgumentError(f"{name} needs both neurons and a projection, or none of them")
+        connection = description.connection(name, saved or {"connection": node["connection"]}, net._node_of)
+        kernel = kernel_with_parameters(name, saved, kernel_of)
+        layer = net.add_layer(connection, neuron, source=node["source"], name=given, kernel=kernel)
+        _fill(net, layer.projection, name, description)
+    for saved in description.projections:
+        name = f"projection {saved['number']}"
+        connection = description.connection(name, saved, net._node_of)
+        kernel = kernel_with_parameters(saved["target"], saved, kernel_of)
+        _fill(net, net.connect(saved["source"], saved["target"], connection, kernel=kernel), name, description)
+    if description.state is not None:
+        states = [description.state["states"][node["name"]] for node in description.nodes]
+        net._core.restore({**description.state, "states": states})
+        for projection in net._projections:
+            traces = description.state["waiting_traces"].get(projection.target.name, ())
+            if any(part.size for part in traces):
+                projection._core.set_next_traces(*traces)
+
+
+def _default_name(net: NetworkBuilder, kind: str) -> str:
+    return f"input {len(net._inputs)}" if kind == "input" else f"layer {len(net._populations)}"
+
+
+def _fill(net: NetworkBuilder, projection: Any, name: str, description: NetworkDescription) -> None:
+    if projection is not None and projection.connection.learnable:
+        projection.weights[...] = net._backend.to_device(description.arrays[f"{name}.weights"])
 
 
 def _name_of(node: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any, overload
 
@@ -11,16 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from . import random
-from ._lib.arrays import as_float, as_integer, as_size
+from ._lib.arrays import as_float, as_size
 from ._lib.modules import only_public
 from ._lib.paths import as_path
-from ._lib.tables import bytes_text, html_table, text_table
-from .description import NetworkDescription, kernel_with_parameters
+from .description import NetworkDescription, describe, rebuild
 from .devices import find_backend
-from .errors import DTypeError, EmptyNetworkError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
+from .errors import DTypeError, InvalidArgumentError, ShapeMismatchError
 from .inputs import samples_of
 from .kernels import Kernel
-from .layer import Layer
 from .neurons import MODELS, NeuronModel
 from .nodes import Population
 from .probe import Probe
@@ -286,85 +284,6 @@ class SpikingNetwork(LayerShorthands):
         time: float | None = self._core.time
         return time
 
-    # Layers as a sequence
-
-    def __len__(self) -> int:
-        return len(self._populations)
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._populations)
-
-    def __getitem__(self, index: int | str) -> Any:
-        """Return the layer or population of that number or name."""
-        return self._node_of(index) if isinstance(index, str) else self._populations[self._position(index)]
-
-    def _position(self, index: int) -> int:
-        number = as_integer(index, "a layer index")
-        position = number + len(self) if number < 0 else number
-        if not 0 <= position < len(self):
-            raise IndexOutOfRangeError(f"there is no layer {index}; the network has {len(self)}")
-        return position
-
-    @property
-    def output_layer(self) -> Any:
-        """The last layer."""
-        if not self._populations:
-            raise EmptyNetworkError("the network has no layers; add one with add_fc_layer or add_layer")
-        return self._populations[-1]
-
-    @property
-    def n_inputs(self) -> int:
-        """Number of inputs, of all inputs together."""
-        if not self._inputs and not self._populations:
-            raise EmptyNetworkError("the network has no layers; add one with add_fc_layer or add_layer")
-        return sum(one.n_neurons for one in self._inputs)
-
-    @property
-    def _is_chain(self) -> bool:
-        """Whether every layer is fed by the one before it, and nothing else leads anywhere."""
-        before: list[Any] = [*self._inputs, *self._populations]
-        fed = [layer.source for layer in self._populations if isinstance(layer, Layer)]
-        return (
-            len(self._inputs) == 1
-            and len(fed) == len(self._populations)
-            and all(source is one for source, one in zip(fed, before, strict=False))
-            and all(isinstance(p.target, Layer) and p.target.projection is p for p in self._projections)
-        )
-
-    def __repr__(self) -> str:
-        if not self._populations:
-            return f"SpikingNetwork(empty, {self.dtype})"
-        if self._is_chain:
-            chain = " -> ".join(layer._described() for layer in self)
-            first: Any = self._populations[0]
-            n_inputs = "x".join(map(str, first.in_shape)) if first.in_shape else str(first.n_inputs)
-            return f"SpikingNetwork({n_inputs} -> {chain}, {self.dtype})"
-        return (
-            f"SpikingNetwork({len(self._inputs)} inputs, {len(self._populations)} populations, "
-            f"{len(self._projections)} projections, {self.dtype})"
-        )
-
-    def summary(self) -> str:
-        """Return a table of the layers: connections, neurons, shape, synapses and memory of the weights."""
-        return text_table(repr(self), _SUMMARY, self._summary_rows())
-
-    def _summary_rows(self) -> list[tuple[str, ...]]:
-        rows, neurons, synapses, n_bytes = [], 0, 0, 0
-        for k, population in enumerate(self._populations):
-            feeding = [p for p in self._projections if p.target is population]
-            own = sum(int(p.weights.size) for p in feeding), sum(int(p.weights.nbytes) for p in feeding)
-            shape = "x".join(map(str, population.shape)) if population.shape else str(population.n_neurons)
-            model = "" if population.neuron is None else type(population.neuron).__name__
-            relay = [repr(population.connection)] if isinstance(population, Layer) and not feeding else []
-            connections = ", ".join([*relay, *(repr(p.connection) for p in feeding)])
-            label = str(k) if population.name == f"layer {k}" else population.name
-            rows.append((label, connections, model, shape, f"{own[0]:,}", bytes_text(own[1])))
-            neurons, synapses, n_bytes = neurons + population.n_neurons, synapses + own[0], n_bytes + own[1]
-        return [*rows, ("total", "", "", f"{neurons:,}", f"{synapses:,}", bytes_text(n_bytes))]
-
-    def _repr_html_(self) -> str:
-        return html_table(repr(self), _SUMMARY, self._summary_rows())
-
     # Keeping
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -394,28 +313,7 @@ class SpikingNetwork(LayerShorthands):
         >>> [node["name"] for node in description.nodes], list(description.arrays)
         (['input 0', 'layer 0'], ['layer 0.weights'])
         """
-        described = NetworkDescription(self.dtype, self.device, self._max_spikes_per_instant)
-        of_layers = set()
-        for node in sorted(self._nodes.values(), key=lambda node: node._node):
-            entry: dict[str, Any] = {"name": node.name, "kind": "input", "size": node.n_neurons, "shape": node.shape}
-            if isinstance(node, Population):
-                entry |= {"kind": "population", "neuron": described.add_neuron(node.name, node.neuron)}
-            if isinstance(node, Layer):
-                entry |= {"kind": "layer", "source": node.source.name}
-                entry["connection"] = node.connection.to_description(lambda other: other.name)
-                entry["projection"] = node.projection and described.add_projection(node.name, node.projection)
-                of_layers.add(id(node.projection))
-            described.nodes.append(entry)
-        for k, projection in enumerate(self._projections):
-            if id(projection) not in of_layers:
-                described.projections.append(described.add_projection(f"projection {k}", projection) | {"number": k})
-        if state:
-            snapshot = self._core.snapshot()
-            names = [node.name for node in sorted(self._nodes.values(), key=lambda node: node._node)]
-            states = dict(zip(names, snapshot["states"], strict=True))
-            waiting = {p.target.name: p._core.waiting_traces() for p in self._projections if p.kernel}
-            described.state = {**snapshot, "states": states, "waiting_traces": waiting}
-        return described
+        return describe(self, state=state)
 
     @classmethod
     def from_description(
@@ -456,55 +354,8 @@ class SpikingNetwork(LayerShorthands):
             device=description.device,
             max_spikes_per_instant=description.max_spikes_per_instant,
         )
-        net._build(description, kernel_of, neuron_of, dict(models))
+        rebuild(net, description, kernel_of, neuron_of, dict(models))
         return net
-
-    def _build(
-        self,
-        description: NetworkDescription,
-        kernel_of: Callable[[str], Kernel | None],
-        neuron_of: Callable[[str], NeuronModel | None] | None,
-        models: dict[str, type[NeuronModel]],
-    ) -> None:
-        for node in description.nodes:
-            name, default = node["name"], self._default_name(node["kind"])
-            given = None if name == default else name
-            size = tuple(node["shape"]) if node["shape"] else node["size"]
-            if node["kind"] == "input":
-                self.add_input(size, name=given)
-                continue
-            neuron = neuron_of(name) if neuron_of else description.neuron(node, models)
-            if node["kind"] == "population":
-                if neuron is None or "projection" in node:
-                    raise InvalidArgumentError(f"{name} is no layer, and so needs neurons and no projection of its own")
-                self.add_population(size, neuron, name=given)
-                continue
-            saved = node["projection"]
-            if (saved is None) != (neuron is None):
-                raise InvalidArgumentError(f"{name} needs both neurons and a projection, or none of them")
-            connection = description.connection(name, saved or {"connection": node["connection"]}, self._node_of)
-            kernel = kernel_with_parameters(name, saved, kernel_of)
-            layer = self.add_layer(connection, neuron, source=node["source"], name=given, kernel=kernel)
-            self._fill(layer.projection, name, description)
-        for saved in description.projections:
-            name = f"projection {saved['number']}"
-            connection = description.connection(name, saved, self._node_of)
-            kernel = kernel_with_parameters(saved["target"], saved, kernel_of)
-            self._fill(self.connect(saved["source"], saved["target"], connection, kernel=kernel), name, description)
-        if description.state is not None:
-            states = [description.state["states"][node["name"]] for node in description.nodes]
-            self._core.restore({**description.state, "states": states})
-            for projection in self._projections:
-                traces = description.state["waiting_traces"].get(projection.target.name, ())
-                if any(part.size for part in traces):
-                    projection._core.set_next_traces(*traces)
-
-    def _default_name(self, kind: str) -> str:
-        return f"input {len(self._inputs)}" if kind == "input" else f"layer {len(self._populations)}"
-
-    def _fill(self, projection: Any, name: str, description: NetworkDescription) -> None:
-        if projection is not None and projection.connection.learnable:
-            projection.weights[...] = self._backend.to_device(description.arrays[f"{name}.weights"])
 
     def __getstate__(self) -> dict[str, Any]:
         kernels = {p.target.name: p.kernel for p in self._projections if p.kernel}
@@ -525,11 +376,8 @@ class SpikingNetwork(LayerShorthands):
             device=description.device,
             max_spikes_per_instant=description.max_spikes_per_instant,
         )
-        self._build(description, state["kernels"].__getitem__, state["neurons"].__getitem__, {})
+        rebuild(self, description, state["kernels"].__getitem__, state["neurons"].__getitem__, {})
         self._rng = state["rng"]
-
-
-_SUMMARY = ("layer", "connection", "neurons", "shape", "weights", "memory")
 
 
 __dir__ = only_public(__all__)
