@@ -105,7 +105,9 @@ class Network:
             return [[DeviceSpikeArray(*one.sample(s)) for s in range(one.n_samples)] for one in spikes], recorded
 
     def _check_chain(self) -> None:
-        for node, label in zip(range(len(self._nodes) - len(self._labels), len(self._nodes)), self._labels, strict=True):
+        for node, label in zip(
+            range(len(self._nodes) - len(self._labels), len(self._nodes)), self._labels, strict=True
+        ):
             if node not in self._fed:
                 raise UnsupportedError(
                     f"on the GPU every population takes a projection, and {label} has none; use device='cpu'"
