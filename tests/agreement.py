@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import oracle
+from machines import Machine, one_of_equals
 
 import evsim
 
@@ -87,6 +91,12 @@ def per_neuron(spikes: evsim.SpikeArray, n_neurons: int) -> list[Any]:
     return [times[a:b] for a, b in pairwise(bounds)]
 
 
+@lru_cache(maxsize=8)
+def membrane(tau_mem: float, tau_syn: float) -> oracle.Membrane:
+    """One for all neurons of a layer, because it remembers its steps."""
+    return oracle.Membrane(tau_mem, tau_syn)
+
+
 @dataclass
 class Case:
     """One layer and its input."""
@@ -97,16 +107,41 @@ class Case:
     times: Any
     until: float | None
 
-    def network(self, dtype: str) -> evsim.SpikingNetwork:
-        net = evsim.SpikingNetwork(dtype=dtype)
+    def __post_init__(self) -> None:
+        self.indices, self.times = np.asarray(self.indices, int), np.asarray(self.times, float)
+
+    def network(self, machine: Machine) -> evsim.SpikingNetwork:
+        net = machine.network()
         n_neurons, n_inputs = self.weights.shape
         net.add_layer(evsim.Dense(n_inputs, n_neurons, weights=self.weights), self.neuron)
         return net
 
-    def infer(self, dtype: str, **options: Any) -> list[Any]:
-        """Spike times of every neuron."""
-        spikes = self.network(dtype).infer(self.indices, self.times, until=self.until, **options)
-        return per_neuron(spikes, len(self.weights))
+    @property
+    def work(self) -> int:
+        """Of one call, in neurons that input spikes reach."""
+        return len(self.times) * len(self.weights)
+
+    def infer(self, machine: Machine, *, cuts: Sequence[float] = (), record: Sequence[evsim.Probe] = ()) -> list[Any]:
+        """Spike times of every neuron, from a call for each piece between `cuts`.
+
+        The batch has as many copies of the case as start all threads of the machine, in pieces of equal length.
+        """
+        net, pieces = self.network(machine), []
+        copies = machine.copies(self.work // (1 + len(cuts)))
+        begin = -np.inf
+        for end in (*cuts, None):
+            inside = (self.times >= begin) & (self.times < (np.inf if end is None else end))
+            start = self.start if begin == -np.inf else None
+            found = net.infer(
+                [(self.indices[inside], self.times[inside])] * copies,
+                until=self.until if end is None else end,
+                start=start,
+                reset=start is not None,
+                record=record,
+            )
+            pieces.append(per_neuron(one_of_equals(found), len(self.weights)))
+            begin = end
+        return [np.concatenate(times) for times in zip(*pieces, strict=True)]
 
     def rounded_weights(self, dtype: str) -> Any:
         return self.weights.astype(dtype).astype(np.float64)
@@ -119,8 +154,11 @@ class Case:
         value = getattr(self.neuron, name)
         return float(value[n]) if isinstance(value, np.ndarray) else float(value)
 
-    def expected(self, n: int, dtype: str, membrane: oracle.Membrane | None = None) -> oracle.Trajectory:
-        """What neuron `n` does, by the oracle."""
+    def expected(self, n: int, dtype: str) -> oracle.Trajectory:
+        """What neuron `n` does, by the oracle; asked once for all machines."""
+        return _answer(pickle.dumps(self), n, dtype)
+
+    def by_the_oracle(self, n: int, dtype: str) -> oracle.Trajectory:
         neuron: Any = self.neuron
         row = self.rounded_weights(dtype)[n][self.indices]
         common = {
@@ -133,8 +171,8 @@ class Case:
         run = {"start": self.start, "until": self.until, "unit": UNIT[dtype]}
         if isinstance(neuron, evsim.LIF):
             p = oracle.LifParameters(**common, bias=self.parameter("bias", n), i_init=self.parameter("i_init", n))
-            membrane = membrane or oracle.Membrane(self.parameter("tau_mem", n), self.parameter("tau_syn", n))
-            return oracle.lif(membrane, p, self.times, row, **run)
+            own = membrane(self.parameter("tau_mem", n), self.parameter("tau_syn", n))
+            return oracle.lif(own, p, self.times, row, **run)
         leaky = isinstance(neuron, evsim.LIFDelta)
         q = oracle.DeltaParameters(
             **common,
@@ -151,18 +189,38 @@ class Case:
     def _tau_of(self, n: int) -> float:
         return self.parameter("tau_mem", n) if hasattr(self.neuron, "tau_mem") else 1.0
 
-    def check(self, dtype: str, found: list[Any] | None = None) -> Tally:
+    def check(self, machine: Machine, found: list[Any] | None = None) -> Tally:
         """Compare every neuron."""
-        found = self.infer(dtype) if found is None else found
-        neuron = self.neuron
-        one_for_all = isinstance(neuron, evsim.LIF) and np.size(neuron.tau_mem) == np.size(neuron.tau_syn) == 1
-        membrane = oracle.Membrane(neuron.tau_mem, neuron.tau_syn) if one_for_all else None
+        found = self.infer(machine) if found is None else found
         tally = Tally()
         for n, times in enumerate(found):
-            one = compare(times, self.expected(n, dtype, membrane), self._tau_of(n), dtype)
-            one.faults = [f"neuron {n} of {self.neuron}: {fault}" for fault in one.faults]
+            one = compare(times, self.expected(n, machine.dtype), self._tau_of(n), machine.dtype)
+            one.faults = [f"neuron {n} of {self.neuron} on {machine}: {fault}" for fault in one.faults]
             tally += one
         return tally
+
+
+def assert_agreement(tally: Tally, *, spikes: int = 1) -> None:
+    assert not tally.faults, f"{len(tally.faults)} disagreements, such as {tally.faults[0]}"
+    assert tally.spikes >= spikes, f"nothing was tested: {tally}"
+
+
+def single(tau_mem: float, tau_syn: float, events: Any, *, until: float | None = None, **parameters: Any) -> Case:
+    """One LIF neuron whose input arrives as (time, weight)."""
+    neuron = evsim.LIF(tau_mem=tau_mem, tau_syn=tau_syn, **parameters)
+    times, weights = np.array(events, dtype=float).reshape(-1, 2).T
+    order = np.argsort(times, kind="stable")
+    return Case(neuron, weights[order][None, :], np.arange(len(times)), times[order], until)
+
+
+@lru_cache(maxsize=16)
+def _unpacked(case: bytes) -> Case:
+    return pickle.loads(case)  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=4096)
+def _answer(case: bytes, n: int, dtype: str) -> oracle.Trajectory:
+    return _unpacked(case).by_the_oracle(n, dtype)
 
 
 RATIOS = (2.0, 1.0, 1 + 1e-3, 1 - 1e-3, 1 + 1e-9, 1 - 1e-9, 0.1, 0.5, 1.7, 4.0, 10.0, 100.0)
@@ -263,3 +321,31 @@ def random_delta(
     if drive and times[-1] - times[0] > 50 * tau_mem:
         until = times[0] + 20 * tau_mem
     return Case(neuron, weights, rng.integers(0, n_inputs, n_events), times, until)
+
+
+MODELS = {
+    "LIF, ratio 2": evsim.LIF(tau_mem=4.0, tau_syn=2.0),
+    "LIF, ratio 1": evsim.LIF(tau_mem=4.0, tau_syn=4.0, bias=0.3),
+    "LIF, other ratio": evsim.LIF(tau_mem=4.0, tau_syn=1.5, v_rest=-0.25, reset=-0.5, v_init=0.5, i_init=0.75),
+    "LIF, driven": evsim.LIF(tau_mem=4.0, tau_syn=2.0, bias=1.2),
+    "LIFDelta": evsim.LIFDelta(tau_mem=4.0, v_init=0.75),
+    "LIFDelta, driven": evsim.LIFDelta(tau_mem=4.0, bias=1.1, reset=-0.5),
+    "IAFDelta": evsim.IAFDelta(threshold=1.5, v_init=0.5),
+}
+"""Every shipped model that fires at exact times."""
+END = 16.0
+
+
+def case_of(name: str, refractory: float, seed: int = 0, n: int = 36) -> Case:
+    """One of the MODELS: always the same layer; input on a dyadic grid, some of it simultaneous.
+
+    All but its first ten neurons get no input. They make a few copies of it enough work for two threads.
+    """
+    neuron: Any = replace(MODELS[name], refractory=refractory)
+    scale = 2.5 if isinstance(neuron, evsim.LIF) else 0.8
+    weights = np.zeros((80, 8))
+    weights[:10] = scale * np.random.default_rng(3).uniform(-0.4, 1.0, (10, 8))
+    rng = np.random.default_rng([seed, n])
+    times = np.sort(rng.integers(0, int(END * 1024), n)) / 1024
+    times[n // 2 : n // 2 + 2] = times[n // 2 : n // 2 + 1]
+    return Case(neuron, weights, rng.integers(0, 8, n), times, END)

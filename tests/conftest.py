@@ -1,5 +1,7 @@
 """Settings of all Python tests."""
 
+import os
+
 import gpu
 import pytest
 from hypothesis import settings
@@ -10,9 +12,13 @@ settings.load_profile("evsim")
 
 @pytest.fixture(scope="session", autouse=True)
 def kernel_cache(tmp_path_factory):
-    """A folder for compiled kernels that all tests share, and the user's own cache does not."""
+    """Folders for compiled kernels that all processes of a test run share, and the user's own cache does not."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EVSIM_CACHE_DIR", str(tmp_path_factory.mktemp("kernels")))
+        patch.setenv("EVSIM_CACHE_DIR", str(folder / "kernels"))
+        patch.setattr("fake_cupy.builds", folder / "emulation")
         yield
 
 

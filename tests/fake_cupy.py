@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import hashlib
 import os
 import re
@@ -38,7 +39,9 @@ from evsim import _core, jit
 
 SHIM = Path(__file__).parent / "cuda_emulation"
 FLAGS = ["-std=c++20", "-O1", "-shared", "-fPIC", "-ffp-contract=off", "-Wno-unknown-pragmas"]
-BUILDS = tempfile.TemporaryDirectory(prefix="evsim-emulation-")
+_temporary = tempfile.TemporaryDirectory(prefix="evsim-emulation-")
+builds = Path(_temporary.name)
+"""Where kernels are compiled to; tests that run in several processes share a folder."""
 
 
 class CompileException(Exception):  # noqa: N818 (CuPy's name)
@@ -68,6 +71,24 @@ class Function:
         assert wrong == -1, f"{self.name}: argument {wrong} of {len(cells)} has not the size that the kernel expects"
 
 
+def built(text, flags):
+    """Path of the library that the source `text` compiles to; whichever process comes first compiles it."""
+    builds.mkdir(parents=True, exist_ok=True)
+    name = hashlib.sha256("\n".join([text, *flags]).encode()).hexdigest()
+    library, source = builds / f"{name}.so", builds / f"{name}.cpp"
+    with (builds / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not library.exists():
+            source.write_text(text)
+            unfinished = library.with_suffix(".new")
+            command = [*jit.find_compiler().command, *flags, str(source), "-o", str(unfinished)]
+            result = subprocess.run(command, capture_output=True, text=True, check=False)
+            if result.returncode:
+                raise CompileException(result.stderr)
+            unfinished.rename(library)
+    return str(library)
+
+
 class RawModule:
     def __init__(self, *, code, options):
         self.code, self.library = code, None
@@ -85,18 +106,12 @@ class RawModule:
             for name in names
         )
         text = f"#include <shim.h>\n{self.code}{entries}"
-        path = Path(BUILDS.name, hashlib.sha256(text.encode()).hexdigest())
-        path.with_suffix(".cpp").write_text(text)
         own = os.environ.get("EVSIM_EMULATION_FLAGS", "").split()
         # Fused multiply-adds where the CPU's engine has them: in its instruction set, and in what users compile.
         if _core.active_isa() != "baseline" or re.search("EVSIM_RULE|evsim_neuron_model", self.code):
             own.append("-march=native")
-        searched = [f"-I{folder}" for folder in [*self.folders, SHIM]]
-        command = [*jit.find_compiler().command, *FLAGS, *own, *searched, f"{path}.cpp", "-o", f"{path}.so"]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode:
-            raise CompileException(result.stderr)
-        self.library = ctypes.CDLL(f"{path}.so")
+        flags = [*FLAGS, *own, *(f"-I{folder}" for folder in [*self.folders, SHIM])]
+        self.library = ctypes.CDLL(built(text, flags))
 
     def get_function(self, name):
         if self.library is None:

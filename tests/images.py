@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import oracle
 from agreement import Case
+from machines import Machine
 from oracle.conv import Geometry
 
 import evsim
@@ -43,8 +45,8 @@ class ConvCase(Case):
         matrix = geometry.matrix(kernel)[0]
         return cls(neuron, matrix, np.asarray(indices), np.asarray(times, float), until, geometry, kernel)
 
-    def network(self, dtype: str) -> evsim.SpikingNetwork:
-        net = evsim.SpikingNetwork(dtype=dtype)
+    def network(self, machine: Machine) -> evsim.SpikingNetwork:
+        net = machine.network()
         net.add_layer(connection_of(self.geometry, self.kernel), self.neuron)
         return net
 
@@ -58,17 +60,20 @@ class ConvCase(Case):
             return float(value[n // (len(self.weights) // len(value))])
         return super().parameter(name, n)
 
-    def expected(self, n: int, dtype: str, membrane: oracle.Membrane | None = None) -> oracle.Trajectory:
+    @property
+    def work(self) -> int:
+        return len(self.times) * self.geometry.out_channels * int(np.prod(self.geometry.kernel))
+
+    @cached_property
+    def reached(self) -> Any:
+        """Which input spikes reach which neurons."""
+        return self.geometry.matrix(self.kernel)[1][:, self.indices]
+
+    def by_the_oracle(self, n: int, dtype: str) -> oracle.Trajectory:
         """What neuron `n` does; it sees only what reaches it."""
-        reached = self.geometry.matrix(self.kernel)[1][n][self.indices] if self._reached is None else self._reached[n]
+        reached = self.reached[n]
         own = replace(self, indices=self.indices[reached], times=self.times[reached], begin=self.start)
-        return super(ConvCase, own).expected(n, dtype, membrane)
-
-    _reached = None
-
-    def check(self, dtype: str, found: list[Any] | None = None) -> Any:
-        self._reached = self.geometry.matrix(self.kernel)[1][:, self.indices]
-        return super().check(dtype, found)
+        return super(ConvCase, own).by_the_oracle(n, dtype)
 
 
 def random_geometry(rng: np.random.Generator, *, largest: int = 5, transposed: bool | None = None) -> Geometry:

@@ -29,13 +29,6 @@ void bind_node(py::module_& module) {
                  const auto output = self.output();
                  return py::make_tuple(output->post_spikes, output->batch);
              })
-        .def("n_spikes",
-             [](const Node& self) {
-                 const auto output = self.output();
-                 std::vector<std::size_t> counts;
-                 for (const SpikeArray& spikes : output->post_spikes) counts.push_back(spikes.size());
-                 return std::make_pair(counts, output->batch);
-             })
         .def("remembered", &remembered, py::arg("name"));
 }
 

@@ -7,36 +7,61 @@
 SpikeArray(4 spikes, indices 0 to 1, times 3.764... to 10.563...)
 """
 
-from . import (
-    datasets,
-    encoders,
-    errors,
-    events,
-    initializers,
-    io,
-    kernels,
-    neurons,
-    plot,
-    random,
-    receptive_fields,
-    rules,
-    spikeseg,
-)
-from ._core import __version__
-from ._lib.modules import only_public
-from .connections import Conv2d, ConvTranspose2d, Dense, Pool2d, Unpool2d, coordinates_of, index_of
-from .errors import EvsimError
-from .events import EventArray, filters
-from .kernels import Kernel
-from .layer import Layer
-from .network import SpikingNetwork
-from .neurons import LI, LIF, IAFDelta, LIFDelta, LinearLeakIF, NeuronModel, SteppedIF
-from .nodes import Input, Population
-from .probe import Probe
-from .projection import Projection
-from .spikes import Spike, SpikeArray
-from .storage import load, save
-from .threads import num_threads, set_num_threads
+from typing import TYPE_CHECKING
+
+from ._lib.modules import lazily, only_public
+
+if TYPE_CHECKING:
+    from . import (
+        datasets,
+        encoders,
+        errors,
+        events,
+        initializers,
+        io,
+        kernels,
+        neurons,
+        plot,
+        random,
+        receptive_fields,
+        rules,
+        spikeseg,
+    )
+    from ._core import __version__
+    from .connections import Conv2d, ConvTranspose2d, Dense, Pool2d, Unpool2d, coordinates_of, index_of
+    from .errors import EvsimError
+    from .events import EventArray, filters
+    from .kernels import Kernel
+    from .layer import Layer
+    from .network import SpikingNetwork
+    from .neurons import LI, LIF, IAFDelta, LIFDelta, LinearLeakIF, NeuronModel, SteppedIF
+    from .nodes import Input, Population
+    from .probe import Probe
+    from .projection import Projection
+    from .spikes import Spike, SpikeArray
+    from .storage import load, save
+    from .threads import num_threads, set_num_threads
+else:
+    # Each name is imported when it is first asked for, so that `evsim --help` need not wait for NumPy.
+    __getattr__ = lazily(
+        __name__,
+        {
+            "_core": ("__version__",),
+            "connections": ("Conv2d", "ConvTranspose2d", "Dense", "Pool2d", "Unpool2d", "coordinates_of", "index_of"),
+            "errors": ("EvsimError",),
+            "events": ("EventArray", "filters"),
+            "kernels": ("Kernel",),
+            "layer": ("Layer",),
+            "network": ("SpikingNetwork",),
+            "neurons": ("LI", "LIF", "IAFDelta", "LIFDelta", "LinearLeakIF", "NeuronModel", "SteppedIF"),
+            "nodes": ("Input", "Population"),
+            "probe": ("Probe",),
+            "projection": ("Projection",),
+            "spikes": ("Spike", "SpikeArray"),
+            "storage": ("load", "save"),
+            "threads": ("num_threads", "set_num_threads"),
+        },
+    )
 
 __all__ = [
     "LI",

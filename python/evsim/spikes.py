@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple, overload
 
@@ -10,27 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._lib.arrays import as_array, as_indices, as_integer, as_number, as_times
+from ._lib.arrays import as_indices, as_integer, as_number, as_positions, as_times
 from ._lib.modules import only_public
 from ._lib.tables import html_table, shown_rows
-from .errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, MemoryLimitError, ShapeMismatchError
+from ._lib.time_steps import counts_in_steps, require_inside, spikes_of_steps
+from .errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
 
 __all__ = ["Spike", "SpikeArray"]
 
-_MOST_CELLS = 2**32
-"""Largest dense array that to_dense makes; counting takes 8 bytes a cell."""
-
-
 _MOST_LINES = 1000
 """Of the text of an array."""
-
-
-def _require_inside(indices: npt.NDArray[np.int32], shape: tuple[int, ...]) -> int:
-    """Check that all indices lie within `shape`; return the number of places."""
-    places = int(np.prod(shape, dtype=object))
-    if indices.size and int(indices.max()) >= places:
-        raise IndexOutOfRangeError(f"index {int(indices.max())} does not fit into shape {shape} ({places} places)")
-    return places
 
 
 def _is_scalar(value: Any) -> bool:
@@ -205,7 +193,7 @@ class SpikeArray:
                 raise DTypeError(f"shape must be a tuple of integers, got {shape!r}") from None
             if not shape or min(shape) < 1:
                 raise InvalidArgumentError(f"every dimension of shape must be at least 1, got {shape}")
-            _require_inside(self.indices, shape)
+            require_inside(self.indices, shape)
         self._shape = shape
 
     def coordinates(self) -> tuple[npt.NDArray[np.intp], ...]:
@@ -242,7 +230,7 @@ class SpikeArray:
             indices, times = [indices], [times]
         index_array, time_array = as_indices(indices), as_times(times)
         if self._shape is not None:
-            _require_inside(index_array, self._shape)
+            require_inside(index_array, self._shape)
         self._core.add(index_array, time_array)
 
     def sort(self) -> None:
@@ -324,23 +312,8 @@ class SpikeArray:
         >>> evsim.SpikeArray.from_dense([[0, 1, 0], [2, 0, 0]], dt=0.5)
         SpikeArray(3 spikes, indices 0 to 1, times 0.0 to 0.5)
         """
-        step = as_number(dt, "dt")
-        if step <= 0:
-            raise InvalidArgumentError(f"dt must be positive, got {step}")
-        counts = as_array(dense, "dense")
-        if counts.ndim < 2:
-            raise ShapeMismatchError(f"dense must have a time and a neuron dimension, got shape {counts.shape}")
-        if counts.dtype.kind not in "biuf":
-            raise DTypeError(f"dense must hold spike counts, got dtype {counts.dtype}")
-        if counts.dtype.kind == "f" and not np.all(np.isfinite(counts)):
-            raise DTypeError("dense must hold finite spike counts")
-        if counts.size and (counts.min() < 0 or (counts.dtype.kind == "f" and np.any(counts != np.trunc(counts)))):
-            raise InvalidArgumentError("dense must hold spike counts: whole numbers, not negative")
-        flat = counts.reshape(counts.shape[0], math.prod(counts.shape[1:]))
-        steps, neurons = np.nonzero(flat)
-        repeats = flat[steps, neurons].astype(np.int64)
-        times = as_number(start, "start") + np.repeat(steps, repeats) * step
-        return cls(np.repeat(neurons, repeats), times, shape=counts.shape[1:] if counts.ndim > 2 else None)
+        indices, times, shape = spikes_of_steps(dense, dt, start)
+        return cls(indices, times, shape=shape)
 
     def to_dense(
         self, dt: float, n_neurons: int | None = None, *, start: float = 0.0, stop: float | None = None
@@ -370,36 +343,7 @@ class SpikeArray:
         array([[0, 1],
                [1, 0]], dtype=int32)
         """
-        step, begin = as_number(dt, "dt"), as_number(start, "start")
-        n_neurons = None if n_neurons is None else as_integer(n_neurons, "n_neurons")
-        if n_neurons is not None and n_neurons < 0:
-            raise InvalidArgumentError(f"n_neurons must not be negative, got {n_neurons}")
-        if step <= 0:
-            raise InvalidArgumentError(f"dt must be positive, got {step}")
-        # A time that from_dense made, start + k dt, must come back to step k although it is rounded.
-        with np.errstate(over="ignore"):
-            slack = 4e-16 * (np.abs(self.times) + abs(begin))
-            positions = np.floor((self.times - begin + slack) / step * (1 + 4e-16))
-        if len(self) and not np.abs(positions).max() < 2**53:
-            raise MemoryLimitError(
-                f"steps of {step} are too short for spikes up to {self.times.max()}; choose a longer dt"
-            )
-        steps = positions.astype(np.int64)
-        last = int(steps.max()) + 1 if len(self) else 0
-        n_steps = last if stop is None else int(np.ceil((as_number(stop, "stop") - begin) / step * (1 - 4e-16)))
-        if n_neurons is None and self._shape is None:
-            n_neurons = int(self.indices.max()) + 1 if len(self) else 0
-        columns: tuple[int, ...] = (n_neurons,) if n_neurons is not None else self._shape or ()
-        if len(self) and (int(steps.min()) < 0 or last > n_steps):
-            raise InvalidArgumentError(
-                f"spikes from {self.times.min()} to {self.times.max()} do not lie "
-                f"between start = {begin} and stop = {stop}"
-            )
-        size = _require_inside(self.indices, columns)
-        if n_steps * size > _MOST_CELLS:
-            raise MemoryLimitError(f"{n_steps} steps of {size} neurons do not fit into memory; choose a longer dt")
-        flat = np.bincount(steps * size + self.indices, minlength=n_steps * size)
-        return flat.astype(np.int32).reshape(n_steps, *columns)
+        return counts_in_steps(self.indices, self.times, self._shape, dt, n_neurons, start, stop)
 
     # Python protocols
 
@@ -425,28 +369,13 @@ class SpikeArray:
                 message = "slices count spikes; for a slice of time use spikes.time_slice(start, stop)"
                 raise DTypeError(message) from None
         if not _is_scalar(key):
-            chosen = self._positions(key)
+            chosen = as_positions(key, len(self))
             return SpikeArray(self.indices[chosen], self.times[chosen], shape=self._shape)
         number = as_integer(key, "a position")
         position = number + len(self) if number < 0 else number
         if not 0 <= position < len(self):
             raise IndexOutOfRangeError(f"there is no spike {key} among {len(self)}")
         return Spike(*self._core[position])
-
-    def _positions(self, key: Any) -> npt.NDArray[Any]:
-        chosen = as_array(key, "positions")
-        if chosen.ndim != 1 or (chosen.dtype.kind not in "biu" and chosen.size):
-            raise DTypeError(
-                "spikes are chosen by whole numbers or a mask of one dimension, got "
-                f"{chosen.dtype} of shape {chosen.shape}"
-            )
-        if chosen.dtype.kind == "b":
-            if len(chosen) != len(self):
-                raise ShapeMismatchError(f"the mask has {len(chosen)} values for {len(self)} spikes")
-            return chosen
-        if chosen.size and not (-len(self) <= int(chosen.min()) and int(chosen.max()) < len(self)):
-            raise IndexOutOfRangeError(f"positions go from {-len(self)} to {len(self) - 1}, got {chosen}")
-        return chosen.astype(np.int64)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SpikeArray):

@@ -2,6 +2,8 @@
 
 import importlib
 import inspect
+import subprocess
+import sys
 import types
 
 import pytest
@@ -65,3 +67,23 @@ def test_star_imports_bring_the_public_names():
     space = {}
     exec("from evsim.encoders import *", space)
     assert set(space) - {"__builtins__"} == {"latency"}
+
+
+@pytest.mark.parametrize("name", ["no_such_name", "_no_such_module", "__no_such_thing__"])
+def test_names_that_there_are_not(name):
+    assert not hasattr(evsim, name)
+    with pytest.raises(AttributeError, match=f"module 'evsim' has no attribute '{name}'"):
+        getattr(evsim, name)
+
+
+def test_names_are_imported_when_they_are_asked_for():
+    source = """
+import sys, evsim
+assert "numpy" not in sys.modules
+assert evsim.SpikingNetwork.__module__ == "evsim.network"
+assert evsim.filters is evsim.events.filters
+from evsim import LIF, spikeseg, __version__
+assert vars(evsim)["LIF"] is LIF
+"""
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -116,3 +116,19 @@ def as_size(value: Any, name: str) -> int:
     if not 1 <= number <= _INT32_MAX:
         raise InvalidArgumentError(f"{name} must be from 1 to {_INT32_MAX}, got {number}")
     return number
+
+
+def as_positions(key: Any, n: int) -> npt.NDArray[Any]:
+    """Return positions among `n` spikes as int64, or a mask of them; raises what is wrong with them."""
+    chosen = as_array(key, "positions")
+    if chosen.ndim != 1 or (chosen.dtype.kind not in "biu" and chosen.size):
+        raise DTypeError(
+            f"spikes are chosen by whole numbers or a mask of one dimension, got {chosen.dtype} of shape {chosen.shape}"
+        )
+    if chosen.dtype.kind == "b":
+        if len(chosen) != n:
+            raise ShapeMismatchError(f"the mask has {len(chosen)} values for {n} spikes")
+        return chosen
+    if chosen.size and not (-n <= int(chosen.min()) and int(chosen.max()) < n):
+        raise IndexOutOfRangeError(f"positions go from {-n} to {n - 1}, got {chosen}")
+    return chosen.astype(np.int64)

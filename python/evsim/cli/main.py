@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
@@ -50,15 +51,13 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from .. import __version__
-
-        console.print(f"evsim {__version__}")
+        console.print(f"evsim {version('evsim')}")  # of evsim.__version__ one would have to wait for NumPy
         raise typer.Exit
 
 
 @app.callback()
 def _evsim(
-    version: Annotated[
+    show_version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..errors import FileFormatError
 
 if TYPE_CHECKING:
@@ -72,7 +70,7 @@ def _pieces(path: Path, prefix: str, arrays: dict[str, Any]) -> Iterator[tuple[s
     offsets, n = arrays["offsets"], len(arrays["t"])
     if offsets.ndim != 1 or offsets.dtype.kind not in "iu" or len(offsets) < 2:
         raise FileFormatError(f"{path}: {prefix}offsets must be integers, one more than there are recordings")
-    if offsets[0] != 0 or offsets[-1] != n or np.any(np.diff(offsets.astype(np.int64)) < 0):
+    if offsets[0] != 0 or offsets[-1] != n or (offsets[1:] < offsets[:-1]).any():
         raise FileFormatError(f"{path}: {prefix}offsets must rise from 0 to {n}, the number of events")
     largest = max((int(arrays[axis].max()) for axis in "xy" if n), default=0)
     width = height = _NMNIST_SIZE

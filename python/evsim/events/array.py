@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from .._lib.arrays import as_integer, as_number, as_size
+from .._lib.arrays import as_integer, as_size
 from .._lib.tables import html_table, shown_rows
-from ..errors import DTypeError, InvalidArgumentError, MemoryLimitError, ShapeMismatchError
+from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
 from ..spikes import SpikeArray
-from .columns import check_inside, check_polarity, check_sorted, columns_of, event_column, unmasked
-from .grids import GridMode, GridPolarity, Polarity, binned_spikes, dense_grid, polarity_channels
-
-_MOST_PIXELS = 2**16
-_LATEST = 2**62
-_MOST_SPIKE_PLACES = 2**31
+from .columns import (
+    check_inside,
+    check_polarity,
+    check_sorted,
+    columns_of,
+    event_column,
+    frozen,
+    microsecond,
+    sensor_size,
+    unmasked,
+)
+from .grids import GridMode, GridPolarity, Polarity, binned_spikes, dense_grid, event_spikes
 
 
 class EventArray:
@@ -98,8 +103,8 @@ class EventArray:
         lengths = {name: len(values) for name, values in columns.items()}
         if len(set(lengths.values())) != 1:
             raise ShapeMismatchError(f"t, x, y and p must have one length, got {lengths}")
-        self._width = _sensor_size(width, columns["x"], "width")
-        self._height = _sensor_size(height, columns["y"], "height")
+        self._width = sensor_size(width, columns["x"], "width")
+        self._height = sensor_size(height, columns["y"], "height")
         check_inside(columns["x"], columns["y"], self._width, self._height)
         polarity = check_polarity(columns["p"])
         if sort:
@@ -107,10 +112,10 @@ class EventArray:
             columns = {name: values[order] for name, values in columns.items()}
             polarity = polarity[order]
         check_sorted(columns["t"])
-        self._t = _frozen(np.array(columns["t"]), np.int64)
-        self._x = _frozen(columns["x"].astype(np.uint16), np.uint16)
-        self._y = _frozen(columns["y"].astype(np.uint16), np.uint16)
-        self._p = _frozen(polarity, np.uint8)
+        self._t = frozen(np.array(columns["t"]), np.int64)
+        self._x = frozen(columns["x"].astype(np.uint16), np.uint16)
+        self._y = frozen(columns["y"].astype(np.uint16), np.uint16)
+        self._p = frozen(polarity, np.uint8)
 
     @classmethod
     def _wrap(
@@ -125,10 +130,10 @@ class EventArray:
         """Build from arrays that are known to be valid."""
         self = cls.__new__(cls)
         self._t, self._x, self._y, self._p = (
-            _frozen(t, np.int64),
-            _frozen(x, np.uint16),
-            _frozen(y, np.uint16),
-            _frozen(p, np.uint8),
+            frozen(t, np.int64),
+            frozen(x, np.uint16),
+            frozen(y, np.uint16),
+            frozen(p, np.uint8),
         )
         self._width, self._height = width, height
         return self
@@ -344,14 +349,7 @@ class EventArray:
         >>> events.to_spikes()
         SpikeArray(1 spike, indices 28 to 28, times 1.5 to 1.5, shape=(2, 4, 5))
         """
-        if as_number(time_scale, "time_scale") <= 0:
-            raise InvalidArgumentError(f"time_scale must be positive, got {time_scale}")
-        part, channel, n_channels = polarity_channels(self, polarity)
-        shape = (n_channels, self._height, self._width)
-        if np.prod(shape, dtype=np.int64) > _MOST_SPIKE_PLACES:
-            raise MemoryLimitError(f"shape {shape} has more than 2**31 places; crop or downsample the events first")
-        index = (channel * self._height + part.y) * self._width + part.x
-        return SpikeArray(index, part.t * float(time_scale), shape=shape)
+        return event_spikes(self, time_scale, polarity)
 
     def voxel_grid(
         self,
@@ -478,25 +476,3 @@ class EventArray:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return EventArray._wrap, (self._t, self._x, self._y, self._p, self._width, self._height)
-
-
-def microsecond(value: float, name: str) -> int:
-    """The first whole microsecond that is not before `value`, within 64 bits."""
-    whole = int(value) if isinstance(value, int | np.integer) else math.ceil(as_number(value, name))
-    return min(max(whole, -_LATEST), _LATEST)
-
-
-def _sensor_size(size: int | None, coordinates: npt.NDArray[Any], name: str) -> int:
-    if size is None:
-        return min(max(int(coordinates.max(initial=0)) + 1, 1), _MOST_PIXELS)
-    number = as_size(size, name)
-    if number > _MOST_PIXELS:
-        raise InvalidArgumentError(f"{name} must be at most {_MOST_PIXELS}, got {number}")
-    return number
-
-
-def _frozen(values: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:
-    """Contiguous, of this type and read-only from now on; not for arrays that a user may still write to."""
-    array = np.ascontiguousarray(values, dtype=dtype)
-    array.flags.writeable = False
-    return array

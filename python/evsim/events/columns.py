@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .._lib.arrays import _one_dimensional
+from .._lib.arrays import _one_dimensional, as_number, as_size
 from ..errors import (
     DTypeError,
     IndexOutOfRangeError,
@@ -25,6 +26,8 @@ FIELD_NAMES = {
 }
 _LATEST = 2**61
 """Times stay below, so that their differences fit into 64 bits."""
+_OUTSIDE = 2**62
+_MOST_PIXELS = 2**16
 
 
 def event_column(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
@@ -113,3 +116,26 @@ def unmasked(columns: dict[str, Any]) -> dict[str, Any]:
         raise ShapeMismatchError(f"t, x, y and p must have one dimension and one length, got shapes {sorted(shapes)}")
     keep = ~np.logical_or.reduce(masks)
     return {name: array[keep] for name, array in arrays.items()}
+
+
+def microsecond(value: float, name: str) -> int:
+    """The first whole microsecond that is not before `value`, within 64 bits."""
+    whole = int(value) if isinstance(value, int | np.integer) else math.ceil(as_number(value, name))
+    return min(max(whole, -_OUTSIDE), _OUTSIDE)
+
+
+def sensor_size(size: int | None, coordinates: npt.NDArray[Any], name: str) -> int:
+    """Return the pixels of a sensor along one axis: those given, or just enough for `coordinates`."""
+    if size is None:
+        return min(max(int(coordinates.max(initial=0)) + 1, 1), _MOST_PIXELS)
+    number = as_size(size, name)
+    if number > _MOST_PIXELS:
+        raise InvalidArgumentError(f"{name} must be at most {_MOST_PIXELS}, got {number}")
+    return number
+
+
+def frozen(values: npt.NDArray[Any], dtype: Any) -> npt.NDArray[Any]:
+    """Contiguous, of this type and read-only from now on; not for arrays that a user may still write to."""
+    array = np.ascontiguousarray(values, dtype=dtype)
+    array.flags.writeable = False
+    return array

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
-from .._lib.arrays import as_integer, as_size
+from .._lib.arrays import as_integer, as_number, as_size
 from ..errors import InvalidArgumentError, MemoryLimitError
 from ..spikes import SpikeArray
 
@@ -177,3 +177,15 @@ def _add_up(
 def _firsts(values: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
     """Where each run of equal values begins."""
     return np.flatnonzero(np.append(values.size > 0, values[1:] != values[:-1])[: values.size])
+
+
+def event_spikes(events: EventArray, time_scale: float, polarity: Polarity) -> SpikeArray:
+    """Return what :meth:`EventArray.to_spikes` makes."""
+    if as_number(time_scale, "time_scale") <= 0:
+        raise InvalidArgumentError(f"time_scale must be positive, got {time_scale}")
+    part, channel, n_channels = polarity_channels(events, polarity)
+    shape = (n_channels, events.height, events.width)
+    if np.prod(shape, dtype=np.int64) > _MOST_PLACES:
+        raise MemoryLimitError(f"shape {shape} has more than 2**31 places; crop or downsample the events first")
+    index = (channel * events.height + part.y) * events.width + part.x
+    return SpikeArray(index, part.t * float(time_scale), shape=shape)

@@ -12,7 +12,8 @@ import numpy as np
 from .._lib.arrays import as_size
 from .._lib.paths import as_path
 from ..errors import FileFormatError, InvalidArgumentError
-from ..events.array import EventArray, microsecond
+from ..events.array import EventArray
+from ..events.columns import microsecond
 from .atomic import replacing
 from .recording import opened
 from .sieve import Collection, Columns, Sieve, event_array, joined, within

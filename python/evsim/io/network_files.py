@@ -13,6 +13,7 @@ from .._lib.paths import as_path, open_regular
 from ..description import NetworkDescription
 from ..errors import FileFormatError, NonFiniteError
 from .atomic import replacing
+from .unreadable import reading
 
 FORMAT_VERSION = 2
 
@@ -40,12 +41,9 @@ def read_network(path: str | PathLike[str]) -> NetworkDescription:
     safetensors = require("safetensors", "safetensors", "files", "a network file")
     source = as_path(path)
     open_regular(source).close()  # safetensors' own message for a missing file names no file
-    try:
-        with safetensors.safe_open(source, framework="numpy") as file:
-            metadata = file.metadata() or {}
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except Exception as error:  # whatever a damaged header or an unknown tensor type makes the reader raise
-        raise FileFormatError(f"{path} is not a readable network file: {error}") from None
+    with reading(path, "network file"), safetensors.safe_open(source, framework="numpy") as file:
+        metadata = file.metadata() or {}
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     if "evsim" not in metadata:
         raise FileFormatError(f"{path} is a safetensors file, but not a network that evsim saved")
     try:
@@ -59,7 +57,7 @@ def read_network(path: str | PathLike[str]) -> NetworkDescription:
         nodes, projections = ([dict(item) for item in plain[key]] for key in ("nodes", "projections"))
         limit = operator.index(plain["max_spikes_per_instant"])
         return NetworkDescription(plain["dtype"], "cpu", limit, nodes, projections, arrays)
-    except FileFormatError:
+    except (FileFormatError, MemoryError):
         raise
     except Exception as error:  # the description may hold anything
         raise FileFormatError(f"the network description in {path} is damaged: {error!r}") from None

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .._lib.paths import open_regular
-from ..errors import EvsimError, FileFormatError, MemoryLimitError
+from ..errors import FileFormatError
+from .unreadable import within_memory
 
 CHUNK = 1 << 18
 """Bytes that are decoded at once: they and their events stay in a processor's cache."""
@@ -136,16 +137,11 @@ class Recording:
 @contextmanager
 def opened(path: Path, *, width: int | None, height: int | None, strict: bool) -> Iterator[Recording]:
     """The recording at `path`; running out of memory inside is a named error."""
-    try:
-        with open_regular(path) as file:
-            recording = Recording(path, file, width=width, height=height, strict=strict)
-            if not recording.n_bytes:
-                raise FileFormatError(f"{path} is empty (0 bytes)")
-            yield recording
-    except MemoryError as error:
-        if isinstance(error, EvsimError):
-            raise
-        raise MemoryLimitError(f"reading {path} needs more memory than the system gives") from None
+    with within_memory(path), open_regular(path) as file:
+        recording = Recording(path, file, width=width, height=height, strict=strict)
+        if not recording.n_bytes:
+            raise FileFormatError(f"{path} is empty (0 bytes)")
+        yield recording
 
 
 def header_lines(file: Recording, mark: bytes, end: Callable[[bytes], bool]) -> tuple[int, str]:

@@ -17,6 +17,7 @@ from .atomic import replacing
 from .events import read_events
 from .formats.arrays import stored_shape
 from .numpy_files import ZIP_MAGIC, Archive
+from .unreadable import within_memory
 
 
 def read_spikes(
@@ -110,7 +111,7 @@ def _is_zip(path: Path) -> bool:
 
 
 def _read_npz(path: Path, time_scale: float, shape: tuple[int, int, int] | None) -> SpikeArray:
-    with open_regular(path) as file:
+    with within_memory(path), open_regular(path) as file:
         archive = Archive(path, file)
         try:
             for names in (("indices", "times"), ("x", "y", "p", "t")):
@@ -120,11 +121,9 @@ def _read_npz(path: Path, time_scale: float, shape: tuple[int, int, int] | None)
                 if "indices" in names:
                     return SpikeArray(arrays["indices"], arrays["times"], shape=stored)
                 return _from_events(arrays, time_scale, stored or shape)
-        except FileFormatError:
+        except (FileFormatError, MemoryError):
             raise
         except (EvsimError, ValueError) as error:
-            if isinstance(error, MemoryError):
-                raise
             raise FileFormatError(f"{path} does not hold valid spikes: {error}") from None
         raise FileFormatError(
             f"{path} holds the arrays {archive.describe()}; expected indices and times, or x, y, p and t"

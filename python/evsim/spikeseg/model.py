@@ -16,6 +16,7 @@ from .._lib.paths import as_path, open_regular
 from .._lib.set_once import SetOnce
 from ..errors import DTypeError, FileFormatError, InvalidArgumentError, ShapeMismatchError
 from ..io.atomic import replacing
+from ..io.unreadable import reading
 from .config import CONV_LAYERS, DecoderConfig, EncoderConfig, LayerConfig
 from .decoder import SpikeSEGDecoder
 from .encoder import SpikeSEGEncoder
@@ -259,13 +260,15 @@ class SpikeSEG(SetOnce):
         ------
         FileFormatError
             The file is damaged or something else.
+        MemoryLimitError
+            The model does not fit into memory.
         FileNotFoundError
             There is no such file.
         """
         safetensors = require("safetensors", "safetensors", "files", "loading a model")
         source = as_path(path)
         open_regular(source).close()  # safetensors' own message for a missing file names no file
-        try:
+        with reading(path, "SpikeSEG model"):
             with safetensors.safe_open(source, framework="numpy") as file:
                 description = json.loads((file.metadata() or {})["evsim.spikeseg"])
                 state = {name: np.asarray(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (not a dict)
@@ -278,8 +281,6 @@ class SpikeSEG(SetOnce):
             model.load_state_dict(state)
             for name in description["frozen"]:
                 model.freeze_layer(name)
-        except Exception as error:  # a damaged header may make the reader raise anything
-            raise FileFormatError(f"{path} is not a readable SpikeSEG model: {error!r}") from None
         return model
 
     def __repr__(self) -> str:

@@ -266,3 +266,22 @@ def test_help_loads_nothing_heavy():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["infer", "--help"], ["segment", "--help"]])
+def test_help_and_version_do_not_wait_for_numpy(arguments):
+    source = f"""
+import sys
+from evsim.cli.main import main
+sys.argv = ["evsim", *{arguments!r}]
+try:
+    main()
+finally:
+    assert not {{"numpy", "evsim._core"}} & set(sys.modules), "slow"
+"""
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_command_names_the_version_of_the_package():
+    assert run("--version").output.split() == ["evsim", evsim.__version__]

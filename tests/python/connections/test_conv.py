@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from agreement import TOLERANCE, Tally, per_neuron
+from agreement import TOLERANCE, Tally, assert_agreement, per_neuron
 from images import ConvCase, connection_of, random_events, random_geometry
+from machines import DTYPES, Machine, on_cpu
 from oracle.conv import Geometry
 
 import evsim
 
-DTYPES = ("float32", "float64")
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 
 
@@ -49,16 +49,11 @@ def random_case(rng, model, *, n_events=40, largest=4, transposed=None):
     return ConvCase.make(neuron, geometry, kernel, indices, times, float(times[-1] + rng.uniform(0, 2) * tau))
 
 
-def assert_agreement(tally, spikes=1):
-    assert not tally.faults, f"{len(tally.faults)} disagreements, such as {tally.faults[0]}"
-    assert tally.spikes >= spikes, f"nothing was tested: {tally}"
-
-
-@dtypes
+@on_cpu
 @pytest.mark.parametrize("model", ["LIF", "LIFDelta", "IAFDelta"])
-def test_spike_times_are_exact_for_every_geometry(dtype, model):
-    rng = np.random.default_rng([20, DTYPES.index(dtype), len(model)])
-    tally = sum((random_case(rng, model, transposed=k % 3 == 0).check(dtype) for k in range(6)), Tally())
+def test_spike_times_are_exact_for_every_geometry(machine, model):
+    rng = np.random.default_rng([20, DTYPES.index(machine.dtype), len(model)])
+    tally = sum((random_case(rng, model, transposed=k % 3 == 0).check(machine) for k in range(6)), Tally())
     assert_agreement(tally, spikes=50)
 
 
@@ -69,7 +64,9 @@ def test_campaign_of_convolutions(part, capsys):
         rng = np.random.default_rng([21, part, DTYPES.index(dtype)])
         tally = Tally()
         for k in range(500):
-            tally += random_case(rng, ("LIF", "LIFDelta", "IAFDelta")[k % 3], n_events=60, largest=6).check(dtype)
+            tally += random_case(rng, ("LIF", "LIFDelta", "IAFDelta")[k % 3], n_events=60, largest=6).check(
+                Machine(dtype)
+            )
         with capsys.disabled():
             print(f"\npart {part}, {dtype}: {tally}")
         assert_agreement(tally, spikes=10_000)
@@ -83,19 +80,19 @@ def test_the_check_notices_a_weight_in_the_wrong_place():
     kernel = rng.uniform(0.0, 1.0, geometry.weight_shape)
     indices, times = random_events(rng, geometry, 60, 0.2)
     case = ConvCase.make(evsim.LIFDelta(tau_mem=2.0), geometry, kernel, indices, times, None)
-    found = case.infer("float64")
-    assert_agreement(case.check("float64", found), spikes=50)
+    found = case.infer(Machine("float64"))
+    assert_agreement(case.check(Machine("float64"), found), spikes=50)
     for changed in (kernel[..., ::-1], kernel[::-1], kernel[:, ::-1], kernel.swapaxes(2, 3)):
         other = ConvCase.make(case.neuron, geometry, changed, indices, times, None)
-        assert case.check("float64", other.infer("float64")).faults
-    assert case.check("float64", [t + 3 * TOLERANCE["float64"] for t in found]).faults
+        assert case.check(Machine("float64"), other.infer(Machine("float64"))).faults
+    assert case.check(Machine("float64"), [t + 3 * TOLERANCE["float64"] for t in found]).faults
 
 
-@dtypes
+@on_cpu
 @pytest.mark.parametrize("above", [1e-3, 1e-6, -1e-6, -1e-3])
-def test_near_grazing_crossings_are_decided_as_in_a_dense_layer(dtype, above):
+def test_near_grazing_crossings_are_decided_as_in_a_dense_layer(machine, above):
     """One input just strong enough, or just not; found only when the pixel is touched again, or at the end."""
-    if dtype == "float32" and abs(above) < 1e-5:
+    if machine.dtype == "float32" and abs(above) < 1e-5:
         above *= 10
     peak = 0.25  # of w (x - x^2)
     geometry = Geometry(in_shape=(1, 3, 3), out_channels=5, kernel=(3, 3), padding=(1, 1))
@@ -103,9 +100,9 @@ def test_near_grazing_crossings_are_decided_as_in_a_dense_layer(dtype, above):
     neuron = evsim.LIF(tau_mem=2.0, tau_syn=1.0)
     for times in ([0.0], [0.0, 50.0]):
         case = ConvCase.make(neuron, geometry, kernel, [4] * len(times), times, None)
-        found = case.infer(dtype)
+        found = case.infer(machine)
         assert {len(t) for t in found} == {len(times) if above > 0 else 0}
-        assert_agreement(case.check(dtype, found), spikes=0)
+        assert_agreement(case.check(machine, found), spikes=0)
 
 
 @dtypes
@@ -333,10 +330,6 @@ def test_mistakes_have_names():
         net.add_pool_layer(2, neuron=neuron, in_shape=(1, 8, 8))
     with pytest.raises(errors.InvalidArgumentError, match="Dense"):
         net.add_layer(evsim.Conv2d(4, 3, in_shape=(1, 8, 8)), neuron, kernel=evsim.rules.pair_stdp())
-    other = evsim.SpikingNetwork()
-    other._device = "cuda"
-    with pytest.raises(errors.InvalidArgumentError, match="run on the CPU"):
-        other.add_conv_layer(4, 3, neuron, in_shape=(1, 8, 8))
     assert len(net) == 0
     layer = net.add_conv_layer(4, 3, neuron, in_shape=(1, 8, 8))
     with pytest.raises(errors.ShapeMismatchError, match="the layer before has the shape"):

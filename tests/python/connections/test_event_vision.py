@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from agreement import per_neuron
 from images import connection_of, random_geometry
+from machines import on_cpu, one_of_equals
 from oracle.conv import Window, pooled, unpooled
 from oracle.stepped import linear_leak, stepped
 
@@ -18,35 +19,43 @@ def dyadic(rng, low, high, size):
     return rng.integers(low * 64, high * 64, size) / 64
 
 
-def networks(rng, neuron, dtype):
-    """A dense layer and a convolution, and for each its matrix and what reaches whom."""
+def networks(rng, neuron, machine):
+    """A dense layer and, where there are any, a convolution, and their matrices."""
     matrix = dyadic(rng, -1, 1.5, (12, 20))
-    dense = evsim.SpikingNetwork(dtype=dtype)
+    dense = machine.network()
     dense.add_layer(evsim.Dense(20, 12, weights=matrix), neuron)
     yield dense, matrix
     geometry = random_geometry(rng)
     kernel = dyadic(rng, -1, 1.5, geometry.weight_shape)
-    conv = evsim.SpikingNetwork(dtype=dtype)
+    conv = machine.network()
+    if machine.device == "cuda":
+        with pytest.raises(evsim.errors.InvalidArgumentError, match="run on the CPU"):
+            conv.add_layer(connection_of(geometry, kernel), neuron)
+        return
     conv.add_layer(connection_of(geometry, kernel), neuron)
     yield conv, geometry.matrix(kernel)[0]
+
+
+def infer(net, indices, times, machine):
+    """Spikes of a dense layer from enough copies for all threads to start, of a convolution from a few."""
+    return one_of_equals(net.infer([(indices, times)] * machine.copies(len(times) * 12)))
 
 
 def stepped_input(rng, n_inputs, n_steps=120, n=150):
     return rng.integers(0, n_inputs, n), np.sort(rng.integers(0, n_steps, n)).astype(float)
 
 
-@dtypes
 @pytest.mark.parametrize("fire_once", [False, True])
 @pytest.mark.parametrize("reset", [0.0, 0.25, "subtract"])
-def test_linear_leak_spikes_are_those_of_exact_fractions(dtype, fire_once, reset):
+def test_linear_leak_spikes_are_those_of_exact_fractions(machine, fire_once, reset):
     rng = np.random.default_rng([30, fire_once, len(str(reset))])
     spikes = 0
     for leak in (0.0, 1 / 64, 0.25):
         neuron = evsim.LinearLeakIF(leak=leak, threshold=1.5, reset=reset, fire_once=fire_once, v_init=0.5)
-        for net, matrix in networks(rng, neuron, dtype):
+        for net, matrix in networks(rng, neuron, machine):
             indices, times = stepped_input(rng, matrix.shape[1])
             times /= 4
-            found = per_neuron(net.infer(indices, times), len(matrix))
+            found = per_neuron(infer(net, indices, times, machine), len(matrix))
             for n, row in enumerate(matrix):
                 expected = linear_leak(
                     times,
@@ -62,17 +71,16 @@ def test_linear_leak_spikes_are_those_of_exact_fractions(dtype, fire_once, reset
     assert spikes > 20
 
 
-@dtypes
 @pytest.mark.parametrize("fire_once", [False, True])
 @pytest.mark.parametrize("mode", ["subtractive", "multiplicative"])
-def test_stepped_spikes_are_those_of_every_single_step(dtype, fire_once, mode):
+def test_stepped_spikes_are_those_of_every_single_step(machine, fire_once, mode):
     rng = np.random.default_rng([31, fire_once, len(mode)])
     spikes = 0
     for leak in (0.0, 1 / 64, 0.75, 1.5):
         neuron = evsim.SteppedIF(leak=leak, leak_mode=mode, threshold=1.5, fire_once=fire_once, v_init=1.0)
-        for net, matrix in networks(rng, neuron, dtype):
+        for net, matrix in networks(rng, neuron, machine):
             indices, times = stepped_input(rng, matrix.shape[1])
-            found = per_neuron(net.infer(indices, times), len(matrix))
+            found = per_neuron(infer(net, indices, times, machine), len(matrix))
             for n, row in enumerate(matrix):
                 expected = stepped(
                     times,
@@ -120,12 +128,12 @@ def test_potentials_of_the_new_neurons_are_as_defined(dtype):
     assert spikes.times.tolist() == [5.0]
 
 
-@dtypes
+@on_cpu
 @pytest.mark.parametrize("model", ["LinearLeakIF", "SteppedIF"])
-def test_pieces_of_steps_equal_the_whole(dtype, model):
+def test_pieces_of_steps_equal_the_whole(machine, model):
     rng, total = np.random.default_rng(33), 0
     neuron = getattr(evsim, model)(leak=0.125, threshold=1.5)
-    for net, matrix in (pair for _ in range(3) for pair in networks(rng, neuron, dtype)):
+    for net, matrix in (pair for _ in range(3) for pair in networks(rng, neuron, machine)):
         indices, times = stepped_input(rng, matrix.shape[1])
         whole = net.infer(indices, times, until=130.0)
         found, begin = [], 0

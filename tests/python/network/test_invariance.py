@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from machines import on_host, one_thread
 from places import ROOT
 
 import evsim
@@ -40,8 +41,9 @@ def weights(neuron, shape, seed=0):
     return scale * np.random.default_rng(seed).uniform(-0.4, 1.0, shape)
 
 
-def network(neuron, dtype="float32", *, n_inputs=12, n_neurons=33, layers=1, seed=0):
-    net = evsim.SpikingNetwork(dtype=dtype)
+def network(neuron, where="float32", *, n_inputs=12, n_neurons=33, layers=1, seed=0):
+    """On a machine, or with a type on the CPU."""
+    net = evsim.SpikingNetwork(dtype=where) if isinstance(where, str) else where.network()
     for k in range(layers):
         shape = (n_neurons, n_inputs if k == 0 else n_neurons)
         values = weights(neuron, shape, seed + k) / (1 if k == 0 else 8)
@@ -58,21 +60,22 @@ def recording(seed=0, n=60, n_inputs=12, step=2.0**-10, end=END):
 
 
 def train(spikes):
+    spikes = on_host(spikes)
     return spikes.indices.tolist(), spikes.times.tolist()
 
 
 # Shifts
 
 
-@dtypes
+@one_thread
 @models
 @pytest.mark.parametrize("shift", [4e6, -4e6, 2.0**30, -END])
-def test_shifting_all_inputs_shifts_all_outputs(dtype, neuron, shift):
+def test_shifting_all_inputs_shifts_all_outputs(machine, neuron, shift):
     """4e6 is 10^6 membrane time constants. Output times are rounded to their last digit, and nothing else changes."""
-    net = network(neuron, dtype)
+    net = network(neuron, machine)
     indices, times = recording()
-    plain = net.infer(indices, times, start=0.0, until=END)
-    shifted = net.infer(indices, times + shift, start=shift, until=END + shift)
+    plain = on_host(net.infer(indices, times, start=0.0, until=END))
+    shifted = on_host(net.infer(indices, times + shift, start=shift, until=END + shift))
     assert len(plain) > 50
     order = np.lexsort((np.arange(len(plain)), plain.indices))
     other = np.lexsort((np.arange(len(shifted)), shifted.indices))
@@ -81,11 +84,11 @@ def test_shifting_all_inputs_shifts_all_outputs(dtype, neuron, shift):
     assert np.all(np.abs(shifted.times[other] - shift - plain.times[order]) <= digit)
 
 
-@dtypes
+@one_thread
 @models
-def test_shifting_changes_no_bit_of_the_state(dtype, neuron):
+def test_shifting_changes_no_bit_of_the_state(machine, neuron):
     """The potential is recorded at the same distance from the shifted input."""
-    net = network(neuron, dtype)
+    net = network(neuron, machine)
     indices, times = recording(1)
     grid = np.arange(0, int(END)) + 0.5
     probe, moved = evsim.Probe(0, times=grid), evsim.Probe(0, times=grid + 2.0**22)
@@ -139,13 +142,13 @@ def in_pieces(net, indices, times, cuts, end):
     return [tuple(list(chain.from_iterable(part)) for part in zip(*pieces, strict=True)) for pieces in outputs]
 
 
-@dtypes
+@one_thread
 @models
 @pytest.mark.parametrize("layers", [1, 3])
-def test_a_recording_in_pieces_equals_the_whole(dtype, neuron, layers):
+def test_a_recording_in_pieces_equals_the_whole(machine, neuron, layers):
     """To the last bit; cuts at random times, at inputs, at spikes, twice at one time, and with empty pieces."""
-    net = network(neuron, dtype, layers=layers)
-    for seed in range(6):
+    net = network(neuron, machine, layers=layers)
+    for seed in range(6 if machine.device == "cpu" else 2):
         indices, times = recording(seed)
         whole_output = net.infer(indices, times, start=0.0, until=END)
         whole = [train(layer.post_spikes) for layer in net]
@@ -172,11 +175,11 @@ def test_any_recording_in_any_pieces_equals_the_whole(name, dtype, seed, n, cuts
     assert in_pieces(net, indices, times, cuts, END) == whole
 
 
-@dtypes
+@one_thread
 @models
-def test_a_stream_may_be_cut_between_simultaneous_inputs(dtype, neuron):
+def test_a_stream_may_be_cut_between_simultaneous_inputs(machine, neuron):
     """With until = their time the first ones are delivered, the rest follow with the next piece."""
-    net = network(neuron, dtype, layers=2)
+    net = network(neuron, machine, layers=2)
     indices, times = recording(2)
     same = np.flatnonzero(np.diff(times) == 0)[0] + 1
     net.infer(indices, times, start=0.0, until=END)
@@ -189,9 +192,9 @@ def test_a_stream_may_be_cut_between_simultaneous_inputs(dtype, neuron):
     assert joined == whole
 
 
-@dtypes
-def test_the_last_piece_may_run_until_nothing_more_happens(dtype):
-    net = network(MODELS["LIF"], dtype)
+@one_thread
+def test_the_last_piece_may_run_until_nothing_more_happens(machine):
+    net = network(MODELS["LIF"], machine)
     indices, times = recording(3)
     whole = train(net.infer(indices, times, start=0.0))
     first = train(net.infer(indices[:30], times[:30], start=0.0, until=times[30]))
@@ -199,16 +202,16 @@ def test_the_last_piece_may_run_until_nothing_more_happens(dtype):
     assert (first[0] + second[0], first[1] + second[1]) == whole
 
 
-@dtypes
-def test_recorded_values_and_maxima_do_not_depend_on_the_pieces(dtype):
-    net = evsim.SpikingNetwork(dtype=dtype)
+@one_thread
+def test_recorded_values_and_maxima_do_not_depend_on_the_pieces(machine):
+    net = machine.network()
     neuron = evsim.LI(tau_mem=4.0, tau_syn=1.0, v_init=0.1, bias=0.2)
     layer = net.add_layer(evsim.Dense(12, 5, weights=weights(neuron, (5, 12))), neuron)
     indices, times = recording(4)
     grid = np.linspace(0.1, END - 0.1, 40)
     whole = evsim.Probe(0, times=grid)
     net.infer(indices, times, start=0.0, until=END, record=whole)
-    maximum, maximum_time = layer.maximum, layer.maximum_time
+    maximum, maximum_time = on_host(layer.maximum), on_host(layer.maximum_time)
     values, first = [], 0
     for k, cut in enumerate([3.0, 7.3, 7.3, times[40], END]):
         begin = [0.0, 3.0, 7.3, 7.3, times[40]][k]
@@ -219,14 +222,14 @@ def test_recorded_values_and_maxima_do_not_depend_on_the_pieces(dtype):
         values.append(probe.values)
         first = last
     assert np.array_equal(np.concatenate(values), whole.values)
-    assert np.array_equal(layer.maximum, maximum)
-    assert np.array_equal(layer.maximum_time, maximum_time)
+    assert np.array_equal(on_host(layer.maximum), maximum)
+    assert np.array_equal(on_host(layer.maximum_time), maximum_time)
 
 
-@dtypes
+@one_thread
 @models
-def test_recording_changes_nothing(dtype, neuron):
-    net = network(neuron, dtype)
+def test_recording_changes_nothing(machine, neuron):
+    net = network(neuron, machine)
     indices, times = recording(5)
     plain = train(net.infer(indices, times, until=END))
     probes = [evsim.Probe(0, times=np.sort(np.concatenate([np.linspace(0, END, 77), times])))] * 2
@@ -236,10 +239,10 @@ def test_recording_changes_nothing(dtype, neuron):
 # Batches, threads, company
 
 
-@dtypes
+@one_thread
 @models
-def test_a_batch_equals_its_samples_one_by_one(dtype, neuron):
-    net = network(neuron, dtype, layers=2)
+def test_a_batch_equals_its_samples_one_by_one(machine, neuron):
+    net = network(neuron, machine, layers=2)
     samples = [recording(seed, n=n) for seed, n in enumerate([60, 0, 1, 45, 200])]
     batch = net.infer(samples, start=0.0, until=END)
     hidden = [train(spikes) for spikes in net[0].post_spikes]
@@ -248,9 +251,9 @@ def test_a_batch_equals_its_samples_one_by_one(dtype, neuron):
         assert hidden[k] == train(net[0].post_spikes)
 
 
-@dtypes
-def test_a_batch_may_be_a_stream(dtype):
-    net = network(MODELS["LIF, refractory"], dtype)
+@one_thread
+def test_a_batch_may_be_a_stream(machine):
+    net = network(MODELS["LIF, refractory"], machine)
     samples = [recording(seed) for seed in range(3)]
     whole = [train(s) for s in net.infer(samples, start=0.0, until=END)]
     first = net.infer([(i[t < 8], t[t < 8]) for i, t in samples], start=0.0, until=8.0)
@@ -285,17 +288,17 @@ def test_the_number_of_threads_changes_no_bit(dtype, neuron, threads):
     assert all(other == seen[0] for other in seen[1:])
 
 
-@dtypes
+@one_thread
 @models
-def test_neurons_do_not_depend_on_the_width_of_their_layer(dtype, neuron):
+def test_neurons_do_not_depend_on_the_width_of_their_layer(machine, neuron):
     """Widths on both sides of the tiles and vectors that the engine may use."""
     indices, times = recording(9)
     values = weights(neuron, (200, 12), seed=3)
 
     def spikes(width):
-        net = evsim.SpikingNetwork(dtype=dtype)
+        net = machine.network()
         net.add_layer(evsim.Dense(12, width, weights=values[:width]), neuron)
-        return net.infer(indices, times, until=END)
+        return on_host(net.infer(indices, times, until=END))
 
     widest = spikes(200)
     for width in (1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 128, 129, 199):
@@ -303,17 +306,17 @@ def test_neurons_do_not_depend_on_the_width_of_their_layer(dtype, neuron):
         assert train(spikes(width)) == (widest.indices[keep].tolist(), widest.times[keep].tolist())
 
 
-@dtypes
+@one_thread
 @models
-def test_silent_neighbours_change_no_bit(dtype, neuron):
+def test_silent_neighbours_change_no_bit(machine, neuron):
     indices, times = recording(10)
     values = np.zeros((70, 12))
     place = np.array([0, 5, 13, 31, 32, 47, 64, 69])
     values[place] = weights(neuron, (8, 12), seed=4)
-    alone, among = evsim.SpikingNetwork(dtype=dtype), evsim.SpikingNetwork(dtype=dtype)
+    alone, among = machine.network(), machine.network()
     alone.add_layer(evsim.Dense(12, 8, weights=values[place]), neuron)
     among.add_layer(evsim.Dense(12, 70, weights=values), neuron)
-    few, many = alone.infer(indices, times, until=END), among.infer(indices, times, until=END)
+    few, many = (on_host(net.infer(indices, times, until=END)) for net in (alone, among))
     keep = np.isin(many.indices, place)
     assert (place[few.indices].tolist(), few.times.tolist()) == (
         many.indices[keep].tolist(),
@@ -321,10 +324,10 @@ def test_silent_neighbours_change_no_bit(dtype, neuron):
     )
 
 
-@dtypes
+@one_thread
 @models
-def test_inputs_beyond_the_end_and_repeated_calls_change_nothing(dtype, neuron):
-    net = network(neuron, dtype)
+def test_inputs_beyond_the_end_and_repeated_calls_change_nothing(machine, neuron):
+    net = network(neuron, machine)
     indices, times = recording(11)
     half = times <= 8.0
     part = train(net.infer(indices[half], times[half], until=8.0))
@@ -332,11 +335,11 @@ def test_inputs_beyond_the_end_and_repeated_calls_change_nothing(dtype, neuron):
     assert train(net.infer(indices, times, until=8.0)) == part
 
 
-@dtypes
-def test_output_is_sorted_by_time_and_index(dtype):
-    net = network(evsim.IAFDelta(), dtype, n_neurons=100)
+@one_thread
+def test_output_is_sorted_by_time_and_index(machine):
+    net = network(evsim.IAFDelta(), machine, n_neurons=100)
     net[0].weights[...] = 0.5
-    spikes = net.infer(*recording(12))
+    spikes = on_host(net.infer(*recording(12)))
     order = np.lexsort((spikes.indices, spikes.times))
     assert len(spikes) > 1000
     assert order.tolist() == list(range(len(spikes)))
@@ -348,13 +351,14 @@ ISA_SCRIPT = """
 import json, sys
 import numpy as np
 from agreement import Tally, random_delta, random_lif
+from machines import Machine
 rng = np.random.default_rng(3)
 out, tally = [], Tally()
 for k in range(8):
     case = random_lif(rng, n_neurons=19) if k % 4 else random_delta(rng, n_neurons=19)
     for dtype in ("float32", "float64"):
-        found = case.infer(dtype)
-        tally += case.check(dtype, found)
+        found = case.infer(Machine(dtype))
+        tally += case.check(Machine(dtype), found)
         if dtype == "float64":
             out.append([(t / case.tau).tolist() for t in found])
 print(json.dumps({"spikes": out, "faults": tally.faults[:3], "well_conditioned": tally.well_conditioned}))

@@ -8,11 +8,11 @@ import gpu
 import numpy as np
 import pytest
 from agreement import RATIOS, Case, Tally, per_neuron, random_delta, random_lif, random_times
+from machines import DTYPES, Machine
 
 import evsim
 from evsim.errors import InvalidArgumentError, NonFiniteError, ShapeMismatchError
 
-DTYPES = ("float32", "float64")
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
 NEAR = (1 + 1e-15, 1 - 1e-15, 1 + 1e-12, 1 - 1e-6)
 """Ratios of time constants at which a difference of two exponentials has lost its digits."""
@@ -39,20 +39,19 @@ def mixed(rng, case):
     return dataclasses.replace(case, neuron=dataclasses.replace(case.neuron, **taus))
 
 
-def agreement(seed, dtype, n_lif, n_delta):
+def agreement(seed, machine, n_lif, n_delta):
     rng = np.random.default_rng(seed)
     tally = Tally()
     for _ in range(n_lif):
-        tally += mixed(rng, random_lif(rng)).check(dtype)
+        tally += mixed(rng, random_lif(rng)).check(machine)
     for _ in range(n_delta):
-        tally += mixed(rng, random_delta(rng, leak=True)).check(dtype)
+        tally += mixed(rng, random_delta(rng, leak=True)).check(machine)
     assert not tally.faults, f"{len(tally.faults)} disagreements, such as {tally.faults[0]}"
     return tally
 
 
-@dtypes
-def test_spike_times_are_exact(dtype):
-    tally = agreement([1, DTYPES.index(dtype)], dtype, 8, 4)
+def test_spike_times_are_exact(machine):
+    tally = agreement([1, DTYPES.index(machine.dtype)], machine, 8, 4)
     assert tally.spikes > 2000
     assert tally.well_conditioned > 0.5 * tally.spikes
 
@@ -61,7 +60,7 @@ def test_spike_times_are_exact(dtype):
 @dtypes
 @pytest.mark.parametrize("part", range(4))
 def test_campaign(part, dtype, capsys):
-    tally = agreement([2, part, DTYPES.index(dtype)], dtype, 90, 40)
+    tally = agreement([2, part, DTYPES.index(dtype)], Machine(dtype), 90, 40)
     with capsys.disabled():
         print(f"\nheterogeneous, part {part}, {dtype}: {tally}")
     assert tally.trials == 130 * 48
@@ -73,7 +72,7 @@ def test_the_check_notices_neurons_with_the_time_constants_of_their_neighbours()
     rng = np.random.default_rng(3)
     case = mixed(rng, random_lif(rng))
     shifted = dataclasses.replace(case.neuron, tau_mem=np.roll(case.neuron.tau_mem, 1))
-    assert case.check("float64", dataclasses.replace(case, neuron=shifted).infer("float64")).faults
+    assert case.check(Machine("float64"), dataclasses.replace(case, neuron=shifted).infer(Machine("float64"))).faults
 
 
 # Against layers of one neuron each, which share their gap with nobody
@@ -297,7 +296,7 @@ def test_lengths_must_fit(taus):
 def test_any_magnitude_gives_numbers(dtype, scale):
     neuron = evsim.LIF(tau_mem=np.array([1.0, 2.0, 1.0]) * scale, tau_syn=np.array([1.0, 1e-5, 1 + 1e-9]) * scale)
     case = Case(neuron, np.full((3, 2), 3.0), np.array([0, 1, 0]), np.array([0.0, 1.0, 1e10]), 1e20)
-    net = case.network(dtype)
+    net = case.network(Machine(dtype))
     probe = evsim.Probe(0, [0.5, 1e15], variable="v")
     net.infer(case.indices, case.times, until=case.until, record=[probe])
     assert np.isfinite(probe.values).all()

@@ -147,12 +147,6 @@ class Layer:
         spikes = self.output_.spikes
         return [DeviceSpikeArray(*spikes.sample(s)) for s in range(spikes.n_samples)], self.output_.batch
 
-    def n_spikes(self) -> tuple[list[int], bool]:
-        """Numbers of spikes per sample."""
-        if self.output_ is None:
-            return [], False
-        return np.diff(self.output_.spikes.offsets).tolist(), self.output_.batch
-
     def remembered(self, name: str) -> tuple[Any, bool]:
         """Values of shape (n_samples, n_neurons)."""
         k = ("maximum", "maximum_time").index(name)

@@ -27,6 +27,7 @@ class Network:
         self._max_spikes_per_instant = max_spikes_per_instant
         self._nodes: list[Layer | int] = []  # a number is the size of an input
         self._labels: list[str] = []  # of the layers
+        self._fed: set[int] = set()  # nodes that a projection leads to
         self._time: float | None = None
         self._lock = CallLock("network")
 
@@ -58,6 +59,7 @@ class Network:
         if projection.n_inputs != gives:
             label = self._labels[target - 1]
             raise ShapeMismatchError(f"{label} takes {projection.n_inputs} inputs, but its source gives {gives}")
+        self._fed.add(target)
 
     @property
     def time(self) -> float | None:
@@ -84,6 +86,7 @@ class Network:
         """Run the samples through all layers. After an error nothing has changed."""
         with self._lock, memory_errors("infer"):
             layers = self._layers
+            self._check_chain()
             xp = cupy()
             inputs = batch_of(xp, [sample[0] for sample in samples], layers[0].n_inputs if layers else 0)
             carried = layers[0].output_.spikes.n_samples if layers and layers[0].output_ else 0
@@ -100,6 +103,15 @@ class Network:
             self._commit(runs, batch, until)
             spikes = [runs[node - 1].spikes for node in outputs]
             return [[DeviceSpikeArray(*one.sample(s)) for s in range(one.n_samples)] for one in spikes], recorded
+
+    def _check_chain(self) -> None:
+        for node, label in zip(
+            range(len(self._nodes) - len(self._labels), len(self._nodes)), self._labels, strict=True
+        ):
+            if node not in self._fed:
+                raise UnsupportedError(
+                    f"on the GPU every population takes a projection, and {label} has none; use device='cpu'"
+                )
 
     def _run(
         self, inputs: Batch, starts: Any, limits: Limits, probes: list[Request], goes_on: bool

@@ -32,7 +32,7 @@ def npz_layout(file: Recording) -> Layout:
         wanted = columns_of({name: name for name in names})
         arrays = archive.lists(wanted.values())
         size = stored_size(archive)
-    except FileFormatError:
+    except (FileFormatError, MemoryError):
         raise
     except EvsimError as error:
         raise FileFormatError(f"{file.path} does not hold valid events: {error}") from None
@@ -83,6 +83,8 @@ def _checked(file: Recording, columns: Arrays) -> Arrays:
         arrays = {name: event_column(values, name) for name, values in columns.items()}
         arrays["p"] = check_polarity(arrays["p"])
         return arrays
+    except MemoryError:
+        raise
     except EvsimError as error:
         raise FileFormatError(f"{file.path} does not hold valid events: {error}") from None
 

@@ -37,7 +37,7 @@ def layout(file: Recording) -> Layout:
                 _check_storage(file, column)
             _offset(file, opened)
             size = _size(opened)
-    except EvsimError:
+    except (EvsimError, MemoryError):
         raise
     except Exception as error:  # whatever a damaged file makes the library raise
         raise FileFormatError(f"{file.path} is not a readable HDF5 file: {error}") from None

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from ..._lib.optional import require
 from ..._lib.paths import as_path, open_regular
-from ...errors import FileFormatError
 from ...io.atomic import replacing
+from ...io.unreadable import reading
 from .homeostasis import MapStatistics
 from .standing import Standing
 from .stopping import LayerHistory
@@ -50,7 +50,7 @@ def read_checkpoint(
     safetensors = require("safetensors", "safetensors", "files", "a checkpoint")
     source = as_path(path)
     open_regular(source).close()  # safetensors' own message for a missing file names no file
-    try:
+    with reading(path, "checkpoint"):
         with safetensors.safe_open(source, framework="numpy") as file:
             header = json.loads((file.metadata() or {})["evsim.training"])
             arrays = {name: np.array(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (not a dict)
@@ -71,5 +71,3 @@ def read_checkpoint(
             statistics=statistics,
         )
         return header["description"], standing, weights
-    except Exception as error:  # a damaged header may make the reader raise anything
-        raise FileFormatError(f"{path} is not a readable checkpoint: {error!r}") from None

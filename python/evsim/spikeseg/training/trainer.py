@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from ..._lib.arrays import as_integer, as_size
 from ..._lib.set_once import SetOnce
-from ...errors import DTypeError, FileFormatError, InvalidArgumentError, ShapeMismatchError
+from ...errors import DTypeError, InvalidArgumentError, ShapeMismatchError
+from ...io.unreadable import reading
 from ..config import CONV_LAYERS, WTA_MODES, require_choice
 from ..encoder import SpikeSEGEncoder
 from ..model import SpikeSEG
@@ -319,12 +320,10 @@ class STDPTrainer(SetOnce):
             found = description if isinstance(description, dict) else {}
             different = [key for key in known if found.get(key) != known[key]]
             raise InvalidArgumentError(f"{path} belongs to another training: {', '.join(different)} differ")
-        try:
+        with reading(path, "checkpoint"):
             n_maps = [self._stage(name).config.out_channels for name in self.layers]
             check_standing(standing, self.layers, self.stopping.epochs, n_samples, n_maps)
             self._check_weights(weights)
-        except Exception as error:  # a damaged file may hold anything
-            raise FileFormatError(f"{path} is not a readable checkpoint: {error}") from None
         for name, weight in weights.items():
             self._stage(name).weight = weight
         return replace(standing, weight=weights[self.layers[standing.layer]])
