@@ -209,7 +209,7 @@ def main() -> None:
     show(results)
     if arguments.output:
         arguments.output.mkdir(parents=True, exist_ok=True)
-        name = f"{results['machine']['date']}-{results['machine']['cpu'].replace(' ', '-').lower()}.json"
+        name = f"{results['machine']['date']}-{results['machine']['cpu'].replace(' ', '-').lower()}-{evsim._core.active_isa()}.json"
         path = arguments.output / name
         path.write_text(json.dumps(results, indent=2) + "\n")
         print(f"written to {path}")

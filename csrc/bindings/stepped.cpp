@@ -51,15 +51,7 @@ py::typing::Tuple<py::object, py::object> reduced(const py::object& self) {
 /// Whether all of `n` bytes are zero; zeros are most of what a dense array of spikes holds.
 bool all_zero(const void* bytes, std::size_t n) {
     const char* const from = static_cast<const char*>(bytes);
-    std::uint64_t any = 0;
-    std::size_t k = 0;
-    for (; k + sizeof any <= n; k += sizeof any) {
-        std::uint64_t word;
-        std::memcpy(&word, from + k, sizeof word);
-        any |= word;
-    }
-    for (; k < n; ++k) any |= static_cast<unsigned char>(from[k]);
-    return any == 0;
+    return n == 0 || (*from == 0 && std::memcmp(from, from + 1, n - 1) == 0);
 }
 
 /// One StepSpikes per sample of an array (n_steps, n_samples, n_inputs).

@@ -20,13 +20,16 @@ std::vector<Winner> select_winners(const StepSpikes& spikes, const ImageShape& s
         const StepView now = step_of(spikes, step);
         order.resize(now.indices.size());
         std::iota(order.begin(), order.end(), std::size_t{0});
-        strength.resize(now.indices.size());
-        for (const std::size_t k : order) {
-            const auto map = static_cast<std::size_t>(now.indices[k] / shape.pixels());
-            strength[k] = thresholds.empty() ? now.value(k) : now.value(k) / thresholds[map];
+        if (!now.values.empty() || !thresholds.empty()) {
+            strength.resize(now.indices.size());
+            for (const std::size_t k : order) {
+                strength[k] = now.value(k);
+                if (!thresholds.empty())
+                    strength[k] /= thresholds[static_cast<std::size_t>(now.indices[k] / shape.pixels())];
+            }
+            std::stable_sort(order.begin(), order.end(),
+                             [&](std::size_t a, std::size_t b) { return strength[a] > strength[b]; });
         }
-        std::stable_sort(order.begin(), order.end(),
-                         [&](std::size_t a, std::size_t b) { return strength[a] > strength[b]; });
         for (const std::size_t k : order) {
             const std::int32_t index = now.indices[k];
             const std::int32_t channel = index / shape.pixels(), pixel = index % shape.pixels();

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import FrozenInstanceError
 from typing import Any
 
-
 _set = object.__setattr__
 
 
@@ -35,6 +34,12 @@ class SetOnce:
             kind = type(self).__name__
             raise FrozenInstanceError(f"{kind}.{name} cannot be replaced; make a new {kind}")
         _set(self, name, value)
+
+
+def fill(target: Any, **parts: Any) -> None:
+    """Set attributes of an object that is being made, without asking of each whether it was set before."""
+    for name, value in parts.items():
+        _set(target, name, value)
 
 
 def restore(target: Any, state: dict[str, Any]) -> None:
