@@ -209,7 +209,8 @@ def main() -> None:
     show(results)
     if arguments.output:
         arguments.output.mkdir(parents=True, exist_ok=True)
-        name = f"{results['machine']['date']}-{results['machine']['cpu'].replace(' ', '-').lower()}.json"
+        where = results["machine"]
+        name = f"{where['date']}-{where['cpu'].replace(' ', '-').lower()}-{where['isa']}.json"
         path = arguments.output / name
         path.write_text(json.dumps(results, indent=2) + "\n")
         print(f"written to {path}")

@@ -284,7 +284,7 @@ def main() -> None:
     show(results)
     if arguments.output is not None:
         today = datetime.date.today().isoformat()
-        path = arguments.output / f"{today}-spikeseg-{platform.machine()}.json"
+        path = arguments.output / f"{today}-spikeseg-{platform.machine()}-{_core.active_isa()}.json"
         path.write_text(json.dumps({"date": today, "isa": _core.active_isa(), "results": results}, indent=1) + "\n")
         print(path)
 

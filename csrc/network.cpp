@@ -163,10 +163,11 @@ void Network::check_inputs(const std::vector<SampleInputs>& samples) const {
     for (std::size_t s = 0; s < samples.size(); ++s) {
         if (samples[s].size() != at(n_inputs_))
             throw ShapeMismatch(text("the network has ", n_inputs_, " inputs, got ", samples[s].size()));
-        const std::string what = samples.size() == 1 ? std::string("input") : text("input ", s);
         for (const Entry& entry : entries_) {
             if (entry.input < 0) continue;
             const SpikeView& spikes = samples[s][at(entry.input)];
+            if (are_spikes(spikes.indices, spikes.times, entry.size)) continue;
+            const std::string what = samples.size() == 1 ? std::string("input") : text("input ", s);
             check_spikes(spikes.indices, spikes.times, entry.size, what.c_str());
         }
     }
@@ -196,30 +197,33 @@ Network::Runs Network::make_runs(std::size_t n_samples) const {
         }
         if (run) bytes += run->extra_bytes();
     }
-    require_memory(bytes, text("the traces and weights of ", n_samples, " samples"));
+    if (bytes > 0.0) require_memory(bytes, text("the traces and weights of ", n_samples, " samples"));
     return runs;
+}
+
+SpikeView Network::given(std::int32_t source, const Runs& runs, const SampleInputs& inputs, std::size_t sample,
+                         double until) const {
+    const Entry& from = entries_[at(source)];
+    SpikeView spikes;
+    if (from.input >= 0) {
+        spikes = inputs[at(from.input)];
+    } else {
+        const SpikeArray& found = runs[at(source)]->samples[sample].spikes;
+        spikes = {found.indices(), found.times()};
+    }
+    const auto end = std::upper_bound(spikes.times.begin(), spikes.times.end(), until);
+    const auto delivered = static_cast<std::size_t>(end - spikes.times.begin());
+    return {spikes.indices.first(delivered), spikes.times.first(delivered)};
 }
 
 Arrivals Network::arrivals(const Entry& entry, const Runs& runs, const SampleInputs& inputs, std::size_t sample,
                            double until, Merged& merged) const {
+    if (entry.sources.empty()) return {};
+    if (entry.sources.size() == 1) return {given(entry.sources.front(), runs, inputs, sample, until), {}};
     std::vector<SpikeView> sources;
     std::size_t total = 0;
-    for (const std::int32_t source : entry.sources) {
-        const Entry& from = entries_[at(source)];
-        SpikeView spikes;
-        if (from.input >= 0) {
-            spikes = inputs[at(from.input)];
-        } else {
-            const SpikeArray& found = runs[at(source)]->samples[sample].spikes;
-            spikes = {found.indices(), found.times()};
-        }
-        const auto end = std::upper_bound(spikes.times.begin(), spikes.times.end(), until);
-        const auto delivered = static_cast<std::size_t>(end - spikes.times.begin());
-        sources.push_back({spikes.indices.first(delivered), spikes.times.first(delivered)});
-        total += delivered;
-    }
-    if (sources.empty()) return {};
-    if (sources.size() == 1) return {sources.front(), {}};
+    for (const std::int32_t source : entry.sources)
+        total += sources.emplace_back(given(source, runs, inputs, sample, until)).size();
     std::vector<std::size_t> next(sources.size(), 0);
     for (std::size_t k = 0; k < total; ++k) {
         std::size_t earliest = sources.size();
@@ -240,12 +244,13 @@ void Network::advance(std::int32_t node, Runs& runs, const std::vector<SampleInp
     const Entry& entry = entries_[at(node)];
     Run& run = *runs[at(node)];
     std::vector<Merged> merged(samples.size());
+    const std::shared_ptr<const NodeOutput> last = plan.fresh ? nullptr : entry.node()->output();
     for (std::size_t s = 0; s < samples.size(); ++s) {
         Sample& sample = run.samples[s];
         sample.inputs = arrivals(entry, runs, samples[s], s, options.until, merged[s]);
         sample.until = options.until;
         sample.from = plan.from;
-        sample.state = plan.fresh ? entry.node()->initial_state(plan.starts[s]) : entry.node()->output()->states[s];
+        sample.state = last ? last->states[s] : entry.node()->initial_state(plan.starts[s]);
         run.begin(sample, plan.fresh);
     }
     std::vector<Probe> probes;
@@ -262,6 +267,11 @@ void Network::commit(Runs& runs, const InferOptions& options) {
         if (!runs[k]) continue;
         NodeOutput& output = *(outputs[k] = std::make_shared<NodeOutput>());
         output.batch = options.batch;
+        const std::size_t n_samples = runs[k]->samples.size();
+        output.states.reserve(n_samples);
+        output.post_spikes.reserve(n_samples);
+        output.final_memory.reserve(n_samples);
+        output.causes.reserve(n_samples);
         for (Sample& sample : runs[k]->samples) {
             output.states.push_back(std::move(sample.state));
             output.post_spikes.push_back(std::move(sample.spikes));

@@ -98,6 +98,9 @@ class Network {
     CallFacts facts(const std::vector<SampleInputs>& samples) const;
     void check_inputs(const std::vector<SampleInputs>& samples) const;
     Runs make_runs(std::size_t n_samples) const;
+    /// What a source gives up to and including `until`.
+    SpikeView given(std::int32_t source, const Runs& runs, const SampleInputs& inputs, std::size_t sample,
+                    double until) const;
     Arrivals arrivals(const Entry& entry, const Runs& runs, const SampleInputs& inputs, std::size_t sample,
                       double until, Merged& merged) const;
     void advance(std::int32_t node, Runs& runs, const std::vector<SampleInputs>& samples, const CallPlan& plan,

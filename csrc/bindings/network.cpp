@@ -7,7 +7,9 @@ namespace evsim {
 
 namespace {
 
-using SpikePair = std::pair<IndexArray, TimeArray>;
+/// Spikes of one input: an array of the core, or indices and times.
+using GivenSpikes = py::typing::Union<SpikeArray, py::typing::Tuple<IndexArray, TimeArray>>;
+using GivenSample = py::typing::List<GivenSpikes>;
 /// Node, number of the variable, neurons, times.
 using RecordTuple = std::tuple<std::int32_t, std::int32_t, std::vector<std::int32_t>, std::vector<double>>;
 
@@ -18,21 +20,49 @@ std::vector<RecordRequest> requests_of(const std::vector<RecordTuple>& record) {
     return requests;
 }
 
+/// What a caller gives, as views of memory that nobody changes as long as this lives.
+class GivenInputs {
+ public:
+    explicit GivenInputs(const py::list& samples) {
+        views.reserve(samples.size());
+        for (const py::handle sample : samples) {
+            SampleInputs& inputs = views.emplace_back();
+            for (const py::handle spikes : sample.cast<py::list>()) inputs.push_back(view_of(spikes));
+        }
+    }
+
+    std::vector<SampleInputs> views;
+
+ private:
+    SpikeView view_of(py::handle given) {
+        if (py::isinstance<SpikeArray>(given)) {
+            const auto& storage = storages_.emplace_back(given.cast<const SpikeArray&>().storage());
+            return {storage->indices, storage->times};
+        }
+        const auto pair = given.cast<py::tuple>();
+        if (pair.size() != 2 || !IndexArray::check_(pair[0]) || !TimeArray::check_(pair[1]))
+            throw py::type_error("spikes are a SpikeArray, or int32 indices and float64 times");
+        const auto& indices = indices_.emplace_back(py::reinterpret_borrow<IndexArray>(pair[0]));
+        const auto& times = times_.emplace_back(py::reinterpret_borrow<TimeArray>(pair[1]));
+        return {as_span(indices), as_span(times)};
+    }
+
+    std::vector<std::shared_ptr<const SpikeArray::Storage>> storages_;
+    std::vector<IndexArray> indices_;
+    std::vector<TimeArray> times_;
+};
+
 /// (spikes per output and sample; per request an array of shape (n_samples, n_times, n_neurons)).
 std::pair<std::vector<std::vector<SpikeArray>>, std::vector<py::array_t<double>>> infer(
-    Network& self, const std::vector<std::vector<SpikePair>>& samples, double until, std::optional<double> start,
-    bool reset, bool batch, std::vector<std::int32_t> outputs, const std::vector<RecordTuple>& record) {
-    std::vector<SampleInputs> inputs;
-    for (const auto& sample : samples) {
-        SampleInputs& views = inputs.emplace_back();
-        for (const auto& [indices, times] : sample) views.push_back({as_span(indices), as_span(times)});
-    }
+    Network& self, const py::typing::List<GivenSample>& samples, double until, std::optional<double> start, bool reset,
+    bool batch, std::vector<std::int32_t> outputs, const std::vector<RecordTuple>& record) {
+    const GivenInputs inputs(samples);
     const InferOptions options{{until, start, reset, requests_of(record)}, batch, std::move(outputs)};
     Inference result;
     {
         GilRelease release;
         Interruption interruption([&] { return release.interrupted(); });
-        result = self.infer(inputs, options, interruption);
+        result = self.infer(inputs.views, options, interruption);
     }
     std::vector<py::array_t<double>> out;
     for (std::size_t r = 0; r < record.size(); ++r) {

@@ -50,16 +50,22 @@ py::typing::Tuple<py::object, py::object> reduced(const py::object& self) {
 
 /// Whether all of `n` bytes are zero; zeros are most of what a dense array of spikes holds.
 bool all_zero(const void* bytes, std::size_t n) {
+    typedef std::uint64_t Words __attribute__((vector_size(16)));
     const char* const from = static_cast<const char*>(bytes);
-    std::uint64_t any = 0;
+    Words any[4] = {};  // four, because each would wait for its own last result
     std::size_t k = 0;
     for (; k + sizeof any <= n; k += sizeof any) {
-        std::uint64_t word;
-        std::memcpy(&word, from + k, sizeof word);
-        any |= word;
+        Words words[4];
+        std::memcpy(words, from + k, sizeof words);
+        any[0] |= words[0];
+        any[1] |= words[1];
+        any[2] |= words[2];
+        any[3] |= words[3];
     }
-    for (; k < n; ++k) any |= static_cast<unsigned char>(from[k]);
-    return any == 0;
+    const Words all = any[0] | any[1] | any[2] | any[3];
+    std::uint64_t rest = all[0] | all[1];
+    for (; k < n; ++k) rest |= static_cast<unsigned char>(from[k]);
+    return rest == 0;
 }
 
 /// One StepSpikes per sample of an array (n_steps, n_samples, n_inputs).

@@ -30,7 +30,7 @@ double physical_memory() {
 }  // namespace
 
 void require_memory(double bytes, const std::string& what) {
-    const double available = physical_memory();
+    static const double available = physical_memory();
     if (!(bytes <= available)) {
         throw MemoryLimit(text(what, " would need ", bytes / 1e9, " GB; this machine has ", available / 1e9, " GB"));
     }

@@ -131,6 +131,14 @@ SpikeArray::Storage& SpikeArray::detach() {
     return *storage_;
 }
 
+bool are_spikes(std::span<const std::int32_t> indices, std::span<const double> times, std::int64_t n) {
+    if (indices.size() != times.size() || !all_finite(times)) return false;
+    bool bad = false;
+    for (std::size_t k = 1; k < times.size(); ++k) bad |= times[k] < times[k - 1];
+    for (const std::int32_t index : indices) bad |= index < 0 || index >= n;
+    return !bad;
+}
+
 void check_spikes(std::span<const std::int32_t> indices, std::span<const double> times, std::int64_t n,
                   const char* what) {
     if (indices.size() != times.size()) {
@@ -138,20 +146,14 @@ void check_spikes(std::span<const std::int32_t> indices, std::span<const double>
             text(what, ": indices and times must have the same length, got ", indices.size(), " and ", times.size()));
     }
     check_finite(times, what);
-    bool decreasing = false;
-    for (std::size_t k = 1; k < times.size(); ++k) decreasing |= times[k] < times[k - 1];
-    if (decreasing) {
-        std::size_t k = 1;
-        while (times[k] >= times[k - 1]) ++k;
+    for (std::size_t k = 1; k < times.size(); ++k) {
+        if (times[k] >= times[k - 1]) continue;
         throw UnsortedSpikes(text(what, ": times must not decrease, but times[", k, "] = ", times[k],
                                   " comes after times[", k - 1, "] = ", times[k - 1],
                                   "; sort them first: spikes = SpikeArray(indices, times); spikes.sort()"));
     }
-    bool outside = false;
-    for (const std::int32_t index : indices) outside |= index < 0 || index >= n;
-    if (outside) {
-        std::size_t k = 0;
-        while (indices[k] >= 0 && indices[k] < n) ++k;
+    for (std::size_t k = 0; k < indices.size(); ++k) {
+        if (indices[k] >= 0 && indices[k] < n) continue;
         throw IndexOutOfRange(text(what, ": spike ", k, " has index ", indices[k], ", but the layer has ", n,
                                    " inputs (valid: 0 to ", n - 1, ")"));
     }

@@ -59,8 +59,10 @@ class SpikeArray {
     std::shared_ptr<Storage> storage_ = std::make_shared<Storage>();
 };
 
-/// Whether every index is in [0, n) and every time finite and not before the one before; throws the error that says
-/// which is not. `what` names the array in the message.
+/// Whether there are as many indices as times, every index is in [0, n), and every time finite and not before the one
+/// before.
+bool are_spikes(std::span<const std::int32_t> indices, std::span<const double> times, std::int64_t n);
+/// Throws the error that says which is not. `what` names the array in the message.
 void check_spikes(std::span<const std::int32_t> indices, std::span<const double> times, std::int64_t n,
                   const char* what);
 

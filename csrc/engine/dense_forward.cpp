@@ -20,12 +20,12 @@ constexpr double events_worth_a_thread = 4e5;
 /// each other in time: a counting sort over gaps leaves only the spikes within one gap to compare. There they come in
 /// the order of neurons, which a stable sort keeps where times are equal.
 void append_sorted(SpikeArray& out, std::span<const SpikeBuffer> tiles, std::size_t n_gaps) {
+    if (std::none_of(tiles.begin(), tiles.end(), [](const SpikeBuffer& tile) { return tile.size > 0; })) return;
     std::vector<std::size_t> end(n_gaps + 1, 0);
     for (const SpikeBuffer& tile : tiles) {
         for (const Emission& e : tile.spikes()) ++end[e.event + 1];
     }
     for (std::size_t gap = 0; gap < n_gaps; ++gap) end[gap + 1] += end[gap];
-    if (end.back() == 0) return;
     std::vector<Spike> spikes(end.back());
     for (const SpikeBuffer& tile : tiles) {
         for (const Emission& e : tile.spikes()) spikes[end[e.event]++] = {e.neuron, e.time};
@@ -180,7 +180,8 @@ class DenseLoop {
         Sample& sample = samples_[s];
         TileRun run = tile_run(s, tile);
         TraceRun traces;
-        char message[TileRun::message_bytes] = "";
+        char message[TileRun::message_bytes];
+        message[0] = '\0';
         run.message = message;
         if (sample.rule) {
             traces = trace_run(s, tile);

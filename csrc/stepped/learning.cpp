@@ -14,16 +14,22 @@ std::vector<Winner> select_winners(const StepSpikes& spikes, const ImageShape& s
         throw ShapeMismatch(text("one threshold per map is needed, ", shape.channels, ", got ", thresholds.size()));
     std::vector<bool> decided(static_cast<std::size_t>(shape.channels), false);
     std::vector<Winner> winners;
+    std::vector<std::size_t> order;
+    std::vector<double> strength;
     for (std::int64_t step = 0; step < spikes.n_steps(); ++step) {
         const StepView now = step_of(spikes, step);
-        std::vector<std::size_t> order(now.indices.size());
+        order.resize(now.indices.size());
         std::iota(order.begin(), order.end(), std::size_t{0});
-        const auto strength = [&](std::size_t k) {
-            if (thresholds.empty()) return now.value(k);
-            return now.value(k) / thresholds[static_cast<std::size_t>(now.indices[k] / shape.pixels())];
-        };
-        std::stable_sort(order.begin(), order.end(),
-                         [&](std::size_t a, std::size_t b) { return strength(a) > strength(b); });
+        if (!now.values.empty() || !thresholds.empty()) {
+            strength.resize(now.indices.size());
+            for (const std::size_t k : order) {
+                strength[k] = now.value(k);
+                if (!thresholds.empty())
+                    strength[k] /= thresholds[static_cast<std::size_t>(now.indices[k] / shape.pixels())];
+            }
+            std::stable_sort(order.begin(), order.end(),
+                             [&](std::size_t a, std::size_t b) { return strength[a] > strength[b]; });
+        }
         for (const std::size_t k : order) {
             const std::int32_t index = now.indices[k];
             const std::int32_t channel = index / shape.pixels(), pixel = index % shape.pixels();

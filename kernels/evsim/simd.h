@@ -116,5 +116,34 @@ inline unsigned positive_lanes(const V& v) {
 #endif
 }
 
+/// A condition for every lane of a Vector<T>, for `select`.
+#if defined(__AVX512F__)
+template <class T>
+struct LaneMask {
+    std::conditional_t<sizeof(T) == sizeof(float), __mmask16, __mmask8> bits;
+};
+inline FloatVector select(const LaneMask<float>& mask, const FloatVector& a, const FloatVector& b) {
+    return (FloatVector)_mm512_mask_blend_ps(mask.bits, (__m512)b, (__m512)a);
+}
+inline DoubleVector select(const LaneMask<double>& mask, const DoubleVector& a, const DoubleVector& b) {
+    return (DoubleVector)_mm512_mask_blend_pd(mask.bits, (__m512d)b, (__m512d)a);
+}
+#else
+template <class T>
+using LaneMask = std::conditional_t<sizeof(T) == sizeof(float), Int32Vector, Int64Vector>;
+#endif
+
+/// Of the lowest bits, one for each lane.
+template <class T>
+inline LaneMask<T> lane_mask(std::uint64_t bits) {
+#if defined(__AVX512F__)
+    return {static_cast<decltype(LaneMask<T>::bits)>(bits)};
+#else
+    LaneMask<T> own{};
+    for (int k = 0; k < lanes<T>; ++k) own[k] = 1 << k;
+    return (own & static_cast<LaneOf<LaneMask<T>>>(bits)) != 0;
+#endif
+}
+
 }  // namespace EVSIM_ISA
 }  // namespace evsim

@@ -28,6 +28,7 @@ __all__: list[str] = [
     "UnpoolRelay",
     "UnpoolStage",
     "active_isa",
+    "falls",
     "mark_active_features",
     "model_names",
     "num_threads",
@@ -193,9 +194,10 @@ class Network:
     ) -> None: ...
     def infer(
         self,
-        samples: collections.abc.Sequence[
-            collections.abc.Sequence[
-                tuple[
+        samples: list[
+            list[
+                SpikeArray
+                | tuple[
                     typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
                     typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
                 ]
@@ -404,6 +406,7 @@ class ConvLearner:
     ) -> None: ...
 
 def active_isa() -> str: ...
+def falls(times: numpy.typing.NDArray[numpy.float64]) -> bool: ...
 def mark_active_features(
     features: StepSpikes,
     shape: tuple[

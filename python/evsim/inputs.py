@@ -7,16 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from . import _core
 from .devices import Backend
 from .errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
 from .nodes import Input
 
-Pair = tuple[Any, Any]
-"""Indices and times."""
+Spikes = Any
+"""Of one sample and input: indices and times, or what `Backend.spikes_of` makes of an array of spikes."""
 
 
-def samples_of(inputs: Sequence[Input], given: Any, times: Any, backend: Backend) -> tuple[list[list[Pair]], bool]:
+def samples_of(inputs: Sequence[Input], given: Any, times: Any, backend: Backend) -> tuple[list[list[Spikes]], bool]:
     """Spikes [sample][input], and whether `given` is a batch."""
+    if len(inputs) == 1 and times is None and isinstance(given, backend.spike_arrays):
+        return [[backend.spikes_of(given)]], False
     if given is None and times is None and not inputs:
         given = {}  # neurons that fire by themselves
     if not isinstance(given, Mapping):
@@ -32,8 +35,8 @@ def samples_of(inputs: Sequence[Input], given: Any, times: Any, backend: Backend
     return _of_mapping(inputs, given, backend)
 
 
-def _of_mapping(inputs: Sequence[Input], given: Mapping[Any, Any], backend: Backend) -> tuple[list[list[Pair]], bool]:
-    by_name: dict[str, tuple[list[Pair], bool]] = {}
+def _of_mapping(inputs: Sequence[Input], given: Mapping[Any, Any], backend: Backend) -> tuple[list[list[Spikes]], bool]:
+    by_name: dict[str, tuple[list[Spikes], bool]] = {}
     for key, value in given.items():
         name = key.name if isinstance(key, Input) and any(key is one for one in inputs) else key
         if not any(name == one.name for one in inputs):
@@ -53,11 +56,11 @@ def _of_mapping(inputs: Sequence[Input], given: Mapping[Any, Any], backend: Back
     return rows, bool(sizes)
 
 
-def _of_one_input(given: Any, times: Any, backend: Backend) -> tuple[list[Pair], bool]:
+def _of_one_input(given: Any, times: Any, backend: Backend) -> tuple[list[Spikes], bool]:
     if isinstance(given, backend.spike_arrays):
         if times is not None:
             raise InvalidArgumentError("a SpikeArray brings its own times; give infer(spikes) or infer(indices, times)")
-        return [(given.indices, given.times)], False
+        return [backend.spikes_of(given)], False
     if times is not None:
         return [_pair(given, times, backend)], False
     samples = []
@@ -67,7 +70,7 @@ def _of_one_input(given: Any, times: Any, backend: Backend) -> tuple[list[Pair],
         )
     for k, sample in enumerate(given):
         if isinstance(sample, backend.spike_arrays):
-            samples.append((sample.indices, sample.times))
+            samples.append(backend.spikes_of(sample))
         elif isinstance(sample, (tuple, list)) and len(sample) == 2:
             samples.append(_pair(sample[0], sample[1], backend))
         else:
@@ -78,10 +81,12 @@ def _of_one_input(given: Any, times: Any, backend: Backend) -> tuple[list[Pair],
     return samples, True
 
 
-def _pair(indices: Any, times: Any, backend: Backend) -> Pair:
+def _pair(indices: Any, times: Any, backend: Backend) -> tuple[Any, Any]:
     """Indices and times as the core takes them, in the order of time."""
     indices, times = backend.as_indices(indices), backend.as_times(times)
-    if len(indices) == len(times) and (times[1:] < times[:-1]).any():
-        order = times.argsort(kind="stable") if isinstance(times, np.ndarray) else times.argsort()
+    on_host = isinstance(times, np.ndarray)
+    falls = _core.falls(times) if on_host else (times[1:] < times[:-1]).any()
+    if falls and len(indices) == len(times):
+        order = times.argsort(kind="stable") if on_host else times.argsort()
         return indices[order], times[order]
     return indices, times

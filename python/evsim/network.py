@@ -229,9 +229,7 @@ class SpikingNetwork(LayerShorthands):
                 raise ShapeMismatchError("give times with indices")
             inputs = indices
         samples, batch = samples_of(self._inputs, inputs, times, self._backend)
-        probes = [record] if isinstance(record, Probe) else record
-        if not isinstance(probes, Sequence) or not all(isinstance(probe, Probe) for probe in probes):
-            raise DTypeError(f"record must be a Probe or a sequence of them, got {record!r}")
+        probes = _probes_of(record)
         end = math.inf if until is None else as_float(until, "until")
         begin = None if start is None else as_float(start, "start")
         for population in self._populations:
@@ -245,15 +243,15 @@ class SpikingNetwork(LayerShorthands):
             bool(reset),
             batch,
             [population._node for population in wanted],
-            [probe.request(self._recorded(probe.layer)) for probe in probes],
+            [probe.request(self._recorded(probe.layer)) for probe in probes] if probes else [],
         )
         for probe, values in zip(probes, recorded, strict=True):
             probe._values = values if batch else values[0]
-        found = [population._wrap(cores) for population, cores in zip(wanted, spikes, strict=True)]
-        one_each = found if batch else [of_samples[0] for of_samples in found]
         if outputs is None:
-            return one_each[0]
-        return {population.name: arrays for population, arrays in zip(wanted, one_each, strict=True)}
+            found = wanted[0]._wrap(spikes[0])
+            return found if batch else found[0]
+        all_found = [population._wrap(cores) for population, cores in zip(wanted, spikes, strict=True)]
+        return {one.name: found if batch else found[0] for one, found in zip(wanted, all_found, strict=True)}
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Run spikes through the network: :meth:`infer`."""
@@ -378,6 +376,15 @@ class SpikingNetwork(LayerShorthands):
         )
         rebuild(self, description, state["kernels"].__getitem__, state["neurons"].__getitem__, {})
         self._rng = state["rng"]
+
+
+def _probes_of(record: Any) -> Sequence[Probe]:
+    if isinstance(record, tuple) and not record:
+        return record
+    probes = [record] if isinstance(record, Probe) else record
+    if not isinstance(probes, Sequence) or not all(isinstance(probe, Probe) for probe in probes):
+        raise DTypeError(f"record must be a Probe or a sequence of them, got {record!r}")
+    return probes
 
 
 __dir__ = only_public(__all__)

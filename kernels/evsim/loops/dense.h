@@ -101,21 +101,20 @@ struct DenseKernel {
     }
 
     /// A tile in whose gap some neurons may fire.
-    template <int N>
     struct ExactStep {
-        static constexpr std::size_t stride = N * width;
-        std::uint64_t flagged;                  ///< one bit for every neuron that may
-        alignas(V) T before[n_state * stride];  ///< state at the beginning of the gap
+        static constexpr std::size_t stride = 4 * width;  ///< of the largest tile
+        std::uint64_t flagged;                            ///< one bit for every neuron that may
+        alignas(V) T before[n_state * stride];            ///< state at the beginning of the gap
         int n_moved;
         std::int32_t moved[stride];  ///< those neurons of the tile, and
         Lane after[stride];          ///< their state at the end of the gap
         TileResult result;
     };
 
-    /// Moves the flagged neurons through the gap before `event`.
-    template <int N>
-    [[gnu::noinline]] static void advance_flagged(const TileRun& run, const Model& model, Traces& traces,
-                                                  std::int64_t event, ExactStep<N>& step) {
+    /// Moves the flagged neurons through the gap before `event`. In one piece: calls and states handed through memory
+    /// cost as much as the mathematics.
+    [[gnu::noinline, gnu::flatten]] static void advance_flagged(const TileRun& run, const Model& model, Traces& traces,
+                                                                std::int64_t event, ExactStep& step) {
         const Interval interval = events_of(run)[event].interval();
         const ExactGap& gap = events_of(run)[event].exact_gap;
         step.n_moved = 0;
@@ -143,7 +142,7 @@ struct DenseKernel {
 
     /// Writes the state of the neurons that took the exact path over the decayed state of the tile.
     template <int N>
-    static void replace_moved(const ExactStep<N>& step, Wide (&state)[N]) {
+    static void replace_moved(const ExactStep& step, Wide (&state)[N]) {
         for (int f = 0; f < step.n_moved; ++f) {
             const Wide after = broadcast_state<Wide, V, Lane, T>(step.after[f]);
 #pragma GCC unroll 4
@@ -179,16 +178,17 @@ struct DenseKernel {
 #pragma GCC unroll 4
             for (int k = 1; k < N; ++k) worst = larger(worst, Model::excess(state[k], hot[k], gap[k]));
             if (positive_lanes(worst) != 0 || held.any_released(events[event].time)) [[unlikely]] {
-                ExactStep<N> step;
-                step.flagged = held.released(run, events[event].time);
+                ExactStep step;
+                step.flagged = 0;
 #pragma GCC unroll 4
                 for (int k = 0; k < N; ++k) {
-                    const V excess = held.of_free(k, Model::excess(state[k], hot[k], gap[k]));
+                    const V excess = Model::excess(state[k], hot[k], gap[k]);
                     step.flagged |= std::uint64_t{positive_lanes(excess)} << (k * width);
                     Variables<Wide, V>::store(state[k], step.before + k * width, step.stride);
                 }
+                step.flagged = (step.flagged & held.free()) | held.released(events[event].time);
                 if (!holds<Model> || step.flagged != 0) {
-                    advance_flagged<N>(run, model, traces, event, step);
+                    advance_flagged(run, model, traces, event, step);
                     if (step.result.status != TileStatus::ok) return step.result;
 #pragma GCC unroll 4
                     for (int k = 0; k < N; ++k) {

@@ -13,11 +13,10 @@ inline namespace EVSIM_ISA {
 /// For models that hold nobody: leaves no code behind.
 template <class Model, class T, int N, bool = holds<Model>>
 struct HeldLanes {
-    using V = Vector<T>;
     HeldLanes(const TileRun&, double) {}
-    static const V& of_free(int, const V& excess) { return excess; }
+    static std::uint64_t free() { return ~std::uint64_t{0}; }
     static bool any_released(double) { return false; }
-    static std::uint64_t released(const TileRun&, double) { return 0; }
+    static std::uint64_t released(double) { return 0; }
     template <class State>
     static void hold(int, const State&, State&) {}
     static void update(const TileRun&, std::uint64_t, double) {}
@@ -25,64 +24,51 @@ struct HeldLanes {
 
 template <class Model, class T, int N>
 struct HeldLanes<Model, T, N, true> {
-    using V = Vector<T>;
-    using Mask = decltype(V{} > V{});
-    using MaskLane = LaneOf<Mask>;
     static constexpr int width = lanes<T>;
+    static constexpr std::uint64_t all = ~std::uint64_t{0} >> (64 - N * width);
 
     double refractory;
     double earliest = infinity();  ///< the first arrival that finds one of them free
     std::uint64_t held = 0;        ///< one bit for each
-    alignas(Mask) MaskLane mask[N * width] = {};
+    LaneMask<T> mask[N] = {};      ///< the same, for `select`
+    double first[N * width];       ///< of those held: the first arrival that finds it free
 
     /// As of `time`, of the last event that passed.
-    HeldLanes(const TileRun& run, double time) : refractory(Model(run.shared).refractory) {
-        update(run, N * width == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << (N * width % 64)) - 1, time);
-    }
+    HeldLanes(const TileRun& run, double time) : refractory(Model(run.shared).refractory) { update(run, all, time); }
 
-    static const Release* of_tile(const TileRun& run) {
-        return static_cast<const Release*>(run.releases) + run.first_neuron;
-    }
-    Mask of_vector(int k) const {
-        Mask out;
-        std::memcpy(&out, mask + k * width, sizeof(Mask));
-        return out;
-    }
-    /// Nobody who is held may fire.
-    V of_free(int k, const V& excess) const { return select(of_vector(k), V{}, excess); }
+    std::uint64_t free() const { return ~held; }
     bool any_released(double time) const { return earliest <= time; }
     /// Puts back what a held membrane does not do.
     template <class State>
     void hold(int k, const State& before, State& after) const {
-        Model::hold(of_vector(k), before, after);
+        Model::hold(mask[k], before, after);
     }
 
     /// Those whom an arrival at `time` finds free.
-    std::uint64_t released(const TileRun& run, double time) const {
-        const Release* const releases = of_tile(run);
+    std::uint64_t released(double time) const {
         std::uint64_t out = 0;
         if (!any_released(time)) return out;
         for (std::uint64_t left = held; left != 0; left &= left - 1) {
             const int lane = std::countr_zero(left);
-            if (!releases[lane].holds_at(time, refractory)) out |= std::uint64_t{1} << lane;
+            if (first[lane] <= time) out |= std::uint64_t{1} << lane;
         }
         return out;
     }
     /// The neurons of `moved` have been brought to `time`.
     void update(const TileRun& run, std::uint64_t moved, double time) {
-        const Release* const releases = of_tile(run);
-        for (; moved != 0; moved &= moved - 1) {
-            const int lane = std::countr_zero(moved);
-            const bool holds = releases[lane].holds_at(time, refractory);
-            mask[lane] = holds ? MaskLane(-1) : MaskLane(0);
+        const Release* const releases = static_cast<const Release*>(run.releases) + run.first_neuron;
+        for (std::uint64_t left = moved; left != 0; left &= left - 1) {
+            const int lane = std::countr_zero(left);
+            first[lane] = releases[lane].first_arrival(refractory);
             const std::uint64_t bit = std::uint64_t{1} << lane;
-            held = holds ? held | bit : held & ~bit;
+            held = first[lane] <= time ? held & ~bit : held | bit;
         }
         earliest = infinity();
         for (std::uint64_t left = held; left != 0; left &= left - 1) {
-            const double first = releases[std::countr_zero(left)].first_arrival(refractory);
-            earliest = first < earliest ? first : earliest;
+            const double time_of = first[std::countr_zero(left)];
+            earliest = time_of < earliest ? time_of : earliest;
         }
+        for (int k = 0; k < N; ++k) mask[k] = lane_mask<T>(held >> k * width);
     }
 };
 

@@ -38,7 +38,7 @@ struct Variables {
 
 /// The same variables in another precision.
 template <class To, class ToValue, class FromValue, class From>
-inline To converted(const From& from) {
+[[gnu::always_inline]] inline To converted(const From& from) {
     constexpr int count = Variables<To, ToValue>::count;
     if constexpr (count == 0) {
         return {};

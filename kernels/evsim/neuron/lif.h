@@ -103,10 +103,10 @@ struct Lif {
         double elapsed = 0.0;
         int crossings = 0;
         for (;;) {
-            // The tangent bound again: rarely is there a second crossing in one gap, and a branch that never surprises
-            // costs less than the square root.
+            // The tangent bound again: rarely is there a second crossing in one gap, or one right after a release, and
+            // a branch that never surprises costs less than the square root.
             const double bound = s.v + (positive_part(s.i) - s.v) * left;
-            if (crossings > 0 && bound * (1.0 + 1e-14) < threshold) break;
+            if ((crossings > 0 || s.v < threshold) && bound * (1.0 + 1e-14) < threshold) break;
             const double u = s.v >= threshold ? 0.0 : CurrentMembrane::quadratic_crossing(s.v, s.i, threshold);
             if (!(u <= left + 1e-15)) break;
             // Times decide, as everywhere: a stream that is cut near a spike must come to the same verdict twice.

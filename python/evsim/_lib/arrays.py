@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import DTypeError, IndexOutOfRangeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
 
+_INT32, _FLOAT64 = np.dtype(np.int32), np.dtype(np.float64)
 _INT32_MAX = np.iinfo(np.int32).max
 
 
@@ -48,11 +49,16 @@ def _one_dimensional(values: npt.ArrayLike, name: str) -> npt.NDArray[Any]:
     return array
 
 
+def _is_exactly(values: Any, dtype: np.dtype[Any]) -> TypeGuard[npt.NDArray[Any]]:
+    """Whether the core takes it as it is; quick, because every sample of a batch is asked."""
+    return type(values) is np.ndarray and values.dtype == dtype and values.ndim == 1 and values.flags.c_contiguous
+
+
 def as_indices(values: npt.ArrayLike, name: str = "indices") -> npt.NDArray[np.int32]:
     """Neuron indices as contiguous int32. Integers of any width and whole floating-point numbers are converted."""
+    if _is_exactly(values, _INT32):
+        return values
     array = _one_dimensional(values, name)
-    if array.dtype == np.int32 and array.flags.c_contiguous:
-        return array
     if array.size == 0:
         return np.empty(0, np.int32)
     if array.dtype.kind == "f":
@@ -71,9 +77,9 @@ def as_indices(values: npt.ArrayLike, name: str = "indices") -> npt.NDArray[np.i
 
 def as_times(values: npt.ArrayLike, name: str = "times") -> npt.NDArray[np.float64]:
     """Times as contiguous float64. Any real numbers are converted."""
+    if _is_exactly(values, _FLOAT64):
+        return values
     array = _one_dimensional(values, name)
-    if array.dtype == np.float64 and array.flags.c_contiguous:
-        return array
     if array.size == 0:
         return np.empty(0, np.float64)
     if array.dtype.kind not in "iuf":

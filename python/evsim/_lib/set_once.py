@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import FrozenInstanceError
 from typing import Any
 
+_set = object.__setattr__
+
 
 class SetOnce:
     """Base of classes with slots whose public slots are set once, in ``__init__``.
@@ -28,10 +30,16 @@ class SetOnce:
     __slots__ = ("__weakref__",)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        kind = type(self).__name__
-        if not name.startswith("_") and name in self.__slots__ and hasattr(self, name):
+        if name[:1] != "_" and name in self.__slots__ and hasattr(self, name):
+            kind = type(self).__name__
             raise FrozenInstanceError(f"{kind}.{name} cannot be replaced; make a new {kind}")
-        super().__setattr__(name, value)
+        _set(self, name, value)
+
+
+def fill(target: Any, **parts: Any) -> None:
+    """Set attributes of an object that is being made, without asking of each whether it was set before."""
+    for name, value in parts.items():
+        _set(target, name, value)
 
 
 def restore(target: Any, state: dict[str, Any]) -> None:

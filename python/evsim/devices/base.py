@@ -36,6 +36,8 @@ class Backend:
     """The spikes of one sample as users see them."""
     spike_arrays: tuple[type[SpikeArray], ...]
     """What may be given as spikes."""
+    spikes_of: Callable[[Any], Any]
+    """One of them as the network takes it."""
     as_indices: Callable[[Any], Any]
     as_times: Callable[[Any], Any]
     to_device: Callable[[Any], Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from .. import _core
@@ -20,6 +21,7 @@ CPU = Backend(
     dense=_core.Projection.dense,
     wrap=SpikeArray._wrap,
     spike_arrays=(SpikeArray,),
+    spikes_of=attrgetter("_core"),
     as_indices=as_indices,
     as_times=as_times,
     to_device=_same,

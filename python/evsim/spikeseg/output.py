@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from .._lib.set_once import SetOnce
+from .._lib.set_once import SetOnce, fill
 from ..errors import IndexOutOfRangeError, InvalidArgumentError
 from ..spikes import SpikeArray
+from .config import CONV_LAYERS
 from .steps import Wrap, first_steps, steps_of, to_dense
 
 STAGES = ("conv1", "pool1", "conv2", "pool2", "conv3")
@@ -98,6 +99,19 @@ class EncoderOutput(SetOnce):
         "n_steps",
         "shapes",
     )
+    _arguments: tuple[Any, ...]
+    _arrays: dict[str, Any]
+    _index_mode: str
+    _pooling: tuple[tuple[int, int], tuple[int, int]]
+    _spikes: list[dict[str, _core.StepSpikes]]
+    _wrap: Wrap
+    input_shape: Shape
+    layer_membranes: Mapping[str, Any] | None
+    layer_spike_times: Mapping[str, Any]
+    layer_spikes: Mapping[str, Any]
+    n_samples: int
+    n_steps: int
+    shapes: dict[str, Shape]
 
     def __init__(
         self,
@@ -110,26 +124,24 @@ class EncoderOutput(SetOnce):
         store_all_spikes: bool,
         wrap: Wrap,
     ) -> None:
-        self._arguments = (spikes, input_shape, shapes, pooling, membranes, index_mode, store_all_spikes, wrap)
-        self._arrays: dict[str, Any] = {}
-        self._spikes = spikes
-        self._wrap = wrap
-        self._pooling = pooling
-        self._index_mode = index_mode
-        self.input_shape = input_shape
-        self.shapes = shapes
-        self.n_samples = len(spikes)
-        self.n_steps = len(spikes[0]["conv3"].begin) - 1
         stages = STAGES if store_all_spikes else ("conv3",)
-        self.layer_spikes: Mapping[str, Any] = _Stages(
-            stages, lambda name: wrap(to_dense(self._samples(name), shapes[name]))
-        )
-        self.layer_spike_times: Mapping[str, Any] = _Stages(
-            stages, lambda name: wrap(first_steps(self._samples(name), shapes[name]))
-        )
-        convolutions = tuple(name for name in STAGES if name.startswith("conv"))
-        self.layer_membranes: Mapping[str, Any] | None = (
-            None if membranes is None else _Stages(convolutions, lambda name: wrap(self._membranes(membranes, name)))
+        fill(
+            self,
+            _arguments=(spikes, input_shape, shapes, pooling, membranes, index_mode, store_all_spikes, wrap),
+            _arrays={},
+            _spikes=spikes,
+            _wrap=wrap,
+            _pooling=pooling,
+            _index_mode=index_mode,
+            input_shape=input_shape,
+            shapes=shapes,
+            n_samples=len(spikes),
+            n_steps=len(spikes[0]["conv3"].begin) - 1,
+            layer_spikes=_Stages(stages, lambda name: wrap(to_dense(self._samples(name), shapes[name]))),
+            layer_spike_times=_Stages(stages, lambda name: wrap(first_steps(self._samples(name), shapes[name]))),
+            layer_membranes=None
+            if membranes is None
+            else _Stages(CONV_LAYERS, lambda name: wrap(self._membranes(membranes, name))),
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -73,7 +73,7 @@ class ConvStage(SetOnce):
         NonFiniteError
             They are not all finite.
         """
-        if not np.all(np.isfinite(self._weight)):
+        if not np.isfinite(self._weight).all():
             raise NonFiniteError(f"the weights of {name} are not all finite")
         return self._weight
 

@@ -96,7 +96,8 @@ def encode_input(
     """Spikes of each sample, the shape (c, h, w) of the input, and the number of steps."""
     if n_timesteps is not None:
         as_size(n_timesteps, "n_timesteps")
-    if isinstance(x, EventArray) or (isinstance(x, Sequence) and any(isinstance(part, EventArray) for part in x)):
+    listed = not isinstance(x, np.ndarray) and isinstance(x, Sequence)
+    if isinstance(x, EventArray) or (listed and any(isinstance(part, EventArray) for part in x)):
         raise DTypeError("the input is a recording; give it steps first, as in events.binned(n_bins=10)")
     if isinstance(x, SpikeArray):
         x = [x]

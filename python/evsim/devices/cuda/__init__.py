@@ -7,6 +7,7 @@ needs neither CuPy nor a GPU; making a network does.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any, cast
 
 from ...spikes import SpikeArray
@@ -41,6 +42,7 @@ def backend() -> Backend:
         dense=cast(Any, Layer.connect),
         wrap=lambda spikes: spikes,
         spike_arrays=(SpikeArray, cast(Any, DeviceSpikeArray)),
+        spikes_of=attrgetter("indices", "times"),
         as_indices=as_indices,
         as_times=as_times,
         to_device=xp.asarray,
