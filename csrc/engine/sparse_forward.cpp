@@ -90,26 +90,34 @@ class SparseTask {
         const std::int32_t channel = index / pixels, pixel = index % pixels;
         const std::size_t bytes_of_pixel =
             static_cast<std::size_t>(connection.weight_stride()) * static_cast<std::size_t>(connection.value_bytes());
-        PixelGroup group{
-            time, 0, 0, connection.first_channel(channel), connection.weight_stride(), connection.out_per_group()};
+        const std::int32_t first_channel = connection.first_channel(channel),
+                           weight_stride = connection.weight_stride(), weight_channels = connection.out_per_group();
+        // In its place, member by member: copied from the stack at once, it would wait for the stores before.
+        const auto begin_group = [&]() -> PixelGroup& {
+            PixelGroup& group = groups_.emplace_back();
+            group.time = time;
+            group.n_stretches = group.n_pixels = 0;
+            group.first_channel = first_channel;
+            group.weight_stride = weight_stride;
+            group.weight_channels = weight_channels;
+            return group;
+        };
+        PixelGroup* group = &begin_group();
         connection.for_each_stretch(channel, pixel / width, pixel % width, [&](const Conv2d::Stretch& reached) {
             if (reached.row < band_.first_row || reached.row >= band_.last_row) return;
             sample_.state.touched_rows[static_cast<std::size_t>(reached.row)] = 1;
             const std::byte* const weights =
                 connection.packed() + reached.weights * static_cast<std::size_t>(connection.value_bytes());
             for (std::int32_t k = 0, count; k < reached.count; k += count) {
-                if (group.n_pixels == PixelGroup::most_pixels) {
-                    groups_.push_back(group);
-                    group.n_stretches = group.n_pixels = 0;
-                }
-                count = std::min(reached.count - k, PixelGroup::most_pixels - group.n_pixels);
+                if (group->n_pixels == PixelGroup::most_pixels) group = &begin_group();
+                count = std::min(reached.count - k, PixelGroup::most_pixels - group->n_pixels);
                 stretches_.push_back(
                     {reached.first_pixel + k, count, weights + static_cast<std::size_t>(k) * bytes_of_pixel});
-                ++group.n_stretches;
-                group.n_pixels += count;
+                ++group->n_stretches;
+                group->n_pixels += count;
             }
         });
-        if (group.n_stretches > 0) groups_.push_back(group);
+        if (group->n_stretches == 0) groups_.pop_back();
     }
 
     /// The dense engine's way to look at a neuron, with the pixel in place of a layer.

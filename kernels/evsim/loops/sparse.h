@@ -195,7 +195,8 @@ struct SparseKernel {
 
     /// Gaps between the touches of some pixels.
     struct Gaps {
-        double starts[block], ends[block], durations[block + gaps_at_once] = {};
+        double end;
+        double starts[block], durations[block + gaps_at_once] = {};
         ExactGap factors[block + gaps_at_once];
 
         /// Computes the factors of the first n. Blocks of one size, which GCC vectorises.
@@ -207,18 +208,18 @@ struct SparseKernel {
         }
         Gap rounded(int n) const { return converted<Gap, T, double>(factors[n]); }
         Place place(int n, std::int32_t pixel, std::int32_t channel) const {
-            return {pixel, channel, {starts[n], ends[n], durations[n]}};
+            return {pixel, channel, {starts[n], end, durations[n]}};
         }
     };
 
     /// The gaps of the pixels of a group up to now, when they are touched.
     static void touch_pixels(const SparseRun& run, const PixelGroup& group, const PixelStretch* stretches, Gaps& gaps) {
         int n = 0;
+        gaps.end = group.time;
         for (int r = 0; r < group.n_stretches; ++r) {
             double* const last = run.last_touch + stretches[r].first_pixel;
             for (int k = 0; k < stretches[r].count; ++k, ++n) {
                 gaps.starts[n] = last[k];
-                gaps.ends[n] = group.time;
                 gaps.durations[n] = group.time - last[k];
                 last[k] = group.time;
             }
@@ -314,6 +315,7 @@ struct SparseKernel {
     static void finish_pixels(const SparseRun& run, const Model& model, std::int32_t first, int count,
                               TileResult& result) {
         Gaps gaps;
+        gaps.end = run.emit_until;
         for (int n = 0; n < count; ++n) {
             const double start = run.last_touch[first + n];
             gaps.starts[n] = start;
@@ -323,7 +325,6 @@ struct SparseKernel {
                 const double end = std::fabs(run.emit_until), begin = std::fabs(start);
                 gaps.durations[n] += 4.0 * std::numeric_limits<double>::epsilon() * (end > begin ? end : begin);
             }
-            gaps.ends[n] = run.emit_until;
         }
         gaps.compute(model, count);
         for (int n = 0; n < count && result.status == TileStatus::ok; ++n) {
