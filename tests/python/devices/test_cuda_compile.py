@@ -20,8 +20,16 @@ USER = "adaptive_lif.h"
 MODELS = (*_core.model_names(), USER)
 SHIPPED = tuple(path.stem for path in sorted(kernels.INCLUDE_FOLDER.glob("shipped/*.cpp")))
 RULES = {"own": Source(STDP), **{name: Source.read(kernels.shipped(f"{name}.cpp")) for name in SHIPPED}}
-ALL = [(m, d, a, r, "dense.cu") for m in MODELS for d in DTYPES for a in ARCHITECTURES for r in (None, *RULES)]
-ALL += [(m, d, a, None, "record.cu") for m in MODELS for d in DTYPES for a in ARCHITECTURES]
+ALL = [
+    (m, d, a, None, file) for m in MODELS for d in DTYPES for a in ARCHITECTURES for file in ("dense.cu", "record.cu")
+]
+# With callbacks each for one of the architectures, in turn: what is compiled is the same for all.
+ALL += [
+    (model, dtype, ARCHITECTURES[(m + d + r) % 3], rule, "dense.cu")
+    for m, model in enumerate(MODELS)
+    for d, dtype in enumerate(DTYPES)
+    for r, rule in enumerate(RULES)
+]
 # Every model once per architecture, with either dtype, with and without callbacks.
 FEW = [
     (model, DTYPES[(m + a) % 2], arch, list(RULES)[m % len(RULES)] if (m + a // 2) % 2 else None, "dense.cu")
