@@ -72,7 +72,7 @@ def test_star_imports_bring_the_public_names():
 @pytest.mark.parametrize("name", ["no_such_name", "_no_such_module", "__no_such_thing__"])
 def test_names_that_there_are_not(name):
     assert not hasattr(evsim, name)
-    with pytest.raises(AttributeError, match=f"module 'evsim' has no attribute '{name}'"):
+    with pytest.raises(AttributeError, match=name):
         getattr(evsim, name)
 
 

@@ -49,8 +49,7 @@ def segment(
     """
     from .._lib.optional import require
     from ..io import read_events
-    from ..spikeseg import SpikeSEG, moving_objects_model
-    from ..spikeseg import segment as find_objects
+    from ..spikeseg import SpikeSEG, moving_objects_model, segment as find_objects
 
     if film not in ("gif", "mp4", "none"):
         raise typer.BadParameter(f"{film} is neither gif, mp4 nor none", param_hint="--film")

@@ -9,8 +9,7 @@ from places import DATA
 from typer.testing import CliRunner
 
 import evsim
-from evsim.cli import info
-from evsim.cli import main as cli
+from evsim.cli import info, main as cli
 from evsim.io import read_spikes, write_spikes
 
 pytest.importorskip("safetensors")

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import fuzz
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from evsim import errors
 

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from oracle import spikeseg as oracle
-from oracle import spikeseg_instances as brute
+from oracle import spikeseg as oracle, spikeseg_instances as brute
 from spikeseg_agreement import build, random_decoding, same
 
 from evsim.spikeseg import (

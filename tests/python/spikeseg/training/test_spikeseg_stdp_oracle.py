@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from oracle import spikeseg as oracle
-from oracle import spikeseg_stdp as stdp
+from oracle import spikeseg as oracle, spikeseg_stdp as stdp
 from spikeseg_agreement import GRID, WTA, build, random_case, same
 
 from evsim.spikeseg.training import (

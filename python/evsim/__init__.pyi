@@ -1,0 +1,61 @@
+# What `import evsim` offers; __init__.py reads the names from here.
+from . import (
+    datasets as datasets,
+    encoders as encoders,
+    errors as errors,
+    events as events,
+    initializers as initializers,
+    io as io,
+    kernels as kernels,
+    neurons as neurons,
+    plot as plot,
+    random as random,
+    receptive_fields as receptive_fields,
+    rules as rules,
+    spikeseg as spikeseg,
+)
+from ._core import __version__ as __version__
+from .connections import (
+    Conv2d as Conv2d,
+    ConvTranspose2d as ConvTranspose2d,
+    Dense as Dense,
+    Pool2d as Pool2d,
+    Unpool2d as Unpool2d,
+    coordinates_of as coordinates_of,
+    index_of as index_of,
+)
+from .errors import EvsimError as EvsimError
+from .events import (
+    EventArray as EventArray,
+    filters as filters,
+)
+from .kernels import Kernel as Kernel
+from .layer import Layer as Layer
+from .network import SpikingNetwork as SpikingNetwork
+from .neurons import (
+    LI as LI,
+    LIF as LIF,
+    IAFDelta as IAFDelta,
+    LIFDelta as LIFDelta,
+    LinearLeakIF as LinearLeakIF,
+    NeuronModel as NeuronModel,
+    SteppedIF as SteppedIF,
+)
+from .nodes import (
+    Input as Input,
+    Population as Population,
+)
+from .probe import Probe as Probe
+from .projection import Projection as Projection
+from .spikes import (
+    Spike as Spike,
+    SpikeArray as SpikeArray,
+)
+from .storage import (
+    load as load,
+    save as save,
+)
+from .threads import (
+    num_threads as num_threads,
+    set_num_threads as set_num_threads,
+)
