@@ -149,6 +149,41 @@ def measure_arrays(repeats: int, smoke: bool) -> dict[str, float]:
     return out
 
 
+def measure_short_samples(repeats: int) -> dict[str, float]:
+    """Ten spikes to ten neurons: what a call, and a sample of a batch, cost besides their events."""
+    rng = np.random.default_rng(0)
+    net = evsim.SpikingNetwork(seed=1)
+    net.add_layer(evsim.Dense(10, 10), evsim.LIF(tau_mem=20.0, tau_syn=10.0, threshold=1e6))
+    spikes = evsim.SpikeArray(rng.integers(0, 10, 10), np.sort(rng.uniform(0.0, 50.0, 10)))
+    batch = [spikes] * 1000
+    return {
+        "one_us": best_of(lambda: net.infer(spikes), 100 * repeats) * 1e6,
+        "of_a_batch_us": best_of(lambda: net.infer(batch), repeats) * 1e6 / len(batch),
+    }
+
+
+def measure_time_constants(repeats: int) -> list[dict[str, Any]]:
+    """Time constants per neuron against one for all, where they cost most: 1000 neurons that do not fire."""
+    rng = np.random.default_rng(0)
+    n = 1000
+    tau_mem, tau_syn = rng.uniform(15.0, 25.0, n), rng.uniform(4.0, 6.0, n)
+    spikes = evsim.SpikeArray(rng.integers(0, n, 10_000), np.sort(rng.uniform(0.0, 1000.0, 10_000)))
+    weights = rng.normal(0.0, 0.01, (n, n))
+    models = {
+        "LIF": (evsim.LIF(tau_mem=20.0, tau_syn=5.0), evsim.LIF(tau_mem=tau_mem, tau_syn=tau_syn)),
+        "LIFDelta": (evsim.LIFDelta(tau_mem=20.0), evsim.LIFDelta(tau_mem=tau_mem)),
+    }
+    rows = []
+    for dtype in ("float32", "float64"):
+        for name, neurons in models.items():
+            nets = [evsim.SpikingNetwork(dtype=dtype) for _ in neurons]
+            for net, neuron in zip(nets, neurons, strict=True):
+                net.add_layer(evsim.Dense(n, n, weights=weights), neuron)
+            shared, own = (best_of(lambda: net.infer(spikes), repeats) for net in nets)  # noqa: B023
+            rows.append({"model": name, "dtype": dtype, "shared_ms": shared * 1e3, "own_ms": own * 1e3})
+    return rows
+
+
 def measure_batch(repeats: int, threads: int) -> dict[str, float]:
     """64 samples of the Poisson workload in one call, for one thread and for all."""
     from workloads import poisson
@@ -205,6 +240,8 @@ def main() -> None:
     results["workloads"] = [measure(w, yardsticks, repeats) for w in all_workloads()]
     results["callbacks"] = [measure_callbacks(w, repeats) for w in plastic_workloads()]
     results["arrays"] = measure_arrays(repeats, arguments.smoke)
+    results["short_samples"] = measure_short_samples(repeats)
+    results["time_constants"] = measure_time_constants(max(2, repeats // 5))
     results["batch"] = measure_batch(repeats, threads)
     show(results)
     if arguments.output:
@@ -261,6 +298,13 @@ def show(results: dict[str, Any]) -> None:
     console.print(table)
     for key, value in {**results["arrays"], **results["batch"]}.items():
         console.print(f"{key}: {value:.3f}")
+    short = results["short_samples"]
+    console.print(f"a short sample: {short['one_us']:.2f} us, one of a batch: {short['of_a_batch_us']:.2f} us")
+    for row in results["time_constants"]:
+        console.print(
+            f"{row['model']} {row['dtype']} silent: time constants shared {row['shared_ms']:.2f} ms, per neuron "
+            f"{row['own_ms']:.2f} ms, {row['own_ms'] / row['shared_ms']:.1f} times"
+        )
 
 
 if __name__ == "__main__":

@@ -15,15 +15,7 @@ py::capsule keeper(const SpikeArray& spikes) {
 }  // namespace
 
 void bind_spike_array(py::module_& module) {
-    module.def(
-        "falls",
-        [](const TimeArray& times) {
-            const auto values = as_span(times);
-            bool falls = false;
-            for (std::size_t k = 1; k < values.size(); ++k) falls |= values[k] < values[k - 1];
-            return falls;
-        },
-        py::arg("times").noconvert());
+    module.def("falls", [](const TimeArray& times) { return falls(as_span(times)); }, py::arg("times").noconvert());
     py::class_<SpikeArray>(module, "SpikeArray")
         .def(py::init<>())
         .def("copy", [](const SpikeArray& self) { return SpikeArray(self); })

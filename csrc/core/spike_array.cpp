@@ -124,17 +124,22 @@ void SpikeArray::append(std::span<const Spike> spikes) {
     }
 }
 
-bool SpikeArray::is_sorted() const { return std::is_sorted(storage_->times.begin(), storage_->times.end()); }
+bool SpikeArray::is_sorted() const { return !falls(storage_->times); }
 
 SpikeArray::Storage& SpikeArray::detach() {
     if (storage_.use_count() > 1) storage_ = std::make_shared<Storage>(*storage_);
     return *storage_;
 }
 
+bool falls(std::span<const double> times) {
+    bool falling = false;  // without a way out, so that it vectorises
+    for (std::size_t k = 1; k < times.size(); ++k) falling |= times[k] < times[k - 1];
+    return falling;
+}
+
 bool are_spikes(std::span<const std::int32_t> indices, std::span<const double> times, std::int64_t n) {
-    if (indices.size() != times.size() || !all_finite(times)) return false;
+    if (indices.size() != times.size() || !all_finite(times) || falls(times)) return false;
     bool bad = false;
-    for (std::size_t k = 1; k < times.size(); ++k) bad |= times[k] < times[k - 1];
     for (const std::int32_t index : indices) bad |= index < 0 || index >= n;
     return !bad;
 }

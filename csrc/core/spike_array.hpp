@@ -59,6 +59,8 @@ class SpikeArray {
     std::shared_ptr<Storage> storage_ = std::make_shared<Storage>();
 };
 
+/// Whether a time is smaller than the one before it.
+bool falls(std::span<const double> times);
 /// Whether there are as many indices as times, every index is in [0, n), and every time finite and not before the one
 /// before.
 bool are_spikes(std::span<const std::int32_t> indices, std::span<const double> times, std::int64_t n);

@@ -13,38 +13,14 @@ struct Exponential {
     V minus_one;
 };
 
-/// 2^n, from n + 1.5 * 2^(mantissa bits): the low bits of that sum hold n.
-EVSIM_FN double power_of_two(double shifted) {
-    union {
-        double value;
-        std::int64_t bits;
-    } rounded{shifted}, scale{0.0};
-    scale.bits = static_cast<std::int64_t>(static_cast<std::uint64_t>(rounded.bits + 1023) << 52);
-    return scale.value;
-}
-EVSIM_FN float power_of_two(float shifted) {
-    union {
-        float value;
-        std::int32_t bits;
-    } rounded{shifted}, scale{0.0f};
-    scale.bits = static_cast<std::int32_t>(static_cast<std::uint32_t>(rounded.bits + 127) << 23);
-    return scale.value;
-}
-#if !defined(__CUDACC__)
-template <class V>
-inline V power_of_two(const V& shifted) {
-    using Integers = decltype(V{} > V{});
-    constexpr bool is_double = sizeof(LaneOf<V>) == sizeof(double);
-    return (V)(((Integers)shifted + (is_double ? 1023 : 127)) << (is_double ? 52 : 23));
-}
-#endif
-
 /// Constants of the exponential, by type: x = n ln 2 + r with |r| <= ln(2)/2, and the Taylor series of e^r - 1.
 template <class T>
 struct ExponentialOf;
 
 template <>
 struct ExponentialOf<double> {
+    using Bits = std::uint64_t;
+    static constexpr int bias = 1023, mantissa_bits = 52;
     static constexpr double log2_e = 1.4426950408889634074;
     static constexpr double ln2_high = 6.93147180369123816490e-01;  // the 33 leading bits: n * ln2_high is exact
     static constexpr double ln2_low = 1.90821492927058770002e-10;
@@ -74,6 +50,8 @@ struct ExponentialOf<double> {
 
 template <>
 struct ExponentialOf<float> {
+    using Bits = std::uint32_t;
+    static constexpr int bias = 127, mantissa_bits = 23;
     static constexpr float log2_e = 1.44269504f;
     static constexpr float ln2_high = 0.693145752f;
     static constexpr float ln2_low = 1.42860677e-6f;
@@ -94,6 +72,23 @@ struct ExponentialOf<float> {
         return multiply_add(scale, p, rest);
     }
 };
+
+/// 2^n, from n + 1.5 * 2^mantissa_bits: the low bits of that sum hold n.
+template <class V>
+EVSIM_FN V power_of_two(const V& shifted) {
+    using Of = ExponentialOf<LaneOf<V>>;
+    if constexpr (same_type<V, LaneOf<V>>) {
+        union {
+            V value;
+            typename Of::Bits bits;
+        } rounded{shifted}, scale{V(0)};
+        scale.bits = (rounded.bits + Of::bias) << Of::mantissa_bits;
+        return scale.value;
+    } else {
+        using Integers = decltype(V{} > V{});
+        return (V)(((Integers)shifted + Of::bias) << Of::mantissa_bits);
+    }
+}
 
 /// Exponential of x <= 0 from which e^x is a normal number, to 2 ulp, without a branch or a call: a loop over single
 /// numbers vectorises, and a vector gives the bits of its lanes.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <evsim/exponential.h>
+#include <evsim/neuron/parameters.h>
 #include <evsim/portable.h>
 
 namespace evsim {
@@ -226,6 +227,32 @@ struct CurrentMembrane {
             t = next;
         }
         return t;
+    }
+};
+
+/// What all neuron models on this membrane are the same in: its time constants, shared or each neuron's own.
+struct OnCurrentMembrane {
+    static constexpr int n_shared = 2;
+    static constexpr int n_time_constants = 2;
+    static constexpr const char* shared_names[] = {"tau_mem", "tau_syn"};
+    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive, ParameterDomain::positive};
+    template <class T>
+    using Gap = CurrentMembraneGap<T>;
+    template <class V>
+    using Rates = CurrentMembraneRates<V>;
+
+    CurrentMembrane membrane;
+
+    EVSIM_FN explicit OnCurrentMembrane(const double* shared) : membrane(shared[0], shared[1]) {}
+
+    EVSIM_FN Gap<double> gap(double duration) const { return membrane.gap(duration); }
+    template <class T>
+    EVSIM_FN Rates<T> rates() const {
+        return membrane.rates<T>();
+    }
+    template <class V>
+    EVSIM_FN static Gap<V> gap_of(const Rates<V>& rates, const V& duration) {
+        return CurrentMembrane::gap_of(rates, duration);
     }
 };
 

@@ -8,14 +8,10 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-struct Li {
+struct Li : OnCurrentMembrane {
     static constexpr bool spikes = false;
     static constexpr int n_ports = 1;
     EVSIM_FN static constexpr bool jumps(int) { return false; }
-    static constexpr int n_shared = 2;
-    static constexpr int n_time_constants = 2;
-    static constexpr const char* shared_names[] = {"tau_mem", "tau_syn"};
-    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive, ParameterDomain::positive};
     static constexpr const char* neuron_names[] = {"v_rest", "bias", "v_init", "i_init"};
     static constexpr const char* observable_names[] = {"v", "i"};
     static constexpr const char* memory_names[] = {"maximum", "maximum_time"};
@@ -34,14 +30,8 @@ struct Li {
     };
     template <class V>
     struct Hot {};
-    template <class T>
-    using Gap = CurrentMembraneGap<T>;
-    template <class V>
-    using Rates = CurrentMembraneRates<V>;
 
-    CurrentMembrane membrane;
-
-    EVSIM_FN explicit Li(const double* shared) : membrane(shared[0], shared[1]) {}
+    using OnCurrentMembrane::OnCurrentMembrane;
 
     template <class T>
     EVSIM_FN Hot<T> hot(const Neuron&) const {
@@ -56,15 +46,6 @@ struct Li {
         memory[1] = std::numeric_limits<double>::quiet_NaN();
     }
 
-    EVSIM_FN Gap<double> gap(double duration) const { return membrane.gap(duration); }
-    template <class T>
-    EVSIM_FN Rates<T> rates() const {
-        return membrane.rates<T>();
-    }
-    template <class V>
-    EVSIM_FN static Gap<V> gap_of(const Rates<V>& rates, const V& duration) {
-        return CurrentMembrane::gap_of(rates, duration);
-    }
     /// Positive for every neuron whose potential may exceed its maximum so far within the gap.
     template <class V, class T>
     EVSIM_FN static V excess(const State<V>& s, const Hot<V>&, const Gap<T>& g) {

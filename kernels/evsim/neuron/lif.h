@@ -12,14 +12,10 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-struct Lif {
+struct Lif : OnCurrentMembrane {
     static constexpr bool spikes = true;
     static constexpr int n_ports = 1;
     EVSIM_FN static constexpr bool jumps(int) { return false; }
-    static constexpr int n_shared = 2;
-    static constexpr int n_time_constants = 2;
-    static constexpr const char* shared_names[] = {"tau_mem", "tau_syn"};
-    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive, ParameterDomain::positive};
     static constexpr const char* neuron_names[] = {"threshold", "v_rest", "v_reset", "bias", "v_init", "i_init"};
     static constexpr const char* observable_names[] = {"v", "i"};
 
@@ -38,14 +34,8 @@ struct Lif {
     struct Hot {
         V threshold;  ///< threshold minus v_inf, a few ulp lower so that rounding never hides a crossing
     };
-    template <class T>
-    using Gap = CurrentMembraneGap<T>;
-    template <class V>
-    using Rates = CurrentMembraneRates<V>;
 
-    CurrentMembrane membrane;
-
-    EVSIM_FN explicit Lif(const double* shared) : membrane(shared[0], shared[1]) {}
+    using OnCurrentMembrane::OnCurrentMembrane;
 
     template <class T>
     EVSIM_FN Hot<T> hot(const Neuron& n) const {
@@ -53,15 +43,6 @@ struct Lif {
     }
     EVSIM_FN State<double> initial(const Neuron& n) const { return {n.v_init - n.v_inf(), n.i_init}; }
 
-    EVSIM_FN Gap<double> gap(double duration) const { return membrane.gap(duration); }
-    template <class T>
-    EVSIM_FN Rates<T> rates() const {
-        return membrane.rates<T>();
-    }
-    template <class V>
-    EVSIM_FN static Gap<V> gap_of(const Rates<V>& rates, const V& duration) {
-        return CurrentMembrane::gap_of(rates, duration);
-    }
     /// Positive for every neuron that may reach its threshold within the gap.
     template <class V, class T>
     EVSIM_FN static V excess(const State<V>& s, const Hot<V>& h, const Gap<T>& g) {

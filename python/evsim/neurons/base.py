@@ -50,6 +50,14 @@ def require_positive(model: Any, *names: str) -> None:
         object.__setattr__(model, name, value)
 
 
+def require_reset(model: Any) -> None:
+    """Set the parameter `reset`. Raises InvalidArgumentError unless it is "subtract", or a value or one per neuron."""
+    if not isinstance(model.reset, str):
+        object.__setattr__(model, "reset", per_neuron(model.reset, "reset"))
+    elif model.reset != "subtract":
+        raise InvalidArgumentError(f"reset must be 'subtract' or a value, got {model.reset!r}")
+
+
 def same_length(model: Any, *names: str) -> None:
     """Raise ShapeMismatchError unless all arrays among these parameters have one length."""
     lengths = {name: len(v) for name in names if isinstance(v := model._value(name), np.ndarray)}

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._lib.arrays import as_number
 from ..errors import InvalidArgumentError
-from .base import NeuronModel, PerNeuron, Reset, per_neuron, require_positive, same_length
+from .base import NeuronModel, PerNeuron, Reset, per_neuron, require_positive, require_reset, same_length
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,11 +27,7 @@ class _Spiking(NeuronModel):
     def __post_init__(self) -> None:
         for name in ("threshold", "v_rest"):
             object.__setattr__(self, name, per_neuron(getattr(self, name), name))
-        if isinstance(self.reset, str):
-            if self.reset != "subtract":
-                raise InvalidArgumentError(f"reset must be 'subtract' or a value, got {self.reset!r}")
-        else:
-            object.__setattr__(self, "reset", per_neuron(self.reset, "reset"))
+        require_reset(self)
         v_init = self.v_rest if self.v_init is None else per_neuron(self.v_init, "v_init")
         object.__setattr__(self, "v_init", v_init)
         refractory = as_number(self.refractory, "refractory")

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._lib.arrays import as_number
 from ..errors import DTypeError, InvalidArgumentError
-from .base import NeuronModel, PerNeuron, Reset, per_neuron, same_length
+from .base import NeuronModel, PerNeuron, Reset, per_neuron, require_reset, same_length
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,11 +90,7 @@ class LinearLeakIF(_WithoutRest):
     _neuron: ClassVar[tuple[str, ...]] = ("threshold", "v_reset", "v_init")
 
     def __post_init__(self) -> None:
-        if isinstance(self.reset, str):
-            if self.reset != "subtract":
-                raise InvalidArgumentError(f"reset must be 'subtract' or a value, got {self.reset!r}")
-        else:
-            object.__setattr__(self, "reset", per_neuron(self.reset, "reset"))
+        require_reset(self)
         super().__post_init__()
         value = np.asarray(self._value("v_reset"))
         if np.any(value < 0) or np.any(value >= np.asarray(self.threshold)):
