@@ -1,6 +1,7 @@
 """Settings of all Python tests."""
 
 import os
+import signal
 
 import gpu
 import pytest
@@ -8,6 +9,10 @@ from hypothesis import settings
 
 settings.register_profile("evsim", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("evsim")
+
+# A shell has what it runs in the background ignore Ctrl-C, and all its children: tests of Ctrl-C would wait for ever.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
