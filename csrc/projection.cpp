@@ -27,15 +27,27 @@ Dense dense_to(const Population& target, std::int64_t n_inputs) {
     return Dense(n, target.n_neurons(), target.places(), kernel.info.weight_bytes);
 }
 
+std::int32_t checked_port(const Population& target, std::int32_t port) {
+    const ModelInfo& model = target.kernel().info;
+    if (port < 0 || port >= model.n_ports)
+        throw InvalidArgument(
+            text("neuron model '", model.model, "' has ports 0 to ", model.n_ports - 1, ", not ", port));
+    return port;
+}
+
 }  // namespace
 
-Projection::Projection(std::shared_ptr<const Population> target, std::int64_t n_inputs, const RuleSettings& rule)
-    : target_(std::move(target)), connection_(dense_to(*target_, n_inputs)), rule_settings_(rule) {
+Projection::Projection(std::shared_ptr<const Population> target, std::int64_t n_inputs, const RuleSettings& rule,
+                       std::int32_t port)
+    : target_(std::move(target)),
+      port_(checked_port(*target_, port)),
+      connection_(dense_to(*target_, n_inputs)),
+      rule_settings_(rule) {
     if (plastic()) set_rule_parameters(rule.parameters);
 }
 
-Projection::Projection(std::shared_ptr<const Population> target, Conv2d connection)
-    : target_(std::move(target)), connection_(std::move(connection)) {
+Projection::Projection(std::shared_ptr<const Population> target, Conv2d connection, std::int32_t port)
+    : target_(std::move(target)), port_(checked_port(*target_, port)), connection_(std::move(connection)) {
     const ImageShape& gives = conv()->output();
     const auto& takes = target_->layout().image();
     if (!takes || *takes != gives) {

@@ -26,14 +26,18 @@ struct RuleSettings {
 class Projection {
  public:
     /// Every input reaches every neuron of `target`, which lies in a row. Weights start at 0; `rule` is for kernels
-    /// that have one. Throws InvalidArgument, ShapeMismatch, NonFinite or MemoryLimit.
-    Projection(std::shared_ptr<const Population> target, std::int64_t n_inputs, const RuleSettings& rule = {});
-    /// A convolution into `target`, which lies in an image of the shape that comes out of it. Throws ShapeMismatch or
-    /// what Conv2d does.
-    Projection(std::shared_ptr<const Population> target, Conv2d connection);
+    /// that have one. Its spikes arrive at `port` of the target. Throws InvalidArgument, ShapeMismatch, NonFinite or
+    /// MemoryLimit.
+    Projection(std::shared_ptr<const Population> target, std::int64_t n_inputs, const RuleSettings& rule = {},
+               std::int32_t port = 0);
+    /// A convolution into `target`, which lies in an image of the shape that comes out of it. Throws
+    /// ShapeMismatch, InvalidArgument or what Conv2d does.
+    Projection(std::shared_ptr<const Population> target, Conv2d connection, std::int32_t port = 0);
 
     const std::shared_ptr<const Population>& target() const { return target_; }
     std::int32_t n_inputs() const;
+    /// Which kind of synapse of the target its spikes arrive at.
+    std::int32_t port() const { return port_; }
     Dense* dense() { return std::get_if<Dense>(&connection_); }
     const Dense* dense() const { return std::get_if<Dense>(&connection_); }
     Conv2d* conv() { return std::get_if<Conv2d>(&connection_); }
@@ -65,6 +69,7 @@ class Projection {
     void require_rule() const;
 
     std::shared_ptr<const Population> target_;
+    std::int32_t port_;
     std::variant<Dense, Conv2d> connection_;
     RuleSettings rule_settings_;
     mutable std::mutex rule_mutex_;  ///< for what follows

@@ -74,21 +74,23 @@ void bind_projection(py::module_& module) {
         .def_static(
             "dense",
             [](std::shared_ptr<Population> target, std::int64_t n_inputs, std::vector<double> rule_parameters,
-               double tau_syn, double tau_mem, bool mean_of_batch) {
+               double tau_syn, double tau_mem, bool mean_of_batch, std::int32_t port) {
                 return std::make_shared<Projection>(std::move(target), n_inputs,
                                                     RuleSettings{std::move(rule_parameters), tau_syn, tau_mem,
-                                                                 mean_of_batch ? BatchUpdate::mean : BatchUpdate::sum});
+                                                                 mean_of_batch ? BatchUpdate::mean : BatchUpdate::sum},
+                                                    port);
             },
             py::arg("target"), py::arg("n_inputs"), py::arg("rule_parameters"), py::arg("tau_syn"), py::arg("tau_mem"),
-            py::arg("mean_of_batch"))
+            py::arg("mean_of_batch"), py::arg("port"))
         .def_static(
             "conv",
-            [](std::shared_ptr<Population> target, const Conv2dSettings& connection) {
-                return std::make_shared<Projection>(std::move(target),
-                                                    Conv2d(connection, target->kernel().info.weight_bytes));
+            [](std::shared_ptr<Population> target, const Conv2dSettings& connection, std::int32_t port) {
+                const int weight_bytes = target->kernel().info.weight_bytes;
+                return std::make_shared<Projection>(std::move(target), Conv2d(connection, weight_bytes), port);
             },
-            py::arg("target"), py::arg("connection"))
+            py::arg("target"), py::arg("connection"), py::arg("port"))
         .def_property_readonly("n_inputs", &Projection::n_inputs)
+        .def_property_readonly("port", &Projection::port)
         .def_property_readonly("weights", &weights_view)
         .def("rule_parameters", [](const Projection& self) { return rule_of(self)->parameters(); })
         .def("set_rule_parameters", &Projection::set_rule_parameters, py::arg("values"))

@@ -115,7 +115,8 @@ class DenseLoop {
         for (const auto& projection : projections_) {
             const Dense& dense = *projection->dense();
             const std::byte* const weights = sample.weights.data() ? sample.weights.data() : dense.data();
-            scratch.rows.push_back({weights, dense.stride() * static_cast<std::size_t>(kernel_.info.weight_bytes)});
+            scratch.rows.push_back(
+                {weights, dense.stride() * static_cast<std::size_t>(kernel_.info.weight_bytes), projection->port()});
         }
         run.rows = scratch.rows.data();
         run.projections =

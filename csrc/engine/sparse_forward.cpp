@@ -81,11 +81,12 @@ class SparseTask {
         const std::span<const std::int32_t> projections = sample_.inputs.projections;
         for (; done_ < end; ++done_) {
             const std::size_t p = projections.empty() ? 0 : static_cast<std::size_t>(projections[done_]);
-            plan_spike(*projections_[p]->conv(), sample_.inputs.indices[done_], sample_.inputs.times[done_]);
+            plan_spike(*projections_[p]->conv(), projections_[p]->port(), sample_.inputs.indices[done_],
+                       sample_.inputs.times[done_]);
         }
     }
 
-    void plan_spike(const Conv2d& connection, std::int32_t index, double time) {
+    void plan_spike(const Conv2d& connection, std::int32_t port, std::int32_t index, double time) {
         const std::int32_t width = connection.input().width, pixels = connection.input().pixels();
         const std::int32_t channel = index / pixels, pixel = index % pixels;
         const std::size_t bytes_of_pixel =
@@ -100,6 +101,7 @@ class SparseTask {
             group.first_channel = first_channel;
             group.weight_stride = weight_stride;
             group.weight_channels = weight_channels;
+            group.port = port;
             return group;
         };
         PixelGroup* group = &begin_group();

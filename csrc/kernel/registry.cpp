@@ -8,9 +8,12 @@ namespace evsim {
 using AddKernel = void (*)(void* registry, const NeuronKernel&);
 #if defined(EVSIM_X86_64)
 void visit_kernels_avx512(AddKernel, void*);
+void visit_linear_kernels_avx512(AddKernel, void*);
 void visit_kernels_avx2(AddKernel, void*);
+void visit_linear_kernels_avx2(AddKernel, void*);
 #endif
 void visit_kernels_baseline(AddKernel, void*);
+void visit_linear_kernels_baseline(AddKernel, void*);
 
 namespace {
 
@@ -22,10 +25,19 @@ const std::vector<NeuronKernel>& kernels() {
         };
         const std::string& isa = active_isa();
 #if defined(EVSIM_X86_64)
-        if (isa == "avx512") visit_kernels_avx512(add, &found);
-        if (isa == "avx2") visit_kernels_avx2(add, &found);
+        if (isa == "avx512") {
+            visit_kernels_avx512(add, &found);
+            visit_linear_kernels_avx512(add, &found);
+        }
+        if (isa == "avx2") {
+            visit_kernels_avx2(add, &found);
+            visit_linear_kernels_avx2(add, &found);
+        }
 #endif
-        if (isa == "baseline") visit_kernels_baseline(add, &found);
+        if (isa == "baseline") {
+            visit_kernels_baseline(add, &found);
+            visit_linear_kernels_baseline(add, &found);
+        }
         return found;
     }();
     return all;

@@ -10,6 +10,12 @@
 #else
 #define EVSIM_FN inline
 #endif
+// A function of some size that many places call: compiled once, also where its callers are flattened.
+#if defined(__CUDACC__)
+#define EVSIM_OUTLINED_FN __host__ __device__ __noinline__
+#else
+#define EVSIM_OUTLINED_FN [[gnu::noinline]] inline
+#endif
 
 // Everything in kernels/ is compiled once per instruction set. Each copy lives in its own inline namespace, so that the
 // linker can never hand an AVX-512 copy of an inline function to a machine without it.

@@ -154,7 +154,9 @@ class Conv2dSettings:
 
 class Projection:
     @staticmethod
-    def conv(target: Population, connection: Conv2dSettings) -> Projection: ...
+    def conv(
+        target: Population, connection: Conv2dSettings, port: typing.SupportsInt | typing.SupportsIndex
+    ) -> Projection: ...
     @staticmethod
     def dense(
         target: Population,
@@ -163,6 +165,7 @@ class Projection:
         tau_syn: typing.SupportsFloat | typing.SupportsIndex,
         tau_mem: typing.SupportsFloat | typing.SupportsIndex,
         mean_of_batch: bool,
+        port: typing.SupportsInt | typing.SupportsIndex,
     ) -> Projection: ...
     def rule_parameters(self) -> list[float]: ...
     def set_next_traces(
@@ -178,6 +181,8 @@ class Projection:
     def waiting_traces(self) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]: ...
     @property
     def n_inputs(self) -> int: ...
+    @property
+    def port(self) -> int: ...
     @property
     def weights(self) -> numpy.ndarray: ...
 

@@ -119,6 +119,8 @@ class NetworkBuilder(NetworkGraph):
     ) -> tuple[Any, _core.Kernel]:
         """The population of the core, whose neurons lie by pixels if `image` is given; and its compiled kernel."""
         neuron.check_size(n_neurons, image[0] if image else None)
+        if self.device not in neuron.devices:
+            raise UnsupportedError(f"{type(neuron).__name__} neurons run on device='cpu' only so far")
         compiled = compiled_kernel(neuron, kernel, self.dtype, self.compile_path)
         source = KernelSource(neuron.kernel_type(), kernel.source if kernel else None, self.dtype, self.compile_path)
         _, shared, per_neuron = neuron.kernel_settings()
@@ -164,7 +166,7 @@ class NetworkBuilder(NetworkGraph):
         delay : float, optional
             How long spikes travel; only 0 so far.
         port : int or str, optional
-            Which synapse type of the neurons they arrive at; all models have one so far, 0.
+            Which synapse type of the neurons they arrive at, by number or name; needed where the model has several.
         kernel : Kernel, path or str, optional
             Callbacks, such as a plasticity rule: see :class:`Kernel`. Compiled now, unless it is in the cache. For
             dense layers.
@@ -204,7 +206,7 @@ class NetworkBuilder(NetworkGraph):
             core, compiled, projection = placed.relay(), None, None
         else:
             core, compiled = self._make(neuron, placed.n_neurons, placed.out_shape, kernel)
-            projection = self._projection(core, placed, rule_arguments(kernel, compiled, neuron))
+            projection = self._projection(core, placed, rule_arguments(kernel, compiled, neuron), neuron.port(port))
         if fed_by is None:
             fed_by = self.add_input(placed.in_shape or placed.n_inputs)
         node = self._add_core(core, name, neuron is None)
@@ -213,7 +215,7 @@ class NetworkBuilder(NetworkGraph):
             Layer(core, node, neuron, placed.out_shape, self._backend, placed, fed_by), new_name
         )
         if neuron is not None:
-            layer._projection = self._wrapped(projection, fed_by, layer, placed, kernel, compiled)
+            layer._projection = self._wrapped(projection, fed_by, layer, placed, kernel, compiled, port)
         return layer
 
     def connect(
@@ -291,7 +293,7 @@ class NetworkBuilder(NetworkGraph):
         compiled = None
         if first and (kernel is not None or placed.out_shape is not None):
             core, compiled = self._make(neuron, end.n_neurons, placed.out_shape, kernel)
-        projection = self._projection(core, placed, rule_arguments(kernel, compiled, neuron))
+        projection = self._projection(core, placed, rule_arguments(kernel, compiled, neuron), neuron.port(port))
         if core is not before:
             self._core.replace(end._node, core)
         try:
@@ -303,7 +305,7 @@ class NetworkBuilder(NetworkGraph):
         end._core = core
         if placed.out_shape is not None:
             end._shape = placed.out_shape
-        return self._wrapped(projection, start, end, placed, kernel, compiled)
+        return self._wrapped(projection, start, end, placed, kernel, compiled, port)
 
     def _checked(
         self, connection: Any, neuron: NeuronModel | None, delay: Any, port: Any, kernel: Code
@@ -325,14 +327,15 @@ class NetworkBuilder(NetworkGraph):
                     "convolution and pooling run on the CPU: SpikingNetwork(device='cpu') takes such layers"
                 )
         check_delay(delay)
-        if isinstance(port, (bool, np.bool_)) or (port is not None and port != 0):
-            model = type(neuron).__name__ if neuron else "pooling"
-            raise InvalidArgumentError(f"{model} has one port, 0; got port={port!r}")
+        if neuron is not None:
+            neuron.port(port)
+        elif isinstance(port, (bool, np.bool_)) or (port is not None and port != 0):
+            raise InvalidArgumentError(f"pooling has one port, 0; got port={port!r}")
         return kernel if kernel is None or isinstance(kernel, Kernel) else Kernel(kernel)
 
-    def _projection(self, core: Any, placed: Any, rule: list[Any]) -> Any:
+    def _projection(self, core: Any, placed: Any, rule: list[Any], port: int) -> Any:
         """The projection of the core to a population, with its first weights."""
-        projection = placed.project(core, self._backend.dense, rule)
+        projection = placed.project(core, self._backend.dense, rule, port)
         weights = placed.initial_weights(self.dtype, self._rng or random.generator())
         projection.weights[...] = self._backend.to_device(weights)
         return projection
@@ -345,8 +348,9 @@ class NetworkBuilder(NetworkGraph):
         placed: Connection,
         kernel: Kernel | None,
         compiled: _core.Kernel | None,
+        port: int | str | None,
     ) -> Projection:
-        projection = Projection(core, source, target, placed, kernel, compiled, self._backend)
+        projection = Projection(core, source, target, placed, kernel, compiled, self._backend, port)
         self._projections.append(projection)
         return projection
 

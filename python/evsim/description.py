@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +63,11 @@ class NetworkDescription:
         if neuron is None:
             return None
         parameters: dict[str, Any] = {}
-        for item in fields(neuron):
-            value = getattr(neuron, item.name)
+        for parameter, value in neuron.to_plain().items():
             if isinstance(value, np.ndarray):
-                self.arrays[f"{name}.neuron.{item.name}"] = np.ascontiguousarray(value)
+                self.arrays[f"{name}.neuron.{parameter}"] = np.ascontiguousarray(value)
             else:
-                parameters[item.name] = value
+                parameters[parameter] = value
         return {"model": type(neuron).__name__, "parameters": parameters}
 
     def neuron(self, node: dict[str, Any], models: dict[str, type[NeuronModel]]) -> NeuronModel | None:
@@ -83,7 +82,7 @@ class NetworkDescription:
             )
         prefix = f"{node['name']}.neuron."
         arrays = {key.removeprefix(prefix): values for key, values in self.arrays.items() if key.startswith(prefix)}
-        return models[described["model"]](**described["parameters"], **arrays)
+        return models[described["model"]].from_plain({**described["parameters"], **arrays})
 
     def add_projection(self, name: str, projection: Projection) -> dict[str, Any]:
         """Return plain values for a projection, whose weights are kept under `name`."""
@@ -94,6 +93,7 @@ class NetworkDescription:
             "source": projection.source.name,
             "target": projection.target.name,
             "connection": connection.to_description(_name_of),
+            "port": projection.port,
             "kernel": None,
         }
         if projection.kernel is not None:
@@ -185,13 +185,15 @@ def rebuild(
             raise InvalidArgumentError(f"{name} needs both neurons and a projection, or none of them")
         connection = description.connection(name, saved or {"connection": node["connection"]}, net._node_of)
         kernel = kernel_with_parameters(name, saved, kernel_of)
-        layer = net.add_layer(connection, neuron, source=node["source"], name=given, kernel=kernel)
+        port = saved["port"] if saved else None
+        layer = net.add_layer(connection, neuron, source=node["source"], name=given, port=port, kernel=kernel)
         _fill(net, layer.projection, name, description)
     for saved in description.projections:
         name = f"projection {saved['number']}"
         connection = description.connection(name, saved, net._node_of)
         kernel = kernel_with_parameters(saved["target"], saved, kernel_of)
-        _fill(net, net.connect(saved["source"], saved["target"], connection, kernel=kernel), name, description)
+        projection = net.connect(saved["source"], saved["target"], connection, port=saved["port"], kernel=kernel)
+        _fill(net, projection, name, description)
     if description.state is not None:
         states = [description.state["states"][node["name"]] for node in description.nodes]
         net._core.restore({**description.state, "states": states})

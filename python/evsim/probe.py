@@ -73,7 +73,8 @@ class Probe(_WithWeakReferences):
         if not isinstance(self.variable, str):
             raise DTypeError(f"variable must be a name such as 'v', got {self.variable!r}")
         neurons = np.arange(population.n_neurons) if self.neurons is None else as_indices(self.neurons, "neurons")
-        observable = population._core.observable(self.variable)
+        neuron = population.neuron
+        observable = population._core.observable(neuron.observable(self.variable) if neuron else self.variable)
         return population._node, observable, neurons.tolist(), as_times(self.times, "times").tolist()
 
 

@@ -52,7 +52,17 @@ class Projection:
     Made by :meth:`SpikingNetwork.connect`; :attr:`Layer.projection` is that of a layer.
     """
 
-    __slots__ = ("__weakref__", "_backend", "_compiled", "_connection", "_core", "_kernel", "_source", "_target")
+    __slots__ = (
+        "__weakref__",
+        "_backend",
+        "_compiled",
+        "_connection",
+        "_core",
+        "_kernel",
+        "_port",
+        "_source",
+        "_target",
+    )
 
     def __init__(
         self,
@@ -63,10 +73,12 @@ class Projection:
         kernel: Kernel | None,
         compiled: _core.Kernel | None,
         backend: Backend,
+        port: int | str | None = None,
     ) -> None:
         self._core = core
         self._compiled: Any = compiled
         self._backend = backend
+        self._port = port
         self._source = source
         self._target = target
         self._connection = connection
@@ -93,9 +105,9 @@ class Projection:
         return self._kernel
 
     @property
-    def port(self) -> int:
-        """Which synapse type of the target its spikes arrive at."""
-        return 0
+    def port(self) -> int | str:
+        """Which synapse type of the target its spikes arrive at, by number or name as it was given."""
+        return 0 if self._port is None else self._port
 
     @property
     def n_inputs(self) -> int:

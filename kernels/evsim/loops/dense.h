@@ -19,6 +19,18 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
+/// To which port an event goes; takes no room where there is one.
+template <class Model, bool some = (Model::n_ports > 1)>
+struct EventPort {
+    explicit EventPort(std::int32_t = 0) {}
+    constexpr std::int32_t operator()() const { return 0; }
+};
+template <class Model>
+struct EventPort<Model, true> {
+    std::int32_t number = 0;
+    std::int32_t operator()() const { return number; }
+};
+
 template <class Model, class T, class Rule = NoRule>
 struct DenseKernel {
     using V = Vector<T>;
@@ -46,6 +58,7 @@ struct DenseKernel {
         double start, time;
         ExactGap exact_gap;
         [[no_unique_address]] typename Traces::EventFactors trace_factors;
+        [[no_unique_address]] EventPort<Model> port;
 
         Interval interval() const { return {start, time, time - start}; }
     };
@@ -97,7 +110,7 @@ struct DenseKernel {
             result, on_spike};
         // Where an event moves the potential itself, it comes first at its time; elsewhere the potential has already
         // arrived.
-        return advance_on_clock(model, state, neuron, interval, gap, !Model::jumps(0), release, crossings) > 0;
+        return advance_on_clock(model, state, neuron, interval, gap, !model.jumps(0), release, crossings) > 0;
     }
 
     /// A tile in whose gap some neurons may fire.
@@ -168,7 +181,7 @@ struct DenseKernel {
             state[k] = Variables<Wide, V>::load(layer_state + k * width, run.stride);
             hot[k] = Variables<HotWide, V>::load(hot_base + k * width, run.stride);
         }
-        HeldLanes<Model, T, N> held(run, run.first_event < run.last_event ? events[run.first_event].start : 0.0);
+        HeldLanes<Model, T, N> held(run, model, run.first_event < run.last_event ? events[run.first_event].start : 0.0);
         for (std::int64_t event = run.first_event; event < run.last_event; ++event) {
             const TileGap<N> gap(hot, events[event].gap);
             const T* weights = row(run, events[event]);
@@ -202,7 +215,7 @@ struct DenseKernel {
 #pragma GCC unroll 4
                     for (int k = 0; k < N; ++k) {
                         const Wide before = state[k];
-                        Model::receive(state[k], load_vector(weights + k * width), 0);
+                        Model::receive(state[k], held.heard(k, load_vector(weights + k * width)), events[event].port());
                         held.hold(k, before, state[k]);
                     }
                     call_on_input<N>(traces, events[event], state);
@@ -213,7 +226,7 @@ struct DenseKernel {
             for (int k = 0; k < N; ++k) {
                 const Wide before = state[k];
                 Model::decay(state[k], gap[k]);
-                Model::receive(state[k], load_vector(weights + k * width), 0);
+                Model::receive(state[k], held.heard(k, load_vector(weights + k * width)), events[event].port());
                 held.hold(k, before, state[k]);
             }
             call_on_input<N>(traces, events[event], state);
@@ -369,7 +382,8 @@ struct DenseKernel {
                 const char* const row =
                     static_cast<const char*>(rows.weights) + static_cast<std::size_t>(input) * rows.row_bytes;
                 Event& event = events[first + k];
-                event = {converted<Gap, T, double>(gaps[k]), row, start, times[k], gaps[k], {}};
+                event = {converted<Gap, T, double>(gaps[k]), row, start, times[k], gaps[k], {},
+                         EventPort<Model>{rows.port}};
                 if constexpr (Traces::active) {
                     event.trace_factors.input = input;
                     Traces::prepare(event.trace_factors, times[k], durations[k], run.rates, run.last_arrivals[input]);

@@ -10,15 +10,39 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
+/// The part of an input that the held neurons of `mask` take: all, unless the model says otherwise.
+template <class Model, class Mask, class V>
+inline V heard(const Model& model, const Mask& mask, const V& weights) {
+    if constexpr (requires { model.heard(mask, weights); }) {
+        return model.heard(mask, weights);
+    } else {
+        return weights;
+    }
+}
+
+/// Whether other variables feel what a held membrane does, so that the gap of a held neuron is not that of the others.
+template <class Model>
+inline bool flows_while_held(const Model& model) {
+    if constexpr (requires { model.coupled; }) {
+        return model.coupled;
+    } else {
+        return false;
+    }
+}
+
 /// For models that hold nobody: leaves no code behind.
 template <class Model, class T, int N, bool = holds<Model>>
 struct HeldLanes {
-    HeldLanes(const TileRun&, double) {}
+    HeldLanes(const TileRun&, const Model&, double) {}
     static std::uint64_t free() { return ~std::uint64_t{0}; }
     static bool any_released(double) { return false; }
     static std::uint64_t released(double) { return 0; }
     template <class State>
     static void hold(int, const State&, State&) {}
+    template <class V>
+    static const V& heard(int, const V& weights) {
+        return weights;
+    }
     static void update(const TileRun&, std::uint64_t, double) {}
 };
 
@@ -27,26 +51,32 @@ struct HeldLanes<Model, T, N, true> {
     static constexpr int width = lanes<T>;
     static constexpr std::uint64_t all = ~std::uint64_t{0} >> (64 - N * width);
 
-    double refractory;
+    const Model& model;
     double earliest = infinity();  ///< the first arrival that finds one of them free
     std::uint64_t held = 0;        ///< one bit for each
     LaneMask<T> mask[N] = {};      ///< the same, for `select`
     double first[N * width];       ///< of those held: the first arrival that finds it free
 
     /// As of `time`, of the last event that passed.
-    HeldLanes(const TileRun& run, double time) : refractory(Model(run.shared).refractory) { update(run, all, time); }
+    HeldLanes(const TileRun& run, const Model& model_, double time) : model(model_) { update(run, all, time); }
 
     std::uint64_t free() const { return ~held; }
     bool any_released(double time) const { return earliest <= time; }
     /// Puts back what a held membrane does not do.
     template <class State>
     void hold(int k, const State& before, State& after) const {
-        Model::hold(mask[k], before, after);
+        model.hold(mask[k], before, after);
+    }
+    /// The part of an input that held neurons take.
+    template <class V>
+    V heard(int k, const V& weights) const {
+        return evsim::heard(model, mask[k], weights);
     }
 
-    /// Those whom an arrival at `time` finds free.
+    /// Those whom an arrival at `time` finds free; and all that are held, where their neighbours' gap is not theirs.
     std::uint64_t released(double time) const {
         std::uint64_t out = 0;
+        if (flows_while_held(model)) return held;
         if (!any_released(time)) return out;
         for (std::uint64_t left = held; left != 0; left &= left - 1) {
             const int lane = std::countr_zero(left);
@@ -59,7 +89,7 @@ struct HeldLanes<Model, T, N, true> {
         const Release* const releases = static_cast<const Release*>(run.releases) + run.first_neuron;
         for (std::uint64_t left = moved; left != 0; left &= left - 1) {
             const int lane = std::countr_zero(left);
-            first[lane] = releases[lane].first_arrival(refractory);
+            first[lane] = releases[lane].first_arrival(model.refractory);
             const std::uint64_t bit = std::uint64_t{1} << lane;
             held = first[lane] <= time ? held & ~bit : held | bit;
         }
@@ -68,6 +98,7 @@ struct HeldLanes<Model, T, N, true> {
             const double time_of = first[std::countr_zero(left)];
             earliest = time_of < earliest ? time_of : earliest;
         }
+        if (flows_while_held(model) && held != 0) earliest = -infinity();
         for (int k = 0; k < N; ++k) mask[k] = lane_mask<T>(held >> k * width);
     }
 };

@@ -102,6 +102,7 @@ struct PixelGroup {
     std::int32_t n_pixels;                        ///< at most `most_pixels`
     std::int32_t first_channel;                   ///< of those that the spike reaches
     std::int32_t weight_stride, weight_channels;  ///< values from one pixel of a stretch to the next, and those in use
+    std::int32_t port;                            ///< to which the spike goes
     static constexpr std::int32_t most_pixels = 64;
 };
 
@@ -141,6 +142,7 @@ struct SparseRun {
 struct WeightRows {
     const void* weights;
     std::size_t row_bytes;
+    std::int32_t port;  ///< to which its events go
 };
 
 /// Input events to be prepared for all tiles.

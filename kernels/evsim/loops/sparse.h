@@ -71,7 +71,7 @@ struct SparseKernel {
         const auto on_spike = [](double) {};
         Crossings<Model, SparseRun, decltype(on_spike)> crossings{
             run, model, state, neuron, who, 0, interval.start, interval.start + interval.duration, result, on_spike};
-        return advance_on_clock(model, state, neuron, interval, gap, !Model::jumps(0), release, crossings) > 0;
+        return advance_on_clock(model, state, neuron, interval, gap, !model.jumps(0), release, crossings) > 0;
     }
 
     /// The state after a gap in which the lanes of `flagged` may fire; of all others it is `decayed`.
@@ -126,17 +126,18 @@ struct SparseKernel {
     template <class V>
     [[gnu::noinline]] static typename Model::template State<V> touch_on_clock(
         const SparseRun& run, const Model& model, const Place& place, const V& excess, const T* weights,
-        const typename Model::template State<V>& state, const typename Model::template State<V>& decayed,
-        TileResult& result) {
+        std::int32_t port, const typename Model::template State<V>& state,
+        const typename Model::template State<V>& decayed, TileResult& result) {
         const auto before_gap = held_lanes<V>(run, model, place, place.gap.start);
         const auto still = before_gap & held_lanes<V>(run, model, place, place.gap.end);
-        const V may_fire = select(before_gap, select(still, V{}, V{} + T(1)), excess);
+        const V may_fire =
+            select(before_gap, select(still, flows_while_held(model) ? V{} + T(1) : V{}, V{} + T(1)), excess);
         auto moved = advance_flagged<V>(run, model, place, positive_lanes(may_fire), state, decayed, result);
-        Model::hold(still, state, moved);
+        model.hold(still, state, moved);
         const auto at_arrival = held_lanes<V>(run, model, place, place.gap.end);
         const auto before_arrival = moved;
-        Model::receive(moved, load_vector<V>(weights), 0);
-        Model::hold(at_arrival, before_arrival, moved);
+        Model::receive(moved, heard(model, at_arrival, load_vector<V>(weights)), port);
+        model.hold(at_arrival, before_arrival, moved);
         double& latest = run.pixel_releases[place.pixel];
         for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(T)); ++lane)
             latest = std::fmax(latest, release_of(run, place.next(lane)).time);
@@ -147,8 +148,8 @@ struct SparseKernel {
     /// one may fire; with `some_held` somebody of the pixel may be held.
     template <class V, class WhereIs>
     [[gnu::always_inline]] static void touch(const SparseRun& run, const Model& model, const Arrays& arrays,
-                                             const Gap& gap, const T* weights, [[maybe_unused]] bool some_held,
-                                             TileResult& result, WhereIs&& place) {
+                                             const Gap& gap, const T* weights, std::int32_t port,
+                                             [[maybe_unused]] bool some_held, TileResult& result, WhereIs&& place) {
         using Wide = typename Model::template State<V>;
         using HotWide = typename Model::template Hot<V>;
         Wide state = Variables<Wide, V>::load(arrays.state, arrays.stride);
@@ -160,7 +161,7 @@ struct SparseKernel {
             if (flagged != 0 || some_held) [[unlikely]] {
                 const Wide before = state;
                 Model::decay(state, own_gap);
-                state = touch_on_clock<V>(run, model, place(), excess, weights, before, Wide(state), result);
+                state = touch_on_clock<V>(run, model, place(), excess, weights, port, before, Wide(state), result);
                 Variables<Wide, V>::store(state, arrays.state, arrays.stride);
                 return;
             }
@@ -172,7 +173,7 @@ struct SparseKernel {
         } else {
             Model::decay(state, own_gap);
         }
-        Model::receive(state, load_vector<V>(weights), 0);
+        Model::receive(state, load_vector<V>(weights), port);
         Variables<Wide, V>::store(state, arrays.state, arrays.stride);
     }
 
@@ -261,6 +262,7 @@ struct SparseKernel {
             touch_pixels(run, group, stretches, gaps);
             gaps.compute(model, group.n_pixels);
             if (some_channels) std::memset(spread, 0, static_cast<std::size_t>(channel_stride) * sizeof(T));
+            const std::int32_t port = Model::n_ports > 1 ? group.port : 0;
             int n = 0;
             for (const PixelStretch* const end = stretches + group.n_stretches; stretches < end; ++stretches) {
                 const std::int32_t first_pixel = stretches->first_pixel, count = stretches->count;
@@ -280,7 +282,7 @@ struct SparseKernel {
                     if constexpr (holds<Model>) some_held = run.pixel_releases[first_pixel + k] > gaps.starts[n];
                     over_channels(channel_stride, [&](auto vector, std::int32_t channel) {
                         const Arrays here{arrays.state + channel, arrays.hot + channel, stride_of_state, hot_stride};
-                        touch<decltype(vector)>(run, model, here, gap, of_pixel + channel, some_held, result,
+                        touch<decltype(vector)>(run, model, here, gap, of_pixel + channel, port, some_held, result,
                                                 [&] { return gaps.place(n, first_pixel + k, channel); });
                     });
                     arrays.state += channel_stride;

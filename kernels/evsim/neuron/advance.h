@@ -102,6 +102,7 @@ EVSIM_FN int advance_on_clock(const Model& model, typename Model::template State
     if constexpr (!holds<Model>) {
         return advance(model, state, neuron, gap.duration, factors, closed, fired);
     } else {
+        if (!(model.refractory > 0.0)) return advance(model, state, neuron, gap.duration, factors, closed, fired);
         double elapsed = 0.0;
         for (int crossings = 0;; ++crossings) {
             const bool held = release.holds_at(gap.end, model.refractory);

@@ -18,8 +18,7 @@ inline namespace EVSIM_ISA {
 //                                      shared_domains and neuron_domains, of evsim::ParameterDomain
 //   spikes                             whether a crossing is an output spike
 //   n_ports                            to how many kinds of synapse an input may go; they are numbered from 0
-//   jumps(port)                        static, constexpr: whether an input moves the potential itself, not only its
-//                                      slope
+//   jumps(port)                        may be static: whether an input moves the potential itself, not only its slope
 //   Neuron                             a struct of one double for each of neuron_names
 //   State<V>                           a struct of V only: what changes
 //   Stored<T>                          the type in which a layer of T keeps the state: T
@@ -47,7 +46,7 @@ concept NeuronModel = requires(const Model& model, typename Model::template Stat
     { Model::n_shared + 0 } -> SameAs<int>;
     { Model::n_ports + 0 } -> SameAs<int>;
     { !Model::spikes } -> SameAs<bool>;
-    { Model::jumps(0) } -> SameAs<bool>;
+    { model.jumps(0) } -> SameAs<bool>;
     { model.initial(neuron) } -> SameAs<typename Model::template State<double>>;
     model.flow(state, neuron, number);
     { model.first_crossing(state, neuron, number) } -> SameAs<double>;

@@ -122,7 +122,7 @@ struct ModelCheck {
     EVSIM_MODEL_HAS("`spikes`", !M::spikes)                                                                            \
     EVSIM_MODEL_HAS("`n_ports`", M::n_ports + 0)                                                                       \
     EVSIM_MODEL_HAS("`Stored<T>`", typename M::template Stored<double>)                                                \
-    EVSIM_MODEL_HAS("`jumps(port)`", {M::jumps(0)}->evsim::SameAs<bool>)                                               \
+    EVSIM_MODEL_HAS("`jumps(port)`", {model.jumps(0)}->evsim::SameAs<bool>)                                            \
     EVSIM_MODEL_HAS("`initial(neuron)`", {model.initial(neuron)}->evsim::SameAs<typename M::template State<double>>)   \
     EVSIM_MODEL_HAS("`flow(state, neuron, duration)`", model.flow(state, neuron, number))                              \
     EVSIM_MODEL_HAS("`first_crossing(state, neuron, horizon)`",                                                        \

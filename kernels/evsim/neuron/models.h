@@ -7,6 +7,7 @@
 #include <evsim/neuron/li.h>
 #include <evsim/neuron/lif.h>
 #include <evsim/neuron/lif_delta.h>
+#include <evsim/neuron/linear.h>
 #include <evsim/neuron/linear_leak_if.h>
 #include <evsim/neuron/model.h>
 #include <evsim/neuron/refractory.h>
@@ -31,6 +32,12 @@
     model(linear_leak_if_once, FireOnce<LinearLeakIf>)                     \
     model(stepped_if, SteppedIf)                                           \
     model(stepped_if_once, FireOnce<SteppedIf>)
+
+/// Any linear neuron, by the number of its variables; those in between take the next larger one.
+#define EVSIM_FOR_LINEAR_MODELS(model)                                     \
+    model(linear_3, Linear<3>)                                             \
+    model(linear_5, Linear<5>)                                             \
+    model(linear_8, Linear<8>)
 // clang-format on
 
 namespace evsim {
@@ -41,6 +48,7 @@ inline namespace EVSIM_ISA {
     using model_##name = __VA_ARGS__; \
     static_assert(NeuronModel<model_##name>);
 EVSIM_FOR_ALL_MODELS(EVSIM_NAME_MODEL)
+EVSIM_FOR_LINEAR_MODELS(EVSIM_NAME_MODEL)
 #undef EVSIM_NAME_MODEL
 
 }  // namespace EVSIM_ISA

@@ -57,10 +57,10 @@ class Connection:
         """Return the first weights."""
         raise NotImplementedError
 
-    def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any]) -> Any:
+    def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any], port: int) -> Any:
         """Return the projection of the core to `population`, with weights of 0.
 
-        `dense` makes dense ones; `rule`: parameters of a plasticity rule, as it takes them.
+        `dense` makes dense ones; `rule`: parameters of a plasticity rule, as it takes them; `port`: the core's.
         """
         raise NotImplementedError
 

@@ -148,9 +148,9 @@ class Conv2d(ImageConnection):
             self.transposed,
         )
 
-    def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any]) -> Any:
+    def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any], port: int) -> Any:
         """Return the projection of the core to `population`, with weights of 0."""
-        return _core.Projection.conv(population, self._geometry())
+        return _core.Projection.conv(population, self._geometry(), port)
 
     def bare(self) -> Conv2d:
         """Return the connection without its first weights."""

@@ -63,9 +63,9 @@ class Dense(Connection):
             return as_weights(self.weights, shape, dtype)
         return as_weights((self.initializer or UniformInitializer())(shape, rng), shape, dtype)
 
-    def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any]) -> Any:
+    def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any], port: int) -> Any:
         """Return the projection of the core to `population`, with weights of 0."""
-        return dense(population, self.n_inputs, *rule)
+        return dense(population, self.n_inputs, *rule, port)
 
     def bare(self) -> Dense:
         """Return the connection without its first weights."""

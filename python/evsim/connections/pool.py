@@ -114,12 +114,12 @@ class Pool2d(ImageConnection):
         """Return the node of the core for pooling without neurons."""
         return _core.PoolRelay(self._checked(), *self._geometry(), self.mode == "first")
 
-    def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any]) -> Any:
+    def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any], port: int) -> Any:
         """Return the projection of the core for pooling into neurons."""
         shape = self._checked()
         size, stride, padding = self._geometry()
         settings = _core.Conv2dSettings(shape, shape[0], size, stride, padding, (1, 1), (0, 0), shape[0], False)
-        return _core.Projection.conv(population, settings)
+        return _core.Projection.conv(population, settings, port)
 
     def initial_weights(self, dtype: npt.DTypeLike, rng: np.random.Generator) -> npt.NDArray[Any]:
         """Return the weights of pooling by sums, shape (channels, 1, rows, columns)."""

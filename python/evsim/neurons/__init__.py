@@ -3,24 +3,36 @@
 from .._lib.modules import only_public
 from .base import NeuronModel
 from .leaky import LI, LIF, IAFDelta, LIFDelta
+from .linear import CurrentAdaptation, Linear, LinearModel, ThresholdAdaptation
 from .rectified import LinearLeakIF, SteppedIF
+from .synapses import Alpha, Delta, DoubleExponential, Exponential, Synapse, SynapseSum
 from .user import UserNeuronModel, from_source
 
 __all__ = [
     "LI",
     "LIF",
     "MODELS",
+    "Alpha",
+    "CurrentAdaptation",
+    "Delta",
+    "DoubleExponential",
+    "Exponential",
     "IAFDelta",
     "LIFDelta",
+    "Linear",
     "LinearLeakIF",
+    "LinearModel",
     "NeuronModel",
     "SteppedIF",
+    "Synapse",
+    "SynapseSum",
+    "ThresholdAdaptation",
     "UserNeuronModel",
     "from_source",
 ]
 
 MODELS: dict[str, type[NeuronModel]] = {
-    model.__name__: model for model in (LIF, LIFDelta, IAFDelta, LI, LinearLeakIF, SteppedIF)
+    model.__name__: model for model in (LIF, LIFDelta, IAFDelta, LI, Linear, LinearLeakIF, SteppedIF)
 }
 """All models by name, as network files name them."""
 

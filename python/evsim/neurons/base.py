@@ -6,6 +6,7 @@ marked *per neuron* take one number or an array of shape (n_neurons,).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -38,7 +39,9 @@ def per_neuron(value: Any, name: str) -> float | npt.NDArray[np.float64]:
 
 def _hashable(value: Any) -> bytes:
     """Bytes that are equal for equal parameters (0.0 and -0.0 are)."""
-    return (value if isinstance(value, str) else repr((np.asarray(value) + 0.0).tolist())).encode()
+    if isinstance(value, (int, float, np.ndarray)):
+        return repr((np.asarray(value) + 0.0).tolist()).encode()
+    return repr(value).encode()
 
 
 def require_positive(model: Any, *names: str) -> None:
@@ -79,6 +82,8 @@ class NeuronModel:
     _time_constants: ClassVar[tuple[str, ...]] = ()
     """Those of the shared ones that may differ between neurons, which then have a kernel of their own."""
     spikes: ClassVar[bool] = True
+    devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
+    """Where its kernel runs."""
 
     @property
     def kernel_name(self) -> str:
@@ -113,6 +118,25 @@ class NeuronModel:
                 raise ShapeMismatchError(
                     f"{name} must be one value or one per neuron ({n_neurons}){per_channel}, got {size}"
                 )
+
+    def port(self, port: int | str | None) -> int:
+        """Return the core's number of a port. Raises InvalidArgumentError."""
+        if isinstance(port, (bool, np.bool_)) or (port is not None and port != 0):
+            raise InvalidArgumentError(f"{type(self).__name__} has one port, 0; got port={port!r}")
+        return 0
+
+    def observable(self, variable: str) -> str:
+        """Return the core's name of a variable that can be recorded."""
+        return variable
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the parameters as numbers, text, lists and arrays."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+    @classmethod
+    def from_plain(cls, values: Mapping[str, Any]) -> NeuronModel:
+        """Return a model of what :meth:`to_plain` gave."""
+        return cls(**values)
 
     def check_times(self, layer: str, *, start: float | None, until: float) -> None:
         """Raise InvalidArgumentError if a call cannot begin or end at these times. Most models take any."""

@@ -93,12 +93,14 @@ class Layer:
         with memory_errors(f"a population of {n_neurons} neurons"):
             self._prepare(np.dtype(source.dtype), shared, per_neuron)
 
-    def connect(self, n_inputs: int, rule_parameters: list[float], tau_syn: float, tau_mem: float, mean: bool) -> Layer:
+    def connect(
+        self, n_inputs: int, rule_parameters: list[float], tau_syn: float, tau_mem: float, mean: bool, port: int
+    ) -> Layer:
         """Give the population its projection, with weights of 0."""
         if self._projection is not None:
             raise UnsupportedError("on the GPU a population takes one projection; use device='cpu' for several")
         rule = (rule_parameters, tau_syn, tau_mem, mean)
-        self._projection = _core.Projection.dense(self._population, 1, *rule)
+        self._projection = _core.Projection.dense(self._population, 1, *rule, port)
         self.mean_of_batch = mean
         self.n_inputs = n_inputs
         with memory_errors(f"a layer of {n_inputs} inputs to {self.n_neurons} neurons"):

@@ -1,0 +1,225 @@
+// Any neuron whose state follows x' = A x between events and fires where a readout c x reaches a threshold: synapses,
+// membrane, adaptation and compartments of every kind, as matrices. x is measured from rest.
+#pragma once
+
+#include <evsim/neuron/linear_flow.h>
+#include <evsim/neuron/parameters.h>
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+/// Where the shared parameters of N variables lie.
+template <int N>
+struct LinearParameters {
+    static constexpr int flow = 0;                ///< A, row by row
+    static constexpr int reset = flow + N * N;    ///< x <- R x + r: R; r is each neuron's
+    static constexpr int seen = reset + N * N;    ///< observables: O x
+    static constexpr int readout = seen + N * N;  ///< c
+    static constexpr int ceiling = readout + N;   ///< c e^{A t} x <= ceiling |x| for all t
+    static constexpr int held = ceiling + N;      ///< 1 for a variable that a held neuron does not change
+    static constexpr int jumps = held + N;        ///< whether an input may move c x itself
+    static constexpr int coupled = jumps + 1;     ///< whether other variables feel those that are held
+    static constexpr int deaf = coupled + 1;      ///< whether a held neuron loses its input
+    static constexpr int quiet =
+        deaf + 1;  ///< whether it surely falls silent without input if it rests below threshold
+    static constexpr int refractory = quiet + 1;
+    static constexpr int count = refractory + 1;
+
+    const char* names[count];
+    ParameterDomain domains[count] = {};
+
+    constexpr LinearParameters() {
+        for (int k = 0; k < count; ++k)
+            names[k] = k < reset      ? "flow"
+                       : k < seen     ? "reset"
+                       : k < readout  ? "seen"
+                       : k < ceiling  ? "readout"
+                       : k < held     ? "ceiling"
+                       : k < jumps    ? "held"
+                       : k == jumps   ? "jumps"
+                       : k == coupled ? "coupled"
+                       : k == deaf    ? "deaf"
+                       : k == quiet   ? "quiet"
+                                      : "refractory";
+        domains[refractory] = ParameterDomain::not_negative;
+    }
+};
+template <int N>
+inline constexpr LinearParameters<N> linear_parameters{};
+
+template <int N>
+struct LinearNeuronNames {
+    const char* names[3 * N + 1];
+    constexpr LinearNeuronNames() {
+        for (int k = 0; k <= 3 * N; ++k)
+            names[k] = k == 0 ? "threshold" : k <= N ? "after_reset" : k <= 2 * N ? "initial" : "rest";
+    }
+};
+template <int N>
+inline constexpr LinearNeuronNames<N> linear_neuron_names{};
+
+template <int N>
+struct LinearObservableNames {
+    static constexpr const char* all[] = {"x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7"};
+    static_assert(N <= 8);
+    const char* names[N];
+    constexpr LinearObservableNames() {
+        for (int k = 0; k < N; ++k) names[k] = all[k];
+    }
+};
+template <int N>
+inline constexpr LinearObservableNames<N> linear_observable_names{};
+
+/// Ports are numbered as the variables: an input to port p is added to variable p.
+template <int N>
+struct Linear {
+    using At = LinearParameters<N>;
+    static constexpr bool spikes = true;
+    static constexpr bool holds = true;
+    static constexpr int n_ports = N;
+    static constexpr int n_shared = At::count;
+    static constexpr const auto& shared_names = linear_parameters<N>.names;
+    static constexpr const auto& shared_domains = linear_parameters<N>.domains;
+    static constexpr const auto& neuron_names = linear_neuron_names<N>.names;
+    static constexpr const auto& observable_names = linear_observable_names<N>.names;
+
+    struct Neuron {
+        double threshold;  ///< of c x
+        double after_reset[N], initial[N], rest[N];
+    };
+    template <class V>
+    struct State {
+        V x[N];
+    };
+    template <class T>
+    using Stored = T;
+    template <class V>
+    struct Hot {
+        V threshold;
+    };
+    /// Changes, not factors: close to 1 a factor in float would lose most digits of the rate of decay.
+    template <class T>
+    struct Gap {
+        T change[N][N];
+        T readout[N], rise[N];  ///< c, and c times the change
+        T slack[N];             ///< what c x may exceed the larger of its ends by, for each |x|
+    };
+
+    double refractory;
+    LinearFlow<N> free, held;
+    LinearCrossing<N> crossing;
+    double reset[N][N], seen[N][N];
+    bool is_held[N], moves_readout, coupled, deaf, quiet;
+
+    EVSIM_FN explicit Linear(const double* shared)
+        : refractory(shared[At::refractory]),
+          free(shared + At::flow),
+          held(shared + At::flow, shared + At::held),
+          crossing(free, shared + At::readout, shared + At::ceiling),
+          moves_readout(shared[At::jumps] != 0.0),
+          coupled(shared[At::coupled] != 0.0),
+          deaf(shared[At::deaf] != 0.0),
+          quiet(shared[At::quiet] != 0.0) {
+        for (int i = 0; i < N; ++i) {
+            is_held[i] = shared[At::held + i] != 0.0;
+            for (int j = 0; j < N; ++j) {
+                reset[i][j] = shared[At::reset + i * N + j];
+                seen[i][j] = shared[At::seen + i * N + j];
+            }
+        }
+    }
+    EVSIM_FN bool jumps(int) const { return moves_readout; }
+
+    EVSIM_FN State<double> initial(const Neuron& n) const {
+        State<double> s;
+        for (int i = 0; i < N; ++i) s.x[i] = n.initial[i];
+        return s;
+    }
+    EVSIM_FN double first_crossing(const State<double>& s, const Neuron& n, double horizon) const {
+        return crossing.first(row(s), n.threshold, horizon);
+    }
+    EVSIM_FN void flow(State<double>& s, const Neuron&, double duration) const { move(s, free, duration); }
+    EVSIM_FN void flow_held(State<double>& s, const Neuron&, double duration) const { move(s, held, duration); }
+    EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
+        const Row<N> before = row(s);
+        for (int i = 0; i < N; ++i) {
+            s.x[i] = n.after_reset[i];
+            for (int j = 0; j < N; ++j) s.x[i] = multiply_add(reset[i][j], before.at[j], s.x[i]);
+        }
+    }
+    EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const {
+        return crossing.readout[0] * row(s) >= n.threshold;
+    }
+    EVSIM_FN Endless endless(const Neuron& n) const {
+        return n.threshold > 0.0 && quiet ? Endless::never : Endless::unknown;
+    }
+    EVSIM_FN double observe(const State<double>& s, const Neuron& n, int observable) const {
+        double sum = 0.0;
+        for (int j = 0; j < N; ++j) sum = multiply_add(seen[observable][j], s.x[j] + n.rest[j], sum);
+        return sum;
+    }
+    template <class V>
+    EVSIM_FN static void receive(State<V>& s, const V& weight, int port) {
+        for (int j = 0; j < N; ++j)
+            if (j == port) s.x[j] = s.x[j] + weight;
+    }
+
+    EVSIM_OUTLINED_FN Gap<double> gap(double duration) const {
+        // Rounding of the sums below in the type of the state, and of a threshold beside them.
+        constexpr double rounding = 1e-6;
+        const Square<N> change = free.change(duration);
+        const Row<N> rise = crossing.readout[0] * change, slack = crossing.slack(duration);
+        Gap<double> out;
+        for (int j = 0; j < N; ++j) {
+            for (int i = 0; i < N; ++i) out.change[i][j] = change.at[i][j];
+            out.readout[j] = crossing.readout[0].at[j];
+            out.rise[j] = rise.at[j];
+            out.slack[j] = slack.at[j] + rounding * (std::fabs(out.readout[j]) + std::fabs(rise.at[j]));
+        }
+        return out;
+    }
+    template <class T>
+    EVSIM_FN Hot<T> hot(const Neuron& n) const {
+        return {lowered<T>(n.threshold)};
+    }
+    template <class V, class T>
+    EVSIM_FN static V excess(const State<V>& s, const Hot<V>& hot, const Gap<T>& gap) {
+        V now = V{} - hot.threshold, rise{};
+        for (int j = 0; j < N; ++j) {
+            now = multiply_add(s.x[j], broadcast<V>(gap.readout[j]), now);
+            now = multiply_add(larger(s.x[j], V{} - s.x[j]), broadcast<V>(gap.slack[j]), now);
+            rise = multiply_add(s.x[j], broadcast<V>(gap.rise[j]), rise);
+        }
+        return now + positive_part(rise);
+    }
+    template <class V, class T>
+    EVSIM_FN static void decay(State<V>& s, const Gap<T>& gap) {
+        const State<V> before = s;
+        for (int i = 0; i < N; ++i)
+            for (int j = 0; j < N; ++j) s.x[i] = multiply_add(before.x[j], broadcast<V>(gap.change[i][j]), s.x[i]);
+    }
+    template <class Mask, class V>
+    EVSIM_FN void hold(const Mask& mask, const State<V>& before, State<V>& after) const {
+        for (int i = 0; i < N; ++i)
+            if (is_held[i]) after.x[i] = select(mask, before.x[i], after.x[i]);
+    }
+    /// What of an input reaches those held.
+    template <class Mask, class V>
+    EVSIM_FN V heard(const Mask& mask, const V& weight) const {
+        return deaf ? select(mask, V{}, weight) : weight;
+    }
+
+ private:
+    EVSIM_FN static Row<N> row(const State<double>& s) {
+        Row<N> x;
+        for (int i = 0; i < N; ++i) x.at[i] = s.x[i];
+        return x;
+    }
+    EVSIM_FN static void move(State<double>& s, const LinearFlow<N>& by, double duration) {
+        const Row<N> x = by.flow(row(s), duration);
+        for (int i = 0; i < N; ++i) s.x[i] = x.at[i];
+    }
+};
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim

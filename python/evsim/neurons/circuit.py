@@ -1,0 +1,263 @@
+"""A neuron's variables and how they act on each other, x' = A x + b, on the way to the core's matrices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from .._lib.modules import only_public
+from ..errors import InvalidArgumentError, UnsupportedError
+
+__all__: list[str] = []
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Arrival: TypeAlias = dict[int, float]
+"""What a spike of weight 1 adds to which variable."""
+
+SIZES = (3, 5, 8)
+"""Numbers of variables for which there is a compiled kernel."""
+
+_UNBOUNDED = 1e300
+
+
+@dataclass
+class Circuit:
+    """Variables, their decay, and what one does to another; grows part by part."""
+
+    names: list[str] = field(default_factory=list)
+    decay: list[float] = field(default_factory=list)
+    links: list[tuple[int, int, float]] = field(default_factory=list)
+
+    def add(self, name: str, decay: float) -> int:
+        """Add a variable that decays at this rate; return its number."""
+        if name in self.names:
+            raise InvalidArgumentError(f"there are two variables {name!r}; give ports other names")
+        self.names.append(name)
+        self.decay.append(decay)
+        return len(self.names) - 1
+
+    def couple(self, source: int, target: int, rate: float) -> None:
+        """Let `source` act on `target`: ``target' += rate * source``."""
+        self.links.append((source, target, rate))
+
+    def flow(self) -> Floats:
+        """Return A."""
+        a = np.diag(-np.asarray(self.decay))
+        for source, target, rate in self.links:
+            a[target, source] += rate
+        return a
+
+
+@dataclass(frozen=True)
+class LinearSystem:
+    """A neuron whose state follows x' = A x + b between events and fires where c x reaches its threshold.
+
+    Arrays of shape (n, ...) have one row for all neurons or one for each.
+    """
+
+    names: tuple[str, ...]
+    flow: Floats
+    """A, shape (N, N)."""
+    drive: Floats
+    """b, shape (n, N)."""
+    arrivals: tuple[Floats, ...]
+    """What a spike of weight 1 adds, for every port, shape (N,)."""
+    readout: Floats
+    """c, shape (N,)."""
+    threshold: Floats
+    """Shape (n,)."""
+    reset: Floats
+    """R of x <- R x + r, shape (N, N)."""
+    offset: Floats
+    """r, shape (n, N)."""
+    initial: Floats
+    """Shape (n, N)."""
+    held: tuple[bool, ...]
+    """Which variables stay as they are while the neuron is refractory."""
+    refractory: float = 0.0
+    deaf: bool = False
+    """Whether input is lost meanwhile."""
+    quiet: bool = False
+    """Whether a neuron that rests below its threshold falls silent without input."""
+
+    @property
+    def size(self) -> int:
+        """Number of variables."""
+        return len(self.names)
+
+    def kernel(self) -> CompiledSystem:
+        """Return the numbers that the compiled kernel takes."""
+        grown = self._with_constant() if self._needs_constant() else self
+        basis, inverse, ports = grown._basis()
+        n = grown.size
+        compiled = next((size for size in SIZES if size >= n), None)
+        if compiled is None:
+            raise UnsupportedError(
+                f"a neuron of {n} variables ({', '.join(grown.names)}); the kernels take up to {SIZES[-1]}"
+            )
+        flow = inverse @ grown.flow @ basis
+        # What cancels in the change of basis leaves nothing behind.
+        flow[np.abs(flow) <= 4 * n * np.finfo(float).eps * (np.abs(inverse) @ np.abs(grown.flow) @ np.abs(basis))] = 0.0
+        rest = grown._rest(flow, grown.drive @ inverse.T)
+        reset, readout = inverse @ grown.reset @ basis, grown.readout @ basis
+        after_reset = rest @ reset.T + grown.offset @ inverse.T - rest
+        held = np.asarray(grown.held, float)
+        others = flow[held == 0][:, held == 1]
+        shared: list[Any] = [
+            *(_padded(matrix, compiled) for matrix in (flow, reset, basis)),
+            *(_padded(row, compiled) for row in (readout, _ceiling(flow, readout), held)),
+            [
+                float(any(readout[p] != 0.0 for p in ports)),
+                float(self.refractory > 0 and bool(np.any(others))),
+                float(self.deaf),
+                float(self.quiet),
+                self.refractory,
+            ],
+        ]
+        columns = [
+            grown.threshold - rest @ readout,
+            *(_columns(rows, compiled) for rows in (after_reset, grown.initial @ inverse.T - rest, rest)),
+        ]
+        per_neuron = [np.atleast_1d(columns[0]).tolist()]
+        for block in columns[1:]:
+            per_neuron += [np.atleast_1d(column).tolist() for column in block]
+        return CompiledSystem(f"linear_{compiled}", np.concatenate(shared).tolist(), per_neuron, ports)
+
+    def _needs_constant(self) -> bool:
+        """Whether a constant drive finds no rest, because what it drives does not leak."""
+        return bool(np.any(self.drive)) and np.linalg.matrix_rank(self.flow) < self.size
+
+    def _with_constant(self) -> LinearSystem:
+        """The same with the drive as a variable that stays 1; neurons then have one drive."""
+        if np.any(self.drive != self.drive[0]):
+            raise UnsupportedError("without leak, constant drive is one value for all neurons")
+        n = self.size
+        flow = np.zeros((n + 1, n + 1))
+        flow[:n, :n], flow[:n, n] = self.flow, self.drive[0]
+        reset = np.eye(n + 1)
+        reset[:n, :n] = self.reset
+
+        def wider(rows: Floats, last: float) -> Floats:
+            return np.concatenate([rows, np.full((*rows.shape[:-1], 1), last)], axis=-1)
+
+        return LinearSystem(
+            (*self.names, "drive"),
+            flow,
+            np.zeros((1, n + 1)),
+            tuple(wider(arrival, 0.0) for arrival in self.arrivals),
+            wider(self.readout, 0.0),
+            self.threshold,
+            reset,
+            wider(self.offset, 0.0),
+            wider(self.initial, 1.0),
+            (*self.held, False),
+            self.refractory,
+            self.deaf,
+            False,
+        )
+
+    def _basis(self) -> tuple[Floats, Floats, tuple[int, ...]]:
+        """T and its inverse, x = T z, in which every port adds to one variable; and to which."""
+        basis, inverse = np.eye(self.size), np.eye(self.size)
+        ports: list[int] = []
+        for arrival in self.arrivals:
+            reached = np.flatnonzero(arrival)
+            known = [k for k in range(len(ports)) if np.array_equal(self.arrivals[k], arrival)]
+            if known:
+                ports.append(ports[known[0]])
+                continue
+            lead = int(reached[0]) if len(reached) else 0
+            if len(reached) == 0:
+                raise InvalidArgumentError("a synapse of factor 0 does nothing")
+            if len(reached) > 1 and any(self.held[k] for k in reached):
+                raise InvalidArgumentError("a Delta synapse cannot be part of a sum; give it a port of its own")
+            basis[:, lead] = arrival
+            inverse[:, lead] = -arrival / arrival[lead]
+            inverse[lead, lead] = 1.0 / arrival[lead]
+            ports.append(lead)
+        return basis, inverse, tuple(ports)
+
+    def _rest(self, flow: Floats, drive: Floats) -> Floats:
+        if not np.any(drive):
+            return np.zeros_like(drive)
+        rest: Floats = np.linalg.solve(flow, -drive.T).T
+        return rest
+
+
+@dataclass(frozen=True)
+class CompiledSystem:
+    """What the core takes: kernel, shared and per-neuron parameters, and the variable at which each port arrives."""
+
+    kernel: str
+    shared: list[float]
+    per_neuron: list[list[float]]
+    ports: tuple[int, ...]
+
+
+def _padded(values: Floats, size: int) -> Floats:
+    out = np.zeros((size,) * values.ndim)
+    out[tuple(slice(n) for n in values.shape)] = values
+    return out.ravel()
+
+
+def _columns(rows: Floats, size: int) -> Floats:
+    """(n, N) as N columns, padded to `size`."""
+    return np.concatenate([rows.T, np.zeros((size - rows.shape[1], rows.shape[0]))])
+
+
+def _ceiling(flow: Floats, readout: Floats) -> Floats:
+    """Return u with ``c e^{A t} x <= u |x|`` for all t >= 0. Raises InvalidArgumentError where x may grow for ever."""
+    if np.any(np.diag(flow) > 0):
+        raise InvalidArgumentError("a variable of a neuron must not grow by itself")
+    order = _order(flow)
+    if order is None:
+        return _ceiling_of_cycles(flow, readout)
+    # |e^{A t}| <= e^{M t}, with the signs of all couplings positive; u M <= 0 and u >= |c| are enough.
+    ceiling = np.abs(readout)
+    for j in reversed(order):
+        out = sum(ceiling[i] * abs(flow[i, j]) for i in range(len(flow)) if i != j)
+        if out > 0:
+            ceiling[j] = max(ceiling[j], out / -flow[j, j] * (1 + 1e-12)) if flow[j, j] < 0 else _UNBOUNDED
+    return np.minimum(ceiling, _UNBOUNDED)
+
+
+def _order(flow: Floats) -> list[int] | None:
+    """Variables such that each acts on later ones only; None if there is no such order."""
+    left, order = set(range(len(flow))), []
+    while left:
+        free = [j for j in left if not any(flow[j, i] for i in left if i != j)]
+        if not free:
+            return None
+        order += free
+        left -= set(free)
+    return order
+
+
+def _ceiling_of_cycles(flow: Floats, readout: Floats) -> Floats:
+    """By an energy x P x that does not grow (P from the eigenvectors), which bounds every readout."""
+    values, vectors = np.linalg.eig(flow)
+    scale = float(np.max(np.abs(flow)))
+    if np.any(values.real > 1e-12 * scale):
+        raise InvalidArgumentError(
+            "the variables of the neuron act on each other so that they grow without bound (at a rate of "
+            f"{values.real.max():g})"
+        )
+    if not np.linalg.cond(vectors) < 1e8:
+        return np.full(len(flow), _UNBOUNDED)
+    inverse = np.linalg.inv(vectors)
+    energy = (inverse.conj().T @ inverse).real
+    reach = float(readout @ np.linalg.solve(energy, readout))
+    ceiling: Floats = np.sqrt(reach * np.diag(energy)) * (1 + 1e-9)
+    return ceiling
+
+
+def rows_of(*values: Any) -> list[Floats]:
+    """Parameters, each one value or one per neuron, as arrays of one length."""
+    length = max(np.size(value) for value in values)
+    return [np.broadcast_to(np.asarray(value, np.float64), length).copy() for value in values]
+
+
+__dir__ = only_public(__all__)
