@@ -1,20 +1,13 @@
-"""Fixed filters of early vision."""
+"""Differences of Gaussians and Gabor filters."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from ._lib.arrays import as_number, as_size
-from ._lib.modules import only_public
-from .errors import InvalidArgumentError
-
-__all__ = ["difference_of_gaussians", "gabor"]
-
-
-def _grid(size: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    offsets = np.arange(size) - (size - 1) / 2
-    return np.meshgrid(offsets, offsets, indexing="ij")
+from .._lib.arrays import as_number, as_size
+from ..errors import InvalidArgumentError
+from .grid import grid
 
 
 def difference_of_gaussians(size: int, sigma_center: float, sigma_surround: float) -> npt.NDArray[np.float64]:
@@ -46,7 +39,7 @@ def difference_of_gaussians(size: int, sigma_center: float, sigma_surround: floa
     for sigma, name in ((sigma_center, "sigma_center"), (sigma_surround, "sigma_surround")):
         if as_number(sigma, name) <= 0:
             raise InvalidArgumentError(f"{name} must be positive, got {sigma}")
-    y, x = _grid(size)
+    y, x = grid(size)
     square = y**2 + x**2
     center, surround = (np.exp(-square / (2 * s**2)) / (2 * np.pi * s**2) for s in (sigma_center, sigma_surround))
     kernel = center - surround
@@ -95,7 +88,7 @@ def gabor(
     for value, name in ((wavelength, "wavelength"), (sigma, "sigma"), (aspect, "aspect")):
         if as_number(value, name) <= 0:
             raise InvalidArgumentError(f"{name} must be positive, got {value}")
-    y, x = _grid(size)
+    y, x = grid(size)
     angle = np.deg2rad(as_number(orientation, "orientation"))
     along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
     envelope = np.exp(-(along**2 + aspect**2 * across**2) / (2 * sigma**2))
@@ -104,6 +97,3 @@ def gabor(
     largest = float(np.abs(kernel).max())
     scaled: npt.NDArray[np.float64] = kernel / largest if largest > 0 else kernel
     return scaled
-
-
-__dir__ = only_public(__all__)

@@ -1,0 +1,13 @@
+"""Where the points of a kernel lie."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+
+def grid(size: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Row and column of every point, in pixels from the centre."""
+    offsets = np.arange(size) - (size - 1) / 2
+    rows, columns = np.meshgrid(offsets, offsets, indexing="ij")
+    return rows, columns
