@@ -88,7 +88,8 @@ def constant_current_lif(
     first, period = _rhythm(read, tau_mem, threshold, v_rest, reset, v_init, pause)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         expected = np.where(first < end, (end - first) / period, -1.0)
-    require_room(float(np.sum(expected + 1.0)), "choose an earlier until=, smaller currents or a refractory period")
+        n_spikes = float(np.sum(expected + 1.0))
+    require_room(n_spikes, "choose an earlier until=, smaller currents or a refractory period")
     counts = np.floor(expected).astype(np.int64) + 2  # one more than rounding can have lost
     counts[expected < 0] = 0
     samples, values = np.nonzero(counts)

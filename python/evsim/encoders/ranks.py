@@ -66,4 +66,6 @@ def rank_order(
     new_rank[1:] |= sorted_values[1:] != sorted_values[:-1]
     ranks = np.cumsum(new_rank) - 1
     ranks -= np.repeat(ranks[new_sample], np.diff(np.append(np.flatnonzero(new_sample), len(ranks))))
-    return read.spikes(samples, indices, ranks * step)
+    with np.errstate(over="ignore"):  # SpikeArray refuses infinite times
+        times = ranks * step
+    return read.spikes(samples, indices, times)
