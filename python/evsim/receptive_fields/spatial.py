@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._lib.arrays import as_array, as_integer, as_number, as_size
-from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
+from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
 from .grid import grid
 
 _HIGHEST_ORDER = 16
@@ -89,13 +89,13 @@ def spatial_receptive_field(
     right, down = columns - as_number(x, "x"), rows - as_number(y, "y")
     along, across = right * np.cos(phi) + down * np.sin(phi), down * np.cos(phi) - right * np.sin(phi)
     orders = _order(dx, "dx"), _order(dy, "dy")
-    stretches = r, 1.0 / r
     # The two directions are the axes of the Gaussian, so that it and its derivatives are products of two factors.
-    standard = [u / (np.sqrt(s) * stretch) for u, stretch in zip((along, across), stretches, strict=True)]
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+        stretches = np.array([r, 1.0 / r])
+        standard = [u / (np.sqrt(s) * stretch) for u, stretch in zip((along, across), stretches, strict=True)]
         gaussian = np.exp(-0.5 * (standard[0] ** 2 + standard[1] ** 2))
         total = float(gaussian.sum())
-        if not 0 < total < np.inf:
+        if total == 0:
             raise InvalidArgumentError(
                 f"the Gaussian of scale {s:g} and ratio {r:g} at x = {x}, y = {y} is 0 at all points of the kernel"
             )
@@ -161,7 +161,7 @@ def _row(k: int, row: list[float], size: int, domain: float | None) -> npt.NDArr
             named[name] = int(named[name])
     try:
         return spatial_receptive_field(size, domain=domain, **named)
-    except (InvalidArgumentError, DTypeError) as error:
+    except (InvalidArgumentError, NonFiniteError, DTypeError) as error:
         raise type(error)(f"row {k} of parameters: {error}") from None
 
 
