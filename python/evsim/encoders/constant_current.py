@@ -63,7 +63,7 @@ def constant_current_lif(
     InvalidArgumentError
         A parameter outside its domain.
     MemoryLimitError
-        More than 2**28 spikes.
+        More than 2**27 spikes.
 
     Notes
     -----

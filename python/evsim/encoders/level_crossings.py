@@ -30,9 +30,9 @@ def delta_modulation(
 
     Parameters
     ----------
-    signal : array_like, shape (n_times, *shape)
+    signal : array_like, shape (n_times,) or (n_times, ...)
         Samples of one signal, or of many side by side, such as the frames of a film; with `shape` also a batch,
-        (n, n_times, *shape).
+        of shape (n, n_times, ...).
     times : array_like, shape (n_times,)
         When the samples were taken, in the network's time unit; must not decrease. Two samples at one time are a jump.
     threshold : float
@@ -44,7 +44,7 @@ def delta_modulation(
     -------
     SpikeArray, or list of n SpikeArray for a batch
         Sorted by time, at one time by index: signal i of m fires as i where it falls and as m + i where it rises.
-        ``shape`` is (2, *shape), unless there is one signal only.
+        ``shape`` is 2 and that of the signals, unless there is one signal only.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def delta_modulation(
     InvalidArgumentError
         `threshold` is not positive.
     MemoryLimitError
-        More than 2**28 spikes.
+        More than 2**27 spikes.
 
     Notes
     -----

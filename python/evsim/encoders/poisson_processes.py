@@ -66,7 +66,7 @@ def poisson(
     InvalidArgumentError
         A negative rate, or `until`, `seed`, `samples` or `refractory` outside their domain.
     MemoryLimitError
-        More than 2**28 spikes are to be expected.
+        More than 2**27 spikes are to be expected.
 
     Notes
     -----
@@ -187,7 +187,7 @@ def signed_poisson(
     Returns
     -------
     SpikeArray, or list of n SpikeArray for a batch
-        Of shape (2, *shape of a sample): value i fires as i where it is negative, and as n_values + i where it is
+        ``shape`` is 2 and that of a sample: value i fires as i where it is negative, and as n_values + i where it is
         positive, at the times at which :func:`poisson` lets it fire.
 
     Raises

@@ -17,7 +17,7 @@ from ..spikes import SpikeArray
 Floats: TypeAlias = npt.NDArray[np.float64]
 Shape: TypeAlias = "tuple[int, ...]"
 
-MOST_SPIKES = 2**28
+MOST_SPIKES = 2**27
 """That one call makes; 12 bytes each to keep, and several times that while they are made."""
 
 

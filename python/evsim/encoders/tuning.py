@@ -6,8 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .._lib.arrays import as_integer, as_number, as_size
-from ..errors import IndexOutOfRangeError, InvalidArgumentError, ShapeMismatchError
+from ..errors import IndexOutOfRangeError, InvalidArgumentError, MemoryLimitError, ShapeMismatchError
 from .samples import Floats, as_positive, real_numbers
+
+_MOST_ACTIVATIONS = 2**28
 
 
 def population(
@@ -58,6 +60,8 @@ def population(
         `n`, `scale` or `sigma` is not positive, or neither `scale` nor `centres` is given and no value is positive.
     IndexOutOfRangeError
         The result has no such axis.
+    MemoryLimitError
+        More than 2**28 activations.
 
     Notes
     -----
@@ -77,6 +81,8 @@ def population(
     (array([0, 4, 3, 1], dtype=int32), array([ 0.  ,  1.54, 14.44, 17.29]))
     """
     numbers, count = real_numbers(values, "values"), as_size(n, "n")
+    if max(numbers.size, 1) * count > _MOST_ACTIVATIONS:
+        raise MemoryLimitError(f"{numbers.size} values times {count} neurons are more than {_MOST_ACTIVATIONS:,}")
     middle = _centres(numbers, count, scale, centres)
     if sigma is None:
         width: float | Floats = 1.0 / np.sqrt(_scale(numbers, scale))

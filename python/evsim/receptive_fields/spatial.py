@@ -63,6 +63,8 @@ def spatial_receptive_field(
         A parameter outside its domain, or a Gaussian that lies outside the kernel or between its points.
     DTypeError, NonFiniteError
         A parameter that is no number.
+    MemoryLimitError
+        `size` above 4096.
 
     Notes
     -----
@@ -130,7 +132,7 @@ def spatial_bank(parameters: npt.ArrayLike, size: int, *, domain: float | None =
     ------
     ShapeMismatchError
         `parameters` do not have seven columns, or no row.
-    InvalidArgumentError, DTypeError, NonFiniteError
+    InvalidArgumentError, DTypeError, NonFiniteError, MemoryLimitError
         As for :func:`spatial_receptive_field`; the message says which row.
 
     Notes

@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 from .._lib.arrays import as_number, as_size
 from ..connections import Conv2d
-from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
+from ..errors import DTypeError, InvalidArgumentError, MemoryLimitError, ShapeMismatchError
 from ..neurons import NeuronModel
 from ..neurons.base import per_neuron
 
 Model = TypeVar("Model", bound=NeuronModel)
+
+_MOST_CHANNELS = 2**24
 
 
 def temporal_receptive_field(
@@ -57,6 +59,8 @@ def temporal_receptive_field(
         The neuron's ``tau_mem`` is not one number, or `weights` are neither one nor n_scales.
     DTypeError, NonFiniteError
         What should be numbers, or a neuron, is not.
+    MemoryLimitError
+        More than 2**24 output channels.
 
     Notes
     -----
@@ -84,6 +88,8 @@ def temporal_receptive_field(
     if len(shape) != 3:
         raise ShapeMismatchError(f"in_shape must be a number or (channels, rows, columns), got {in_shape}")
     channels = as_size(shape[0], "in_shape")
+    if channels * n > _MOST_CHANNELS:
+        raise MemoryLimitError(f"{channels} channels of {n} scales are more than {_MOST_CHANNELS:,} channels")
     by_scale = np.asarray(per_neuron(weights, "weights"))
     if by_scale.shape not in ((), (n,)):
         raise ShapeMismatchError(f"weights must be a number or have shape ({n},), got {by_scale.shape}")

@@ -51,6 +51,8 @@ def test_far_values_activate_nobody(far):
     ("arguments", "error", "name"),
     [
         (([1.0], 0), errors.InvalidArgumentError, "n must"),
+        (([1.0], 2**31 - 1), errors.MemoryLimitError, "more than"),
+        (([], 2**31 - 1), errors.MemoryLimitError, "more than"),
         (([1.0], 2.5), errors.DTypeError, "n must"),
         (([0.0, -1.0], 3), errors.InvalidArgumentError, "no value is positive"),
         (([], 3), errors.InvalidArgumentError, "no value is positive"),

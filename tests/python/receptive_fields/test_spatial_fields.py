@@ -145,6 +145,7 @@ def test_a_bank_as_weights_tells_orientations_apart(turn):
     ("options", "error", "name"),
     [
         ({"size": 0}, errors.InvalidArgumentError, "size"),
+        ({"size": 2**31 - 1}, errors.MemoryLimitError, "4096 rows"),
         ({"size": 3.0}, errors.DTypeError, "size"),
         ({"scale": 0.0}, errors.InvalidArgumentError, "scale"),
         ({"scale": np.nan}, errors.NonFiniteError, "scale"),

@@ -95,6 +95,8 @@ def test_a_bank_follows_a_bank_in_space():
         (((2.0, 3, 3), LI), {}, errors.DTypeError, "in_shape"),
         (("234", LI), {}, errors.DTypeError, "in_shape"),
         ((2, LI, 0), {}, errors.InvalidArgumentError, "n_scales"),
+        ((2, LI, 2**31 - 1), {}, errors.MemoryLimitError, "channels"),
+        ((2**31 - 1, LI), {}, errors.MemoryLimitError, "channels"),
         ((2, LI, 2.0), {}, errors.DTypeError, "n_scales"),
         ((2, LI), {"ratio": 0.0}, errors.InvalidArgumentError, "ratio"),
         ((2, LI, 2000), {"ratio": 2.0}, errors.EvsimError, "tau_mem"),
