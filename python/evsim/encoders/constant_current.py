@@ -7,9 +7,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from .._lib.arrays import as_positive
 from ..errors import InvalidArgumentError
 from ..spikes import SpikeArray
-from .samples import Floats, Samples, Shape, as_duration, as_positive, as_samples, require_room
+from .samples import Floats, Samples, Shape, as_duration, as_samples, require_room
 
 
 def constant_current_lif(
@@ -72,7 +73,7 @@ def constant_current_lif(
     so spike k comes at that time from `v_init`, plus k times (that time from reset, plus `refractory`): no step, no
     error that grows with time. O(n log n) in the number of spikes.
 
-    Norse's ``ConstantCurrentLIFEncoder`` is the limit of this for steps of length 0.
+    With ``v_init=0``, Norse's ``ConstantCurrentLIFEncoder`` tends to this as its steps get shorter.
 
     Examples
     --------
@@ -132,7 +133,7 @@ def spike_latency_lif(
 
     Notes
     -----
-    Norse's ``SpikeLatencyLIFEncoder`` is the limit of this for steps of length 0.
+    With ``v_init=0``, Norse's ``SpikeLatencyLIFEncoder`` tends to this as its steps get shorter.
 
     Examples
     --------

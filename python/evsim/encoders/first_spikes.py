@@ -47,9 +47,10 @@ def spike_latency(spikes: SpikeArray | Iterable[SpikeArray]) -> SpikeArray | lis
     """
     if isinstance(spikes, SpikeArray):
         return _first(spikes)
-    if not isinstance(spikes, Iterable):
-        raise DTypeError(f"spikes must be a SpikeArray or a sequence of them, got {spikes!r}")
-    batch = list(spikes)
+    try:
+        batch = list(spikes)
+    except TypeError:
+        raise DTypeError(f"spikes must be a SpikeArray or a sequence of them, got {spikes!r}") from None
     for k, sample in enumerate(batch):
         if not isinstance(sample, SpikeArray):
             raise DTypeError(f"spikes[{k}] must be a SpikeArray, got {sample!r}")

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from .._lib.arrays import as_number
+from .._lib.arrays import as_number, as_positive
 from ..errors import InvalidArgumentError
 from ..spikes import SpikeArray
-from .samples import Floats, Samples, Shape, as_positive, as_samples
+from .samples import Floats, Samples, Shape, as_samples
 
 
 def latency(
@@ -123,7 +123,9 @@ def _encoded(
         raise InvalidArgumentError(f"threshold must be at least 0 and below 1, got {floor}")
     read = _as_images(images, shape)
     samples, pixels = np.nonzero(read.values > floor)
-    return read.spikes(samples, pixels, time_of(read.values[samples, pixels]))
+    with np.errstate(over="ignore"):  # SpikeArray refuses infinite times
+        times = time_of(read.values[samples, pixels])
+    return read.spikes(samples, pixels, times)
 
 
 def _as_images(images: npt.ArrayLike, shape: Shape | None) -> Samples:

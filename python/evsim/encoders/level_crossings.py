@@ -7,10 +7,10 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from .._lib.arrays import as_times
+from .._lib.arrays import as_positive, as_times
 from ..errors import NonFiniteError, ShapeMismatchError, UnsortedSpikesError
 from ..spikes import SpikeArray
-from .samples import Floats, Samples, Shape, as_positive, as_shape, real_numbers, require_room
+from .samples import Floats, Samples, Shape, as_shape, real_numbers, require_room
 
 _SLACK = 8 * np.finfo(np.float64).eps
 """Relative; a signal that rises by 0.1 from sample to sample reaches every level of 0.1, however 0.1 is rounded."""

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._lib.arrays import as_array
+from .._lib.arrays import as_array, as_positive
 from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
 from ..random import generator
 from ..spikes import SpikeArray
 from .philox import random_words
-from .samples import Floats, Samples, Shape, as_duration, as_positive, as_samples, require_room
+from .samples import Floats, Samples, Shape, as_duration, as_samples, require_room
 
 _DRAWS_AT_ONCE = 2**16
 """Few enough to stay in the cache; the spikes do not depend on it."""
@@ -81,8 +81,8 @@ def poisson(
     samples, or threads. A shorter `until` gives the beginning of the same train, and a rate twice
     as high the same train twice as fast. Machines may differ by the rounding of their logarithm.
 
-    Norse's ``PoissonEncoder(f_max)``, with at most one spike per step, is the limit of ``poisson(f_max * x)`` for steps
-    of length 0. 70 to 250 ns a spike, and 200 ns a value that stays silent.
+    Norse's ``PoissonEncoder(f_max)``, with at most one spike per step, tends to ``poisson(f_max * x)`` as its steps get
+    shorter. 70 to 250 ns a spike, and 200 ns a value that stays silent.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def poisson_step(
 
     Notes
     -----
-    Norse's ``PoissonEncoderStep(f_max)`` is the limit of ``poisson_step(f_max * x)`` for steps of length 0.
+    Norse's ``PoissonEncoderStep(f_max)``, with at most one spike per step, stands for ``poisson_step(f_max * x)``.
 
     Examples
     --------

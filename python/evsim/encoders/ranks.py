@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .._lib.arrays import as_number
+from .._lib.arrays import as_number, as_positive
 from ..spikes import SpikeArray
-from .samples import Shape, as_positive, as_samples
+from .samples import Shape, as_samples
 
 
 def rank_order(

@@ -123,14 +123,6 @@ def _sample_shape(given: Shape, shape: Shape | None, name: str, item: str) -> tu
     return shape, batch
 
 
-def as_positive(value: Any, name: str) -> float:
-    """One finite number above 0."""
-    number = as_number(value, name)
-    if number <= 0:
-        raise InvalidArgumentError(f"{name} must be positive, got {number}")
-    return number
-
-
 def as_duration(value: Any, name: str) -> float:
     """One finite number, 0 or above."""
     number = as_number(value, name)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .._lib.arrays import as_integer, as_number, as_size
+from .._lib.arrays import as_integer, as_number, as_positive, as_size
 from ..errors import IndexOutOfRangeError, InvalidArgumentError, MemoryLimitError, ShapeMismatchError
-from .samples import Floats, as_positive, real_numbers
+from .samples import Floats, real_numbers
 
 _MOST_ACTIVATIONS = 2**28
 

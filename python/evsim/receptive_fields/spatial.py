@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._lib.arrays import as_array, as_integer, as_number, as_size
+from .._lib.arrays import as_array, as_integer, as_number, as_positive, as_size
 from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
 from .grid import grid
 
@@ -29,7 +29,7 @@ def spatial_receptive_field(
 ) -> npt.NDArray[np.float64]:
     r"""Derivative of an affine Gaussian: the receptive field of a simple cell, as the kernel of a convolution.
 
-    .. math:: \left(\sqrt s\, \partial_\varphi\right)^{d_x} \left(\sqrt s\, \partial_{\varphi + 90°}\right)^{d_y}
+    .. math:: \left(\sqrt s\, \partial_\varphi\right)^{d_x} \left(\sqrt s\, \partial_{\varphi + 90^\circ}\right)^{d_y}
               N\left(\cdot\,; (x, y), C\right), \qquad
               C = s\, R_\varphi \begin{pmatrix} r^2 & 0 \\ 0 & r^{-2} \end{pmatrix} R_\varphi^T
 
@@ -86,15 +86,16 @@ def spatial_receptive_field(
     (True, True)
     """
     rows, columns = _points(as_size(size, "size"), domain)
-    s, r = (_positive(value, name) for value, name in ((scale, "scale"), (ratio, "ratio")))
+    s, r = (as_positive(value, name) for value, name in ((scale, "scale"), (ratio, "ratio")))
     phi = np.deg2rad(as_number(angle, "angle"))
-    right, down = columns - as_number(x, "x"), rows - as_number(y, "y")
-    along, across = right * np.cos(phi) + down * np.sin(phi), down * np.cos(phi) - right * np.sin(phi)
+    centre = as_number(x, "x"), as_number(y, "y")
     orders = _order(dx, "dx"), _order(dy, "dy")
     # The two directions are the axes of the Gaussian, so that it and its derivatives are products of two factors.
-    with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
-        stretches = np.array([r, 1.0 / r])
-        standard = [u / (np.sqrt(s) * stretch) for u, stretch in zip((along, across), stretches, strict=True)]
+    with np.errstate(all="ignore"):
+        right, down = columns - centre[0], rows - centre[1]
+        directions = right * np.cos(phi) + down * np.sin(phi), down * np.cos(phi) - right * np.sin(phi)
+        stretches = np.array([r, 1.0 / np.float64(r)])
+        standard = [u / (np.sqrt(s) * stretch) for u, stretch in zip(directions, stretches, strict=True)]
         gaussian = np.exp(-0.5 * (standard[0] ** 2 + standard[1] ** 2))
         total = float(gaussian.sum())
         if total == 0:
@@ -106,7 +107,9 @@ def spatial_receptive_field(
             # sqrt(s) d/du of exp(-(u / sigma)^2 / 2), m times: (-sqrt(s) / sigma)^m He_m(u / sigma).
             kernel = kernel * (-1.0 / stretch) ** order * np.polynomial.hermite_e.hermeval(u, [0.0] * order + [1.0])
     if not np.all(np.isfinite(kernel)):
-        raise InvalidArgumentError(f"derivatives of orders {orders} with ratio {r:g} are beyond the largest number")
+        raise InvalidArgumentError(
+            f"derivatives of orders {orders} with scale {s:g} and ratio {r:g} are beyond the largest number"
+        )
     return kernel
 
 
@@ -171,15 +174,8 @@ def _points(size: int, domain: float | None) -> tuple[npt.NDArray[np.float64], n
     rows, columns = grid(size)
     if domain is None:
         return rows, columns
-    spacing = 2.0 * _positive(domain, "domain") / max(size - 1, 1)
-    return rows * spacing, columns * spacing
-
-
-def _positive(value: Any, name: str) -> float:
-    number = as_number(value, name)
-    if number <= 0:
-        raise InvalidArgumentError(f"{name} must be positive, got {number}")
-    return number
+    reach, half = as_positive(domain, "domain"), (size - 1) / 2 or 1.0
+    return rows / half * reach, columns / half * reach
 
 
 def _order(value: Any, name: str) -> int:

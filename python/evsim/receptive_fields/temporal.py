@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from .._lib.arrays import as_number, as_size
+from .._lib.arrays import as_positive, as_size
 from ..connections import Conv2d
 from ..errors import DTypeError, InvalidArgumentError, MemoryLimitError, ShapeMismatchError
 from ..neurons import NeuronModel
@@ -33,7 +33,7 @@ def temporal_receptive_field(
     Parameters
     ----------
     in_shape : (int, int, int) or int
-        Channels, rows and columns of the input, or a number of inputs.
+        Channels, rows and columns of the input, or a number of inputs m, which is (1, 1, m).
     neuron : NeuronModel
         Such as :class:`evsim.LI`, whose potentials are the input smoothed over n scales, or :class:`evsim.LIF`, which
         makes spikes of them. Its ``tau_mem``, one number, is the shortest time constant.
@@ -47,7 +47,8 @@ def temporal_receptive_field(
     Returns
     -------
     connection : Conv2d
-        From channel i to the channels ``i * n_scales + k``, pixel by pixel.
+        From channel i to the channels ``i * n_scales + k``, pixel by pixel; of m inputs, input i drives the neurons
+        ``k * m + i``.
     neuron : NeuronModel
         `neuron` with one ``tau_mem`` per channel.
 
@@ -81,10 +82,9 @@ def temporal_receptive_field(
     >>> layer.shape, layer.neuron.tau_mem[:4].round(3)
     ((8, 34, 34), array([ 5.   ,  7.071, 10.   , 14.142]))
     """
-    n, growth = as_size(n_scales, "n_scales"), as_number(ratio, "ratio")
-    if growth <= 0:
-        raise InvalidArgumentError(f"ratio must be positive, got {growth}")
-    shape = (as_size(in_shape, "in_shape"), 1, 1) if not isinstance(in_shape, (tuple, list)) else tuple(in_shape)
+    n, growth = as_size(n_scales, "n_scales"), as_positive(ratio, "ratio")
+    # Side by side and not in channels: a spike visits all channels of its pixel.
+    shape = tuple(in_shape) if isinstance(in_shape, (tuple, list)) else (1, 1, as_size(in_shape, "in_shape"))
     if len(shape) != 3:
         raise ShapeMismatchError(f"in_shape must be a number or (channels, rows, columns), got {in_shape}")
     channels = as_size(shape[0], "in_shape")

@@ -132,6 +132,19 @@ def test_rates_that_change_from_step_to_step(seed):
     assert distance(np.diff(train), exponential(rates.mean())) > 1.95  # negative control
 
 
+@pytest.mark.nightly
+def test_over_many_seeds_the_distances_are_kolmogorovs():
+    """Neither too large nor too small: p-values of 400 seeds are uniform."""
+
+    def p_value(d):
+        k = np.arange(1, 30)
+        return 2 * np.sum((-1.0) ** (k - 1) * np.exp(-2 * k**2 * d**2))
+
+    trains = [poisson([1.0], until=2000.0, seed=seed).times for seed in range(400)]
+    p_values = np.array([p_value(distance(np.diff(train), exponential(1.0))) for train in trains])
+    assert distance(p_values, lambda p: p) < 1.95
+
+
 def test_neighbouring_seeds_differ():
     trains = [poisson([1.0], until=30.0, seed=seed).times for seed in (0, 1, 2, 2**64, 2**65, 2**127)]
     assert all(set(a).isdisjoint(b) for a, b in itertools.combinations([t.tolist() for t in trains], 2))

@@ -113,6 +113,8 @@ def test_a_domain_sets_the_distance_of_points():
     fine = spatial_receptive_field(33, scale=1.0, domain=8.0)
     np.testing.assert_allclose(fine[::2, ::2] / fine[16, 16], wide / wide[8, 8], rtol=1e-12)
     assert spatial_receptive_field(1, domain=8.0).tolist() == [[1.0]]
+    two = spatial_receptive_field(2, scale=3.0, x=0.5, domain=2.0)
+    assert two[0, 1] / two[0, 0] == pytest.approx(np.exp((2.5**2 - 1.5**2) / 6.0))
 
 
 def test_a_bank_is_its_rows():
