@@ -8,12 +8,14 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
 import evsim
+from evsim import encoders
 from evsim.cli import demo
 from evsim.spikeseg import EncoderConfig, EncoderOutput, LayerConfig, SpikeSEG, find_instances, track_instances
 
@@ -209,9 +211,155 @@ def draw_instances() -> None:
     save(figure, "instances")
 
 
+def draw_brightness_codes() -> None:
+    """Draw an image, and three codes of it in full and in half the light."""
+    _, test = demo.load_digits()
+    image = test.images[0]
+    codes = {
+        "latency": lambda light: encoders.latency(light * image, shape=(8, 8), t_max=20.0),
+        "log_latency": lambda light: encoders.log_latency(light * image, shape=(8, 8), tau=6.0),
+        "rank_order": lambda light: encoders.rank_order(light * image, shape=(8, 8), interval=1.4),
+    }
+    figure = Figure(figsize=(8.4, 3.1), layout="constrained")
+    picture, *panels = figure.subplots(1, 4, width_ratios=(0.75, 1, 1, 1))
+    picture.imshow(image, cmap="Greys_r")
+    picture.set(xticks=[], yticks=[], title="image")
+    for ax, (name, code) in zip(panels, codes.items(), strict=True):
+        full, half = code(1.0), code(0.5)
+        ax.plot(full.times, full.indices, "o", color=evsim.plot.COLORS[0], markersize=2.2, label="full light")
+        ring = {"color": evsim.plot.COLORS[1], "markersize": 4.5, "markerfacecolor": "none", "markeredgewidth": 0.8}
+        ax.plot(half.times, half.indices, "o", **ring, label="half the light")
+        ax.set(title=name, xlabel="time (ms)", xlim=(-1.0, 23.0), ylim=(64.0, -1.0), yticks=[0, 16, 32, 48])
+    panels[0].set(ylabel="pixel")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
+    save(figure, "brightness_codes")
+
+
+def draw_constant_currents() -> None:
+    """Draw the potentials that three currents make, and the trains of thirty."""
+    figure = Figure(figsize=(8.4, 2.9), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    currents, tau, fine = np.array([0.9, 1.3, 2.5]), 10.0, np.linspace(0.0, 40.0, 2001)
+    spikes = encoders.constant_current_lif(currents, until=40.0, tau_mem=tau)
+    potentials = np.empty((len(fine), 3))
+    for k, current in enumerate(currents):
+        fired = np.concatenate(([0.0], spikes.times[spikes.indices == k]))
+        since = fine - fired[np.searchsorted(fired, fine, side="right") - 1]
+        potentials[:, k] = current * -np.expm1(-since / tau)
+    labels = [f"x = {current}" for current in currents]
+    evsim.plot.membrane(fine, potentials, threshold=1.0, spikes=spikes, labels=labels, ax=left, time_unit="ms")
+    left.set_ylim(0.0, 1.42)
+    left.legend(frameon=False, ncols=3, loc="upper center", columnspacing=1.2, handlelength=1.4)
+    ramp = np.linspace(0.5, 3.0, 30)
+    evsim.plot.raster(
+        encoders.constant_current_lif(ramp, until=40.0, tau_mem=tau), ax=right, n_neurons=30, time_unit="ms"
+    )
+    shown = (0.5, 1.0, 2.0, 3.0)
+    right.set(yticks=np.interp(shown, ramp, np.arange(30)), yticklabels=shown, ylabel="current x")
+    save(figure, "constant_currents")
+
+
+def draw_poisson() -> None:
+    """Draw Poisson trains of rising rates, and those of a wave in two channels."""
+    figure = Figure(figsize=(8.4, 2.9), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    rates = np.linspace(0.0, 0.4, 30)
+    evsim.plot.raster(encoders.poisson(rates, until=100.0, seed=1), ax=left, n_neurons=30, time_unit="ms")
+    left.set(
+        yticks=np.arange(0.0, 30.0, 7.25), yticklabels=[0.0, 0.1, 0.2, 0.3, 0.4], ylabel="rate (1/ms)", title="poisson"
+    )
+    wave = 0.4 * np.sin(np.linspace(0.0, 2 * np.pi, 30))
+    spikes = encoders.signed_poisson(wave, until=100.0, seed=1)
+    channel, value = spikes.coordinates()
+    for k, name in enumerate(("OFF", "ON")):
+        mine = evsim.SpikeArray(value[channel == k], spikes.times[channel == k])
+        evsim.plot.raster(mine, ax=right, n_neurons=30, color=evsim.plot.COLORS[k], label=name, time_unit="ms")
+    right.set(ylabel="value", title="signed_poisson of a sine", xlim=(-3.0, 128.0), xticks=range(0, 101, 20))
+    right.legend(frameon=False, loc="center right", handletextpad=0.2)
+    save(figure, "poisson")
+
+
+def draw_population() -> None:
+    """Draw tuning curves, and first spikes of a population that a value drives."""
+    figure = Figure(figsize=(8.4, 2.9), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    options = {"scale": 1.0, "sigma": 0.12}
+    fine, value = np.linspace(0.0, 1.0, 401), 0.37
+    colors = [matplotlib.colormaps["viridis"](k / 7.5) for k in range(7)]
+    for curve, active, color in zip(
+        encoders.population(fine, 7, axis=0, **options), encoders.population(value, 7, **options), colors, strict=True
+    ):
+        left.plot(fine, curve, color=color, linewidth=1.4)
+        left.plot(value, active, "o", color=color, markersize=5, zorder=3)
+    left.axvline(value, color=evsim.plot.INK, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1)
+    left.set(xlabel="value", ylabel="activation", ylim=(-0.03, 1.06))
+    spikes = encoders.latency(encoders.population(value, 7, **options), t_max=20.0, threshold=0.02)
+    evsim.plot.raster(spikes, ax=right, n_neurons=7, color=colors, time_unit="ms")
+    right.set(xlim=(-0.8, 20.8), title=f"latency of x = {value}")
+    save(figure, "population")
+
+
+def draw_delta_modulation() -> None:
+    """Draw a signal, what its ON and OFF spikes tell of it, and the spikes."""
+    figure = Figure(figsize=(8.4, 2.9), layout="constrained")
+    ax = figure.subplots()
+    times = np.linspace(0.0, 100.0, 26)
+    signal = np.sin(times / 12.0) + 0.4 * np.sin(times / 4.0)
+    spikes = encoders.delta_modulation(signal, times, threshold=0.25)
+    ax.plot(times, signal, ".-", color=evsim.plot.INK, linewidth=1.2, markersize=4, label="signal and its samples")
+    told = signal[0] + 0.25 * np.concatenate(([0.0], np.cumsum(2 * spikes.indices - 1.0)))
+    ax.step(
+        np.append(0.0, np.append(spikes.times, 100.0)),
+        np.append(told, told[-1]),
+        where="post",
+        color=evsim.plot.COLORS[4],
+        linewidth=1.2,
+        label="what the spikes tell",
+    )
+    for k, (name, marker) in enumerate((("OFF", "v"), ("ON", "^"))):
+        fired = spikes.times[spikes.indices == k]
+        ax.plot(
+            fired, np.full(len(fired), -2.0 + 0.25 * k), marker, color=evsim.plot.COLORS[k], markersize=4.5, label=name
+        )
+    ax.set(xlabel="time (ms)", ylabel="signal", ylim=(-2.25, 1.65), xlim=(-1.0, 101.0))
+    ax.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.5, 1.16))
+    save(figure, "delta_modulation")
+
+
+def draw_spatial_fields() -> None:
+    """Draw a bank of Gaussian derivatives: shapes to the right, orders downwards."""
+    shapes = [(6.0, angle, ratio) for ratio in (1.0, 1.6) for angle in (0.0, 45.0, 90.0, 135.0)]
+    orders = [(0, 0), (0, 1), (0, 2), (1, 1)]
+    bank = evsim.receptive_fields.spatial_bank([(*s, 0.0, 0.0, *o) for o in orders for s in shapes], 21)
+    bank /= np.abs(bank).max(axis=(1, 2), keepdims=True)
+    figure = Figure(figsize=(8.4, 4.3), layout="constrained")
+    ax = figure.subplots()
+    evsim.plot.kernels(bank[:, np.newaxis], n_columns=8, ax=ax, title="", colorbar=False)
+    save(figure, "spatial_fields")
+
+
+def draw_temporal_fields() -> None:
+    """Draw what a bank of leaky integrators makes of a few spikes."""
+    net = evsim.SpikingNetwork()
+    neuron = evsim.LI(tau_mem=5.0, tau_syn=2.0)
+    net.add_layer(*evsim.receptive_fields.temporal_receptive_field(1, neuron, 4, ratio=2.0))
+    probe = evsim.Probe(0, np.linspace(0.0, 120.0, 1201))
+    inputs = [5.0, 30.0, 33.0, 36.0, 39.0, 42.0, 90.0]
+    net.infer(np.zeros(len(inputs), int), inputs, until=120.0, record=probe)
+    figure = Figure(figsize=(8.4, 2.9), layout="constrained")
+    ax = figure.subplots()
+    labels = [f"$\\tau_{k}$ = {5 * 2**k} ms" for k in range(4)]
+    evsim.plot.membrane(probe, labels=labels, ax=ax, time_unit="ms")
+    ax.plot(inputs, np.full(len(inputs), -0.08), "|", color=evsim.plot.INK, markersize=8, label="input spikes")
+    ax.legend(frameon=False, loc="upper right")
+    save(figure, "temporal_fields")
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     pictures = [draw_digit, draw_raster, draw_membrane, draw_weights, draw_exact, draw_stdp_window]
     pictures += [draw_event_frame, draw_maps, draw_segmentation, draw_instances]
+    pictures += [draw_brightness_codes, draw_constant_currents, draw_poisson, draw_population, draw_delta_modulation]
+    pictures += [draw_spatial_fields, draw_temporal_fields]
     for draw in pictures:
         draw()

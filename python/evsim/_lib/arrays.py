@@ -95,6 +95,14 @@ def as_number(value: Any, name: str) -> float:
     return number
 
 
+def as_positive(value: Any, name: str) -> float:
+    """One finite number above 0."""
+    number = as_number(value, name)
+    if number <= 0:
+        raise InvalidArgumentError(f"{name} must be positive, got {number}")
+    return number
+
+
 def as_float(value: Any, name: str) -> float:
     """One float, infinity and NaN included."""
     try:

@@ -11,8 +11,8 @@ def only_public(names: Sequence[str]) -> Callable[[], list[str]]:
     Examples
     --------
     >>> import evsim
-    >>> [name for name in dir(evsim.encoders) if not name.startswith("__")]
-    ['latency']
+    >>> [name for name in dir(evsim.random) if not name.startswith("__")]
+    ['generator', 'set_seed']
     """
     shown = sorted({*names, "__all__", "__doc__", "__file__", "__name__"})
     return lambda: list(shown)

@@ -1,20 +1,13 @@
-"""Fixed filters of early vision."""
+"""Differences of Gaussians and Gabor filters."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from ._lib.arrays import as_number, as_size
-from ._lib.modules import only_public
-from .errors import InvalidArgumentError
-
-__all__ = ["difference_of_gaussians", "gabor"]
-
-
-def _grid(size: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    offsets = np.arange(size) - (size - 1) / 2
-    return np.meshgrid(offsets, offsets, indexing="ij")
+from .._lib.arrays import as_number, as_positive, as_size
+from ..errors import InvalidArgumentError
+from .grid import grid
 
 
 def difference_of_gaussians(size: int, sigma_center: float, sigma_surround: float) -> npt.NDArray[np.float64]:
@@ -42,20 +35,18 @@ def difference_of_gaussians(size: int, sigma_center: float, sigma_surround: floa
     >>> float(kernel[3, 3]), abs(round(float(kernel.sum()), 12))
     (1.0, 0.0)
     """
-    as_size(size, "size")
-    for sigma, name in ((sigma_center, "sigma_center"), (sigma_surround, "sigma_surround")):
-        if as_number(sigma, name) <= 0:
-            raise InvalidArgumentError(f"{name} must be positive, got {sigma}")
-    y, x = _grid(size)
+    y, x = grid(as_size(size, "size"))
+    sigmas = as_positive(sigma_center, "sigma_center"), as_positive(sigma_surround, "sigma_surround")
     square = y**2 + x**2
-    center, surround = (np.exp(-square / (2 * s**2)) / (2 * np.pi * s**2) for s in (sigma_center, sigma_surround))
-    kernel = center - surround
-    kernel -= kernel.mean()
-    largest = float(np.abs(kernel).max())
-    if not largest > 0:
+    with np.errstate(all="ignore"):
+        center, surround = (np.exp(-square / (2 * s**2)) / (2 * np.pi * s**2) for s in np.array(sigmas))
+        kernel = center - surround
+        kernel -= kernel.mean()
+        largest = float(np.abs(kernel).max())
+        scaled: npt.NDArray[np.float64] = kernel / largest
+    if largest == 0:
         raise InvalidArgumentError("the two Gaussians are equal; give different sigmas and a size above 1")
-    scaled: npt.NDArray[np.float64] = kernel / largest
-    return scaled
+    return _require_finite(scaled, f"sigma_center = {sigma_center} and sigma_surround = {sigma_surround}")
 
 
 def gabor(
@@ -91,19 +82,24 @@ def gabor(
     >>> bar.shape, float(bar[2, 2])
     ((5, 5), 1.0)
     """
-    as_size(size, "size")
-    for value, name in ((wavelength, "wavelength"), (sigma, "sigma"), (aspect, "aspect")):
-        if as_number(value, name) <= 0:
-            raise InvalidArgumentError(f"{name} must be positive, got {value}")
-    y, x = _grid(size)
+    y, x = grid(as_size(size, "size"))
+    period, width, ratio = (
+        np.float64(as_positive(value, name))
+        for value, name in ((wavelength, "wavelength"), (sigma, "sigma"), (aspect, "aspect"))
+    )
     angle = np.deg2rad(as_number(orientation, "orientation"))
     along, across = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
-    envelope = np.exp(-(along**2 + aspect**2 * across**2) / (2 * sigma**2))
-    kernel = envelope * np.cos(2 * np.pi * along / wavelength + np.deg2rad(as_number(phase, "phase")))
-    kernel -= kernel.mean()
-    largest = float(np.abs(kernel).max())
-    scaled: npt.NDArray[np.float64] = kernel / largest if largest > 0 else kernel
-    return scaled
+    start = np.deg2rad(as_number(phase, "phase"))
+    with np.errstate(all="ignore"):
+        envelope = np.exp(-(along**2 + ratio**2 * across**2) / (2 * width**2))
+        kernel = envelope * np.cos(2 * np.pi * along / period + start)
+        kernel -= kernel.mean()
+        largest = float(np.abs(kernel).max())
+        scaled: npt.NDArray[np.float64] = kernel if largest == 0 else kernel / largest
+    return _require_finite(scaled, f"wavelength = {wavelength}, sigma = {sigma} and aspect = {aspect}")
 
 
-__dir__ = only_public(__all__)
+def _require_finite(kernel: npt.NDArray[np.float64], what: str) -> npt.NDArray[np.float64]:
+    if not np.all(np.isfinite(kernel)):
+        raise InvalidArgumentError(f"{what} are beyond what the weights of a kernel can be computed from")
+    return kernel
