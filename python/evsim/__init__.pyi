@@ -33,12 +33,18 @@ from .kernels import Kernel as Kernel
 from .layer import Layer as Layer
 from .network import SpikingNetwork as SpikingNetwork
 from .neurons import (
+    ALIF as ALIF,
     LI as LI,
     LIF as LIF,
+    AdLIF as AdLIF,
     IAFDelta as IAFDelta,
+    LIFAlpha as LIFAlpha,
     LIFDelta as LIFDelta,
+    LIFDoubleExponential as LIFDoubleExponential,
     LinearLeakIF as LinearLeakIF,
+    MultiCompartmentLIF as MultiCompartmentLIF,
     NeuronModel as NeuronModel,
+    ResonateAndFire as ResonateAndFire,
     SteppedIF as SteppedIF,
 )
 from .nodes import (

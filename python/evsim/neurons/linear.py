@@ -220,9 +220,10 @@ class Linear(LinearModel):
     >>> cells = net.add_population(2, neuron, name="cells")
     >>> events = net.add_input(3, name="events")
     >>> _ = net.connect("events", "cells", evsim.Dense(3, 2, weights=[[9.0] * 3] * 2), port="excitation")
-    >>> _ = net.connect("events", "cells", evsim.Dense(3, 2, weights=[[0.0] * 3, [-8.0] * 3]), port="inhibition")
-    >>> net.infer([0, 1, 2], [0.0, 5.0, 10.0])
-    SpikeArray([0, 0, 0, 1], [2.07, 6.2, 11.7, 12.4])
+    >>> _ = net.connect("events", "cells", evsim.Dense(3, 2, weights=[[0.0] * 3, [-3.0] * 3]), port="inhibition")
+    >>> out = net.infer([0, 1, 2], [0.0, 5.0, 10.0])
+    >>> out.indices, out.times.round(3)
+    (array([0, 1, 0, 1, 0], dtype=int32), array([ 2.956,  4.748,  6.854, 11.309, 11.476]))
     """
 
     synapses: Any

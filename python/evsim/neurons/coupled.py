@@ -1,0 +1,223 @@
+"""Linear neurons whose variables act on each other in both directions: resonators and compartments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._lib.arrays import as_array, as_number
+from .._lib.modules import only_public
+from ..errors import InvalidArgumentError, ShapeMismatchError
+from .base import PerNeuron, per_neuron, same_length
+from .circuit import Circuit, LinearSystem, rows_of
+from .linear import LinearModel
+from .named import current
+from .synapses import positive_number
+
+__all__ = ["MultiCompartmentLIF", "ResonateAndFire"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ResonateAndFire(LinearModel):
+    r"""A damped oscillation that fires at its threshold, so that input in step with it counts most.
+
+    .. math:: \dot x = -x/\tau - \omega v, \qquad \dot v = \omega x - v/\tau
+
+    A spike of weight `w` makes `x` jump by `w`; the neuron fires when `v` reaches the threshold, and both are set to
+    0.
+
+    Parameters
+    ----------
+    tau : float
+        Time in which the oscillation falls by a factor of e; > 0.
+    omega : float
+        Angular frequency, in radians per time unit; not 0.
+    threshold : float or array
+        Per neuron; > 0.
+
+    Notes
+    -----
+    Izhikevich 2001, Neural Networks 14, eq. 1 to 3, where a spike sets z = x + iv to i; here v would then be at its
+    threshold again, and so it is set to 0.
+
+    Examples
+    --------
+    Two spikes a period apart fire it, half a period apart they cancel:
+
+    >>> import evsim
+    >>> def spikes(apart):
+    ...     net = evsim.SpikingNetwork(dtype="float64")
+    ...     layer = net.add_layer(evsim.Dense(1, 1, weights=[[0.7]]), evsim.ResonateAndFire(tau=50.0, omega=0.5))
+    ...     return len(net.infer([0, 0], [0.0, apart]))
+    >>> spikes(apart=12.57), spikes(apart=6.28)
+    (1, 0)
+    """
+
+    tau: float
+    omega: float
+    threshold: PerNeuron = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tau", positive_number(self.tau, "tau"))
+        object.__setattr__(self, "omega", as_number(self.omega, "omega"))
+        if self.omega == 0:
+            raise InvalidArgumentError("omega must not be 0")
+        object.__setattr__(self, "threshold", per_neuron(self.threshold, "threshold"))
+        if np.any(np.asarray(self.threshold) <= 0):
+            raise InvalidArgumentError(f"threshold must be positive, got {self.threshold}")
+
+    def system(self) -> LinearSystem:
+        """Return the matrices."""
+        circuit = Circuit()
+        x, v = circuit.add("x", 1.0 / self.tau), circuit.add("v", 1.0 / self.tau)
+        circuit.couple(v, x, -self.omega)
+        circuit.couple(x, v, self.omega)
+        (threshold,) = rows_of(self.threshold)
+        nothing = np.zeros((len(threshold), 2))
+        return LinearSystem(
+            names=("x", "v"),
+            flow=circuit.flow(),
+            drive=nothing,
+            arrivals=(np.array([1.0, 0.0]),),
+            readout=np.array([0.0, 1.0]),
+            threshold=threshold,
+            reset=np.zeros((2, 2)),
+            offset=nothing,
+            initial=nothing,
+            held=(False, False),
+            quiet=True,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MultiCompartmentLIF(LinearModel):
+    r"""A leaky integrate-and-fire neuron of several compartments; the first one, the soma, fires and is reset.
+
+    .. math::
+
+        \tau_k \dot V_k = V_{rest} - V_k + I_k + \sum_j G_{kj} (V_j - V_k), \qquad \tau_s \dot I_k = -I_k
+
+    Each compartment is a port: ``port="soma"``, ``"dendrite_1"``, ``"dendrite_2"``, or 0, 1, 2.
+
+    Parameters
+    ----------
+    tau_mem : array_like, shape (n_compartments,)
+        Membrane time constants; > 0. With synaptic currents up to 4 compartments, without up to 8.
+    tau_syn : float or None
+        That of the synaptic currents; None for spikes that move the potential of their compartment.
+    coupling : array_like, shape (n_compartments, n_compartments)
+        G, >= 0: how much of the leak of compartment k its coupling to j is. The diagonal does not count.
+    threshold, v_rest, v_reset : float or array
+        Per neuron. `v_reset` is what the soma is set to; by default `v_rest`.
+    refractory : float
+        For this long the soma is held at reset, which the other compartments feel.
+
+    Notes
+    -----
+    Norse's ``LIFMC`` in continuous time, with several neurons in a layer: there the compartments are the layer's
+    units themselves.
+
+    Examples
+    --------
+    >>> import evsim
+    >>> neuron = evsim.MultiCompartmentLIF(tau_mem=[10.0, 20.0], tau_syn=5.0, coupling=[[0.0, 0.8], [0.4, 0.0]])
+    >>> neuron.variables
+    ('i_soma', 'i_dendrite_1', 'v_soma', 'v_dendrite_1')
+    >>> net = evsim.SpikingNetwork(dtype="float64")
+    >>> layer = net.add_layer(evsim.Dense(1, 1, weights=[[30.0]]), neuron, port="dendrite_1")
+    >>> net.infer([0], [0.0], until=50.0).times.round(3)
+    array([ 6.63 , 10.794, 15.871])
+    """
+
+    tau_mem: npt.ArrayLike
+    tau_syn: float | None
+    coupling: npt.ArrayLike
+    threshold: PerNeuron = 1.0
+    v_rest: PerNeuron = 0.0
+    v_reset: PerNeuron | None = None
+    refractory: float = 0.0
+
+    def __post_init__(self) -> None:
+        def put(name: str, value: Any) -> None:
+            object.__setattr__(self, name, value)
+
+        tau: Any = np.asarray(as_array(self.tau_mem, "tau_mem", "an array of shape (n_compartments,)"), float)
+        coupling: Any = np.asarray(as_array(self.coupling, "coupling", "a square matrix"), float)
+        if tau.ndim != 1 or coupling.shape != (tau.size, tau.size):
+            raise ShapeMismatchError(
+                f"tau_mem has one value for each of n compartments and coupling shape (n, n), got {tau.shape} and "
+                f"{coupling.shape}"
+            )
+        if not np.all(tau > 0) or not np.all(np.isfinite(tau)):
+            raise InvalidArgumentError(f"tau_mem must be positive and finite, got {tau}")
+        if not np.all(coupling >= 0) or not np.all(np.isfinite(coupling)):
+            raise InvalidArgumentError(f"coupling must be finite and not negative, got {coupling}")
+        for array in (tau, coupling):
+            array.flags.writeable = False
+        put("tau_mem", tau)
+        put("coupling", coupling)
+        for name in ("threshold", "v_rest"):
+            put(name, per_neuron(getattr(self, name), name))
+        put("v_reset", self.v_rest if self.v_reset is None else per_neuron(self.v_reset, "v_reset"))
+        put("refractory", as_number(self.refractory, "refractory"))
+        if self.refractory < 0:
+            raise InvalidArgumentError(f"refractory must not be negative, got {self.refractory}")
+        same_length(self, "threshold", "v_rest", "v_reset")
+        for name in ("v_rest", "v_reset"):
+            if np.any(np.asarray(getattr(self, name)) >= np.asarray(self.threshold)):
+                raise InvalidArgumentError(
+                    f"threshold must lie above {name} for every neuron; got threshold {self.threshold} and "
+                    f"{getattr(self, name)}"
+                )
+        self.system().kernel()
+
+    @property
+    def port_names(self) -> tuple[str, ...]:
+        """Names of the compartments."""
+        return ("soma", *(f"dendrite_{k}" for k in range(1, np.size(self.tau_mem))))
+
+    def system(self) -> LinearSystem:
+        """Return the matrices."""
+        tau, coupling = np.asarray(self.tau_mem), np.asarray(self.coupling)
+        circuit, names, n = Circuit(), self.port_names, len(self.port_names)
+        synapse = current(self.tau_syn)
+        first = 0 if self.tau_syn is None else n
+        arrivals = [synapse.build(circuit, f"_{names[k]}", first + k, 1.0 / tau[k]) for k in range(n)]
+        for k in range(n):
+            others = float(np.sum(coupling[k])) - coupling[k, k]
+            circuit.add(f"v_{names[k]}", (1.0 + others) / tau[k])
+        for k in range(n):
+            for j in range(n):
+                if j != k and coupling[k, j] != 0:
+                    circuit.couple(first + j, first + k, coupling[k, j] / tau[k])
+        size = len(circuit.names)
+        threshold, v_rest, v_reset = rows_of(self.threshold, self.v_rest, self.v_reset)
+        drive, offset, initial = np.zeros((3, len(threshold), size))
+        drive[:, first:] = v_rest[:, None] / tau
+        initial[:, first:] = v_rest[:, None]
+        reset = np.eye(size)
+        reset[first, first] = 0.0
+        offset[:, first] = v_reset
+        soma = np.eye(size)[first]
+        vectors = tuple(amount * np.eye(size)[variable] for one in arrivals for variable, amount in one.items())
+        return LinearSystem(
+            tuple(circuit.names),
+            circuit.flow(),
+            drive,
+            vectors,
+            soma,
+            threshold,
+            reset,
+            offset,
+            initial,
+            tuple(bool(one) for one in soma),
+            self.refractory,
+            # Passive compartments only even out: after a spike nothing rises above what it was.
+            quiet=bool(np.all(v_reset <= v_rest)),
+        )
+
+
+__dir__ = only_public(__all__)
