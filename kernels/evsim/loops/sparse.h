@@ -371,12 +371,9 @@ struct SparseKernel {
 
     static TileResult run(const SparseRun& run) {
         return guarded(run.message, TileRun::message_bytes, [&] {
-            switch (run.channel_stride) {
-                case 16 / sizeof(T):
-                    return run_groups<16 / sizeof(T)>(run);
-                default:
-                    return run_groups<0>(run);
-            }
+            // Worth its code only where a touch is short.
+            constexpr std::int32_t few = n_state <= 2 ? 16 / sizeof(T) : 0;
+            return run.channel_stride == few ? run_groups<few>(run) : run_groups<0>(run);
         });
     }
 

@@ -18,12 +18,10 @@
 #define EVSIM_FOR_ALL_MODELS(model)                                        \
     model(lif, Lif)                                                        \
     model(lif_refractory, Refractory<Lif>)                                 \
-    model(lif_heterogeneous, Heterogeneous<Lif>)                           \
-    model(lif_heterogeneous_refractory, Refractory<Heterogeneous<Lif>>)    \
+    model(lif_heterogeneous, Refractory<Heterogeneous<Lif>>)                \
     model(lif_delta, LifDelta)                                             \
     model(lif_delta_refractory, Refractory<LifDelta>)                      \
-    model(lif_delta_heterogeneous, Heterogeneous<LifDelta>)                \
-    model(lif_delta_heterogeneous_refractory, Refractory<Heterogeneous<LifDelta>>) \
+    model(lif_delta_heterogeneous, Refractory<Heterogeneous<LifDelta>>)     \
     model(iaf_delta, IafDelta)                                             \
     model(iaf_delta_refractory, Refractory<IafDelta>)                      \
     model(li, Li)                                                          \

@@ -49,8 +49,9 @@ class _Spiking(NeuronModel):
     @property
     def kernel_name(self) -> str:
         """Name of the compiled kernel."""
-        own = "_heterogeneous" if self._heterogeneous else ""
-        return self._kernel + own + ("_refractory" if self.refractory > 0 else "")
+        if self._heterogeneous:
+            return self._kernel + "_heterogeneous"
+        return self._kernel + ("_refractory" if self.refractory > 0 else "")
 
     def _value(self, name: str) -> Any:
         if name == "v_reset":
@@ -61,7 +62,10 @@ class _Spiking(NeuronModel):
 
     def kernel_settings(self) -> tuple[str, list[float], list[list[float]]]:
         name, shared, neuron = super().kernel_settings()
-        return name, shared + ([self.refractory] if self.refractory > 0 else []), neuron
+        # One kernel for neurons with time constants of their own, which holds them for 0 too: what that costs is lost
+        # beside the rest, and a plain one would take as long to compile as any other.
+        holds = self._heterogeneous or self.refractory > 0
+        return name, shared + ([self.refractory] if holds else []), neuron
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
