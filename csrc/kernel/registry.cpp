@@ -9,8 +9,10 @@ using AddKernel = void (*)(void* registry, const NeuronKernel&);
 #if defined(EVSIM_X86_64)
 void visit_kernels_avx512(AddKernel, void*);
 void visit_kernels_avx2(AddKernel, void*);
+void visit_nonlinear_kernels_avx2(AddKernel, void*);
 #endif
 void visit_kernels_baseline(AddKernel, void*);
+void visit_nonlinear_kernels_baseline(AddKernel, void*);
 
 namespace {
 
@@ -24,8 +26,13 @@ const std::vector<NeuronKernel>& kernels() {
 #if defined(EVSIM_X86_64)
         if (isa == "avx512") visit_kernels_avx512(add, &found);
         if (isa == "avx2") visit_kernels_avx2(add, &found);
+        // Neurons one by one gain nothing from wider vectors.
+        if (isa != "baseline") visit_nonlinear_kernels_avx2(add, &found);
 #endif
-        if (isa == "baseline") visit_kernels_baseline(add, &found);
+        if (isa == "baseline") {
+            visit_kernels_baseline(add, &found);
+            visit_nonlinear_kernels_baseline(add, &found);
+        }
         return found;
     }();
     return all;

@@ -33,9 +33,14 @@ from .kernels import Kernel as Kernel
 from .layer import Layer as Layer
 from .network import SpikingNetwork as SpikingNetwork
 from .neurons import (
+    COBALIF as COBALIF,
     LI as LI,
     LIF as LIF,
+    QIF as QIF,
+    AdEx as AdEx,
+    ExpLIF as ExpLIF,
     IAFDelta as IAFDelta,
+    Izhikevich as Izhikevich,
     LIFDelta as LIFDelta,
     LinearLeakIF as LinearLeakIF,
     NeuronModel as NeuronModel,
