@@ -44,7 +44,9 @@ def _inhibited() -> CurrentSteps:
 
 
 # Izhikevich 2004, IEEE Trans. Neural Netw. 15, figure 1 and its program: a, b, c, d, v at the beginning, what differs
-# from the usual equations, and the current.
+# from the usual equations, and the current. Three rest on the errors of the program's Euler steps: solved exactly, the
+# original values of d (-21 and -2) make depolarizing_after_potential and inhibition_induced_bursting fire on and on, and
+# a second pulse at 216 ms does not silence bistability.
 _FLAT = {"linear": 4.1, "constant": 108.0}
 _BEHAVIOURS: dict[
     str, tuple[tuple[float, float, float, float, float], dict[str, float], Callable[[], CurrentSteps]]
@@ -79,12 +81,12 @@ _BEHAVIOURS: dict[
     "bistability": (
         (0.1, 0.26, -60, 0, -61),
         {},
-        lambda: _pulses(300, (37.5, 42.5, 1.24), (216, 221, 1.24), rest=0.24),
+        lambda: _pulses(300, (37.5, 42.5, 1.24), (207, 212, 1.24), rest=0.24),
     ),
-    "depolarizing_after_potential": ((1, 0.2, -60, -21, -70), {}, lambda: _pulses(50, (9, 11, 20))),
+    "depolarizing_after_potential": ((1, 0.2, -60, -19, -70), {}, lambda: _pulses(50, (9, 11, 20))),
     "accommodation": ((0.02, 1, -55, 4, -65), {"v_u": -65.0, "u_leak": 0.0, "u_init": -16.0}, _accommodation),
     "inhibition_induced_spiking": ((-0.02, -1, -60, 8, -63.8), {}, _inhibited),
-    "inhibition_induced_bursting": ((-0.026, -1, -45, -2, -63.8), {}, _inhibited),
+    "inhibition_induced_bursting": ((-0.026, -1, -45, 1, -63.8), {}, _inhibited),
 }
 
 
@@ -182,6 +184,9 @@ class Izhikevich(NonLinear):
     def preset(cls, name: str, **changes: Any) -> Izhikevich:
         """Return the neuron of one of the 20 behaviours of Izhikevich 2004, with changes by keyword.
 
+        Two have another `d` than the original, whose behaviour rests on the errors of its Euler steps there:
+        depolarizing_after_potential (-19 for -21) and inhibition_induced_bursting (1 for -2).
+
         Raises
         ------
         InvalidArgumentError
@@ -193,6 +198,9 @@ class Izhikevich(NonLinear):
 
     @classmethod
     def current(cls, name: str) -> CurrentSteps:
-        """Return the current with which a preset shows its behaviour, as in the program of Izhikevich 2004."""
+        """Return the current with which a preset shows its behaviour, as in the program of Izhikevich 2004.
+
+        The second pulse of bistability comes at 207 ms instead of 216, in the phase in which it ends the firing.
+        """
         _, _, current = find(_BEHAVIOURS, name, "Izhikevich")
         return current()

@@ -287,6 +287,58 @@ def preset_spikes(model, name):
     return net.infer(np.arange(len(current.times)), current.times, until=current.duration).times
 
 
+def between(spikes, begin, end):
+    return int(np.sum((spikes >= begin) & (spikes < end)))
+
+
+# name: for stretches of time, how many spikes at least and at most
+BEHAVIOUR = {
+    "tonic_spiking": [(0, 10, 0, 0), (10, 100, 4, 9)],
+    "phasic_spiking": [(0, 20, 0, 0), (20, 200, 1, 1)],
+    "tonic_bursting": [(0, 22, 0, 0), (22, 220, 20, 80)],
+    "phasic_bursting": [(0, 20, 0, 0), (20, 90, 4, 12), (90, 200, 0, 0)],
+    "mixed_mode": [(16, 30, 3, 3), (30, 160, 4, 6)],
+    "spike_frequency_adaptation": [(8, 22, 4, 6), (22, 85, 2, 3)],
+    "class_1_excitable": [(0, 60, 0, 0), (60, 180, 3, 6), (180, 300, 6, 12)],
+    "class_2_excitable": [(0, 90, 0, 0), (90, 300, 12, 25)],
+    "spike_latency": [(0, 14, 0, 0), (14, 100, 1, 1)],
+    "subthreshold_oscillation": [(0, 200, 1, 1)],
+    "resonator": [(0, 280, 0, 0), (320, 400, 1, 1)],
+    "integrator": [(0, 14, 0, 0), (14, 30, 1, 1), (30, 100, 0, 0)],
+    "rebound_spike": [(0, 25, 0, 0), (25, 200, 1, 1)],
+    "rebound_burst": [(0, 25, 0, 0), (25, 130, 8, 20), (130, 200, 0, 0)],
+    "threshold_variability": [(0, 80, 0, 0), (80, 100, 1, 1)],
+    "bistability": [(0, 37, 0, 0), (37, 212, 4, 8), (212, 300, 0, 0)],
+    "depolarizing_after_potential": [(0, 9, 0, 0), (9, 50, 1, 1)],
+    "accommodation": [(0, 300, 0, 0), (300, 400, 1, 1)],
+    "inhibition_induced_spiking": [(0, 50, 0, 0), (50, 250, 2, 6), (270, 350, 0, 0)],
+    "inhibition_induced_bursting": [(0, 50, 0, 0), (50, 250, 10, 20), (270, 350, 0, 0)],
+}
+
+
+@pytest.mark.parametrize("name", evsim.Izhikevich.PRESETS)
+def test_the_behaviours_of_izhikevich(name):
+    spikes = preset_spikes(evsim.Izhikevich, name)
+    for begin, end, least, most in BEHAVIOUR[name]:
+        assert least <= between(spikes, begin, end) <= most, (begin, end, spikes)
+
+
 def test_there_are_twenty_behaviours():
-    assert len(evsim.Izhikevich.PRESETS) == 20
-    assert len(evsim.AdEx.PRESETS) == 8
+    assert len(evsim.Izhikevich.PRESETS) == len(BEHAVIOUR) == 20
+
+
+def test_the_patterns_of_adex():
+    """What their names say of the intervals between spikes."""
+    intervals = {name: np.diff(preset_spikes(evsim.AdEx, name)) for name in evsim.AdEx.PRESETS}
+    assert len(intervals) == 8
+    assert np.ptp(intervals["tonic_spiking"][5:]) < 0.02 * np.mean(intervals["tonic_spiking"])
+    assert intervals["adaptation"][-1] > 3 * intervals["adaptation"][0]
+    assert intervals["initial_burst"][0] < 0.3 * intervals["initial_burst"][3]
+    assert intervals["delayed_accelerating"][-1] < 0.6 * intervals["delayed_accelerating"][0]
+    for name in ("regular_bursting", "delayed_regular_bursting"):
+        assert intervals[name].max() > 8 * intervals[name].min()
+    assert preset_spikes(evsim.AdEx, "delayed_regular_bursting")[0] > 50.0
+    assert len(intervals["transient_spiking"]) < 3
+    irregular = intervals["irregular_spiking"]
+    assert np.std(irregular) > 0.3 * np.mean(irregular)
+    assert len(np.unique(irregular.round(2))) > 0.9 * len(irregular)
