@@ -6,6 +6,7 @@ Each is saved with a palette of 128 colours, which keeps the files small.
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 
 import matplotlib
@@ -355,9 +356,57 @@ def draw_temporal_fields() -> None:
     save(figure, "temporal_fields")
 
 
+def shown(
+    model: type[evsim.Izhikevich | evsim.AdEx], name: str
+) -> tuple[np.ndarray, np.ndarray, evsim.neurons.CurrentSteps]:
+    """Times, potential and current of a preset."""
+    current = model.current(name)
+    net = evsim.SpikingNetwork(dtype="float64")
+    neuron = model.preset(name, tau_syn=math.inf)
+    net.add_layer(evsim.Dense(len(current.times), 1, weights=[current.steps]), neuron)
+    indices = np.arange(len(current.times))
+    spikes = net.infer(indices, current.times, until=current.duration)
+    times = np.sort([*np.linspace(0.0, current.duration, 1501)[:-1], *(spikes.times - 1e-9)])
+    probe = evsim.Probe(0, times=times)
+    net.infer(indices, current.times, until=current.duration, record=probe)
+    return times, probe.values[:, 0], current
+
+
+def draw_gallery(model: type[evsim.Izhikevich | evsim.AdEx], name: str, n_columns: int, height: float) -> None:
+    """Draw the potential of every preset, with its current below."""
+    rows = -(-len(model.PRESETS) // n_columns)
+    figure = Figure(figsize=(9.0, height), layout=ConstrainedLayoutEngine(hspace=0.06))
+    axes = figure.subplots(2 * rows, n_columns, gridspec_kw={"height_ratios": [4, 1] * rows})
+    for k, preset in enumerate(model.PRESETS):
+        times, v, current = shown(model, preset)
+        above, below = axes[2 * (k // n_columns) : 2 * (k // n_columns) + 2, k % n_columns]
+        above.plot(times, v, color=evsim.plot.COLORS[0], linewidth=0.8)
+        above.set_title(preset.replace("_", " "), fontsize=8)
+        level = np.concatenate([[0.0], np.cumsum(current.steps)])
+        below.step([0.0, *current.times, current.duration], [*level, level[-1]], where="post", color=evsim.plot.INK)
+        for ax in (above, below):
+            ax.set(xlim=(0.0, current.duration), xticks=[], yticks=[])
+            ax.spines[:].set_visible(False)
+        low, high = level.min(), level.max()
+        below.set_ylim(low - 0.2 * (high - low) - 1e-3, high + 0.2 * (high - low) + 1e-3)
+        above.set_ylim(-95.0, 35.0 if model is evsim.Izhikevich else 5.0)
+    save(figure, name)
+
+
+def draw_izhikevich() -> None:
+    """Draw the 20 behaviours of Izhikevich 2004."""
+    draw_gallery(evsim.Izhikevich, "izhikevich", 4, 9.0)
+
+
+def draw_adex() -> None:
+    """Draw the firing patterns of Naud et al. 2008."""
+    draw_gallery(evsim.AdEx, "adex", 4, 4.0)
+
+
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     pictures = [draw_digit, draw_raster, draw_membrane, draw_weights, draw_exact, draw_stdp_window]
+    pictures += [draw_izhikevich, draw_adex]
     pictures += [draw_event_frame, draw_maps, draw_segmentation, draw_instances]
     pictures += [draw_brightness_codes, draw_constant_currents, draw_poisson, draw_population, draw_delta_modulation]
     pictures += [draw_spatial_fields, draw_temporal_fields]

@@ -34,6 +34,8 @@ void bind_kernel(py::module_& module) {
         .def_static(
             "load", [](const std::string& path) { return KernelHandle{load_kernel(path)}; }, py::arg("path"))
         .def_property_readonly("spikes", [](Self self) { return self.kernel->info.spikes; })
+        .def_property_readonly("has_wider_state",
+                               [](Self self) { return self.kernel->info.state_bytes > self.kernel->info.weight_bytes; })
         .def_property_readonly(
             "shared_names", [](Self self) { return names(self.kernel->info.shared_names, self.kernel->info.n_shared); })
         .def_property_readonly(

@@ -11,9 +11,11 @@ void visit_kernels_avx512(AddKernel, void*);
 void visit_linear_kernels_avx512(AddKernel, void*);
 void visit_kernels_avx2(AddKernel, void*);
 void visit_linear_kernels_avx2(AddKernel, void*);
+void visit_nonlinear_kernels_avx2(AddKernel, void*);
 #endif
 void visit_kernels_baseline(AddKernel, void*);
 void visit_linear_kernels_baseline(AddKernel, void*);
+void visit_nonlinear_kernels_baseline(AddKernel, void*);
 
 namespace {
 
@@ -33,10 +35,13 @@ const std::vector<NeuronKernel>& kernels() {
             visit_kernels_avx2(add, &found);
             visit_linear_kernels_avx2(add, &found);
         }
+        // Neurons one by one gain nothing from wider vectors.
+        if (isa != "baseline") visit_nonlinear_kernels_avx2(add, &found);
 #endif
         if (isa == "baseline") {
             visit_kernels_baseline(add, &found);
             visit_linear_kernels_baseline(add, &found);
+            visit_nonlinear_kernels_baseline(add, &found);
         }
         return found;
     }();

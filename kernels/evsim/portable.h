@@ -7,8 +7,10 @@
 
 #if defined(__CUDACC__)
 #define EVSIM_FN __host__ __device__ inline
+#define EVSIM_NOINLINE __host__ __device__ __noinline__
 #else
 #define EVSIM_FN inline
+#define EVSIM_NOINLINE [[gnu::noinline]]
 #endif
 // A function of some size that many places call: compiled once, also where its callers are flattened.
 #if defined(__CUDACC__)

@@ -34,10 +34,15 @@ from .layer import Layer as Layer
 from .network import SpikingNetwork as SpikingNetwork
 from .neurons import (
     ALIF as ALIF,
+    COBALIF as COBALIF,
     LI as LI,
     LIF as LIF,
+    QIF as QIF,
+    AdEx as AdEx,
     AdLIF as AdLIF,
+    ExpLIF as ExpLIF,
     IAFDelta as IAFDelta,
+    Izhikevich as Izhikevich,
     LIFAlpha as LIFAlpha,
     LIFDelta as LIFDelta,
     LIFDoubleExponential as LIFDoubleExponential,

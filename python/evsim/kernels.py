@@ -323,6 +323,7 @@ def unit(
         parts.append("#include <evsim/plasticity/checked_traces.h>\n")
     if neuron:
         parts += [neuron.source.listing() if neuron.source else "", "#include <evsim/neuron/models.h>\n"]
+        parts.append("#include <evsim/neuron/nonlinear_models.h>\n")
     if callbacks:
         parts.append(callbacks.listing())
         if callbacks.is_evspikesim:

@@ -26,7 +26,8 @@ def rule_arguments(kernel: Kernel | None, compiled: _core.Kernel | None, neuron:
     """Parameters of a projection's rule as the core takes them; none without a kernel."""
 
     def time_constant(name: str) -> float:
-        values = np.unique(getattr(neuron, name, math.nan))
+        value = getattr(neuron, name, None)  # some have none, or no synapse that decays
+        values = np.unique(math.nan if value is None else value)
         return float(values[0]) if len(values) == 1 else math.nan
 
     parameters = _rule_parameters(compiled, kernel.parameters) if kernel and compiled else []

@@ -33,18 +33,19 @@ struct EventPort<Model, true> {
 
 template <class Model, class T, class Rule = NoRule>
 struct DenseKernel {
-    using V = Vector<T>;
+    using S = typename Model::template Stored<T>;  ///< of states, beside weights of T
+    using V = Vector<S>;
     using Neuron = typename Model::Neuron;
-    using Gap = typename Model::template Gap<T>;
+    using Gap = typename Model::template Gap<S>;
     using ExactGap = typename Model::template Gap<double>;
     using Exact = typename Model::template State<double>;
-    using Lane = typename Model::template State<T>;
+    using Lane = typename Model::template State<S>;
     using Wide = typename Model::template State<V>;
     using HotWide = typename Model::template Hot<V>;
-    using HotLane = typename Model::template Hot<T>;
+    using HotLane = typename Model::template Hot<S>;
 
-    static constexpr int width = lanes<T>;
-    static constexpr int n_state = Variables<Lane, T>::count;
+    static constexpr int width = lanes<S>;
+    static constexpr int n_state = Variables<Lane, S>::count;
     using Traces = PlasticTile<Model, T, Rule>;
 
     static Neuron neuron_at(const double* neurons, std::int32_t n) {
@@ -70,17 +71,14 @@ struct DenseKernel {
         if constexpr (holds<Model>) return static_cast<const Release*>(run.releases)[n];
         return {};
     }
-    static V load_vector(const T* from) {
-        V out;
-        std::memcpy(&out, from, sizeof(V));
-        return out;
-    }
+    static V load_vector(const T* from) { return converted_vector<V>(from); }
 
     /// Weights a few events ahead: rows come in the order of the spikes, which the hardware cannot guess.
     static constexpr std::int64_t prefetch_distance = 8;
     template <int N>
     static void prefetch(const T* weights) {
-        for (int k = 0; k < N * vector_bytes; k += 64) __builtin_prefetch(reinterpret_cast<const char*>(weights) + k);
+        for (int k = 0; k < N * width * static_cast<int>(sizeof(T)); k += 64)
+            __builtin_prefetch(reinterpret_cast<const char*>(weights) + k);
     }
 
     /// A gap as the vectors of a tile take it: shared, or each by its own time constants.
@@ -117,7 +115,7 @@ struct DenseKernel {
     struct ExactStep {
         static constexpr std::size_t stride = 4 * width;  ///< of the largest tile
         std::uint64_t flagged;                            ///< one bit for every neuron that may
-        alignas(V) T before[n_state * stride];            ///< state at the beginning of the gap
+        alignas(V) S before[n_state * stride];            ///< state at the beginning of the gap
         int n_moved;
         std::int32_t moved[stride];  ///< those neurons of the tile, and
         Lane after[stride];          ///< their state at the end of the gap
@@ -137,10 +135,10 @@ struct DenseKernel {
         for (std::uint64_t flagged = step.flagged; flagged != 0; flagged &= flagged - 1) {
             const int lane = std::countr_zero(flagged);
             const std::int32_t n = run.first_neuron + lane;
-            const Lane before = Variables<Lane, T>::load(step.before + lane, step.stride);
+            const Lane before = Variables<Lane, S>::load(step.before + lane, step.stride);
             const Neuron neuron = neuron_at(run.neurons, n);
             Release release = release_of(run, n);
-            const Lane after = advance_rounded<Model, T>(model, neuron, before, [&](Exact& exact, bool whole) {
+            const Lane after = advance_rounded<Model, S>(model, neuron, before, [&](Exact& exact, bool whole) {
                 return whole ? advance_neuron(run, model, traces, exact, release, n, neuron, event, interval.start,
                                               interval, gap, step.result)
                              : advance_neuron(run, model, traces, exact, release, n, neuron, event, interval.start,
@@ -157,10 +155,10 @@ struct DenseKernel {
     template <int N>
     static void replace_moved(const ExactStep& step, Wide (&state)[N]) {
         for (int f = 0; f < step.n_moved; ++f) {
-            const Wide after = broadcast_state<Wide, V, Lane, T>(step.after[f]);
+            const Wide after = broadcast_state<Wide, V, Lane, S>(step.after[f]);
 #pragma GCC unroll 4
             for (int k = 0; k < N; ++k) {
-                const auto here = lane_numbers<T>() == step.moved[f] - k * width;
+                const auto here = lane_numbers<S>() == step.moved[f] - k * width;
                 state[k] = select_state<V>(here, after, state[k]);
             }
         }
@@ -170,8 +168,8 @@ struct DenseKernel {
     static TileResult run_tile(const TileRun& run) {
         const Model model(run.shared);
         Traces traces(run, model);
-        T* const layer_state = static_cast<T*>(run.state) + run.first_neuron;
-        const T* const hot_base = static_cast<const T*>(run.hot) + run.first_neuron;
+        S* const layer_state = static_cast<S*>(run.state) + run.first_neuron;
+        const S* const hot_base = static_cast<const S*>(run.hot) + run.first_neuron;
         const Event* const events = events_of(run);
 
         Wide state[N];
@@ -181,7 +179,7 @@ struct DenseKernel {
             state[k] = Variables<Wide, V>::load(layer_state + k * width, run.stride);
             hot[k] = Variables<HotWide, V>::load(hot_base + k * width, run.stride);
         }
-        HeldLanes<Model, T, N> held(run, model, run.first_event < run.last_event ? events[run.first_event].start : 0.0);
+        HeldLanes<Model, S, N> held(run, model, run.first_event < run.last_event ? events[run.first_event].start : 0.0);
         for (std::int64_t event = run.first_event; event < run.last_event; ++event) {
             const TileGap<N> gap(hot, events[event].gap);
             const T* weights = row(run, events[event]);
@@ -240,7 +238,7 @@ struct DenseKernel {
     static void call_on_input(Traces& traces, const Event& event, const Wide (&state)[N]) {
         if constexpr (Traces::active) {
             constexpr std::size_t stride = N * width;
-            alignas(V) T values[Rule::uses_context ? n_state * stride : 1];
+            alignas(V) S values[Rule::uses_context ? n_state * stride : 1];
             if constexpr (Rule::uses_context) {
                 for (int k = 0; k < N; ++k) Variables<Wide, V>::store(state[k], values + k * width, stride);
             }
@@ -249,10 +247,10 @@ struct DenseKernel {
     }
 
     static TileResult check_finite(const TileRun& run, int n_vectors) {
-        const T* state = static_cast<const T*>(run.state);
+        const S* state = static_cast<const S*>(run.state);
         const std::int32_t last = run.first_neuron + n_vectors * width;
         for (std::int32_t n = run.first_neuron; n < last && n < run.n_neurons; ++n) {
-            if (!finite<Lane, T>(Variables<Lane, T>::load(state + n, run.stride))) {
+            if (!finite<Lane, S>(Variables<Lane, S>::load(state + n, run.stride))) {
                 return {TileStatus::not_finite, n, 0.0};
             }
         }
@@ -286,20 +284,20 @@ struct DenseKernel {
             duration += 4.0 * std::numeric_limits<double>::epsilon() * (end > begin ? end : begin);
         }
         const ExactGap exact_gap = model.gap(duration);
-        const Gap gap = converted<Gap, T, double>(exact_gap);
+        const Gap gap = converted<Gap, S, double>(exact_gap);
         const Interval interval{run.last_time, run.emit_until, duration};
-        const T* state = static_cast<const T*>(run.state);
-        const T* hot = static_cast<const T*>(run.hot);
+        const S* state = static_cast<const S*>(run.state);
+        const S* hot = static_cast<const S*>(run.hot);
         TileResult result{TileStatus::ok, 0, 0.0};
         const std::int32_t end = run.first_neuron + run.n_vectors * width;
         for (std::int32_t n = run.first_neuron; n < end && n < run.n_neurons; ++n) {
-            const Lane lane = Variables<Lane, T>::load(state + n, run.stride);
+            const Lane lane = Variables<Lane, S>::load(state + n, run.stride);
             Release release = release_of(run, n);
-            const HotLane hot_lane = Variables<HotLane, T>::load(hot + n, run.stride);
+            const HotLane hot_lane = Variables<HotLane, S>::load(hot + n, run.stride);
             if (!(release.time > run.last_time) &&
-                !(Model::excess(lane, hot_lane, gap_for<Model>(hot_lane, gap)) > T(0)))
+                !(Model::excess(lane, hot_lane, gap_for<Model>(hot_lane, gap)) > S(0)))
                 continue;
-            Exact exact = converted<Exact, double, T>(lane);
+            Exact exact = converted<Exact, double, S>(lane);
             advance_neuron(run, model, traces, exact, release, n, neuron_at(run.neurons, n), run.last_event,
                            run.last_time, interval, exact_gap, result);
             if (result.status == TileStatus::ok && !finite<Exact, double>(exact)) {
@@ -322,8 +320,8 @@ struct DenseKernel {
                                      std::int32_t observable, double* out, std::size_t out_stride) {
         const Model model(run.shared);
         const Neuron neuron = neuron_at(run.neurons, n);
-        const T* values = static_cast<const T*>(run.state) + n;
-        Exact state = converted<Exact, double, T>(Variables<Lane, T>::load(values, run.stride));
+        const S* values = static_cast<const S*>(run.state) + n;
+        Exact state = converted<Exact, double, S>(Variables<Lane, S>::load(values, run.stride));
         double now = 0.0, last_time = never();
         Release release = release_of(run, n).from(run.last_time);
         std::int32_t at_this_instant = 0;
@@ -382,7 +380,7 @@ struct DenseKernel {
                 const char* const row =
                     static_cast<const char*>(rows.weights) + static_cast<std::size_t>(input) * rows.row_bytes;
                 Event& event = events[first + k];
-                event = {converted<Gap, T, double>(gaps[k]), row, start, times[k], gaps[k], {},
+                event = {converted<Gap, S, double>(gaps[k]), row, start, times[k], gaps[k], {},
                          EventPort<Model>{rows.port}};
                 if constexpr (Traces::active) {
                     event.trace_factors.input = input;

@@ -18,13 +18,15 @@ inline namespace EVSIM_ISA {
 template <class Model, class T>
 struct ModelFacts {
     using Neuron = typename Model::Neuron;
-    using Lane = typename Model::template State<T>;
-    using HotLane = typename Model::template Hot<T>;
+    using S = typename Model::template Stored<T>;
+    using Lane = typename Model::template State<S>;
+    using HotLane = typename Model::template Hot<S>;
 
     static constexpr int n_neuron = static_cast<int>(std::size(Model::neuron_names));
     static constexpr bool remembers = requires { Model::memory_names; };
     static_assert(sizeof(Neuron) == n_neuron * sizeof(double));
-    static_assert(std::is_same_v<typename Model::template Stored<T>, T>, "the engines keep states in the layer's type");
+    static_assert(std::is_same_v<S, T> || std::is_same_v<S, double>,
+                  "states are kept in the layer's type or in double");
 
     static Neuron neuron_at(const double* neurons, std::int32_t n) {
         Neuron neuron;
@@ -37,10 +39,10 @@ struct ModelFacts {
         std::int32_t first_unfit = -1;
         for (std::int32_t n = 0; n < static_cast<std::int32_t>(stride); ++n) {
             const Neuron neuron = neuron_at(neurons, n);
-            Variables<HotLane, T>::store(model.template hot<T>(neuron), static_cast<T*>(hot) + n, stride);
-            const Lane initial = converted<Lane, T, double>(model.initial(neuron));
-            if (first_unfit < 0 && !finite<Lane, T>(initial)) first_unfit = n;
-            Variables<Lane, T>::store(initial, static_cast<T*>(state) + n, stride);
+            Variables<HotLane, S>::store(model.template hot<S>(neuron), static_cast<S*>(hot) + n, stride);
+            const Lane initial = converted<Lane, S, double>(model.initial(neuron));
+            if (first_unfit < 0 && !finite<Lane, S>(initial)) first_unfit = n;
+            Variables<Lane, S>::store(initial, static_cast<S*>(state) + n, stride);
             if constexpr (remembers) {
                 double values[std::size(Model::memory_names)];
                 model.initial_memory(neuron, values);
@@ -62,12 +64,12 @@ struct ModelFacts {
         ModelInfo info{};
         info.model = name;
         info.weight_bytes = sizeof(T);
-        info.state_bytes = sizeof(T);
-        info.lanes = lanes<T>;
+        info.state_bytes = sizeof(S);
+        info.lanes = lanes<S>;
         info.n_shared = Model::n_shared;
         info.n_neuron = n_neuron;
-        info.n_hot = Variables<HotLane, T>::count;
-        info.n_state = Variables<Lane, T>::count;
+        info.n_hot = Variables<HotLane, S>::count;
+        info.n_state = Variables<Lane, S>::count;
         info.n_observables = static_cast<std::int32_t>(std::size(Model::observable_names));
         info.n_ports = Model::n_ports;
         info.spikes = Model::spikes;

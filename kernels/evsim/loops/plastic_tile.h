@@ -23,10 +23,11 @@ struct PlasticTile {
     static constexpr int n_neuron = Rule::n_neuron_traces, n_synaptic = Rule::n_synaptic_traces;
     static constexpr int n_observables = static_cast<int>(std::size(Model::observable_names));
     static constexpr int n_context = n_observables > 2 ? n_observables : 2;  ///< v and i may be asked for
-    static constexpr int width = lanes<T>;
+    using S = typename Model::template Stored<T>;
+    static constexpr int width = lanes<S>;
     static constexpr bool visits_synapses = Rule::has_post_synapse && (n_synaptic > 0 || Rule::writes_weights);
     using Exact = typename Model::template State<double>;
-    using Lane = typename Model::template State<T>;
+    using Lane = typename Model::template State<S>;
     using Neuron = typename Model::Neuron;
 
     /// What all tiles share of an input event.
@@ -94,7 +95,7 @@ struct PlasticTile {
 
     /// An input spike has been integrated: on_pre_synapse, then on_pre_neuron, for every neuron of the tile. `state` is
     /// that of the neurons, [variable][neuron of the tile].
-    void on_input(const EventFactors& event, double start, const T* state) {
+    void on_input(const EventFactors& event, double start, const S* state) {
         const std::int32_t input = event.input;
         const double before = traces.arrivals[input];
         T* const row = synaptic_traces(input, run.first_neuron);
@@ -165,7 +166,7 @@ struct PlasticTile {
     }
 
     template <class NeuronChange, class SynapticChange>
-    void call_pre(const EventFactors& event, std::int32_t input, T* row, const T* state, NeuronChange neuron_change,
+    void call_pre(const EventFactors& event, std::int32_t input, T* row, const S* state, NeuronChange neuron_change,
                   SynapticChange synaptic_change) {
         T* const weight = weights(input, run.first_neuron);
         T* const own = neuron_traces(run.first_neuron);
@@ -178,8 +179,8 @@ struct PlasticTile {
             const std::int32_t n = run.first_neuron + lane;
             if constexpr (Rule::uses_context) {
                 const Lane values =
-                    Variables<Lane, T>::load(state + lane, static_cast<std::size_t>(run.n_vectors * width));
-                observe(converted<Exact, double, T>(values), n, observables);
+                    Variables<Lane, S>::load(state + lane, static_cast<std::size_t>(run.n_vectors * width));
+                observe(converted<Exact, double, S>(values), n, observables);
             }
             const Context context{event.time, n, input, observables};
             T of_neuron[n_neuron + 1], of_synapse[n_synaptic + 1];

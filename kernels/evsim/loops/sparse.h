@@ -16,23 +16,22 @@ inline namespace EVSIM_ISA {
 
 template <class Model, class T>
 struct SparseKernel {
+    using S = typename Model::template Stored<T>;  ///< of states, beside weights of T
     using Neuron = typename Model::Neuron;
-    using Gap = typename Model::template Gap<T>;
+    using Gap = typename Model::template Gap<S>;
     using ExactGap = typename Model::template Gap<double>;
     using Exact = typename Model::template State<double>;
-    using Lane = typename Model::template State<T>;
-    using HotLane = typename Model::template Hot<T>;
+    using Lane = typename Model::template State<S>;
+    using HotLane = typename Model::template Hot<S>;
 
-    static constexpr int n_state = Variables<Lane, T>::count;
+    static constexpr int n_state = Variables<Lane, S>::count;
     static constexpr int n_neuron = static_cast<int>(std::size(Model::neuron_names));
     static constexpr int block = PixelGroup::most_pixels;
     static constexpr int gaps_at_once = 8;
 
     template <class V>
     static V load_vector(const T* from) {
-        V out;
-        std::memcpy(&out, from, sizeof(V));
-        return out;
+        return converted_vector<V>(from);
     }
 
     /// A vector of channels of one pixel.
@@ -81,11 +80,11 @@ struct SparseKernel {
         const typename Model::template State<V>& state, const typename Model::template State<V>& decayed,
         TileResult& result) {
         using Wide = typename Model::template State<V>;
-        constexpr std::size_t width = sizeof(V) / sizeof(T);
+        constexpr std::size_t width = sizeof(V) / sizeof(S);
         const ExactGap gap = model.gap(place.gap.duration);
         // Arrivals of one instant are applied together before the threshold is looked at.
         if (place.gap.duration == 0.0) return decayed;
-        alignas(V) T before[n_state * width], after[n_state * width];
+        alignas(V) S before[n_state * width], after[n_state * width];
         Variables<Wide, V>::store(state, before, width);
         Variables<Wide, V>::store(decayed, after, width);
         for (; flagged != 0; flagged &= flagged - 1) {
@@ -93,14 +92,14 @@ struct SparseKernel {
             const Place one = place.next(lane);
             const Neuron neuron = neuron_at(run, one);
             Release release = release_of(run, one);
-            const Lane moved = advance_rounded<Model, T>(
-                model, neuron, Variables<Lane, T>::load(before + lane, width), [&](Exact& exact, bool whole) {
+            const Lane moved = advance_rounded<Model, S>(
+                model, neuron, Variables<Lane, S>::load(before + lane, width), [&](Exact& exact, bool whole) {
                     return whole ? advance_neuron(run, model, exact, release, one, neuron, one.gap, gap, result)
                                  : advance_neuron(run, model, exact, release, one, neuron, one.gap.at_end(),
                                                   model.gap(0.0), result);
                 });
             if constexpr (holds<Model>) static_cast<Release*>(run.releases)[one.state(run)] = release;
-            Variables<Lane, T>::store(moved, after + lane, width);
+            Variables<Lane, S>::store(moved, after + lane, width);
             if (result.status != TileStatus::ok) break;
         }
         return Variables<Wide, V>::load(after, width);
@@ -108,8 +107,8 @@ struct SparseKernel {
 
     /// Where the vectors of a layer lie.
     struct Arrays {
-        T* state;
-        const T* hot;
+        S* state;
+        const S* hot;
         std::size_t stride, hot_stride;
     };
 
@@ -117,7 +116,7 @@ struct SparseKernel {
     template <class V>
     static auto held_lanes(const SparseRun& run, const Model& model, const Place& place, double time) {
         decltype(V{} > V{}) held{};
-        for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(T)); ++lane)
+        for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(S)); ++lane)
             held[lane] = release_of(run, place.next(lane)).holds_at(time, model.refractory) ? -1 : 0;
         return held;
     }
@@ -131,7 +130,7 @@ struct SparseKernel {
         const auto before_gap = held_lanes<V>(run, model, place, place.gap.start);
         const auto still = before_gap & held_lanes<V>(run, model, place, place.gap.end);
         const V may_fire =
-            select(before_gap, select(still, flows_while_held(model) ? V{} + T(1) : V{}, V{} + T(1)), excess);
+            select(before_gap, select(still, flows_while_held(model) ? V{} + S(1) : V{}, V{} + S(1)), excess);
         auto moved = advance_flagged<V>(run, model, place, positive_lanes(may_fire), state, decayed, result);
         model.hold(still, state, moved);
         const auto at_arrival = held_lanes<V>(run, model, place, place.gap.end);
@@ -139,7 +138,7 @@ struct SparseKernel {
         Model::receive(moved, heard(model, at_arrival, load_vector<V>(weights)), port);
         model.hold(at_arrival, before_arrival, moved);
         double& latest = run.pixel_releases[place.pixel];
-        for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(T)); ++lane)
+        for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(S)); ++lane)
             latest = std::fmax(latest, release_of(run, place.next(lane)).time);
         return moved;
     }
@@ -181,16 +180,16 @@ struct SparseKernel {
     template <class Visit>
     [[gnu::always_inline]] static void over_channels(std::int32_t channel_stride, Visit&& visit) {
         std::int32_t channel = 0;
-        for (; channel + lanes<T> <= channel_stride; channel += lanes<T>) visit(Vector<T>{}, channel);
+        for (; channel + lanes<S> <= channel_stride; channel += lanes<S>) visit(Vector<S>{}, channel);
         if constexpr (vector_bytes > 32) {
-            constexpr std::int32_t width = 32 / sizeof(T);
+            constexpr std::int32_t width = 32 / sizeof(S);
             if (channel + width <= channel_stride) {
-                visit(ShortVector<T, 32>{}, channel);
+                visit(ShortVector<S, 32>{}, channel);
                 channel += width;
             }
         }
         if constexpr (vector_bytes > 16) {
-            if (channel < channel_stride) visit(ShortVector<T, 16>{}, channel);
+            if (channel < channel_stride) visit(ShortVector<S, 16>{}, channel);
         }
     }
 
@@ -207,7 +206,7 @@ struct SparseKernel {
                 for (int k = 0; k < gaps_at_once; ++k) factors[first + k] = model.gap(durations[first + k]);
             }
         }
-        Gap rounded(int n) const { return converted<Gap, T, double>(factors[n]); }
+        Gap rounded(int n) const { return converted<Gap, S, double>(factors[n]); }
         Place place(int n, std::int32_t pixel, std::int32_t channel) const {
             return {pixel, channel, {starts[n], end, durations[n]}};
         }
@@ -234,8 +233,8 @@ struct SparseKernel {
         const std::size_t first = static_cast<std::size_t>(ahead.first_pixel),
                           stride = static_cast<std::size_t>(run.channel_stride);
         __builtin_prefetch(run.last_touch + first, 1);
-        const char* from = reinterpret_cast<const char*>(static_cast<const T*>(run.state) + first * stride);
-        const char* const end = from + static_cast<std::size_t>(ahead.count) * stride * sizeof(T);
+        const char* from = reinterpret_cast<const char*>(static_cast<const S*>(run.state) + first * stride);
+        const char* const end = from + static_cast<std::size_t>(ahead.count) * stride * sizeof(S);
         const char* const last = from + most_prefetched < end ? from + most_prefetched : end;
         for (; from < last; from += 64) __builtin_prefetch(from, 1);
     }
@@ -247,8 +246,8 @@ struct SparseKernel {
         const Model model(run.shared);
         const std::int32_t channel_stride = stride > 0 ? stride : run.channel_stride;
         T* const spread = static_cast<T*>(run.spread);
-        T* const state = static_cast<T*>(run.state);
-        const T* const hot = static_cast<const T*>(run.hot);
+        S* const state = static_cast<S*>(run.state);
+        const S* const hot = static_cast<const S*>(run.hot);
         const std::size_t stride_of_state = run.stride, hot_stride = run.hot_stride,
                           parameter_step = run.parameter_step;
         Gaps gaps;
@@ -298,13 +297,13 @@ struct SparseKernel {
     /// Crossings of the lanes of `flagged` after the last touch of their pixel; the state is not changed.
     template <class V>
     [[gnu::noinline]] static void finish_flagged(const SparseRun& run, const Model& model, const Place& place,
-                                                 unsigned flagged, const T* values, TileResult& result) {
+                                                 unsigned flagged, const S* values, TileResult& result) {
         const ExactGap gap = model.gap(place.gap.duration);
         for (; flagged != 0 && result.status == TileStatus::ok; flagged &= flagged - 1) {
             const int lane = std::countr_zero(flagged);
             const Place one = place.next(lane);
             if (one.channel >= run.channels) return;
-            Exact exact = converted<Exact, double, T>(Variables<Lane, T>::load(values + lane, run.stride));
+            Exact exact = converted<Exact, double, S>(Variables<Lane, S>::load(values + lane, run.stride));
             Release release = release_of(run, one);
             advance_neuron(run, model, exact, release, one, neuron_at(run, one), one.gap, gap, result);
             if (result.status == TileStatus::ok && !finite<Exact, double>(exact)) {
@@ -332,20 +331,20 @@ struct SparseKernel {
         for (int n = 0; n < count && result.status == TileStatus::ok; ++n) {
             const Gap gap = gaps.rounded(n);
             // Once per pixel and call: vectors of one width are fast enough, and a third of the code.
-            using V = ShortVector<T, 16>;
-            for (std::int32_t channel = 0; channel < run.channel_stride; channel += 16 / sizeof(T)) {
+            using V = ShortVector<S, 16>;
+            for (std::int32_t channel = 0; channel < run.channel_stride; channel += 16 / sizeof(S)) {
                 using Wide = typename Model::template State<V>;
                 using HotWide = typename Model::template Hot<V>;
                 const Place place = gaps.place(n, first + n, channel);
-                const T* const values = static_cast<const T*>(run.state) + place.state(run);
+                const S* const values = static_cast<const S*>(run.state) + place.state(run);
                 const Wide state = Variables<Wide, V>::load(values, run.stride);
                 const HotWide hot =
-                    Variables<HotWide, V>::load(static_cast<const T*>(run.hot) + place.parameters(run), run.hot_stride);
+                    Variables<HotWide, V>::load(static_cast<const S*>(run.hot) + place.parameters(run), run.hot_stride);
                 check_finite<V>(run, place, state, result);
                 V excess = Model::excess(state, hot, gap_for<Model>(hot, gap));
                 if constexpr (holds<Model>) {
                     if (run.pixel_releases[place.pixel] > place.gap.start)
-                        excess = select(held_lanes<V>(run, model, place, place.gap.start), V{} + T(1), excess);
+                        excess = select(held_lanes<V>(run, model, place, place.gap.start), V{} + S(1), excess);
                 }
                 const unsigned flagged = positive_lanes(excess);
                 if (flagged != 0) [[unlikely]]
@@ -362,8 +361,8 @@ struct SparseKernel {
         std::memcpy(variables, &state, sizeof(state));
         V sum{};
         for (int k = 0; k < n_state; ++k) sum += variables[k] - variables[k];
-        for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(T)); ++lane) {
-            if (sum[lane] == T(0) || place.channel + lane >= run.channels) continue;
+        for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(S)); ++lane) {
+            if (sum[lane] == S(0) || place.channel + lane >= run.channels) continue;
             if (result.status == TileStatus::ok)
                 result = {TileStatus::not_finite, place.next(lane).neuron(run), place.gap.start};
         }

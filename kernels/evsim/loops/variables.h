@@ -36,6 +36,19 @@ struct Variables {
     static const char* bytes_of(const Struct& s) { return reinterpret_cast<const char*>(&s); }
 };
 
+/// A vector of the numbers at `from`, which may be of another precision.
+template <class V, class T>
+[[gnu::always_inline]] inline V converted_vector(const T* from) {
+    V out{};
+    if constexpr (std::is_same_v<LaneOf<V>, T>) {
+        std::memcpy(&out, from, sizeof(V));
+    } else {
+        for (std::size_t lane = 0; lane < sizeof(V) / sizeof(LaneOf<V>); ++lane)
+            out[lane] = static_cast<LaneOf<V>>(from[lane]);
+    }
+    return out;
+}
+
 /// The same variables in another precision.
 template <class To, class ToValue, class FromValue, class From>
 [[gnu::always_inline]] inline To converted(const From& from) {

@@ -21,7 +21,7 @@ inline namespace EVSIM_ISA {
 //   jumps(port)                        may be static: whether an input moves the potential itself, not only its slope
 //   Neuron                             a struct of one double for each of neuron_names
 //   State<V>                           a struct of V only: what changes
-//   Stored<T>                          the type in which a layer of T keeps the state: T
+//   Stored<T>                          the type in which a layer with weights of T keeps the state: T, or double
 //
 //   initial(neuron) -> State<double>
 //   flow(state, neuron, duration)      lets time pass

@@ -1,4 +1,5 @@
-// The neuron models that evsim ships. A new model is a header in kernels/evsim/neuron, included and named here.
+// The neuron models that evsim ships, but for those of nonlinear_models.h. A new model is a header in
+// kernels/evsim/neuron, included and named here.
 #pragma once
 
 #include <evsim/neuron/fire_once.h>

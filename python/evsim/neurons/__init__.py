@@ -1,27 +1,36 @@
 """Neuron models: those that evsim ships, and your own (:func:`from_source`)."""
 
 from .._lib.modules import only_public
+from .adaptive import AdEx
 from .base import NeuronModel
 from .coupled import MultiCompartmentLIF, ResonateAndFire
+from .izhikevich import Izhikevich
 from .leaky import LI, LIF, IAFDelta, LIFDelta
 from .linear import CurrentAdaptation, Linear, LinearModel, ThresholdAdaptation
 from .named import ALIF, AdLIF, LIFAlpha, LIFDoubleExponential
+from .nonlinear import COBALIF, QIF, CurrentSteps, ExpLIF
 from .rectified import LinearLeakIF, SteppedIF
 from .synapses import Alpha, Delta, DoubleExponential, Exponential, Synapse, SynapseSum
 from .user import UserNeuronModel, from_source
 
 __all__ = [
     "ALIF",
+    "COBALIF",
     "LI",
     "LIF",
     "MODELS",
+    "QIF",
+    "AdEx",
     "AdLIF",
     "Alpha",
     "CurrentAdaptation",
+    "CurrentSteps",
     "Delta",
     "DoubleExponential",
+    "ExpLIF",
     "Exponential",
     "IAFDelta",
+    "Izhikevich",
     "LIFAlpha",
     "LIFDelta",
     "LIFDoubleExponential",
@@ -55,6 +64,11 @@ MODELS: dict[str, type[NeuronModel]] = {
         Linear,
         LinearLeakIF,
         SteppedIF,
+        ExpLIF,
+        AdEx,
+        QIF,
+        Izhikevich,
+        COBALIF,
     )
 }
 """All models by name, as network files name them."""

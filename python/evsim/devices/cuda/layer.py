@@ -72,6 +72,11 @@ class Layer:
         shared: list[float],
         per_neuron: list[list[float]],
     ) -> None:
+        if compiled.has_wider_state:
+            raise UnsupportedError(
+                f"neuron model '{source.neuron.name}' keeps its state in float64, which layers of float32 on the GPU "
+                "cannot; use dtype='float64' or device='cpu'"
+            )
         # Those of the core check the parameters and know the rule's time constants.
         self._population = _core.Population(compiled, n_neurons, image, shared, per_neuron)
         self._projection: _core.Projection | None = None

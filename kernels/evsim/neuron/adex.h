@@ -1,0 +1,91 @@
+// Adaptive exponential integrate-and-fire neuron (Brette & Gerstner 2005):
+//   capacitance v' = g_leak (v_rest - v) + g_leak delta_t e^{(v - v_t) / delta_t} - w + i + bias,
+//   tau_w w' = a (v - v_rest) - w,   tau_syn i' = -i,   v >= v_peak: spike, then v <- v_reset, w <- w + b.
+// A spike of weight x: i <- i + x; or, with tau_syn = 0, v <- v + x.
+#pragma once
+
+#include <evsim/neuron/exp_lif.h>
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+struct AdExEquations {
+    static constexpr bool spikes = true;
+    static constexpr int n_ports = 1;
+    EVSIM_FN static constexpr bool jumps(int) { return true; }
+    static constexpr int n_shared = 1;
+    static constexpr const char* shared_names[] = {"tolerance"};
+    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive};
+    static constexpr const char* neuron_names[] = {"capacitance", "g_leak",  "v_rest", "v_t",    "delta_t",
+                                                   "a",           "b",       "tau_w",  "v_peak", "v_reset",
+                                                   "bias",        "tau_syn", "v_init", "w_init"};
+    static constexpr const char* observable_names[] = {"v", "i", "w"};
+
+    struct Neuron {
+        double capacitance, g_leak, v_rest, v_t, delta_t, a, b, tau_w, v_peak, v_reset, bias, tau_syn, v_init, w_init;
+    };
+    template <class V>
+    struct State {
+        V v, w, i;  ///< see TaylorInput
+    };
+
+    static constexpr int n_kept = 3, n_series = 4;
+    struct Flow {
+        Neuron n;
+        TaylorInput input;
+        double peak, per_capacitance, w_rate, steepness;
+        double rate[n_series], scale[n_series];
+
+        EVSIM_FN explicit Flow(const Neuron& neuron)
+            : n(neuron),
+              input(neuron.tau_syn),
+              peak(peak_of_upswing(neuron.v_peak, neuron.v_t, neuron.delta_t)),
+              per_capacitance(1.0 / neuron.capacitance),
+              w_rate(1.0 / neuron.tau_w),
+              steepness(1.0 / neuron.delta_t),
+              rate{neuron.g_leak * per_capacitance, w_rate, input.rate_beside(neuron.g_leak * per_capacitance),
+                   neuron.g_leak * per_capacitance},
+              scale{neuron.delta_t, neuron.g_leak * neuron.delta_t, neuron.g_leak * neuron.delta_t, 1.0} {}
+
+        EVSIM_FN void begin(const State<double>& s, PowerSeries* series) const {
+            series[0].c[0] = input.v(s);
+            series[1].c[0] = s.w;
+            series[2].c[0] = input.i(s);
+            series[3].c[0] = std::exp(exponent(series));
+        }
+        EVSIM_FN double exponent(const PowerSeries* series) const { return (series[0].c[0] - n.v_t) * steepness; }
+        EVSIM_FN void next(int k, PowerSeries* series) const {
+            PowerSeries &v = series[0], &w = series[1], &i = series[2], &upswing = series[3];
+            const double share = 1.0 / (k + 1), from_rest = k == 0 ? v.c[0] - n.v_rest : v.c[k];
+            const double current = n.g_leak * (n.delta_t * upswing.c[k] - from_rest) - w.c[k] + i.c[k];
+            v.c[k + 1] = (k == 0 ? current + n.bias : current) * per_capacitance * share;
+            w.c[k + 1] = (n.a * from_rest - w.c[k]) * w_rate * share;
+            i.c[k + 1] = -input.rate * i.c[k] * share;
+            upswing.c[k + 1] = next_of_exponential(upswing, v, k) * steepness;
+        }
+        EVSIM_FN bool quiet(const State<double>&) const { return false; }
+    };
+
+    EVSIM_FN explicit AdExEquations(const double*) {}
+
+    EVSIM_FN State<double> initial(const Neuron& n) const { return {n.v_init, n.w_init, 0.0}; }
+    EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
+        s.v = n.v_reset;
+        s.w += n.b;
+    }
+    template <class V>
+    EVSIM_FN static void receive(State<V>& s, const V& weight, int) {
+        s.i += weight;
+    }
+    /// Bursts may keep themselves going.
+    EVSIM_FN static Endless endless(const Neuron&) { return Endless::unknown; }
+    EVSIM_FN double observe(const State<double>& s, const Neuron& n, int k) const {
+        const TaylorInput input(n.tau_syn);
+        return k == 0 ? input.v(s) : k == 1 ? input.i(s) : s.w;
+    }
+};
+
+using AdEx = Taylor<AdExEquations>;
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim

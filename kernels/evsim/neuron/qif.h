@@ -1,0 +1,91 @@
+// Quadratic integrate-and-fire neuron:
+//   tau_mem v' = gain (v - v_rest) (v - v_c) + i + bias,   tau_syn i' = -i,   v >= v_peak: spike, then v <- v_reset.
+// A spike of weight w: i <- i + w; or, with tau_syn = 0, v <- v + w.
+#pragma once
+
+#include <evsim/neuron/taylor.h>
+#include <evsim/neuron/taylor_input.h>
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+struct QifEquations {
+    static constexpr bool spikes = true;
+    static constexpr int n_ports = 1;
+    EVSIM_FN static constexpr bool jumps(int) { return true; }
+    static constexpr int n_shared = 1;
+    static constexpr const char* shared_names[] = {"tolerance"};
+    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive};
+    static constexpr const char* neuron_names[] = {"tau_mem", "tau_syn", "v_rest", "v_c",   "gain",
+                                                   "v_peak",  "v_reset", "bias",   "v_init"};
+    static constexpr const char* observable_names[] = {"v", "i"};
+
+    struct Neuron {
+        double tau_mem, tau_syn, v_rest, v_c, gain, v_peak, v_reset, bias, v_init;
+        EVSIM_FN double lowest() const { return 0.5 * (v_rest + v_c); }  ///< where the parabola has its minimum
+        /// Slope times tau_mem at v, with constant input.
+        EVSIM_FN double drive(double v, double input) const { return gain * (v - v_rest) * (v - v_c) + input; }
+    };
+    template <class V>
+    struct State {
+        V v, i;  ///< see TaylorInput
+    };
+
+    static constexpr int n_kept = 2, n_series = 2;
+    struct Flow {
+        Neuron n;
+        TaylorInput input;
+        double peak, mem_rate;
+        double rate[n_series], scale[n_series];
+
+        EVSIM_FN explicit Flow(const Neuron& neuron)
+            : n(neuron),
+              input(neuron.tau_syn),
+              peak(neuron.v_peak),
+              mem_rate(1.0 / neuron.tau_mem),
+              rate{mem_rate, input.rate_beside(mem_rate)},
+              scale{1.0 / neuron.gain, 1.0 / neuron.gain} {}
+
+        EVSIM_FN void begin(const State<double>& s, PowerSeries* series) const {
+            series[0].c[0] = input.v(s);
+            series[1].c[0] = input.i(s);
+        }
+        EVSIM_FN void next(int k, PowerSeries* series) const {
+            PowerSeries &v = series[0], &i = series[1];
+            const double share = 1.0 / (k + 1);
+            double slope = n.gain * (square(v, k) - (n.v_rest + n.v_c) * v.c[k]) + i.c[k];
+            if (k == 0) slope = n.drive(v.c[0], i.c[0] + n.bias);
+            v.c[k + 1] = slope * mem_rate * share;
+            i.c[k + 1] = -input.rate * i.c[k] * share;
+        }
+        /// Below the parabola's minimum, where even the largest input to come leaves the slope negative.
+        EVSIM_FN bool quiet(const State<double>& s) const {
+            const double most = positive_part(input.i(s)) + n.bias;
+            return input.v(s) < n.lowest() && n.lowest() < peak && n.drive(n.lowest(), most) < 0.0;
+        }
+    };
+
+    EVSIM_FN explicit QifEquations(const double*) {}
+
+    EVSIM_FN State<double> initial(const Neuron& n) const { return {n.v_init, 0.0}; }
+    EVSIM_FN void fire(State<double>& s, const Neuron& n) const { s.v = n.v_reset; }
+    template <class V>
+    EVSIM_FN static void receive(State<V>& s, const V& weight, int) {
+        s.i += weight;
+    }
+    /// With a stable rest it needs input, unless a reset leads beyond the unstable one.
+    EVSIM_FN static Endless endless(const Neuron& n) {
+        if (!(n.drive(n.lowest(), n.bias) < 0.0)) return Endless::always;
+        const bool falls = n.v_reset < n.lowest() || n.drive(n.v_reset, n.bias) < 0.0;
+        return falls && n.lowest() < n.v_peak ? Endless::never : Endless::unknown;
+    }
+    EVSIM_FN double observe(const State<double>& s, const Neuron& n, int k) const {
+        const TaylorInput input(n.tau_syn);
+        return k == 0 ? input.v(s) : input.i(s);
+    }
+};
+
+using Qif = Taylor<QifEquations>;
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim

@@ -1,0 +1,203 @@
+// Non-linear neurons by power series in time (Parker & Sochacki 1996; Stewart & Bair 2009; order and step after Jorba &
+// Zou 2005). A model gives its equations as a recurrence: the next coefficient of every variable from those before it.
+// Threshold crossings are searched on the polynomial of each step, so that none inside a step is missed.
+#pragma once
+
+#include <cstring>
+#if !defined(__CUDACC__)
+#include <stdexcept>
+#endif
+
+#include <evsim/neuron/parameters.h>
+#include <evsim/neuron/series.h>
+#include <evsim/portable.h>
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+/// Ends a run whose neuron is too stiff to be integrated; on a GPU, its state stops being finite.
+EVSIM_FN void too_many_steps() {
+#if !defined(__CUDACC__)
+    throw std::runtime_error(
+        "a neuron took 20 million steps without a spike between two events; its parameters or its input make it too "
+        "fast for the time it is asked to pass");
+#endif
+}
+
+/// Makes a NeuronModel of equations. `Equations` has what a NeuronModel has but for its ways through time, and
+///
+///   n_kept                             how many series are the variables of the state, the membrane potential first
+///   n_series                           how many there are, with auxiliary ones such as an exponential
+///   Flow(neuron)                       the equations of one neuron, ready to be evaluated:
+///     peak                               the potential at which it fires
+///     rate[n_series], scale[n_series]    how fast they change and how large they are, in order of magnitude
+///     begin(state, series)               coefficients 0; a jump that waits in the state is made
+///     next(k, series)                    coefficients k + 1
+///     quiet(state)                       true only if it never fires without further input
+///     exponent(series), steepness        optionally: log of an exponential series, and its slope by the potential
+///
+/// The first shared parameter is the tolerance: how far off a spike may be, in units of 1 / rate[0].
+template <class Equations>
+struct Taylor : Equations {
+    using Neuron = typename Equations::Neuron;
+    using Flow = typename Equations::Flow;
+    template <class V>
+    using State = typename Equations::template State<V>;
+    template <class T>
+    using Stored = double;
+
+    double tolerance;   ///< of one step
+    double negligible;  ///< the exponent of what does not count
+    int order;
+
+    EVSIM_FN explicit Taylor(const double* shared)
+        : Equations(shared), tolerance(0.02 * shared[0]), negligible(std::log(tolerance)) {
+        const double best = 2.5 - 0.5 * negligible;
+        order = best < 4.0 ? 4 : best > PowerSeries::max_order ? PowerSeries::max_order : static_cast<int>(best);
+    }
+
+    EVSIM_FN double first_crossing(const State<double>& state, const Neuron& neuron, double horizon) const {
+        State<double> moved = state;
+        const Passage passage = pass(moved, neuron, horizon, true);
+        return passage.crossed ? passage.duration : never();
+    }
+    EVSIM_FN void flow(State<double>& state, const Neuron& neuron, double duration) const {
+        pass(state, neuron, duration, false);
+    }
+    EVSIM_FN bool at_threshold(const State<double>& state, const Neuron& neuron) const {
+        return this->observe(state, neuron, 0) >= Flow(neuron).peak;
+    }
+
+    /// From crossing to crossing, every step once.
+    template <class Gap, class Fired>
+    EVSIM_FN int advance(State<double>& state, const Neuron& neuron, double gap, const Gap&, bool closed,
+                         Fired&& fired) const {
+        double elapsed = 0.0;
+        for (int crossings = 0;; ++crossings) {
+            const Passage passage = pass(state, neuron, gap - elapsed, true);
+            elapsed += passage.duration;
+            if (!passage.crossed || !(closed ? elapsed <= gap : elapsed < gap)) return crossings;
+            this->fire(state, neuron);
+            if (!fired(elapsed)) return crossings + 1;
+        }
+    }
+
+ private:
+    static constexpr int n_kept = Equations::n_kept, n_series = Equations::n_series;
+    static constexpr std::int64_t most_steps = 20000000;
+
+    struct Passage {
+        double duration;
+        bool crossed;
+    };
+    /// A polynomial: of what order, up to what time it is good, whether it certainly stays below the peak.
+    struct Piece {
+        int order;
+        double reach;
+        bool below;
+    };
+
+    /// Moves the state by `left`, or with `search` to its next crossing if that comes first. What is found does not
+    /// depend on `left`: a recording may be cut anywhere.
+    EVSIM_NOINLINE Passage pass(State<double>& state, const Neuron& neuron, double left, bool search) const {
+        const Flow flow(neuron);
+        const double peak = search ? flow.peak : infinity();
+        PowerSeries series[n_series];
+        double elapsed = 0.0;
+        for (std::int64_t steps = 0; steps < most_steps; ++steps) {
+            flow.begin(state, series);
+            if (!(series[0].c[0] - series[0].c[0] == 0.0)) return {left, false};  // reported as not finite
+            const double remaining = left - elapsed;
+            const bool at_peak = series[0].c[0] >= peak;
+            if (at_peak || !(remaining > 0.0)) {
+                move(state, series, {0, 0.0, false}, 0.0);
+                return {at_peak ? elapsed : left, at_peak};
+            }
+            if (remaining == infinity() && search && flow.quiet(state)) return {left, false};
+            const Piece piece = expand(flow, series, remaining, peak);
+            if (!(piece.reach > 0.0)) {
+                state.v = never();  // too large to be integrated: reported as not finite
+                return {left, false};
+            }
+            const double step = piece.reach < remaining ? piece.reach : remaining;
+            if (!piece.below && series[0].c[0] + series[0].most_rise(step, piece.order) >= peak) {
+                const double crossing = series[0].first_rise_to(peak, piece.order, piece.reach, step);
+                if (crossing <= step) {
+                    move(state, series, piece, crossing);
+                    return {elapsed + crossing, true};
+                }
+            }
+            move(state, series, piece, step);
+            if (step == remaining || settled(flow, state, series, step)) return {left, false};
+            elapsed += step;
+        }
+        too_many_steps();
+        state.v = never();
+        return {left, false};
+    }
+
+    EVSIM_FN static void move(State<double>& state, const PowerSeries (&series)[n_series], const Piece& piece,
+                              double step) {
+        double values[n_kept];
+        for (int j = 0; j < n_kept; ++j) values[j] = series[j].at(step, piece.order);
+        std::memcpy(&state, values, sizeof(values));
+    }
+
+    /// The polynomials from here: as many coefficients as it takes to reach `remaining` if it is near and no crossing
+    /// lies before it; else all of them, and as far as they are good.
+    EVSIM_FN Piece expand(const Flow& flow, PowerSeries (&series)[n_series], double remaining, double peak) const {
+        flow.next(0, series);
+        double speed = 0.0, weight[n_series];
+        for (int j = 0; j < n_series; ++j)
+            speed = larger(speed, std::fabs(series[j].c[1]) / (flow.rate[j] * flow.scale[j]));
+        // Near rest errors are weighed by what still moves, so that the neuron comes to rest and not only near it.
+        const double nearness = speed > 1.0 ? 1.0 : speed < 1e-4 ? 1e-4 : speed;
+        // An error of the potential is one of time too: what a fast upswing passes in no time matters as little.
+        for (int j = 0; j < n_series; ++j)
+            weight[j] = 1.0 / (tolerance * (flow.rate[j] * flow.scale[j] * nearness + std::fabs(series[j].c[1])));
+        double last = 0.0, before_last = 0.0, power = 1.0;
+        for (int k = 1; k < order; ++k) {
+            flow.next(k, series);
+            before_last = last;
+            last = 0.0;
+            for (int j = 0; j < n_series; ++j) last = larger(last, std::fabs(series[j].c[k + 1]) * weight[j]);
+            power *= remaining;
+            if (k > 1 && last * power <= 1.0 && before_last * power <= remaining &&
+                resolved(flow, series, remaining, k + 1) == remaining) {
+                const double error = remaining / weight[0] + epsilon<double>() * std::fabs(series[0].c[0]);
+                const double highest = series[0].c[0] + series[0].most_rise(remaining, k + 1) + 16.0 * error;
+                if (highest < peak) return {k + 1, remaining, true};
+                power = infinity();
+            }
+        }
+        const double reach = smaller(std::pow(last, -1.0 / (order - 1)), std::pow(before_last, -1.0 / (order - 2)));
+        return {order, resolved(flow, series, 0.9 * reach, order), false};
+    }
+
+    /// As far as growth is seen by so few coefficients: small ones may belong to something small that grows fast.
+    EVSIM_FN double resolved(const Flow& flow, const PowerSeries (&series)[n_series], double reach, int count) const {
+        reach = smaller(reach, count / (3.0 * flow.rate[0]));
+        if constexpr (requires { flow.exponent(series); }) {
+            const double rise = series[0].most_rise(reach, count) * flow.steepness;
+            if (rise > 0.5 * count && flow.exponent(series) + rise > negligible) reach *= 0.5 * count / rise;
+        }
+        return reach;
+    }
+
+    /// Whether a whole step has changed nothing but by rounding: nothing will, then.
+    EVSIM_FN static bool settled(const Flow& flow, const State<double>& state, const PowerSeries (&series)[n_series],
+                                 double step) {
+        double values[n_kept];
+        std::memcpy(values, &state, sizeof(values));
+        for (int j = 0; j < n_kept; ++j) {
+            const double share = step * flow.rate[j] < 1.0 ? step * flow.rate[j] : 1.0;
+            const double noise = 16.0 * epsilon<double>() * (std::fabs(values[j]) + flow.scale[j]) * share;
+            if (!(std::fabs(values[j] - series[j].c[0]) <= noise)) return false;
+        }
+        return true;
+    }
+    EVSIM_FN static double smaller(double a, double b) { return a < b ? a : b; }
+};
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim

@@ -1,0 +1,209 @@
+"""Random non-linear neurons through random intervals, against the oracle: no spike missed, made up or out of place.
+
+Every trial is a neuron of its own in one layer: random parameters, a random state at time 0 and, by one input at that
+time, a random current. It is watched for a few spikes. Half of them graze: their peak is put next to where the
+potential has its first maximum.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from oracle.nonlinear import Trajectory, first_maximum, simulate
+
+import evsim
+
+Array = Any
+MODELS = ("Izhikevich", "AdEx", "ExpLIF", "QIF", "COBALIF")
+SPIKES = 3
+
+
+@dataclass
+class Trials:
+    """`n` neurons of one class, the weight of each one's input, and until when they are watched."""
+
+    neuron: Any
+    weights: Array
+    until: float
+    time_constant: Array
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float, n: int) -> Array:
+    return np.exp(rng.uniform(np.log(low), np.log(high), n))
+
+
+def upswing(rng: np.random.Generator, v_t: Any, delta_t: Array) -> Array:
+    """Peaks as far up an exponential as the oracle's steps can be told apart in time."""
+    return v_t + delta_t * rng.uniform(5.0, 20.0, len(delta_t))
+
+
+def izhikevich(rng: np.random.Generator, n: int) -> Trials:
+    names = rng.choice(evsim.Izhikevich.PRESETS, n)
+    presets = [evsim.Izhikevich.preset(name) for name in names]
+    values = {f: np.array([getattr(p, f) for p in presets]) for f in ("a", "b", "c", "d", "linear", "constant")}
+    for name in ("a", "b", "d"):
+        values[name] = values[name] * rng.uniform(0.8, 1.25, n)
+    v = rng.uniform(-75.0, -50.0, n)
+    neuron = evsim.Izhikevich(
+        **values, bias=rng.normal(5.0, 8.0, n), v_init=v, u_init=values["b"] * v + rng.normal(0, 3, n),
+        tau_syn=log_uniform(rng, 0.5, 50.0, n),
+    )  # fmt: skip
+    return Trials(neuron, rng.normal(0.0, 20.0, n), 60.0, np.ones(n))
+
+
+def adex(rng: np.random.Generator, n: int) -> Trials:
+    names = rng.choice(evsim.AdEx.PRESETS, n)
+    presets = [evsim.AdEx.preset(name) for name in names]
+    fields = ("capacitance", "g_leak", "v_rest", "v_t", "delta_t", "a", "tau_w", "b", "v_reset")
+    values = {f: np.array([getattr(p, f) for p in presets]) for f in fields}
+    for name in ("capacitance", "g_leak", "delta_t", "tau_w", "a", "b"):
+        values[name] = values[name] * rng.uniform(0.7, 1.4, n)
+    neuron = evsim.AdEx(
+        **values, bias=rng.normal(200.0, 200.0, n), v_init=rng.uniform(-75.0, -48.0, n),
+        w_init=rng.normal(50.0, 100.0, n), tau_syn=log_uniform(rng, 0.5, 50.0, n),
+    )  # fmt: skip
+    neuron = dataclasses.replace(neuron, v_peak=upswing(rng, neuron.v_t, neuron.delta_t))
+    return Trials(neuron, rng.normal(0.0, 400.0, n), 100.0, values["capacitance"] / values["g_leak"])
+
+
+def exp_lif(rng: np.random.Generator, n: int) -> Trials:
+    tau = log_uniform(rng, 2.0, 50.0, n)
+    neuron = evsim.ExpLIF(
+        tau_mem=tau, tau_syn=tau * log_uniform(rng, 0.05, 20.0, n), delta_t=log_uniform(rng, 0.2, 5.0, n),
+        bias=rng.normal(8.0, 6.0, n), v_init=rng.uniform(-70.0, -49.0, n), v_reset=rng.uniform(-70.0, -52.0, n),
+    )  # fmt: skip
+    neuron = dataclasses.replace(neuron, v_peak=upswing(rng, neuron.v_t, neuron.delta_t))
+    return Trials(neuron, rng.normal(10.0, 20.0, n), 150.0, tau)
+
+
+def qif(rng: np.random.Generator, n: int) -> Trials:
+    tau = log_uniform(rng, 2.0, 50.0, n)
+    neuron = evsim.QIF(
+        tau_mem=tau, tau_syn=tau * log_uniform(rng, 0.05, 20.0, n), bias=rng.normal(3.0, 3.0, n),
+        v_init=rng.uniform(-70.0, -49.0, n), v_reset=rng.uniform(-70.0, -52.0, n),
+        gain=log_uniform(rng, 0.02, 0.2, n),
+    )  # fmt: skip
+    return Trials(neuron, rng.normal(3.0, 10.0, n), 150.0, tau)
+
+
+def coba_lif(rng: np.random.Generator, n: int) -> Trials:
+    capacitance, g_leak = log_uniform(rng, 50.0, 500.0, n), log_uniform(rng, 5.0, 30.0, n)
+    neuron = evsim.COBALIF(
+        capacitance=capacitance, g_leak=g_leak, tau_exc=log_uniform(rng, 0.5, 30.0, n),
+        tau_inh=log_uniform(rng, 0.5, 30.0, n), bias=g_leak * rng.normal(0.0, 6.0, n),
+        v_init=rng.uniform(-80.0, -50.5, n), v_reset=rng.uniform(-80.0, -51.0, n),
+    )  # fmt: skip
+    return Trials(neuron, g_leak * rng.normal(0.3, 0.6, n), 100.0, capacitance / g_leak)
+
+
+RANDOM = {"Izhikevich": izhikevich, "AdEx": adex, "ExpLIF": exp_lif, "QIF": qif, "COBALIF": coba_lif}
+PEAKS = {"COBALIF": "threshold"}
+
+
+def one(neuron: Any, k: int) -> Any:
+    """The k-th neuron of a layer, by itself."""
+    values = {f.name: getattr(neuron, f.name) for f in dataclasses.fields(neuron)}
+    return dataclasses.replace(neuron, **{n: float(v[k]) for n, v in values.items() if isinstance(v, np.ndarray)})
+
+
+def grazing(rng: np.random.Generator, trials: Trials) -> Trials:
+    """The same with peaks close to the first maximum of the potential, where it has one above reset and beginning."""
+    name = PEAKS.get(type(trials.neuron).__name__, "v_peak")
+    n = len(trials.weights)
+    peaks = np.array(np.broadcast_to(getattr(trials.neuron, name), n), dtype=np.float64)
+    for k in range(n):
+        neuron = one(trials.neuron, k)
+        top = first_maximum(neuron, float(trials.weights[k]), trials.until)
+        reset = neuron.c if hasattr(neuron, "c") else neuron.v_reset
+        if top is not None and top > max(neuron.v_init, reset) + 1e-3:
+            peaks[k] = top + rng.choice((-1.0, 1.0)) * log_uniform(rng, 1e-8, 1e-2, 1)[0]
+    peaks = np.maximum(peaks, 1e-6 + np.maximum(trials.neuron.v_init, _reset(trials.neuron)))
+    return dataclasses.replace(trials, neuron=dataclasses.replace(trials.neuron, **{name: peaks}))
+
+
+def _reset(neuron: Any) -> Any:
+    return neuron.c if hasattr(neuron, "c") else neuron.v_reset
+
+
+@dataclass
+class Tally:
+    """What has been compared."""
+
+    neurons: int = 0
+    intervals: int = 0
+    spikes: int = 0
+    undecided: int = 0  #: the oracle cannot tell whether there is a spike
+    sensitive: int = 0  #: spikes that an error of 1 mV moves by more than a million time constants
+    worst: float = 0.0  #: error of the others, in time constants, divided by how sensitive they are
+    faults: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.neurons} neurons, {self.intervals} intervals, {self.spikes} spikes, {self.sensitive} of them very "
+            f"sensitive, {self.undecided} neurons undecided, {len(self.faults)} faults, largest error {self.worst:.2g}"
+        )
+
+
+def infer(trials: Trials, **options: Any) -> list[Array]:
+    """The first spikes of every neuron."""
+    net = evsim.SpikingNetwork(dtype="float64")
+    net.add_layer(evsim.Dense(1, len(trials.weights), weights=trials.weights[:, np.newaxis]), trials.neuron)
+    spikes = net.infer([0], [0.0], until=trials.until, **options)
+    return [spikes.times[spikes.indices == k] for k in range(len(trials.weights))]
+
+
+def compare(trials: Trials, found: list[Array], tally: Tally) -> Tally:
+    """Add to a tally what the oracle says of each neuron's first spikes."""
+    for k, spikes in enumerate(found):
+        neuron, weight, tau = one(trials.neuron, k), float(trials.weights[k]), float(trials.time_constant[k])
+        expected = simulate(neuron, [0.0], [weight], trials.until, SPIKES)
+        tally.neurons += 1
+        tally.intervals += expected.intervals
+        if expected.undecided:
+            tally.undecided += 1
+            continue
+        _compare_one(trials, k, (neuron, weight, tau), (expected, spikes[:SPIKES]), tally)
+    return tally
+
+
+def _compare_one(
+    trials: Trials, k: int, who: tuple[Any, float, float], what: tuple[Trajectory, Array], tally: Tally
+) -> None:
+    (neuron, weight, tau), (expected, spikes) = who, what
+    nudge = 1e-8
+    near = [
+        simulate(
+            dataclasses.replace(neuron, v_init=neuron.v_init + side * nudge), [0.0], [weight], trials.until, SPIKES
+        )
+        for side in (-1.0, 1.0)
+    ]
+    decided = all(len(other.spikes) == len(expected.spikes) for other in near)
+    if len(spikes) != len(expected.spikes):
+        if decided:
+            tally.faults.append(f"{neuron}, weight {weight}: {spikes} instead of {expected.spikes}")
+        else:
+            tally.undecided += 1
+        return
+    for j, time in enumerate(expected.spikes):
+        tally.spikes += 1
+        moved = max((abs(other.spikes[j] - time) for other in near if len(other.spikes) > j), default=np.inf)
+        sensitivity = max(1.0, moved / nudge / tau, expected.errors[j] / tau)
+        if sensitivity > 1e6:
+            tally.sensitive += 1
+            continue
+        error = abs(float(spikes[j]) - time) / tau / sensitivity
+        tally.worst = max(tally.worst, error)
+        if error > 1e-9:
+            tally.faults.append(f"{neuron}, weight {weight}: spike {j} at {spikes[j]!r} instead of {time!r}")
+
+
+def campaign(seed: Any, model: str, n: int) -> Tally:
+    """Compare n neurons, half of them grazing."""
+    rng, tally = np.random.default_rng(seed), Tally()
+    for prepare in (lambda trials: trials, lambda trials: grazing(rng, trials)):
+        trials = prepare(RANDOM[model](rng, n // 2))
+        compare(trials, infer(trials), tally)
+    return tally

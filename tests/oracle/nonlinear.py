@@ -1,0 +1,214 @@
+"""Non-linear neurons by scipy's Dormand-Prince method of order 8 at 1e-12, and, to be found out, by Euler's.
+
+Shares nothing with evsim but the names of parameters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from scipy.integrate import solve_ivp
+from scipy.optimize import brentq
+
+State = list[float]
+
+
+@dataclass(frozen=True)
+class Equations:
+    """One neuron: slope, what a spike and an input do, and where it fires."""
+
+    slope: Callable[[float, State], list[float]]
+    fire: Callable[[State], State]
+    receive: Callable[[State, float], State]
+    initial: State
+    peak: float
+    scale: float  #: of the potential
+    max_step: float = math.inf  #: beyond which the method overlooks what a sharp upswing begins with
+
+
+def _input(p: Any) -> tuple[Callable[[State, float], State], float]:
+    """Input into the last variable, or into the first if there is no synapse; and the rate of decay of the last."""
+    if p.tau_syn is None:
+        return lambda x, w: [x[0] + w, *x[1:]], 0.0
+    return lambda x, w: [*x[:-1], x[-1] + w], 1.0 / p.tau_syn
+
+
+def izhikevich(p: Any) -> Equations:
+    receive, rate = _input(p)
+
+    def slope(_: float, x: State) -> list[float]:
+        v, u, i = x
+        dv = p.square * v * v + p.linear * v + p.constant - u + i + p.bias
+        return [dv, p.a * (p.b * (v - p.v_u) - p.u_leak * u), -rate * i]
+
+    initial = [p.v_init, p.u_init, 0.0]
+    return Equations(slope, lambda x: [p.c, x[1] + p.d, x[2]], receive, initial, p.v_peak, 1.0)
+
+
+def adex(p: Any) -> Equations:
+    receive, rate = _input(p)
+
+    def slope(_: float, x: State) -> list[float]:
+        v, w, i = x
+        upswing = p.g_leak * p.delta_t * math.exp(min((v - p.v_t) / p.delta_t, 600.0))
+        dv = (-p.g_leak * (v - p.v_rest) + upswing - w + i + p.bias) / p.capacitance
+        return [dv, (p.a * (v - p.v_rest) - w) / p.tau_w, -rate * i]
+
+    initial = [p.v_init, p.w_init, 0.0]
+    step = 0.2 * p.delta_t * p.capacitance / p.g_leak
+    return Equations(slope, lambda x: [p.v_reset, x[1] + p.b, x[2]], receive, initial, p.v_peak, p.delta_t, step)
+
+
+def exp_lif(p: Any) -> Equations:
+    receive, rate = _input(p)
+
+    def slope(_: float, x: State) -> list[float]:
+        v, i = x
+        upswing = p.delta_t * math.exp(min((v - p.v_t) / p.delta_t, 600.0))
+        return [(p.v_rest - v + upswing + i + p.bias) / p.tau_mem, -rate * i]
+
+    step = 0.2 * p.delta_t * p.tau_mem
+    return Equations(slope, lambda x: [p.v_reset, x[1]], receive, [p.v_init, 0.0], p.v_peak, p.delta_t, step)
+
+
+def qif(p: Any) -> Equations:
+    receive, rate = _input(p)
+
+    def slope(_: float, x: State) -> list[float]:
+        v, i = x
+        return [(p.gain * (v - p.v_rest) * (v - p.v_c) + i + p.bias) / p.tau_mem, -rate * i]
+
+    return Equations(slope, lambda x: [p.v_reset, x[1]], receive, [p.v_init, 0.0], p.v_peak, 1.0 / p.gain)
+
+
+def coba_lif(p: Any) -> Equations:
+    def slope(_: float, x: State) -> list[float]:
+        v, ge, gi = x
+        current = p.g_leak * (p.v_rest - v) + ge * (p.e_exc - v) + gi * (p.e_inh - v) + p.bias
+        return [current / p.capacitance, -ge / p.tau_exc, -gi / p.tau_inh]
+
+    def receive(x: State, w: float) -> State:
+        return [x[0], x[1] + max(w, 0.0), x[2] + max(-w, 0.0)]
+
+    scale = p.threshold - p.v_reset
+    return Equations(slope, lambda x: [p.v_reset, *x[1:]], receive, [p.v_init, 0.0, 0.0], p.threshold, scale)
+
+
+EQUATIONS = {"Izhikevich": izhikevich, "AdEx": adex, "ExpLIF": exp_lif, "QIF": qif, "COBALIF": coba_lif}
+
+
+def equations_of(neuron: Any) -> Equations:
+    """Return the equations of an evsim neuron with one value for each parameter."""
+    return EQUATIONS[type(neuron).__name__](neuron)
+
+
+@dataclass
+class Trajectory:
+    """What a neuron does: spikes, and how well each is determined."""
+
+    spikes: list[float] = field(default_factory=list)
+    errors: list[float] = field(default_factory=list)  #: of the spike's time by one of 1 of v just before it
+    intervals: int = 0
+    undecided: bool = False  #: a potential has come too near to the peak, or a spike to an input, for this method
+
+
+NEAR = 1e-9
+
+
+def _first_crossing(eq: Equations, x: State, gap: float, out: Trajectory) -> tuple[float, State]:
+    """Return the time (infinite if none) and the state at the first crossing, or at the end of the gap."""
+    if x[0] >= eq.peak:
+        return 0.0, x
+
+    def rises(_: float, y: State) -> float:
+        return float(y[0] - eq.peak)
+
+    def extremum(t: float, y: State) -> float:
+        return eq.slope(t, y)[0]
+
+    rises.direction, rises.terminal = 1.0, True  # type: ignore[attr-defined]
+    extremum.direction = -1.0  # type: ignore[attr-defined]
+    tight = 1e-12
+    solved = solve_ivp(
+        eq.slope,
+        (0.0, gap),
+        x,
+        "DOP853",
+        rtol=tight,
+        atol=tight * eq.scale,
+        events=(rises, extremum),
+        dense_output=True,
+        max_step=eq.max_step,
+    )
+    if solved.status < 0:
+        raise ArithmeticError(f"the oracle fails: {solved.message}")
+    before = 0.0
+    for top, y in zip(solved.t_events[1], solved.y_events[1], strict=True):
+        if abs(y[0] - eq.peak) < NEAR * eq.scale:
+            out.undecided = True
+        if y[0] > eq.peak:  # up and down within one step
+            time = brentq(lambda t: float(solved.sol(t)[0] - eq.peak), before, top, xtol=1e-14)
+            return time, list(solved.sol(time))
+        before = top
+    if solved.t_events[0].size:
+        return float(solved.t_events[0][0]), list(solved.y_events[0][0])
+    return math.inf, list(solved.y[:, -1])
+
+
+def simulate(neuron: Any, times: Any, weights: Any, until: float, most_spikes: int = 400) -> Trajectory:
+    """Return the spikes of one neuron from time 0, with an input of some weight at each of some ascending times."""
+    eq, out = equations_of(neuron), Trajectory()
+    x, now = list(eq.initial), 0.0
+    for time, weight in [*zip(times, weights, strict=True), (until, 0.0)]:
+        while now < time:
+            crossing, x = _first_crossing(eq, x, time - now, out)
+            out.intervals += 1
+            if crossing == math.inf:
+                now = time
+                break
+            now += crossing
+            if abs(now - time) < NEAR:
+                out.undecided = True
+            out.spikes.append(now)
+            out.errors.append(1.0 / max(abs(eq.slope(0.0, x)[0]), 1e-300))
+            x = eq.fire(x)
+            if out.undecided or len(out.spikes) >= most_spikes:
+                return out
+        x = eq.receive(x, float(weight))
+        if out.undecided:
+            break
+    return out
+
+
+def euler(neuron: Any, times: Any, weights: Any, until: float, dt: float = 0.01) -> list[float]:
+    """Return the spikes by Euler's method on a grid."""
+    eq, spikes = equations_of(neuron), []
+    x, inputs, n = list(eq.initial), list(zip(times, weights, strict=True)), 0
+    for step in range(round(until / dt)):
+        while n < len(inputs) and inputs[n][0] <= step * dt:
+            x = eq.receive(x, float(inputs[n][1]))
+            n += 1
+        if x[0] >= eq.peak:
+            spikes.append(step * dt)
+            x = eq.fire(x)
+        x = [float(value + dt * slope) for value, slope in zip(x, eq.slope(0.0, x), strict=True)]
+    return spikes
+
+
+def first_maximum(neuron: Any, weight: float, until: float) -> float | None:
+    """Return the first maximum of the potential after an input at time 0, without spikes; None if it has none."""
+    eq = equations_of(neuron)
+
+    def falls(t: float, y: State) -> float:
+        return eq.slope(t, y)[0]
+
+    def far(_: float, y: State) -> float:
+        return float(y[0] - 60.0)
+
+    falls.direction, falls.terminal, far.terminal = -1.0, True, True  # type: ignore[attr-defined]
+    x = eq.receive(list(eq.initial), weight)
+    solved = solve_ivp(eq.slope, (0.0, until), x, "DOP853", rtol=1e-10, atol=1e-10 * eq.scale, events=(falls, far))
+    return float(solved.y_events[0][0][0]) if solved.t_events[0].size else None
