@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
-from workloads import Workload, all_workloads, plastic_workloads
+from workloads import Workload, all_workloads, models, plastic_workloads, poisson
 
 import evsim
 
@@ -184,10 +184,24 @@ def measure_time_constants(repeats: int) -> list[dict[str, Any]]:
     return rows
 
 
+def measure_models(repeats: int) -> list[dict[str, Any]]:
+    """Time the input of Poisson 1000 -> 1000 on neurons of other models."""
+    workload = poisson([(1000, 2.0)], "", None)
+    (layer,) = workload.net
+    spikes = evsim.SpikeArray(workload.indices, workload.times)
+    rows = []
+    for name, neuron in models().items():
+        net = evsim.SpikingNetwork()
+        net.add_layer(evsim.Dense(1000, 1000, weights=layer.weights), neuron)
+        out = net.infer(spikes, until=1000.0)
+        seconds = best_of(lambda: net.infer(spikes, until=1000.0), repeats)  # noqa: B023
+        ns = seconds * 1e9 / (1000 * len(spikes))
+        rows.append({"model": name, "output_spikes": len(out), "ms": seconds * 1e3, "ns_per_event": ns})
+    return rows
+
+
 def measure_batch(repeats: int, threads: int) -> dict[str, float]:
     """64 samples of the Poisson workload in one call, for one thread and for all."""
-    from workloads import poisson
-
     workload = poisson([(1000, 2.0)], "batch", None)
     rng = np.random.default_rng(2)
     batch = [(rng.integers(0, 1000, 9927).astype(np.int32), np.sort(rng.uniform(0, 1000, 9927))) for _ in range(16)]
@@ -242,6 +256,7 @@ def main() -> None:
     results["arrays"] = measure_arrays(repeats, arguments.smoke)
     results["short_samples"] = measure_short_samples(repeats)
     results["time_constants"] = measure_time_constants(max(2, repeats // 5))
+    results["models"] = measure_models(max(2, repeats // 5))
     results["batch"] = measure_batch(repeats, threads)
     show(results)
     if arguments.output:
@@ -300,6 +315,12 @@ def show(results: dict[str, Any]) -> None:
         console.print(f"{key}: {value:.3f}")
     short = results["short_samples"]
     console.print(f"a short sample: {short['one_us']:.2f} us, one of a batch: {short['of_a_batch_us']:.2f} us")
+    first = results["models"][0]["ns_per_event"]
+    for row in results["models"]:
+        console.print(
+            f"{row['model']}: {row['output_spikes']} spikes, {row['ms']:.2f} ms, {row['ns_per_event']:.3f} ns an event, "
+            f"{row['ns_per_event'] / first:.1f} times LIF"
+        )
     for row in results["time_constants"]:
         console.print(
             f"{row['model']} {row['dtype']} silent: time constants shared {row['shared_ms']:.2f} ms, per neuron "

@@ -65,6 +65,24 @@ def poisson(
     return Workload(name, net, indices, times, reference_ms)
 
 
+def models() -> dict[str, evsim.neurons.NeuronModel]:
+    """Return the linear models of the table of models, with thresholds at which they fire about as often as LIF."""
+    exponential, slow = evsim.neurons.Exponential(10.0), evsim.neurons.Exponential(5.0)
+    parts = evsim.neurons.Linear
+    membrane = {"tau_mem": 20.0, "tau_syn": 10.0}
+    adapting = {"tau_w": 100.0, "coupling": 0.5, "jump": 0.2}
+    return {
+        "LIF": evsim.LIF(**membrane, threshold=2.0),
+        "LIF from parts": parts(synapses=exponential, tau_mem=20.0, threshold=2.0),
+        "LIF from parts, refractory 1 ms": parts(synapses=exponential, tau_mem=20.0, threshold=2.0, refractory=1.0),
+        "two exponential currents": parts(synapses=exponential + slow, tau_mem=20.0, threshold=3.0),
+        "LIFAlpha": evsim.LIFAlpha(**membrane, threshold=4.4),
+        "LIFDoubleExponential": evsim.LIFDoubleExponential(tau_mem=20.0, tau_rise=2.0, tau_decay=10.0, threshold=2.9),
+        "ALIF": evsim.ALIF(**membrane, tau_adaptation=100.0, jump=0.2, threshold=1.5),
+        "AdLIF": evsim.AdLIF(**membrane, **adapting, threshold=1.5),
+    }
+
+
 def with_callbacks(workload: Workload, name: str, kernel: evsim.Kernel, reference_ms: float | None) -> Workload:
     """Give the first layer of a workload callbacks."""
     (layer,) = workload.net

@@ -356,6 +356,45 @@ def draw_temporal_fields() -> None:
     save(figure, "temporal_fields")
 
 
+def draw_linear_neurons() -> None:
+    """Draw what four linear neurons make of spikes or a constant current."""
+    figure = Figure(figsize=(8.4, 4.6), layout="constrained")
+    fine = np.linspace(0.0, 150.0, 3001)
+    drive = {"bias": 2.2, "tau_mem": 10.0, "tau_syn": 5.0}
+    cases = [
+        ("LIFAlpha", evsim.LIFAlpha(tau_mem=10.0, tau_syn=4.0), [10.0, 60.0, 66.0, 110.0, 114.0, 118.0], 2.1),
+        ("ALIF", evsim.ALIF(tau_adaptation=60.0, jump=0.35, **drive), [0.0], 0.0),
+        ("AdLIF", evsim.AdLIF(tau_w=60.0, coupling=0.6, jump=0.25, **drive), [0.0], 0.0),
+        ("ResonateAndFire", evsim.ResonateAndFire(tau=30.0, omega=0.5), [10.0, 60.0, 66.3, 110.0, 122.6], 0.75),
+    ]
+    for ax, (name, neuron, times, weight) in zip(figure.subplots(2, 2).flat, cases, strict=True):
+        net = evsim.SpikingNetwork(dtype="float64")
+        net.add_layer(evsim.Dense(1, 1, weights=[[weight]]), neuron)
+        variables = [v for v in ("v", "h", "w") if v in neuron.variables]
+        probes = [evsim.Probe(0, fine, variable=v) for v in variables]
+        spikes = net.infer([0] * len(times), times, until=150.0, record=probes)
+        ax.plot(fine, probes[0].values[:, 0], color=evsim.plot.COLORS[0], linewidth=1.2, label="v")
+        level = np.ones(len(fine))
+        for k, (variable, probe) in enumerate(zip(variables[1:], probes[1:], strict=True)):
+            values = probe.values[:, 0] + (variable == "h")
+            if variable == "h":
+                level = values
+            color = evsim.plot.INK if variable == "h" else evsim.plot.COLORS[1 + k]
+            ax.plot(fine, values, color=color, linewidth=0.9, label="threshold + h" if variable == "h" else variable)
+        if "h" not in variables:
+            ax.plot(fine, level, color=evsim.plot.INK, linewidth=0.9, linestyle=(0, (4, 3)), label="threshold")
+        top = 1.15 * max(level.max(), *(p.values.max() for p in probes))
+        ax.plot(spikes.times, np.full(len(spikes), top), "|", color=evsim.plot.COLORS[0], markersize=8)
+        ax.set(xlim=(0.0, 150.0))
+        ax.set_title(name, loc="left")
+        ax.legend(
+            frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0, columnspacing=1
+        )
+    for ax in figure.axes[2:]:
+        ax.set_xlabel("time (ms)")
+    save(figure, "linear_neurons")
+
+
 def shown(
     model: type[evsim.Izhikevich | evsim.AdEx], name: str
 ) -> tuple[np.ndarray, np.ndarray, evsim.neurons.CurrentSteps]:
@@ -406,7 +445,7 @@ def draw_adex() -> None:
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     pictures = [draw_digit, draw_raster, draw_membrane, draw_weights, draw_exact, draw_stdp_window]
-    pictures += [draw_izhikevich, draw_adex]
+    pictures += [draw_linear_neurons, draw_izhikevich, draw_adex]
     pictures += [draw_event_frame, draw_maps, draw_segmentation, draw_instances]
     pictures += [draw_brightness_codes, draw_constant_currents, draw_poisson, draw_population, draw_delta_modulation]
     pictures += [draw_spatial_fields, draw_temporal_fields]
