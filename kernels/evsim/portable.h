@@ -38,6 +38,10 @@ EVSIM_FN double multiply_add(double a, double b, double c) { return fma(a, b, c)
 /// float or double: what a vector consists of; there are none here.
 template <class V>
 using LaneOf = V;
+template <class V>
+EVSIM_FN V magnitude(const V& a) {
+    return a < V(0) ? -a : a;
+}
 #endif
 
 template <class A, class B>

@@ -85,6 +85,18 @@ inline V multiply_add(const V& a, const V& b, const V& c) {
 #endif
 }
 
+/// |a|. Without its sign bit: one instruction, where max(a, -a) takes two.
+template <class V>
+inline V magnitude(const V& a) {
+    if constexpr (std::is_arithmetic_v<V>) {
+        return std::fabs(a);
+    } else {
+        using Bits = decltype(a > a);
+        constexpr int bits = 8 * sizeof(LaneOf<V>) - 1;
+        return (V)((Bits)a & ~(Bits{} + (LaneOf<Bits>{1} << bits)));
+    }
+}
+
 /// 0, 1, 2, ... in lanes as wide as those of Vector<T>.
 template <class T>
 inline auto lane_numbers() {

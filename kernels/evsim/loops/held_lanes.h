@@ -65,11 +65,16 @@ struct HeldLanes<Model, T, N, true> {
     /// Puts back what a held membrane does not do.
     template <class State>
     void hold(int k, const State& before, State& after) const {
+        // Where that is more than one selection, few events find anybody held.
+        if constexpr (requires { model.heard(mask[k], LaneOf<T>{}); }) {
+            if (held == 0) return;
+        }
         model.hold(mask[k], before, after);
     }
     /// The part of an input that held neurons take.
     template <class V>
     V heard(int k, const V& weights) const {
+        if (held == 0) return weights;
         return evsim::heard(model, mask[k], weights);
     }
 

@@ -138,6 +138,28 @@ struct Linear {
     EVSIM_FN double first_crossing(const State<double>& s, const Neuron& n, double horizon) const {
         return crossing.first(row(s), n.threshold, horizon);
     }
+    /// From crossing to crossing; rarely is there a second one in a gap, and most of those are ruled out at once.
+    template <class Fired>
+    EVSIM_FN int advance(State<double>& s, const Neuron& n, double gap, const Gap<double>& factors, bool closed,
+                         Fired&& fired) const {
+        Row<N> slack;
+        for (int j = 0; j < N; ++j) slack.at[j] = factors.slack[j];
+        double elapsed = 0.0;
+        for (int crossings = 0;;) {
+            const double left = gap - elapsed;
+            const bool below = crossings > 0 && crossing.stays_below(row(s), n.threshold, left, slack);
+            const double time = below ? never() : first_crossing(s, n, left);
+            if (!(closed ? time <= left : time < left)) {
+                flow(s, n, left);
+                return crossings;
+            }
+            elapsed += time;
+            flow(s, n, time);
+            fire(s, n);
+            ++crossings;
+            if (!fired(elapsed)) return crossings;
+        }
+    }
     EVSIM_FN void flow(State<double>& s, const Neuron&, double duration) const { move(s, free, duration); }
     EVSIM_FN void flow_held(State<double>& s, const Neuron&, double duration) const { move(s, held, duration); }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
@@ -187,7 +209,7 @@ struct Linear {
         V now = V{} - hot.threshold, rise{};
         for (int j = 0; j < N; ++j) {
             now = multiply_add(s.x[j], broadcast<V>(gap.readout[j]), now);
-            now = multiply_add(larger(s.x[j], V{} - s.x[j]), broadcast<V>(gap.slack[j]), now);
+            now = multiply_add(magnitude(s.x[j]), broadcast<V>(gap.slack[j]), now);
             rise = multiply_add(s.x[j], broadcast<V>(gap.rise[j]), rise);
         }
         return now + positive_part(rise);

@@ -86,9 +86,11 @@ struct LinearFlow {
             for (int j = 0; j < N; ++j) acyclic = acyclic && walks.at[i][j] == 0.0;
     }
 
-    /// Terms of the series that a duration of up to one unit needs.
+    /// Terms of the series that a duration of up to one unit needs, so that what N - 1 others pass on to a variable,
+    /// which begins with the power N - 1, is right to the last digit too.
     EVSIM_FN int terms(double duration) const {
-        return duration * norm > 0x1p-6 ? degree : duration * norm > 0x1p-10 ? 10 : 7;
+        static_assert(5 + N <= degree);
+        return duration * norm > 0x1p-6 ? degree : duration * norm > 0x1p-10 ? 5 + N : 3 + N;
     }
 
     /// e^{A t} - 1, by scaling, Taylor series and squaring (1 + Q)^2 - 1 = 2 Q + Q^2. Without cycles the diagonal is
@@ -180,6 +182,12 @@ struct LinearCrossing {
             out.at[j] = bent && arc < highest ? arc : highest;
         }
         return out;
+    }
+
+    /// Whether c x surely stays below the threshold for a time t; `slack` is that of t or longer.
+    EVSIM_FN bool stays_below(const Row<N>& x, double threshold, double t, const Row<N>& slack) const {
+        // A tangent is four times as far from an arc as its chord.
+        return readout[0] * x + larger(readout[1] * x * t, 0.0) + 4.0 * (slack * x.magnitude()) < threshold;
     }
 
     /// Earliest time with c x >= threshold; or anything above `horizon`, or NaN, if there is none up to there. Steps
