@@ -142,7 +142,7 @@ struct Circuit {
             for (int j = 0; j < N; ++j) {
                 double out = 0.0;
                 for (int i = 0; i < N; ++i) out += i == j ? 0.0 : ceiling[i] * std::fabs(a[i][j]);
-                ceiling[j] = std::max(std::fabs(c[j]), out == 0.0 ? 0.0 : a[j][j] < 0.0 ? out / -a[j][j] : 1e300);
+                ceiling[j] = std::max(std::fabs(c[j]), out == 0.0 ? 0.0 : a[j][j] < 0.0 ? out / -a[j][j] : 1e37);
             }
     }
 };
