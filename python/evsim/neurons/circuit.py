@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._lib.modules import only_public
-from ..errors import InvalidArgumentError, UnsupportedError
+from ..errors import InvalidArgumentError, ShapeMismatchError, UnsupportedError
 
 __all__: list[str] = []
 
@@ -20,7 +20,11 @@ Arrival: TypeAlias = dict[int, float]
 SIZES = (3, 5, 8)
 """Numbers of variables for which there is a compiled kernel."""
 
-_UNBOUNDED = 1e300
+_UNBOUNDED = 1e37
+"""More than any variable grows by. In float32 twice as much is still finite: times a variable that is 0 it gives 0."""
+
+_RATES = (1e-18, 1e18)
+"""Between these lies the fastest rate of a neuron: its 16th power is a float64 number."""
 
 
 @dataclass
@@ -98,6 +102,7 @@ class LinearSystem:
             raise UnsupportedError(
                 f"a neuron of {n} variables ({', '.join(grown.names)}); the kernels take up to {SIZES[-1]}"
             )
+        grown._check_rates()
         flow = inverse @ grown.flow @ basis
         # What cancels in the change of basis leaves nothing behind.
         flow[np.abs(flow) <= 4 * n * np.finfo(float).eps * (np.abs(inverse) @ np.abs(grown.flow) @ np.abs(basis))] = 0.0
@@ -125,6 +130,14 @@ class LinearSystem:
         for block in columns[1:]:
             per_neuron += [np.atleast_1d(column).tolist() for column in block]
         return CompiledSystem(f"linear_{compiled}", np.concatenate(shared).tolist(), per_neuron, ports)
+
+    def _check_rates(self) -> None:
+        fastest = float(np.max(np.abs(self.flow)))
+        if fastest and not _RATES[0] < fastest < _RATES[1]:
+            raise InvalidArgumentError(
+                f"the fastest rate of a neuron (one over a time constant, or a coupling) must lie between {_RATES[0]:g} "
+                f"and {_RATES[1]:g}, got {fastest:g}; choose another unit of time"
+            )
 
     def _needs_constant(self) -> bool:
         """Whether a constant drive finds no rest, because what it drives does not leak."""
@@ -245,18 +258,32 @@ def _ceiling_of_cycles(flow: Floats, readout: Floats) -> Floats:
             "the variables of the neuron act on each other so that they grow without bound (at a rate of "
             f"{values.real.max():g})"
         )
-    if not np.linalg.cond(vectors) < 1e8:
+    if np.linalg.cond(vectors) < 1e8:
+        inverse = np.linalg.inv(vectors)
+        energy = (inverse.conj().T @ inverse).real
+    elif np.all(values.real < -1e-6 * scale):
+        energy = _lyapunov(flow)
+    else:
         return np.full(len(flow), _UNBOUNDED)
-    inverse = np.linalg.inv(vectors)
-    energy = (inverse.conj().T @ inverse).real
     reach = float(readout @ np.linalg.solve(energy, readout))
-    ceiling: Floats = np.sqrt(reach * np.diag(energy)) * (1 + 1e-9)
-    return ceiling
+    ceiling: Floats = np.sqrt(reach * np.diag(energy)) * (1 + 1e-6)
+    return np.minimum(ceiling, _UNBOUNDED)
+
+
+def _lyapunov(flow: Floats) -> Floats:
+    """Return P with A' P + P A = -1, by which x P x only falls: also where modes meet (critical damping)."""
+    n, one = len(flow), np.eye(len(flow))
+    energy = np.linalg.solve(np.kron(one, flow.T) + np.kron(flow.T, one), -one.ravel()).reshape(n, n)
+    symmetric: Floats = (energy + energy.T) / 2
+    return symmetric
 
 
 def rows_of(*values: Any) -> list[Floats]:
     """Parameters, each one value or one per neuron, as arrays of one length."""
-    length = max(np.size(value) for value in values)
+    lengths = {np.size(value) for value in values if np.ndim(value)}
+    if len(lengths - {1}) > 1 or 0 in lengths:
+        raise ShapeMismatchError(f"parameters per neuron must have one length, above 0, got {sorted(lengths)}")
+    length = max({1, *lengths})
     return [np.broadcast_to(np.asarray(value, np.float64), length).copy() for value in values]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal
 
@@ -189,7 +189,7 @@ class Linear(LinearModel):
     Raises
     ------
     InvalidArgumentError, NonFiniteError, DTypeError, ShapeMismatchError
-        For values outside these domains.
+        For values outside these domains; for couplings by which the potential grows without bound.
     UnsupportedError
         More than 8 variables.
 
@@ -249,6 +249,8 @@ class Linear(LinearModel):
         require_reset(self)
         put("v_init", self.v_rest if self.v_init is None else per_neuron(self.v_init, "v_init"))
         one = self.adaptation
+        if not isinstance(one, (_Adaptation, Iterable)):
+            raise DTypeError(f"adaptation must be made of ThresholdAdaptation and CurrentAdaptation, got {one!r}")
         put("adaptation", (one,) if isinstance(one, _Adaptation) else tuple(one))
         for part in self.adaptation:
             if not isinstance(part, _Adaptation):
@@ -264,7 +266,7 @@ class Linear(LinearModel):
                 raise InvalidArgumentError(
                     f"threshold must lie above {name} for every neuron; got threshold {self.threshold} and {value}"
                 )
-        self.system()
+        _ = self._compiled  # what is wrong with the parts together shows here
 
     def _after_reset(self) -> PerNeuron:
         return self.v_rest if isinstance(self.reset, str) else self.reset

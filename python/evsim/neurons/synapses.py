@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ def positive_number(value: Any, name: str) -> float:
     number = as_number(value, name)
     if number <= 0:
         raise InvalidArgumentError(f"{name} must be positive, got {value!r}")
+    if number < 1e-300:
+        raise InvalidArgumentError(f"{name} is too small, got {value!r}; choose another unit of time")
     return number
 
 
@@ -27,6 +29,7 @@ class Synapse:
     """Base class of all synapses. Sums and multiples of synapses are synapses: ``0.8 * fast + 0.2 * slow``."""
 
     __slots__ = ()
+    __array_ufunc__ = None  # so that an array of factors is refused, and not multiplied one by one
 
     def build(self, circuit: Circuit, name: str, target: int, rate: float) -> Arrival:
         """Add the synapse's variables to `circuit`, acting on variable `target` at `rate`.
@@ -166,6 +169,8 @@ class DoubleExponential(Synapse):
     def build(self, circuit: Circuit, name: str, target: int, rate: float) -> Arrival:
         """Add the current and what drives it."""
         ratio = (self.tau_decay - self.tau_rise) / self.tau_rise
+        if not -1.0 < ratio < math.inf:
+            raise InvalidArgumentError(f"tau_rise and tau_decay are too far apart: {self.tau_rise}, {self.tau_decay}")
         peak = self.tau_decay * (math.log1p(ratio) / ratio if ratio else 1.0)
         # At the peak the current neither grows nor falls: i / tau_decay is what still flows in.
         gain = math.exp(peak / self.tau_rise) / self.tau_decay
@@ -197,6 +202,18 @@ class SynapseSum(Synapse):
 
     parts: tuple[tuple[float, Synapse], ...]
 
+    def __post_init__(self) -> None:
+        try:
+            pairs = [(as_number(factor, "the factor of a synapse"), one) for factor, one in self.parts]
+        except (TypeError, ValueError) as error:
+            raise DTypeError(f"a sum of synapses is made of (factor, synapse), got {self.parts!r}") from error
+        if not pairs:
+            raise InvalidArgumentError("a sum of synapses needs one")
+        for _, one in pairs:
+            if not isinstance(one, Synapse) or isinstance(one, SynapseSum):
+                raise DTypeError(f"a sum of synapses is made of (factor, synapse), got {one!r}")
+        object.__setattr__(self, "parts", tuple(pairs))
+
     def terms(self) -> tuple[tuple[float, Synapse], ...]:
         """Return the synapse as a sum of (factor, synapse)."""
         return self.parts
@@ -227,9 +244,9 @@ def from_plain(values: Iterable[Any]) -> Synapse:
 
 def as_ports(synapses: Any) -> tuple[tuple[str, Synapse], ...]:
     """Return (name, synapse) of every port: of one synapse, a sequence, or a mapping by name."""
-    if isinstance(synapses, Synapse):
+    if isinstance(synapses, Synapse) and type(synapses) is not Synapse:
         return (("", synapses),)
-    if isinstance(synapses, dict):
+    if isinstance(synapses, Mapping):
         ports = tuple(synapses.items())
     elif isinstance(synapses, (list, tuple)):
         named = all(isinstance(one, tuple) and len(one) == 2 for one in synapses)
@@ -241,8 +258,11 @@ def as_ports(synapses: Any) -> tuple[tuple[str, Synapse], ...]:
     if not ports:
         raise InvalidArgumentError("a neuron needs a synapse")
     for name, one in ports:
-        if not isinstance(name, str) or not isinstance(one, Synapse):
+        if not isinstance(name, str) or not isinstance(one, Synapse) or type(one) is Synapse:
             raise DTypeError(f"synapses must map names of ports to synapses such as Alpha(2.0), got {name!r}: {one!r}")
+    names = [name for name, _ in ports]
+    if len(set(names)) < len(names):
+        raise InvalidArgumentError(f"ports must have different names, got {names}")
     return ports
 
 

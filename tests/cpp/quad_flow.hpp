@@ -1,0 +1,266 @@
+// x' = A x in 113 bits, and when c x first reaches a threshold, by plain loops: no step is chosen, no bound estimated.
+// Pieces of one length; on each, c x is a polynomial in Bernstein form, whose coefficients enclose it.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+namespace quad {
+
+using Quad = __float128;
+
+inline Quad absolute(Quad a) { return a < 0 ? -a : a; }
+
+/// A polynomial on [0, 1]: p(u) = sum of coefficient[k] u^k.
+struct Polynomial {
+    static constexpr int degree = 20;
+    Quad at[degree + 1] = {};
+
+    Quad operator()(Quad u) const {
+        Quad sum = at[degree];
+        for (int k = degree - 1; k >= 0; --k) sum = sum * u + at[k];
+        return sum;
+    }
+    Polynomial derivative() const {
+        Polynomial out;
+        for (int k = 0; k < degree; ++k) out.at[k] = (k + 1) * at[k + 1];
+        return out;
+    }
+    /// p(end u)
+    Polynomial stretched(Quad end) const {
+        Polynomial out;
+        Quad power = 1;
+        for (int k = 0; k <= degree; ++k, power *= end) out.at[k] = at[k] * power;
+        return out;
+    }
+};
+
+/// The same by its control points, between the smallest and the largest of which it stays.
+struct Bernstein {
+    static constexpr int degree = Polynomial::degree;
+    Quad at[degree + 1];
+
+    explicit Bernstein(const Polynomial& p) {
+        Quad difference[degree + 1];
+        for (int k = 0; k <= degree; ++k) difference[k] = p.at[k] / binomial(degree, k);
+        for (int j = 0; j <= degree; ++j) {
+            at[j] = 0;
+            for (int k = 0; k <= j; ++k) at[j] += binomial(j, k) * difference[k];
+        }
+    }
+    /// Cuts it in the middle, by de Casteljau: this becomes the left half.
+    Bernstein cut() {
+        Bernstein right = *this;
+        Quad row[degree + 1];
+        for (int k = 0; k <= degree; ++k) row[k] = at[k];
+        for (int k = 0; k <= degree; ++k) {
+            at[k] = row[0];
+            right.at[degree - k] = row[degree - k];
+            for (int j = 0; j < degree - k; ++j) row[j] = (row[j] + row[j + 1]) / 2;
+        }
+        return right;
+    }
+    int sign_changes() const {
+        int changes = 0;
+        for (int k = 1; k <= degree; ++k) changes += (at[k] < 0) != (at[k - 1] < 0);
+        return changes;
+    }
+
+ private:
+    static Quad binomial(int n, int k) {
+        double out = 1.0;
+        for (int j = 1; j <= k; ++j) out = out * (n - k + j) / j;
+        return static_cast<Quad>(std::round(out));
+    }
+};
+
+/// The only root of p between low and high, where it changes sign: Newton's method, or bisection where that leaves.
+inline Quad root_between(const Polynomial& p, Quad low, Quad high) {
+    const Polynomial slope = p.derivative();
+    const bool rises = p(low) < 0;
+    Quad u = (low + high) / 2;
+    for (int k = 0; k < 200 && high - low > 0; ++k) {
+        const Quad value = p(u);
+        ((value < 0) == rises ? low : high) = u;
+        const Quad steep = slope(u), next = steep != 0 ? u - value / steep : low;
+        const Quad last = u;
+        u = next > low && next < high ? next : (low + high) / 2;
+        if (absolute(u - last) < 1e-31) break;
+    }
+    return u;
+}
+
+/// visit(u) for every u in [low, high] where p changes its sign, in order, until it returns false.
+template <class Visit>
+bool each_root(const Polynomial& p, Bernstein b, Quad low, Quad high, Visit&& visit, int depth = 0) {
+    const int changes = b.sign_changes();
+    if (changes == 0) return true;
+    if (changes == 1 || depth == 100) return visit(changes == 1 ? root_between(p, low, high) : low);
+    const Quad middle = (low + high) / 2;
+    const Bernstein right = b.cut();
+    return each_root(p, b, low, middle, visit, depth + 1) && each_root(p, right, middle, high, visit, depth + 1);
+}
+
+template <int N>
+struct State {
+    Quad at[N];
+};
+
+template <int N>
+class Flow {
+ public:
+    static constexpr Quad none = -1;
+
+    Flow(const double (&a)[N][N], const double (&c)[N]) {
+        double norm = 0.0;
+        for (int i = 0; i < N; ++i) {
+            double row = 0.0;
+            for (int j = 0; j < N; ++j) row += std::fabs(a[i][j]), a_[i][j] = a[i][j];
+            norm = std::fmax(norm, row);
+        }
+        length_ = 0.3 / norm;
+        Quad row[N], square[N][N] = {};
+        for (int j = 0; j < N; ++j) row[j] = c[j], square[j][j] = 1;
+        for (int k = 0; k <= Polynomial::degree + 4; ++k) {
+            for (int i = 0; i < N; ++i)
+                for (int j = 0; j < N; ++j) step_[i][j] += square[i][j];
+            for (int j = 0; j < N && k <= Polynomial::degree; ++j) rows_[k][j] = row[j], quick_[k][j] = double(row[j]);
+            Quad next[N] = {}, product[N][N] = {};
+            for (int i = 0; i < N; ++i)
+                for (int j = 0; j < N; ++j) {
+                    next[j] += row[i] * a[i][j] * length_ / (k + 1);
+                    for (int l = 0; l < N; ++l) product[i][j] += square[i][l] * a[l][j] * length_ / (k + 1);
+                }
+            for (int i = 0; i < N; ++i) row[i] = next[i];
+            for (int i = 0; i < N; ++i)
+                for (int j = 0; j < N; ++j) square[i][j] = product[i][j];
+        }
+    }
+
+    /// The states at the beginnings of the pieces of [0, horizon].
+    std::vector<State<N>> path(State<N> x, double horizon) const {
+        std::vector<State<N>> out;
+        for (Quad begin = 0; begin <= horizon; begin += length_) {
+            out.push_back(x);
+            x = after_piece(x);
+        }
+        return out;
+    }
+    /// First time in [0, horizon] with c x >= threshold, or `none`.
+    Quad first(const std::vector<State<N>>& path, double horizon, Quad threshold) const {
+        for (std::size_t k = 0; k < path.size(); ++k) {
+            if (!may_exceed(path[k], double(threshold))) continue;
+            Piece piece = piece_of(path, horizon, k);
+            piece.p.at[0] -= threshold;
+            if (piece.p.at[0] >= 0) return piece.begin;
+            Quad found = none;
+            each_root(piece.p, Bernstein(piece.p), 0, 1, [&](Quad u) {
+                found = piece.begin + u * piece.length;
+                return false;
+            });
+            if (found >= 0) return found;
+        }
+        return none;
+    }
+    /// Local maxima of c x above 0 within (0, horizon).
+    std::vector<Quad> maxima(const std::vector<State<N>>& path, double horizon) const {
+        std::vector<Quad> found;
+        for (std::size_t k = 0; k < path.size(); ++k) {
+            if (!may_exceed(path[k], 0.0) || !may_turn(path[k])) continue;
+            const Polynomial p = piece_of(path, horizon, k).p, slope = p.derivative();
+            bool rises = slope.at[0] > 0;
+            each_root(slope, Bernstein(slope), 0, 1, [&](Quad u) {
+                if (rises && p(u) > 0) found.push_back(p(u));
+                rises = !rises;
+                return true;
+            });
+        }
+        return found;
+    }
+    /// e^{A t}
+    std::vector<State<N>> propagator(double t) const {
+        std::vector<State<N>> columns;
+        for (int j = 0; j < N; ++j) {
+            State<N> x{};
+            x.at[j] = 1;
+            Quad now = 0;
+            for (; now + length_ <= t; now += length_) x = after_piece(x);
+            columns.push_back(after(x, (t - now) / length_));
+        }
+        return columns;
+    }
+
+ private:
+    struct Piece {
+        Polynomial p;
+        Quad begin, length;
+    };
+    Piece piece_of(const std::vector<State<N>>& path, double horizon, std::size_t k) const {
+        const Quad begin = length_ * static_cast<double>(k);
+        const bool last = k + 1 == path.size();
+        const Quad length = last ? horizon - begin : length_;
+        const Polynomial p = polynomial(path[k]);
+        return {last ? p.stretched(length / length_) : p, begin, length};
+    }
+    State<N> after_piece(const State<N>& x) const {
+        State<N> out{};
+        for (int i = 0; i < N; ++i)
+            for (int j = 0; j < N; ++j)
+                if (step_[i][j] != 0) out.at[i] += step_[i][j] * x.at[j];
+        return out;
+    }
+    /// By the series of e^{A u length} x.
+    State<N> after(const State<N>& x, Quad u) const {
+        State<N> out = x, term = x;
+        for (int k = 1; k <= Polynomial::degree + 4; ++k) {
+            State<N> next{};
+            for (int i = 0; i < N; ++i)
+                for (int j = 0; j < N; ++j) next.at[i] += a_[i][j] * term.at[j] * (u * length_) / k;
+            term = next;
+            for (int i = 0; i < N; ++i) out.at[i] += term.at[i];
+        }
+        return out;
+    }
+    Polynomial polynomial(const State<N>& x) const {
+        Polynomial p;
+        for (int k = 0; k <= Polynomial::degree; ++k)
+            for (int j = 0; j < N; ++j)
+                if (rows_[k][j] != 0) p.at[k] += rows_[k][j] * x.at[j];
+        return p;
+    }
+    /// Likewise, whether c x need not be monotone.
+    bool may_turn(const State<N>& x) const {
+        double slope = 0.0, change = 0.0, all = 0.0;
+        for (int k = 1; k < 8; ++k) {
+            double term = 0.0;
+            for (int j = 0; j < N; ++j) term += quick_[k][j] * double(x.at[j]);
+            (k == 1 ? slope : change) += k * std::fabs(term);
+        }
+        for (int j = 0; j < N; ++j) all = std::fmax(all, std::fabs(double(x.at[j])));
+        return slope <= change + 1e-7 * all;
+    }
+    /// Cheap and coarse: by the first terms in double, all at their highest.
+    bool may_exceed(const State<N>& x, double above) const {
+        double sum = 0.0, largest = 0.0;
+        for (int k = 0; k < 8; ++k) {
+            double term = 0.0, size = 0.0;
+            for (int j = 0; j < N; ++j) {
+                const double one = quick_[k][j] * double(x.at[j]);
+                term += one;
+                size += std::fabs(one);
+            }
+            sum += k == 0 ? term : std::fmax(term, 0.0);
+            largest = std::fmax(largest, size);
+        }
+        double all = 0.0;
+        for (int j = 0; j < N; ++j) all = std::fmax(all, std::fabs(double(x.at[j])));
+        return sum + 1e-8 * (largest + all) >= above;  // 0.3^8 / 8! = 1.6e-9
+    }
+
+    Quad length_, a_[N][N];
+    Quad step_[N][N] = {}, rows_[Polynomial::degree + 1][N];
+    double quick_[Polynomial::degree + 1][N];
+};
+
+}  // namespace quad
