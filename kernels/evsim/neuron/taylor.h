@@ -159,9 +159,9 @@ struct Taylor : Equations {
         for (int k = 1; k < order; ++k) {
             flow.next(k, series);
             before_last = last;
-            last = 0.0;
-            for (int j = 0; j < n_series; ++j) last = larger(last, std::fabs(series[j].c[k + 1]) * weight[j]);
+            last = largest(series, k + 1, weight);
             power *= remaining;
+            // Here by unit of time: short gaps are many.
             if (k > 1 && last * power <= 1.0 && before_last * power <= remaining &&
                 resolved(flow, series, remaining, k + 1) == remaining) {
                 const double error = remaining / weight[0] + epsilon<double>() * std::fabs(series[0].c[0]);
@@ -170,8 +170,15 @@ struct Taylor : Equations {
                 power = infinity();
             }
         }
-        const double reach = smaller(std::pow(last, -1.0 / (order - 1)), std::pow(before_last, -1.0 / (order - 2)));
+        for (int j = 0; j < n_series; ++j) weight[j] *= flow.rate[j];
+        const double reach = smaller(std::pow(largest(series, order, weight), -1.0 / order),
+                                     std::pow(largest(series, order - 1, weight), -1.0 / (order - 1)));
         return {order, resolved(flow, series, 0.9 * reach, order), false};
+    }
+    EVSIM_FN static double largest(const PowerSeries (&series)[n_series], int k, const double (&weight)[n_series]) {
+        double most = 0.0;
+        for (int j = 0; j < n_series; ++j) most = larger(most, std::fabs(series[j].c[k]) * weight[j]);
+        return most;
     }
 
     /// As far as growth is seen by so few coefficients: small ones may belong to something small that grows fast.
