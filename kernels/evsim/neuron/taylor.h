@@ -35,6 +35,8 @@ EVSIM_FN void too_many_steps() {
 ///     next(k, series)                    coefficients k + 1
 ///     quiet(state)                       true only if it never fires without further input
 ///     exponent(series), steepness        optionally: log of an exponential series, and its slope by the potential
+///     rest_of_upswing(series, tolerance, end)   optionally: the time to the peak, where it is known in closed form to
+///                                        that tolerance, and the state then; else NaN
 ///
 /// The first shared parameter is the tolerance: how far off a spike may be, in units of 1 / rate[0].
 template <class Equations>
@@ -101,7 +103,7 @@ struct Taylor : Equations {
     /// depend on `left`: a recording may be cut anywhere.
     EVSIM_NOINLINE Passage pass(State<double>& state, const Neuron& neuron, double left, bool search) const {
         const Flow flow(neuron);
-        const double peak = search ? flow.peak : infinity();
+        double peak = search ? flow.peak : infinity();
         PowerSeries series[n_series];
         double elapsed = 0.0;
         for (std::int64_t steps = 0; steps < most_steps; ++steps) {
@@ -114,6 +116,17 @@ struct Taylor : Equations {
                 return {at_peak ? elapsed : left, at_peak};
             }
             if (remaining == infinity() && search && flow.quiet(state)) return {left, false};
+            if constexpr (requires { flow.rest_of_upswing(series, tolerance, state); }) {
+                if (peak < infinity()) {
+                    State<double> end;
+                    const double rest = flow.rest_of_upswing(series, tolerance, end);
+                    if (rest <= remaining) {
+                        state = end;
+                        return {elapsed + rest, true};
+                    }
+                    if (rest > remaining) peak = infinity();  // not in this gap, whatever the polynomials say
+                }
+            }
             const Piece piece = expand(flow, series, remaining, peak);
             if (!(piece.reach > 0.0)) {
                 state.v = never();  // too large to be integrated: reported as not finite
