@@ -84,7 +84,7 @@ CallPlan plan_call(const CallFacts& facts, const CallOptions& options) {
         if (std::isinf(options.until) && node.endless_neuron) {
             throw InvalidArgument(
                 text(node.label, ": neuron ", *node.endless_neuron,
-                     " fires for ever without input (its threshold lies below v_rest + bias); give until="));
+                     " may fire for ever without input (it is driven, or its model cannot tell); give until="));
         }
     }
     for (const RecordRequest& request : options.record)

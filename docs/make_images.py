@@ -421,8 +421,11 @@ def draw_gallery(model: type[evsim.Izhikevich | evsim.AdEx], name: str, n_column
         above, below = axes[2 * (k // n_columns) : 2 * (k // n_columns) + 2, k % n_columns]
         above.plot(times, v, color=evsim.plot.COLORS[0], linewidth=0.8)
         above.set_title(preset.replace("_", " "), fontsize=8)
-        level = np.concatenate([[0.0], np.cumsum(current.steps)])
-        below.step([0.0, *current.times, current.duration], [*level, level[-1]], where="post", color=evsim.plot.INK)
+        level = np.cumsum(current.steps)
+        below.step([*current.times, current.duration], [*level, level[-1]], where="post", color=evsim.plot.INK)
+        if current.times[0] > 0.0:
+            level = np.append(level, 0.0)
+            below.plot([0.0, current.times[0], current.times[0]], [0.0, 0.0, level[0]], color=evsim.plot.INK)
         for ax in (above, below):
             ax.set(xlim=(0.0, current.duration), xticks=[], yticks=[])
             ax.spines[:].set_visible(False)

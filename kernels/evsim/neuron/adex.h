@@ -63,6 +63,18 @@ struct AdExEquations {
             i.c[k + 1] = -input.rate * i.c[k] * share;
             upswing.c[k + 1] = next_of_exponential(upswing, v, k) * steepness;
         }
+        /// As of ExpLif.
+        EVSIM_FN double rest_of_upswing(const PowerSeries* series, double tolerance, State<double>& end) const {
+            const double w = series[1].c[0], i = series[2].c[0];
+            const double pull = (n.bias + i - w) / n.g_leak;
+            const Upswing upswing(exponent(series), (peak - n.v_t) * steepness, (n.v_rest + pull - n.v_t) * steepness);
+            if (!upswing.ends(tolerance)) return never();
+            const double tau = n.capacitance / n.g_leak, duration = upswing.duration() * tau;
+            const double from_rest = (n.v_t - n.v_rest) * duration + upswing.integral_of_exponent() * n.delta_t * tau;
+            const double change = (n.a * from_rest - w * duration) * w_rate * (1.0 - 0.5 * duration * w_rate);
+            end = {peak, w + change, Upswing::decayed(i, input.rate * duration)};
+            return duration;
+        }
         EVSIM_FN bool quiet(const State<double>&) const { return false; }
     };
 

@@ -17,6 +17,39 @@ EVSIM_FN double peak_of_upswing(double v_peak, double v_t, double delta_t) {
     return v_peak < near_blow_up ? v_peak : near_blow_up;
 }
 
+/// The end of an exponential upswing, from v to the peak, by the variable y = e^{-(v - v_t) / delta_t}, which falls
+/// almost uniformly: tau y' = -(1 + y g), g = (v_rest + input - v_t) / delta_t + log(y). Good to y^3 g^2 / 3 time
+/// constants.
+struct Upswing {
+    double y, log_y, at_peak, log_at_peak, offset;
+
+    EVSIM_FN Upswing(double exponent, double exponent_of_peak, double offset_)
+        : y(std::exp(-exponent)),
+          log_y(-exponent),
+          at_peak(std::exp(-exponent_of_peak)),
+          log_at_peak(-exponent_of_peak),
+          offset(offset_) {}
+
+    /// Whether it is near enough to its end.
+    EVSIM_FN bool ends(double tolerance) const {
+        const double yg = y * (std::fabs(offset) + std::fabs(log_y) + 1.0);
+        return log_y < 0.0 && yg < 0.01 && y * yg * yg < tolerance;
+    }
+    /// In time constants.
+    EVSIM_FN double duration() const { return time(y, log_y) - time(at_peak, log_at_peak); }
+    /// Of (v - v_t) / delta_t over the rest of it, per time constant.
+    EVSIM_FN double integral_of_exponent() const { return integral(y, log_y) - integral(at_peak, log_at_peak); }
+    /// What is left of something that decays.
+    EVSIM_FN static double decayed(double value, double share) { return value * (1.0 - share + 0.5 * share * share); }
+
+ private:
+    EVSIM_FN double time(double x, double log_x) const { return x - x * x * (0.5 * (offset + log_x) - 0.25); }
+    EVSIM_FN double integral(double x, double log_x) const {
+        const double bent = offset * (log_x - 0.5) + log_x * log_x - log_x + 0.5;
+        return x * (1.0 - log_x) + 0.5 * x * x * bent;
+    }
+};
+
 struct ExpLifEquations {
     static constexpr bool spikes = true;
     static constexpr int n_ports = 1;
@@ -68,6 +101,16 @@ struct ExpLifEquations {
             v.c[k + 1] = (constant - v.c[k] + n.delta_t * upswing.c[k] + i.c[k]) * mem_rate * share;
             i.c[k + 1] = -input.rate * i.c[k] * share;
             upswing.c[k + 1] = next_of_exponential(upswing, v, k) * steepness;
+        }
+        /// The end of an upswing in closed form, where that is good enough: how long it takes, and the state then.
+        EVSIM_FN double rest_of_upswing(const PowerSeries* series, double tolerance, State<double>& end) const {
+            const double i = series[1].c[0];
+            const Upswing upswing(exponent(series), (peak - n.v_t) * steepness,
+                                  (n.v_rest + n.bias + i - n.v_t) * steepness);
+            if (!upswing.ends(tolerance)) return never();
+            const double duration = upswing.duration() * n.tau_mem;
+            end = {peak, Upswing::decayed(i, input.rate * duration)};
+            return duration;
         }
         /// Below v_t, where even the largest input to come leaves the slope negative.
         EVSIM_FN bool quiet(const State<double>& s) const {

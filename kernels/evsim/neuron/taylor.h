@@ -35,6 +35,8 @@ EVSIM_FN void too_many_steps() {
 ///     next(k, series)                    coefficients k + 1
 ///     quiet(state)                       true only if it never fires without further input
 ///     exponent(series), steepness        optionally: log of an exponential series, and its slope by the potential
+///     rest_of_upswing(series, tolerance, end)   optionally: the time to the peak, where it is known in closed form to
+///                                        that tolerance, and the state then; else NaN
 ///
 /// The first shared parameter is the tolerance: how far off a spike may be, in units of 1 / rate[0].
 template <class Equations>
@@ -101,7 +103,7 @@ struct Taylor : Equations {
     /// depend on `left`: a recording may be cut anywhere.
     EVSIM_NOINLINE Passage pass(State<double>& state, const Neuron& neuron, double left, bool search) const {
         const Flow flow(neuron);
-        const double peak = search ? flow.peak : infinity();
+        double peak = search ? flow.peak : infinity();
         PowerSeries series[n_series];
         double elapsed = 0.0;
         for (std::int64_t steps = 0; steps < most_steps; ++steps) {
@@ -114,6 +116,17 @@ struct Taylor : Equations {
                 return {at_peak ? elapsed : left, at_peak};
             }
             if (remaining == infinity() && search && flow.quiet(state)) return {left, false};
+            if constexpr (requires { flow.rest_of_upswing(series, tolerance, state); }) {
+                if (peak < infinity()) {
+                    State<double> end;
+                    const double rest = flow.rest_of_upswing(series, tolerance, end);
+                    if (rest <= remaining) {
+                        state = end;
+                        return {elapsed + rest, true};
+                    }
+                    if (rest > remaining) peak = infinity();  // not in this gap, whatever the polynomials say
+                }
+            }
             const Piece piece = expand(flow, series, remaining, peak);
             if (!(piece.reach > 0.0)) {
                 state.v = never();  // too large to be integrated: reported as not finite
@@ -159,9 +172,9 @@ struct Taylor : Equations {
         for (int k = 1; k < order; ++k) {
             flow.next(k, series);
             before_last = last;
-            last = 0.0;
-            for (int j = 0; j < n_series; ++j) last = larger(last, std::fabs(series[j].c[k + 1]) * weight[j]);
+            last = largest(series, k + 1, weight);
             power *= remaining;
+            // Here by unit of time: short gaps are many.
             if (k > 1 && last * power <= 1.0 && before_last * power <= remaining &&
                 resolved(flow, series, remaining, k + 1) == remaining) {
                 const double error = remaining / weight[0] + epsilon<double>() * std::fabs(series[0].c[0]);
@@ -170,8 +183,15 @@ struct Taylor : Equations {
                 power = infinity();
             }
         }
-        const double reach = smaller(std::pow(last, -1.0 / (order - 1)), std::pow(before_last, -1.0 / (order - 2)));
+        for (int j = 0; j < n_series; ++j) weight[j] *= flow.rate[j];
+        const double reach = smaller(std::pow(largest(series, order, weight), -1.0 / order),
+                                     std::pow(largest(series, order - 1, weight), -1.0 / (order - 1)));
         return {order, resolved(flow, series, 0.9 * reach, order), false};
+    }
+    EVSIM_FN static double largest(const PowerSeries (&series)[n_series], int k, const double (&weight)[n_series]) {
+        double most = 0.0;
+        for (int j = 0; j < n_series; ++j) most = larger(most, std::fabs(series[j].c[k]) * weight[j]);
+        return most;
     }
 
     /// As far as growth is seen by so few coefficients: small ones may belong to something small that grows fast.

@@ -249,7 +249,7 @@ def test_neurons_that_nobody_reaches_fire_by_themselves():
     period = 4.0 * np.log(5.0)
     for times in found:
         np.testing.assert_allclose(times, period * np.arange(1, len(times) + 1), rtol=1e-13)
-    with pytest.raises(evsim.errors.InvalidArgumentError, match="neuron 0 fires for ever"):
+    with pytest.raises(evsim.errors.InvalidArgumentError, match="neuron 0 may fire for ever"):
         net.infer([0], [0.0])
     charged = evsim.SpikingNetwork(dtype="float64")
     start = np.zeros(27)
