@@ -318,8 +318,8 @@ def show(results: dict[str, Any]) -> None:
     first = results["models"][0]["ns_per_event"]
     for row in results["models"]:
         console.print(
-            f"{row['model']}: {row['output_spikes']} spikes, {row['ms']:.2f} ms, {row['ns_per_event']:.3f} ns an event, "
-            f"{row['ns_per_event'] / first:.1f} times LIF"
+            f"{row['model']}: {row['output_spikes']} spikes, {row['ms']:.2f} ms, {row['ns_per_event']:.3f} ns an "
+            f"event, {row['ns_per_event'] / first:.1f} times LIF"
         )
     for row in results["time_constants"]:
         console.print(

@@ -13,13 +13,25 @@ using Random = std::mt19937_64;
 inline double uniform(Random& random, double low, double high) {
     return std::uniform_real_distribution<double>(low, high)(random);
 }
-inline double log_uniform(Random& random, double low, double high) { return std::pow(10.0, uniform(random, low, high)); }
+inline double log_uniform(Random& random, double low, double high) {
+    return std::pow(10.0, uniform(random, low, high));
+}
 
-enum class CircuitKind { exponential, alpha, double_exponential, alif, integrator, resonator, damped_pair, cascade, all };
+enum class CircuitKind {
+    exponential,
+    alpha,
+    double_exponential,
+    alif,
+    integrator,
+    resonator,
+    damped_pair,
+    cascade,
+    all
+};
 inline constexpr CircuitKind circuit_kinds[] = {
-    CircuitKind::exponential, CircuitKind::alpha,     CircuitKind::double_exponential,
+    CircuitKind::exponential, CircuitKind::alpha,      CircuitKind::double_exponential,
     CircuitKind::alif,        CircuitKind::integrator, CircuitKind::resonator,
-    CircuitKind::damped_pair, CircuitKind::cascade,   CircuitKind::all};
+    CircuitKind::damped_pair, CircuitKind::cascade,    CircuitKind::all};
 
 /// x' = A x, read out by c, with c e^{A t} x <= ceiling |x|.
 template <int N>

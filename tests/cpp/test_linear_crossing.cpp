@@ -27,11 +27,12 @@ struct Tally {
         return *this;
     }
     void print(const char* what) const {
-        std::printf("%s: %ld intervals, %ld near-grazing, %ld crossings (%ld defined to 1e-12 membrane time constants, "
-                    "worst error %.2g of them); missed %ld, invented %ld, early %ld, late %ld; undecidable %ld; slowest "
-                    "%.2g ms\n",
-                    what, intervals, grazing, crossings, sharp, worst * 1e-12, missed, invented, early, late,
-                    undecidable, slowest * 1e3);
+        std::printf(
+            "%s: %ld intervals, %ld near-grazing, %ld crossings (%ld defined to 1e-12 membrane time constants, "
+            "worst error %.2g of them); missed %ld, invented %ld, early %ld, late %ld; undecidable %ld; slowest "
+            "%.2g ms\n",
+            what, intervals, grazing, crossings, sharp, worst * 1e-12, missed, invented, early, late, undecidable,
+            slowest * 1e3);
     }
 };
 
@@ -65,7 +66,8 @@ struct Interval {
         for (const auto& state : path) {
             double sum = 0.0;
             for (int j = 0; j < N; ++j) {
-                const double ceiling = circuit.ceiling[j] < 1e30 ? circuit.ceiling[j] : 1.0 + horizon / circuit.membrane;
+                const double ceiling =
+                    circuit.ceiling[j] < 1e30 ? circuit.ceiling[j] : 1.0 + horizon / circuit.membrane;
                 sum += ceiling * std::fabs(static_cast<double>(state.at[j]));
             }
             scale = std::max(scale, sum);
@@ -87,7 +89,8 @@ void check_interval(const Circuit<N>& circuit, const quad::Flow<N>& exact, const
     ++tally.intervals;
     const auto begin = std::chrono::steady_clock::now();
     const double found = crossing.first(interval.x, threshold, horizon);
-    tally.slowest = std::max(tally.slowest, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    tally.slowest =
+        std::max(tally.slowest, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     const bool crosses = found <= horizon;
     const double allowed = roundings * 0x1p-53 * interval.scale, tick = 4.0 * 0x1p-53 * horizon;
     const double soonest = static_cast<double>(exact.first(interval.path, horizon, threshold - allowed)),

@@ -135,8 +135,8 @@ class LinearSystem:
         fastest = float(np.max(np.abs(self.flow)))
         if fastest and not _RATES[0] < fastest < _RATES[1]:
             raise InvalidArgumentError(
-                f"the fastest rate of a neuron (one over a time constant, or a coupling) must lie between {_RATES[0]:g} "
-                f"and {_RATES[1]:g}, got {fastest:g}; choose another unit of time"
+                f"the fastest rate of a neuron (one over a time constant, or a coupling) must lie between "
+                f"{_RATES[0]:g} and {_RATES[1]:g}, got {fastest:g}; choose another unit of time"
             )
 
     def _needs_constant(self) -> bool:
