@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 
+// EVSIM_NOINLINE: a function of some size that many places call, compiled once, also where its callers are flattened.
 #if defined(__CUDACC__)
 #define EVSIM_FN __host__ __device__ inline
 #define EVSIM_NOINLINE __host__ __device__ __noinline__
@@ -12,13 +13,6 @@
 #define EVSIM_FN inline
 #define EVSIM_NOINLINE [[gnu::noinline]]
 #endif
-// A function of some size that many places call: compiled once, also where its callers are flattened.
-#if defined(__CUDACC__)
-#define EVSIM_OUTLINED_FN __host__ __device__ __noinline__
-#else
-#define EVSIM_OUTLINED_FN [[gnu::noinline]] inline
-#endif
-
 // Everything in kernels/ is compiled once per instruction set. Each copy lives in its own inline namespace, so that the
 // linker can never hand an AVX-512 copy of an inline function to a machine without it.
 #ifndef EVSIM_ISA

@@ -186,7 +186,7 @@ struct Linear {
             if (j == port) s.x[j] = s.x[j] + weight;
     }
 
-    EVSIM_OUTLINED_FN Gap<double> gap(double duration) const {
+    EVSIM_NOINLINE Gap<double> gap(double duration) const {
         // Rounding of the sums below in the type of the state, and of a threshold beside them.
         constexpr double rounding = 1e-6;
         const Square<N> change = free.change(duration);

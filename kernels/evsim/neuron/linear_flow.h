@@ -58,7 +58,7 @@ struct LinearFlow {
     double unit;             ///< a time in which little changes: 1 / (4 norm)
     bool acyclic = true;     ///< no variable acts on itself by way of others
 
-    EVSIM_OUTLINED_FN explicit LinearFlow(const double* rows, const double* held = nullptr) {
+    EVSIM_NOINLINE explicit LinearFlow(const double* rows, const double* held = nullptr) {
         Square<N> a, links;
         for (int i = 0; i < N; ++i)
             for (int j = 0; j < N; ++j) {
@@ -96,7 +96,7 @@ struct LinearFlow {
     /// e^{A t} - 1, by scaling, Taylor series and squaring (1 + Q)^2 - 1 = 2 Q + Q^2. Without cycles the diagonal is
     /// known and put right at every squaring (Al-Mohy & Higham 2009, SIAM J. Matrix Anal. Appl. 31, section 2), so that
     /// rounding grows with the number of squarings and not with 2 to its power.
-    EVSIM_OUTLINED_FN Square<N> change(double duration) const {
+    EVSIM_NOINLINE Square<N> change(double duration) const {
         const double longest = unit * (acyclic ? 0x1p60 : 0x1p40);  // keeps infinity out
         double step = duration < longest ? duration : longest;
         int squarings = 0;
@@ -150,7 +150,7 @@ struct LinearCrossing {
     double bend_rest = 0.0;      ///< and this, where that series is cut
     Row<N> ceiling;              ///< c e^{A s} x is below ceiling |x| for all s >= 0
 
-    EVSIM_OUTLINED_FN LinearCrossing(const LinearFlow<N>& flow_, const double* c, const double* ceiling_)
+    EVSIM_NOINLINE LinearCrossing(const LinearFlow<N>& flow_, const double* c, const double* ceiling_)
         : flow(flow_) {
         for (int j = 0; j < N; ++j) {
             readout[0].at[j] = c[j];
@@ -192,7 +192,7 @@ struct LinearCrossing {
 
     /// Earliest time with c x >= threshold; or anything above `horizon`, or NaN, if there is none up to there. Steps
     /// double while the bound lets them pass, and shrink to polynomials where it does not.
-    EVSIM_OUTLINED_FN double first(Row<N> x, double threshold, double horizon) const {
+    EVSIM_NOINLINE double first(Row<N> x, double threshold, double horizon) const {
         if (readout[0] * x >= threshold) return 0.0;
         double now = 0.0, step = flow.unit;
         Square<N> q;
