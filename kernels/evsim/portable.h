@@ -13,6 +13,7 @@
 #define EVSIM_FN inline
 #define EVSIM_NOINLINE [[gnu::noinline]]
 #endif
+
 // Everything in kernels/ is compiled once per instruction set. Each copy lives in its own inline namespace, so that the
 // linker can never hand an AVX-512 copy of an inline function to a machine without it.
 #ifndef EVSIM_ISA
