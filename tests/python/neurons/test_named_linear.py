@@ -198,7 +198,11 @@ def test_names_are_parts():
         (lambda: evsim.LIFAlpha(tau_mem=1.0, tau_syn="a"), DTypeError, "tau"),
         (lambda: evsim.LIFDoubleExponential(tau_mem=1.0, tau_rise=np.nan, tau_decay=1.0), NonFiniteError, "tau_rise"),
         (lambda: evsim.ALIF(tau_mem=1.0, tau_syn=1.0, tau_adaptation=0.0, jump=1.0), InvalidArgumentError, "tau"),
-        (lambda: evsim.AdLIF(tau_mem=1.0, tau_syn=1.0, tau_w=1.0, coupling=-9.0, jump=1.0), InvalidArgumentError, "grow"),
+        (
+            lambda: evsim.AdLIF(tau_mem=1.0, tau_syn=1.0, tau_w=1.0, coupling=-9.0, jump=1.0),
+            InvalidArgumentError,
+            "grow",
+        ),
         (lambda: evsim.ResonateAndFire(tau=1.0, omega=0.0), InvalidArgumentError, "omega"),
         (lambda: evsim.ResonateAndFire(tau=1.0, omega=1.0, threshold=0.0), InvalidArgumentError, "threshold"),
         (lambda: evsim.MultiCompartmentLIF(tau_mem=[1.0], tau_syn=1.0, coupling=[1.0]), ShapeMismatchError, "coupling"),
