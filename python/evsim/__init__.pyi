@@ -47,6 +47,7 @@ from .neurons import (
     LIFDelta as LIFDelta,
     LIFDoubleExponential as LIFDoubleExponential,
     LinearLeakIF as LinearLeakIF,
+    Loihi as Loihi,
     MultiCompartmentLIF as MultiCompartmentLIF,
     NeuronModel as NeuronModel,
     ResonateAndFire as ResonateAndFire,

@@ -1,10 +1,12 @@
-// The non-linear neuron models that evsim ships. They do nothing in SIMD, and are compiled by themselves.
+// The non-linear neuron models that evsim ships, and those of integers. They do nothing in SIMD, and are compiled by
+// themselves.
 #pragma once
 
 #include <evsim/neuron/adex.h>
 #include <evsim/neuron/coba_lif.h>
 #include <evsim/neuron/exp_lif.h>
 #include <evsim/neuron/izhikevich.h>
+#include <evsim/neuron/loihi.h>
 #include <evsim/neuron/model.h>
 #include <evsim/neuron/qif.h>
 
@@ -15,7 +17,8 @@
     model(adex, AdEx)                     \
     model(qif, Qif)                       \
     model(izhikevich, Izhikevich)         \
-    model(coba_lif, CobaLif)
+    model(coba_lif, CobaLif)              \
+    model(loihi, Loihi)
 // clang-format on
 
 namespace evsim {

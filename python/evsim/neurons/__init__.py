@@ -7,6 +7,7 @@ from .coupled import MultiCompartmentLIF, ResonateAndFire
 from .izhikevich import Izhikevich
 from .leaky import LI, LIF, IAFDelta, LIFDelta
 from .linear import CurrentAdaptation, Linear, LinearModel, ThresholdAdaptation
+from .loihi import Loihi
 from .named import ALIF, AdLIF, LIFAlpha, LIFDoubleExponential
 from .nonlinear import COBALIF, QIF, CurrentSteps, ExpLIF
 from .rectified import LinearLeakIF, SteppedIF
@@ -37,6 +38,7 @@ __all__ = [
     "Linear",
     "LinearLeakIF",
     "LinearModel",
+    "Loihi",
     "MultiCompartmentLIF",
     "NeuronModel",
     "ResonateAndFire",
@@ -69,6 +71,7 @@ MODELS: dict[str, type[NeuronModel]] = {
         QIF,
         Izhikevich,
         COBALIF,
+        Loihi,
     )
 }
 """All models by name, as network files name them."""
