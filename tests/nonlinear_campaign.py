@@ -190,7 +190,7 @@ def _compare_one(
     for j, time in enumerate(expected.spikes):
         tally.spikes += 1
         moved = max((abs(other.spikes[j] - time) for other in near if len(other.spikes) > j), default=np.inf)
-        sensitivity = max(1.0, moved / nudge / tau, expected.errors[j] / tau)
+        sensitivity = max(1.0, moved / nudge / tau, *(error / tau for error in expected.errors[: j + 1]))
         if sensitivity > 1e6:
             tally.sensitive += 1
             continue

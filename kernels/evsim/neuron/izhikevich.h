@@ -50,15 +50,12 @@ struct IzhikevichEquations {
         }
         EVSIM_FN void next(int k, PowerSeries* series) const {
             PowerSeries &v = series[0], &u = series[1], &i = series[2];
-            double dv = n.square * square(v, k) + n.linear * v.c[k] - u.c[k] + i.c[k];
-            double du = n.a * (n.b * v.c[k] - n.u_leak * u.c[k]);
-            if (k == 0) {
-                dv += n.constant + n.bias;
-                du -= n.a * n.b * n.v_u;
-            }
-            const double share = 1.0 / (k + 1);
-            v.c[k + 1] = dv * share;
-            u.c[k + 1] = du * share;
+            const double share = 1.0 / (k + 1), at = v.c[0];
+            const double rest = k == 0 ? (n.square * at + n.linear) * at + n.constant + n.bias - u.c[0] + i.c[0]
+                                       : n.square * inside_of_square(v, k) - u.c[k] + i.c[k];
+            const double pull = k == 0 ? n.b * (at - n.v_u) : n.b * v.c[k];
+            v.c[k + 1] = k == 0 ? rest : ((2.0 * n.square * at + n.linear) * v.c[k] + rest) * share;
+            u.c[k + 1] = n.a * (pull - n.u_leak * u.c[k]) * share;
             i.c[k + 1] = -input.rate * i.c[k] * share;
         }
         EVSIM_FN bool quiet(const State<double>&) const { return false; }

@@ -53,9 +53,10 @@ struct QifEquations {
         EVSIM_FN void next(int k, PowerSeries* series) const {
             PowerSeries &v = series[0], &i = series[1];
             const double share = 1.0 / (k + 1);
-            double slope = n.gain * (square(v, k) - (n.v_rest + n.v_c) * v.c[k]) + i.c[k];
-            if (k == 0) slope = n.drive(v.c[0], i.c[0] + n.bias);
-            v.c[k + 1] = slope * mem_rate * share;
+            const double slope = n.gain * (2.0 * v.c[0] - n.v_rest - n.v_c);  // of the parabola
+            const double dv =
+                k == 0 ? n.drive(v.c[0], i.c[0] + n.bias) : slope * v.c[k] + (n.gain * inside_of_square(v, k) + i.c[k]);
+            v.c[k + 1] = dv * mem_rate * share;
             i.c[k + 1] = -input.rate * i.c[k] * share;
         }
         /// Below the parabola's minimum, where even the largest input to come leaves the slope negative.

@@ -7,7 +7,7 @@ namespace evsim {
 inline namespace EVSIM_ISA {
 
 struct PowerSeries {
-    static constexpr int max_order = 22;
+    static constexpr int max_order = 24;
     double c[max_order + 1];
 
     EVSIM_FN double at(double s, int order) const {
@@ -46,24 +46,44 @@ struct PowerSeries {
     }
 };
 
+// The newest coefficients come last: what is left to do when they are known is then little.
+
 /// Coefficient k of the product of two series.
 EVSIM_FN double product(const PowerSeries& a, const PowerSeries& b, int k) {
-    double sum = 0.0;
-    for (int j = 0; j <= k; ++j) sum += a.c[j] * b.c[k - j];
-    return sum;
+    double even = 0.0, odd = 0.0;
+    int j = 1;
+    for (; j + 1 < k; j += 2) {
+        even += a.c[j] * b.c[k - j];
+        odd += a.c[j + 1] * b.c[k - j - 1];
+    }
+    if (j < k) even += a.c[j] * b.c[k - j];
+    const double ends = k > 0 ? a.c[0] * b.c[k] + a.c[k] * b.c[0] : a.c[0] * b.c[0];
+    return even + odd + ends;
 }
-/// The same of a square, in half the multiplications.
-EVSIM_FN double square(const PowerSeries& a, int k) {
-    double sum = 0.0;
-    for (int j = 0; 2 * j < k; ++j) sum += a.c[j] * a.c[k - j];
-    sum += sum;
-    return k % 2 == 0 ? sum + a.c[k / 2] * a.c[k / 2] : sum;
+/// Coefficient k > 0 of a square, without 2 a_0 a_k: in half the multiplications, and none of the newest.
+EVSIM_FN double inside_of_square(const PowerSeries& a, int k) {
+    double even = 0.0, odd = 0.0;
+    int j = 1;
+    for (; 2 * j + 2 < k; j += 2) {
+        even += a.c[j] * a.c[k - j];
+        odd += a.c[j + 1] * a.c[k - j - 1];
+    }
+    if (2 * j < k) even += a.c[j] * a.c[k - j];
+    const double middle = k % 2 == 0 ? a.c[k / 2] * a.c[k / 2] : 0.0;
+    return 2.0 * (even + odd) + middle;
 }
 /// Coefficient k + 1 of w = e^{x}, from w' = w x'.
 EVSIM_FN double next_of_exponential(const PowerSeries& w, const PowerSeries& x, int k) {
-    double sum = 0.0;
-    for (int j = 0; j <= k; ++j) sum += (j + 1) * x.c[j + 1] * w.c[k - j];
-    return sum / (k + 1);
+    double even = 0.0, odd = 0.0;
+    int j = 1;
+    for (; j + 1 < k; j += 2) {
+        even += j * x.c[j] * w.c[k + 1 - j];
+        odd += (j + 1) * x.c[j + 1] * w.c[k - j];
+    }
+    for (; j < k; ++j) even += j * x.c[j] * w.c[k + 1 - j];
+    even += odd;
+    if (k > 0) even += k * x.c[k] * w.c[1];
+    return even / (k + 1) + x.c[k + 1] * w.c[0];
 }
 
 }  // namespace EVSIM_ISA

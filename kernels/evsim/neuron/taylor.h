@@ -19,7 +19,7 @@ inline namespace EVSIM_ISA {
 EVSIM_FN void too_many_steps() {
 #if !defined(__CUDACC__)
     throw std::runtime_error(
-        "a neuron took 20 million steps without a spike between two events; its parameters or its input make it too "
+        "a neuron took 2 million steps without a spike between two events; its parameters or its input make it too "
         "fast for the time it is asked to pass");
 #endif
 }
@@ -54,7 +54,7 @@ struct Taylor : Equations {
 
     EVSIM_FN explicit Taylor(const double* shared)
         : Equations(shared), tolerance(0.02 * shared[0]), negligible(std::log(tolerance)) {
-        const double best = 2.5 - 0.5 * negligible;
+        const double best = 4.0 - 0.65 * negligible;
         order = best < 4.0 ? 4 : best > PowerSeries::max_order ? PowerSeries::max_order : static_cast<int>(best);
     }
 
@@ -86,7 +86,7 @@ struct Taylor : Equations {
 
  private:
     static constexpr int n_kept = Equations::n_kept, n_series = Equations::n_series;
-    static constexpr std::int64_t most_steps = 20000000;
+    static constexpr std::int64_t most_steps = 2000000;
 
     struct Passage {
         double duration;
@@ -168,25 +168,31 @@ struct Taylor : Equations {
         // An error of the potential is one of time too: what a fast upswing passes in no time matters as little.
         for (int j = 0; j < n_series; ++j)
             weight[j] = 1.0 / (tolerance * (flow.rate[j] * flow.scale[j] * nearness + std::fabs(series[j].c[1])));
-        double last = 0.0, before_last = 0.0, power = 1.0;
+        double power = 1.0;  // of `remaining`
         for (int k = 1; k < order; ++k) {
             flow.next(k, series);
-            before_last = last;
-            last = largest(series, k + 1, weight);
             power *= remaining;
-            // Here by unit of time: short gaps are many.
-            if (k > 1 && last * power <= 1.0 && before_last * power <= remaining &&
-                resolved(flow, series, remaining, k + 1) == remaining) {
+            if (k > 1 && std::fabs(series[0].c[k + 1]) * weight[0] * power <= 1.0 &&
+                reaches(flow, series, k + 1, weight, power, remaining)) {
                 const double error = remaining / weight[0] + epsilon<double>() * std::fabs(series[0].c[0]);
                 const double highest = series[0].c[0] + series[0].most_rise(remaining, k + 1) + 16.0 * error;
                 if (highest < peak) return {k + 1, remaining, true};
                 power = infinity();
             }
         }
-        for (int j = 0; j < n_series; ++j) weight[j] *= flow.rate[j];
+        // By step: long ones are few. Never a large part of a value, however steep it is.
+        for (int j = 0; j < n_series; ++j)
+            weight[j] = larger(weight[j] * flow.rate[j], 1e3 / (flow.scale[j] + std::fabs(series[j].c[0])));
         const double reach = smaller(std::pow(largest(series, order, weight), -1.0 / order),
                                      std::pow(largest(series, order - 1, weight), -1.0 / (order - 1)));
         return {order, resolved(flow, series, 0.9 * reach, order), false};
+    }
+    /// Whether `count` coefficients reach to the end of a gap. By unit of time: short gaps are many.
+    EVSIM_FN bool reaches(const Flow& flow, const PowerSeries (&series)[n_series], int count,
+                          const double (&weight)[n_series], double power, double remaining) const {
+        return largest(series, count, weight) * power <= 1.0 &&
+               largest(series, count - 1, weight) * power <= remaining &&
+               resolved(flow, series, remaining, count) == remaining;
     }
     EVSIM_FN static double largest(const PowerSeries (&series)[n_series], int k, const double (&weight)[n_series]) {
         double most = 0.0;
