@@ -86,6 +86,9 @@ struct LinearFlow {
             for (int j = 0; j < N; ++j) acyclic = acyclic && walks.at[i][j] == 0.0;
     }
 
+    /// No duration has to be taken longer: keeps infinity out.
+    EVSIM_FN double longest() const { return unit * (acyclic ? 0x1p60 : 0x1p40); }
+
     /// Terms of the series that a duration of up to one unit needs, so that what N - 1 others pass on to a variable,
     /// which begins with the power N - 1, is right to the last digit too.
     EVSIM_FN int terms(double duration) const {
@@ -97,8 +100,7 @@ struct LinearFlow {
     /// known and put right at every squaring (Al-Mohy & Higham 2009, SIAM J. Matrix Anal. Appl. 31, section 2), so that
     /// rounding grows with the number of squarings and not with 2 to its power.
     EVSIM_NOINLINE Square<N> change(double duration) const {
-        const double longest = unit * (acyclic ? 0x1p60 : 0x1p40);  // keeps infinity out
-        double step = duration < longest ? duration : longest;
+        double step = duration < longest() ? duration : longest();
         int squarings = 0;
         for (; step > unit; step *= 0.5) ++squarings;
         Square<N> q = short_change(step);
@@ -147,11 +149,11 @@ struct LinearCrossing {
     const LinearFlow<N>& flow;
     Row<N> readout[degree + 1];  ///< c A^k / k!
     Row<N> bend[bound_degree];   ///< bend[0] + bend[1] t + ... is the largest |c A^2 e^{A s}| for s up to t
-    double bend_rest = 0.0;      ///< and this, where that series is cut
+    double bend_rest = 0.0;      ///< and this, where that series is cut, for t up to
+    double bend_end;             ///< this
     Row<N> ceiling;              ///< c e^{A s} x is below ceiling |x| for all s >= 0
 
-    EVSIM_NOINLINE LinearCrossing(const LinearFlow<N>& flow_, const double* c, const double* ceiling_)
-        : flow(flow_) {
+    EVSIM_NOINLINE LinearCrossing(const LinearFlow<N>& flow_, const double* c, const double* ceiling_) : flow(flow_) {
         for (int j = 0; j < N; ++j) {
             readout[0].at[j] = c[j];
             ceiling.at[j] = ceiling_[j];
@@ -163,7 +165,15 @@ struct LinearCrossing {
             for (int j = 0; j < N; ++j) coupling.at[i][j] = i == j ? 0.0 : std::fabs(flow.term[0].at[i][j]);
         bend[0] = readout[2].scaled(2.0).magnitude();
         for (int k = 1; k < bound_degree; ++k) bend[k] = (bend[k - 1] * coupling).scaled(1.0 / k);
+        bend_end = infinity();
         if (!flow.acyclic) {
+            double norm = 0.0;  // largest sum of a column of C
+            for (int j = 0; j < N; ++j) {
+                double column = 0.0;
+                for (int i = 0; i < N; ++i) column += coupling.at[i][j];
+                norm = larger(norm, column);
+            }
+            bend_end = 1.0 / norm;
             // sum over k >= 8 of (norm t)^k / k! up to norm t = 1
             for (int j = 0; j < N; ++j) bend_rest = larger(bend_rest, bend[0].at[j] * 2.8e-5);
         }
@@ -174,7 +184,7 @@ struct LinearCrossing {
     EVSIM_FN Row<N> slack(double t) const {
         Row<N> out;
         const double curved = 0.125 * t * t;
-        const bool bent = flow.acyclic || t * flow.norm <= 1.0;
+        const bool bent = t <= bend_end;
         for (int j = 0; j < N; ++j) {
             double sum = 0.0;
             for (int k = bound_degree - 1; k >= 0; --k) sum = multiply_add(sum, t, bend[k].at[j]);
@@ -194,7 +204,7 @@ struct LinearCrossing {
     /// double while the bound lets them pass, and shrink to polynomials where it does not.
     EVSIM_NOINLINE double first(Row<N> x, double threshold, double horizon) const {
         if (readout[0] * x >= threshold) return 0.0;
-        double now = 0.0, step = flow.unit;
+        double now = 0.0, step = flow.unit, halved_at = never();  // when the last step was halved as it ends too high
         Square<N> q;
         bool known = false;  // whether q belongs to step
         while (!(now > horizon)) {
@@ -216,7 +226,10 @@ struct LinearCrossing {
             const double highest = larger(readout[0] * x, readout[0] * right) + slack(step) * x.magnitude();
             known = highest < threshold && step < left;
             if (known) {
-                if (same(x, right)) return never();
+                if (same(x, right)) {
+                    if (halved_at == now) return now + 2.0 * step;  // rounding hides where in between
+                    if (at_rest(x) || step > flow.longest()) return never();
+                }
                 x = right;
                 now += step;
                 q = flow.twice(q, step);
@@ -224,6 +237,7 @@ struct LinearCrossing {
             } else if (highest < threshold) {
                 return never();
             } else {
+                halved_at = readout[0] * right >= threshold ? now : never();
                 step *= 0.5;
             }
         }
@@ -231,6 +245,16 @@ struct LinearCrossing {
     }
 
  private:
+    /// Whether x' = 0. Where a step leaves x as it is, a longer one may still move it: it may change too slowly.
+    EVSIM_FN bool at_rest(const Row<N>& x) const {
+        bool all = true;
+        for (int i = 0; i < N; ++i) {
+            double slope = 0.0;
+            for (int j = 0; j < N; ++j) slope = multiply_add(flow.term[0].at[i][j], x.at[j], slope);
+            all = all && slope == 0.0;
+        }
+        return all;
+    }
     EVSIM_FN static bool same(const Row<N>& a, const Row<N>& b) {
         bool all = true;
         for (int j = 0; j < N; ++j) all = all && a.at[j] == b.at[j];
