@@ -196,8 +196,11 @@ struct LinearCrossing {
 
     /// Whether c x surely stays below the threshold for a time t; `slack` is that of t or longer.
     EVSIM_FN bool stays_below(const Row<N>& x, double threshold, double t, const Row<N>& slack) const {
-        // A tangent is four times as far from an arc as its chord.
-        return readout[0] * x + larger(readout[1] * x * t, 0.0) + 4.0 * (slack * x.magnitude()) < threshold;
+        // A tangent is four times as far from an arc as its chord. Rising parts only, each by itself: one that falls
+        // ends somewhere, and its tangent does not.
+        double rise = 0.0;
+        for (int j = 0; j < N; ++j) rise += larger(readout[1].at[j] * x.at[j], 0.0);
+        return readout[0] * x + rise * t + 4.0 * (slack * x.magnitude()) < threshold;
     }
 
     /// Earliest time with c x >= threshold; or anything above `horizon`, or NaN, if there is none up to there. Steps
