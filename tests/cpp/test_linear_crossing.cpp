@@ -2,6 +2,8 @@
 // intervals between events, half of them with the threshold at a maximum of the potential to within 1e-1 to 1e-16.
 #include <gtest/gtest.h>
 
+#if defined(__SIZEOF_FLOAT128__)  // of GCC and Clang, on some processors
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -197,3 +199,5 @@ TEST(LinearFlow, ChangeIsGoodToItsLastPlaces) {
 
 }  // namespace
 }  // namespace evsim
+
+#endif

@@ -204,7 +204,7 @@ class SynapseSum(Synapse):
 
     def __post_init__(self) -> None:
         try:
-            pairs = [(as_number(factor, "the factor of a synapse"), one) for factor, one in self.parts]
+            pairs = [(factor, one) for factor, one in self.parts]
         except (TypeError, ValueError) as error:
             raise DTypeError(f"a sum of synapses is made of (factor, synapse), got {self.parts!r}") from error
         if not pairs:
@@ -212,7 +212,8 @@ class SynapseSum(Synapse):
         for _, one in pairs:
             if not isinstance(one, Synapse) or isinstance(one, SynapseSum):
                 raise DTypeError(f"a sum of synapses is made of (factor, synapse), got {one!r}")
-        object.__setattr__(self, "parts", tuple(pairs))
+        numbers = [as_number(factor, "the factor of a synapse") for factor, _ in pairs]
+        object.__setattr__(self, "parts", tuple((number, one) for number, (_, one) in zip(numbers, pairs, strict=True)))
 
     def terms(self) -> tuple[tuple[float, Synapse], ...]:
         """Return the synapse as a sum of (factor, synapse)."""
