@@ -47,6 +47,9 @@ class Synapse:
         parts: list[tuple[float, Any]] = [*self.terms()]
         return [[factor, type(part).__name__, [*astuple(part)]] for factor, part in parts]
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     def __add__(self, other: Any) -> SynapseSum:
         if not isinstance(other, Synapse):
             return NotImplemented
