@@ -12,6 +12,7 @@ from . import (
     random as random,
     receptive_fields as receptive_fields,
     rules as rules,
+    spark as spark,
     spikeseg as spikeseg,
 )
 from ._core import __version__ as __version__
