@@ -3,6 +3,7 @@
 #pragma once
 
 #include <evsim/exponential.h>
+#include <evsim/neuron/too_many_steps.h>
 #include <evsim/portable.h>
 
 namespace evsim {
@@ -210,7 +211,8 @@ struct LinearCrossing {
         double now = 0.0, step = flow.unit, halved_at = never();  // when the last step was halved as it ends too high
         Square<N> q;
         bool known = false;  // whether q belongs to step
-        while (!(now > horizon)) {
+        for (std::int64_t steps = 0; !(now > horizon); ++steps) {
+            if (steps == most_steps) too_many_steps();
             if (ceiling * x.magnitude() < threshold) return never();
             const double left = horizon - now;
             if (step < flow.unit || left <= flow.unit) {

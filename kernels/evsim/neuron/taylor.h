@@ -4,25 +4,14 @@
 #pragma once
 
 #include <cstring>
-#if !defined(__CUDACC__)
-#include <stdexcept>
-#endif
 
 #include <evsim/neuron/parameters.h>
 #include <evsim/neuron/series.h>
+#include <evsim/neuron/too_many_steps.h>
 #include <evsim/portable.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {
-
-/// Ends a run whose neuron is too stiff to be integrated; on a GPU, its state stops being finite.
-EVSIM_FN void too_many_steps() {
-#if !defined(__CUDACC__)
-    throw std::runtime_error(
-        "a neuron took 2 million steps without a spike between two events; its parameters or its input make it too "
-        "fast for the time it is asked to pass");
-#endif
-}
 
 /// Makes a NeuronModel of equations. `Equations` has what a NeuronModel has but for its ways through time, and
 ///
@@ -86,7 +75,6 @@ struct Taylor : Equations {
 
  private:
     static constexpr int n_kept = Equations::n_kept, n_series = Equations::n_series;
-    static constexpr std::int64_t most_steps = 2000000;
 
     struct Passage {
         double duration;
