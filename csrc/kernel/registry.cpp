@@ -11,11 +11,13 @@ void visit_kernels_avx512(AddKernel, void*);
 void visit_linear_kernels_avx512(AddKernel, void*);
 void visit_kernels_avx2(AddKernel, void*);
 void visit_linear_kernels_avx2(AddKernel, void*);
-void visit_nonlinear_kernels_avx2(AddKernel, void*);
+void visit_shared_kernels_avx2(AddKernel, void*);
 #endif
 void visit_kernels_baseline(AddKernel, void*);
+#if !defined(EVSIM_X86_64)
 void visit_linear_kernels_baseline(AddKernel, void*);
-void visit_nonlinear_kernels_baseline(AddKernel, void*);
+#endif
+void visit_shared_kernels_baseline(AddKernel, void*);
 
 namespace {
 
@@ -35,13 +37,15 @@ const std::vector<NeuronKernel>& kernels() {
             visit_kernels_avx2(add, &found);
             visit_linear_kernels_avx2(add, &found);
         }
-        // Neurons one by one gain nothing from wider vectors.
-        if (isa != "baseline") visit_nonlinear_kernels_avx2(add, &found);
+        // Neurons one by one, or too large for registers, gain little from wider vectors.
+        if (isa != "baseline") visit_shared_kernels_avx2(add, &found);
 #endif
         if (isa == "baseline") {
             visit_kernels_baseline(add, &found);
+#if !defined(EVSIM_X86_64)
             visit_linear_kernels_baseline(add, &found);
-            visit_nonlinear_kernels_baseline(add, &found);
+#endif
+            visit_shared_kernels_baseline(add, &found);
         }
         return found;
     }();

@@ -28,6 +28,8 @@ struct SparseKernel {
     static constexpr int n_neuron = static_cast<int>(std::size(Model::neuron_names));
     static constexpr int block = PixelGroup::most_pixels;
     static constexpr int gaps_at_once = 8;
+    /// Whether touching a pixel takes so little that it is worth code of its own for each size.
+    static constexpr bool short_touch = n_state <= 2;
 
     template <class V>
     static V load_vector(const T* from) {
@@ -181,7 +183,7 @@ struct SparseKernel {
     [[gnu::always_inline]] static void over_channels(std::int32_t channel_stride, Visit&& visit) {
         std::int32_t channel = 0;
         for (; channel + lanes<S> <= channel_stride; channel += lanes<S>) visit(Vector<S>{}, channel);
-        if constexpr (vector_bytes > 32) {
+        if constexpr (vector_bytes > 32 && short_touch) {
             constexpr std::int32_t width = 32 / sizeof(S);
             if (channel + width <= channel_stride) {
                 visit(ShortVector<S, 32>{}, channel);
@@ -189,7 +191,8 @@ struct SparseKernel {
             }
         }
         if constexpr (vector_bytes > 16) {
-            if (channel < channel_stride) visit(ShortVector<S, 16>{}, channel);
+            constexpr std::int32_t width = 16 / sizeof(S);
+            for (; channel < channel_stride; channel += width) visit(ShortVector<S, 16>{}, channel);
         }
     }
 
@@ -370,8 +373,7 @@ struct SparseKernel {
 
     static TileResult run(const SparseRun& run) {
         return guarded(run.message, TileRun::message_bytes, [&] {
-            // Worth its code only where a touch is short.
-            constexpr std::int32_t few = n_state <= 2 ? 16 / sizeof(T) : 0;
+            constexpr std::int32_t few = short_touch ? 16 / sizeof(S) : 0;
             return run.channel_stride == few ? run_groups<few>(run) : run_groups<0>(run);
         });
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import _core
 from .._lib.modules import only_public
 from ..errors import InvalidArgumentError, ShapeMismatchError, UnsupportedError
 
@@ -17,8 +19,10 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Arrival: TypeAlias = dict[int, float]
 """What a spike of weight 1 adds to which variable."""
 
-SIZES = (3, 5, 8)
-"""Numbers of variables for which there is a compiled kernel."""
+SIZES = tuple(
+    sorted(int(name.removeprefix("linear_")) for name in _core.model_names() if re.fullmatch(r"linear_\d", name))
+)
+"""Numbers of variables for which there is a compiled kernel: 8, and where they are faster 3 and 5."""
 
 _UNBOUNDED = 1e37
 """More than any variable grows by. In float32 twice as much is still finite: times a variable that is 0 it gives 0."""

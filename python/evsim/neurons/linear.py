@@ -41,6 +41,10 @@ class LinearModel(NeuronModel):
         """Names of the state variables, as ``Probe(variable=...)`` takes them."""
         return self.system().names
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the parameters alone: another machine may have other kernels."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
     @property
     def port_names(self) -> tuple[str, ...]:
         """Names of the kinds of synapse, in the order of their numbers."""

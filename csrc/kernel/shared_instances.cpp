@@ -1,5 +1,6 @@
-// The non-linear models for one instruction set; as instances.cpp.
+// The non-linear models for one instruction set, and the linear one that takes most variables; as instances.cpp.
 #include <evsim/loops/kernel_table.h>
+#include <evsim/neuron/models.h>
 #include <evsim/neuron/nonlinear_models.h>
 
 #define EVSIM_JOIN_(a, b) a##b
@@ -8,11 +9,12 @@
 namespace evsim {
 
 /// Calls `add` with the table of every model for weights in float and in double.
-void EVSIM_JOIN(visit_nonlinear_kernels_, EVSIM_ISA)(void (*add)(void* registry, const NeuronKernel&), void* registry) {
+void EVSIM_JOIN(visit_shared_kernels_, EVSIM_ISA)(void (*add)(void* registry, const NeuronKernel&), void* registry) {
 #define EVSIM_ADD(name, ...)                                \
     add(registry, kernel_table<__VA_ARGS__, float>(#name)); \
     add(registry, kernel_table<__VA_ARGS__, double>(#name));
     EVSIM_FOR_NONLINEAR_MODELS(EVSIM_ADD)
+    EVSIM_FOR_LARGEST_LINEAR_MODEL(EVSIM_ADD)
 #undef EVSIM_ADD
 }
 
