@@ -1,4 +1,4 @@
-// The non-linear models for one instruction set, and the linear one that takes most variables; as instances.cpp.
+// Models that gain little from the widest registers, for one of the instruction sets that others share; as instances.cpp.
 #include <evsim/loops/kernel_table.h>
 #include <evsim/neuron/models.h>
 #include <evsim/neuron/nonlinear_models.h>
@@ -14,7 +14,7 @@ void EVSIM_JOIN(visit_shared_kernels_, EVSIM_ISA)(void (*add)(void* registry, co
     add(registry, kernel_table<__VA_ARGS__, float>(#name)); \
     add(registry, kernel_table<__VA_ARGS__, double>(#name));
     EVSIM_FOR_NONLINEAR_MODELS(EVSIM_ADD)
-    EVSIM_FOR_LARGEST_LINEAR_MODEL(EVSIM_ADD)
+    EVSIM_FOR_NARROW_MODELS(EVSIM_ADD)
 #undef EVSIM_ADD
 }
 

@@ -28,17 +28,18 @@
     model(li, Li)                                                          \
     model(li_heterogeneous, Heterogeneous<Li>)                             \
     model(linear_leak_if, LinearLeakIf)                                    \
-    model(linear_leak_if_once, FireOnce<LinearLeakIf>)                     \
-    model(stepped_if, SteppedIf)                                           \
-    model(stepped_if_once, FireOnce<SteppedIf>)
+    model(linear_leak_if_once, FireOnce<LinearLeakIf>)
 
-/// Any linear neuron, by the number of its variables; those in between take the next larger one. The largest runs every
-/// one of them; it is too large for registers, and so gains little from wider ones.
+/// Any linear neuron, by the number of its variables; those in between take the next larger one, linear_8 last.
 #define EVSIM_FOR_LINEAR_MODELS(model)                                     \
     model(linear_3, Linear<3>)                                             \
     model(linear_5, Linear<5>)
-#define EVSIM_FOR_LARGEST_LINEAR_MODEL(model)                              \
-    model(linear_8, Linear<8>)
+
+/// Models that gain little from the widest registers, and are not compiled for them.
+#define EVSIM_FOR_NARROW_MODELS(model)                                     \
+    model(linear_8, Linear<8>)                                             \
+    model(stepped_if, SteppedIf)                                           \
+    model(stepped_if_once, FireOnce<SteppedIf>)
 // clang-format on
 
 namespace evsim {
@@ -50,7 +51,7 @@ inline namespace EVSIM_ISA {
     static_assert(NeuronModel<model_##name>);
 EVSIM_FOR_ALL_MODELS(EVSIM_NAME_MODEL)
 EVSIM_FOR_LINEAR_MODELS(EVSIM_NAME_MODEL)
-EVSIM_FOR_LARGEST_LINEAR_MODEL(EVSIM_NAME_MODEL)
+EVSIM_FOR_NARROW_MODELS(EVSIM_NAME_MODEL)
 #undef EVSIM_NAME_MODEL
 
 }  // namespace EVSIM_ISA
