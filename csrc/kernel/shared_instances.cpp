@@ -1,4 +1,5 @@
-// Models that gain little from the widest registers, for one of the instruction sets that others share; as instances.cpp.
+// Models that gain little from the widest registers, for one of the instruction sets that others share; as
+// instances.cpp.
 #include <evsim/loops/kernel_table.h>
 #include <evsim/neuron/models.h>
 #include <evsim/neuron/nonlinear_models.h>
