@@ -33,10 +33,12 @@ std::vector<std::string> supported_isas() {
     __builtin_cpu_init();
     const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
                     __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt") && has_lzcnt_movbe_f16c();
+#if defined(EVSIM_AVX512)
     const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                     __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
                     __builtin_cpu_supports("avx512vl");
     if (v4) found.emplace_back("avx512");
+#endif
     if (v3) found.emplace_back("avx2");
 #endif
     found.emplace_back("baseline");

@@ -6,9 +6,11 @@
 namespace evsim {
 
 using AddKernel = void (*)(void* registry, const NeuronKernel&);
-#if defined(EVSIM_X86_64)
+#if defined(EVSIM_AVX512)
 void visit_kernels_avx512(AddKernel, void*);
 void visit_linear_kernels_avx512(AddKernel, void*);
+#endif
+#if defined(EVSIM_X86_64)
 void visit_kernels_avx2(AddKernel, void*);
 void visit_linear_kernels_avx2(AddKernel, void*);
 void visit_shared_kernels_avx2(AddKernel, void*);
@@ -28,11 +30,13 @@ const std::vector<NeuronKernel>& kernels() {
             if (kernel.abi == neuron_kernel_abi) static_cast<std::vector<NeuronKernel>*>(registry)->push_back(kernel);
         };
         const std::string& isa = active_isa();
-#if defined(EVSIM_X86_64)
+#if defined(EVSIM_AVX512)
         if (isa == "avx512") {
             visit_kernels_avx512(add, &found);
             visit_linear_kernels_avx512(add, &found);
         }
+#endif
+#if defined(EVSIM_X86_64)
         if (isa == "avx2") {
             visit_kernels_avx2(add, &found);
             visit_linear_kernels_avx2(add, &found);

@@ -10,7 +10,9 @@
 namespace evsim {
 
 #if defined(EVSIM_X86_64)
+#if defined(EVSIM_AVX512)
 SteppedKernel stepped_kernel_avx512(int value_bytes);
+#endif
 SteppedKernel stepped_kernel_avx2(int value_bytes);
 #endif
 SteppedKernel stepped_kernel_baseline(int value_bytes);
@@ -19,7 +21,9 @@ namespace {
 
 SteppedKernel find_stepped_kernel(int value_bytes) {
 #if defined(EVSIM_X86_64)
+#if defined(EVSIM_AVX512)
     if (active_isa() == "avx512") return stepped_kernel_avx512(value_bytes);
+#endif
     if (active_isa() == "avx2") return stepped_kernel_avx2(value_bytes);
 #endif
     return stepped_kernel_baseline(value_bytes);
