@@ -83,6 +83,15 @@ def models() -> dict[str, evsim.neurons.NeuronModel]:
     }
 
 
+def nonlinear_models() -> dict[str, evsim.neurons.NeuronModel]:
+    """Return non-linear models, driven so that they fire now and then under weights of some units."""
+    return {
+        "ExpLIF": evsim.ExpLIF(bias=12.0),
+        "AdEx": evsim.AdEx(bias=600.0),
+        "Izhikevich": evsim.Izhikevich.preset("tonic_spiking", bias=6.0),
+    }
+
+
 def with_callbacks(workload: Workload, name: str, kernel: evsim.Kernel, reference_ms: float | None) -> Workload:
     """Give the first layer of a workload callbacks."""
     (layer,) = workload.net

@@ -31,8 +31,8 @@ def random_words(key: int, counter: tuple[npt.NDArray[Any], ...]) -> Words:
 
     Notes
     -----
-    Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", SC '11. One object of NumPy's takes
-    10 us to make, and every neuron needs one; here a word costs 40 ns and needs none.
+    Salmon, Moraes, Dror & Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", SC '11. NumPy's own is an
+    object for every neuron, which takes longer to make than its words.
 
     Examples
     --------

@@ -82,7 +82,7 @@ def poisson(
     as high the same train twice as fast. Machines may differ by the rounding of their logarithm.
 
     Norse's ``PoissonEncoder(f_max)``, with at most one spike per step, tends to ``poisson(f_max * x)`` as its steps get
-    shorter. 100 to 400 ns a spike, 300 ns a value that stays silent.
+    shorter. The cost is that of the spikes, and of a few random words for each value that stays silent.
 
     Examples
     --------
