@@ -9,13 +9,7 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-struct AdExEquations {
-    static constexpr bool spikes = true;
-    static constexpr int n_ports = 1;
-    EVSIM_FN static constexpr bool jumps(int) { return true; }
-    static constexpr int n_shared = 1;
-    static constexpr const char* shared_names[] = {"tolerance"};
-    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive};
+struct AdExEquations : TakesInput {
     static constexpr const char* neuron_names[] = {"capacitance", "g_leak",  "v_rest", "v_t",    "delta_t",
                                                    "a",           "b",       "tau_w",  "v_peak", "v_reset",
                                                    "bias",        "tau_syn", "v_init", "w_init"};
@@ -78,16 +72,10 @@ struct AdExEquations {
         EVSIM_FN bool quiet(const State<double>&) const { return false; }
     };
 
-    EVSIM_FN explicit AdExEquations(const double*) {}
-
     EVSIM_FN State<double> initial(const Neuron& n) const { return {n.v_init, n.w_init, 0.0}; }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
         s.v = n.v_reset;
         s.w += n.b;
-    }
-    template <class V>
-    EVSIM_FN static void receive(State<V>& s, const V& weight, int) {
-        s.i += weight;
     }
     /// Bursts may keep themselves going.
     EVSIM_FN static Endless endless(const Neuron&) { return Endless::unknown; }

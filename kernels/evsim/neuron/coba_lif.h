@@ -10,12 +10,7 @@ namespace evsim {
 inline namespace EVSIM_ISA {
 
 struct CobaLifEquations {
-    static constexpr bool spikes = true;
-    static constexpr int n_ports = 1;
     EVSIM_FN static constexpr bool jumps(int) { return false; }
-    static constexpr int n_shared = 1;
-    static constexpr const char* shared_names[] = {"tolerance"};
-    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive};
     static constexpr const char* neuron_names[] = {"capacitance", "g_leak",    "v_rest",  "e_exc", "e_inh", "tau_exc",
                                                    "tau_inh",     "threshold", "v_reset", "bias",  "v_init"};
     static constexpr const char* observable_names[] = {"v", "g_exc", "g_inh"};
@@ -74,8 +69,6 @@ struct CobaLifEquations {
             return s.v < n.threshold && (alone || outlasted);
         }
     };
-
-    EVSIM_FN explicit CobaLifEquations(const double*) {}
 
     EVSIM_FN State<double> initial(const Neuron& n) const { return {n.v_init, 0.0, 0.0}; }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const { s.v = n.v_reset; }

@@ -50,13 +50,7 @@ struct Upswing {
     }
 };
 
-struct ExpLifEquations {
-    static constexpr bool spikes = true;
-    static constexpr int n_ports = 1;
-    EVSIM_FN static constexpr bool jumps(int) { return true; }
-    static constexpr int n_shared = 1;
-    static constexpr const char* shared_names[] = {"tolerance"};
-    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive};
+struct ExpLifEquations : TakesInput {
     static constexpr const char* neuron_names[] = {"tau_mem", "tau_syn", "v_rest", "v_t",   "delta_t",
                                                    "v_peak",  "v_reset", "bias",   "v_init"};
     static constexpr const char* observable_names[] = {"v", "i"};
@@ -119,14 +113,8 @@ struct ExpLifEquations {
         }
     };
 
-    EVSIM_FN explicit ExpLifEquations(const double*) {}
-
     EVSIM_FN State<double> initial(const Neuron& n) const { return {n.v_init, 0.0}; }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const { s.v = n.v_reset; }
-    template <class V>
-    EVSIM_FN static void receive(State<V>& s, const V& weight, int) {
-        s.i += weight;
-    }
     /// With a stable rest it needs input, unless a reset leads beyond the unstable one.
     EVSIM_FN static Endless endless(const Neuron& n) {
         if (!(n.drive(n.v_t, n.bias) < 0.0)) return Endless::always;

@@ -10,13 +10,7 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-struct IzhikevichEquations {
-    static constexpr bool spikes = true;
-    static constexpr int n_ports = 1;
-    EVSIM_FN static constexpr bool jumps(int) { return true; }
-    static constexpr int n_shared = 1;
-    static constexpr const char* shared_names[] = {"tolerance"};
-    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive};
+struct IzhikevichEquations : TakesInput {
     static constexpr const char* neuron_names[] = {"a",        "b",    "c",   "d",      "v_peak",  "square", "linear",
                                                    "constant", "bias", "v_u", "u_leak", "tau_syn", "v_init", "u_init"};
     static constexpr const char* observable_names[] = {"v", "i", "u"};
@@ -61,16 +55,10 @@ struct IzhikevichEquations {
         EVSIM_FN bool quiet(const State<double>&) const { return false; }
     };
 
-    EVSIM_FN explicit IzhikevichEquations(const double*) {}
-
     EVSIM_FN State<double> initial(const Neuron& n) const { return {n.v_init, n.u_init, 0.0}; }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const {
         s.v = n.c;
         s.u += n.d;
-    }
-    template <class V>
-    EVSIM_FN static void receive(State<V>& s, const V& weight, int) {
-        s.i += weight;
     }
     /// Bursts may keep themselves going.
     EVSIM_FN static Endless endless(const Neuron&) { return Endless::unknown; }

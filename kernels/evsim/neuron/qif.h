@@ -9,13 +9,7 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-struct QifEquations {
-    static constexpr bool spikes = true;
-    static constexpr int n_ports = 1;
-    EVSIM_FN static constexpr bool jumps(int) { return true; }
-    static constexpr int n_shared = 1;
-    static constexpr const char* shared_names[] = {"tolerance"};
-    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive};
+struct QifEquations : TakesInput {
     static constexpr const char* neuron_names[] = {"tau_mem", "tau_syn", "v_rest", "v_c",   "gain",
                                                    "v_peak",  "v_reset", "bias",   "v_init"};
     static constexpr const char* observable_names[] = {"v", "i"};
@@ -66,14 +60,8 @@ struct QifEquations {
         }
     };
 
-    EVSIM_FN explicit QifEquations(const double*) {}
-
     EVSIM_FN State<double> initial(const Neuron& n) const { return {n.v_init, 0.0}; }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const { s.v = n.v_reset; }
-    template <class V>
-    EVSIM_FN static void receive(State<V>& s, const V& weight, int) {
-        s.i += weight;
-    }
     /// With a stable rest it needs input, unless a reset leads beyond the unstable one.
     EVSIM_FN static Endless endless(const Neuron& n) {
         if (!(n.drive(n.lowest(), n.bias) < 0.0)) return Endless::always;

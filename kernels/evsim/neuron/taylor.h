@@ -13,7 +13,8 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-/// Makes a NeuronModel of equations. `Equations` has what a NeuronModel has but for its ways through time, and
+/// Makes a NeuronModel of equations. `Equations` has what a NeuronModel has but for its shared parameter and
+/// its ways through time, and
 ///
 ///   n_kept                             how many series are the variables of the state, the membrane potential first
 ///   n_series                           how many there are, with auxiliary ones such as an exponential
@@ -27,7 +28,7 @@ inline namespace EVSIM_ISA {
 ///     rest_of_upswing(series, tolerance, end)   optionally: the time to the peak, where it is known in closed form to
 ///                                        that tolerance, and the state then; else NaN
 ///
-/// The first shared parameter is the tolerance: how far off a spike may be, in units of 1 / rate[0].
+/// The shared parameter is the tolerance: how far off a spike may be, in units of 1 / rate[0].
 template <class Equations>
 struct Taylor : Equations {
     using Neuron = typename Equations::Neuron;
@@ -36,13 +37,17 @@ struct Taylor : Equations {
     using State = typename Equations::template State<V>;
     template <class T>
     using Stored = double;
+    static constexpr bool spikes = true;
+    static constexpr int n_ports = 1;
+    static constexpr int n_shared = 1;
+    static constexpr const char* shared_names[] = {"tolerance"};
+    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive};
 
     double tolerance;   ///< of one step
     double negligible;  ///< the exponent of what does not count
     int order;
 
-    EVSIM_FN explicit Taylor(const double* shared)
-        : Equations(shared), tolerance(0.02 * shared[0]), negligible(std::log(tolerance)) {
+    EVSIM_FN explicit Taylor(const double* shared) : tolerance(0.02 * shared[0]), negligible(std::log(tolerance)) {
         const double best = 4.0 - 0.65 * negligible;
         order = best < 4.0 ? 4 : best > PowerSeries::max_order ? PowerSeries::max_order : static_cast<int>(best);
     }

@@ -26,5 +26,14 @@ struct TaylorInput {
     EVSIM_FN double rate_beside(double other) const { return rate > 1e-3 * other ? rate : 1e-3 * other; }
 };
 
+/// What all equations with such an input share.
+struct TakesInput {
+    EVSIM_FN static constexpr bool jumps(int) { return true; }
+    template <class State, class V>
+    EVSIM_FN static void receive(State& s, const V& weight, int) {
+        s.i += weight;
+    }
+};
+
 }  // namespace EVSIM_ISA
 }  // namespace evsim
