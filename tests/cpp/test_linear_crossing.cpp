@@ -1,8 +1,7 @@
-// The search for the first crossing of linear neurons against one in 113 bits that shares nothing with it: over random
-// intervals between events, half of them with the threshold at a maximum of the potential to within 1e-1 to 1e-16.
+// The search for the first crossing of linear neurons against one in double-double that shares nothing with it: over
+// random intervals between events, half of them with the threshold at a maximum of the potential to within 1e-1 to
+// 1e-16.
 #include <gtest/gtest.h>
-
-#if defined(__SIZEOF_FLOAT128__)  // of GCC and Clang, on some processors
 
 #include <chrono>
 #include <cstdio>
@@ -11,7 +10,7 @@
 #include <evsim/neuron/linear_flow.h>
 
 #include "linear_circuits.hpp"
-#include "quad_flow.hpp"
+#include "wide_flow.hpp"
 
 namespace evsim {
 namespace {
@@ -38,21 +37,22 @@ struct Tally {
     }
 };
 
-/// Rounding errors of the potential that are allowed, in units of the last place of what it is a sum of.
-constexpr double roundings = 16.0;
+/// Rounding errors of the potential that are allowed after so many steps, in units of the last place of what it is a
+/// sum of. Every step rounds anew, so that they grow as a random walk does.
+inline double roundings(double steps) { return 16.0 + 2.0 * std::sqrt(steps); }
 
 /// A state at an input event, the time to the next one, and a threshold.
 template <int N>
 struct Interval {
-    std::vector<quad::State<N>> path;
+    std::vector<wide::State<N>> path;
     Row<N> x;
     double horizon, scale, threshold;
     bool grazing = false;
 
-    Interval(const Circuit<N>& circuit, const quad::Flow<N>& exact, bool graze, Random& random) {
-        std::vector<quad::Quad> maxima;
+    Interval(const Circuit<N>& circuit, const wide::Flow<N>& exact, bool graze, Random& random) {
+        std::vector<wide::Number> maxima;
         for (int trial = 0; trial < 10 && maxima.empty(); ++trial) {
-            quad::State<N> start{};
+            wide::State<N> start{};
             for (int j = 0; j < circuit.size; ++j) {
                 x.at[j] = std::normal_distribution<double>()(random) * log_uniform(random, -1.0, 1.0);
                 if (uniform(random, 0.0, 1.0) < 0.15) x.at[j] = 0.0;
@@ -83,7 +83,7 @@ struct Interval {
 };
 
 template <int N>
-void check_interval(const Circuit<N>& circuit, const quad::Flow<N>& exact, const LinearCrossing<N>& crossing,
+void check_interval(const Circuit<N>& circuit, const wide::Flow<N>& exact, const LinearCrossing<N>& crossing,
                     Random& random, Tally& tally) {
     const Interval<N> interval(circuit, exact, tally.intervals % 2 == 0, random);
     const double horizon = interval.horizon, threshold = interval.threshold;
@@ -94,7 +94,8 @@ void check_interval(const Circuit<N>& circuit, const quad::Flow<N>& exact, const
     tally.slowest =
         std::max(tally.slowest, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     const bool crosses = found <= horizon;
-    const double allowed = roundings * 0x1p-53 * interval.scale, tick = 4.0 * 0x1p-53 * horizon;
+    const double allowed = roundings(horizon / crossing.flow.unit) * 0x1p-53 * interval.scale,
+                 tick = 4.0 * 0x1p-53 * horizon;
     const double soonest = static_cast<double>(exact.first(interval.path, horizon, threshold - allowed)),
                  latest = static_cast<double>(exact.first(interval.path, horizon, threshold + allowed));
     tally.crossings += crosses;
@@ -116,7 +117,7 @@ Tally campaign(CircuitKind kind, std::uint64_t seed, long intervals) {
     Tally tally;
     while (tally.intervals < intervals) {
         const Circuit<N> circuit(kind, random);
-        const quad::Flow<N> exact(circuit.a, circuit.c);
+        const wide::Flow<N> exact(circuit.a, circuit.c);
         const LinearFlow<N> flow(&circuit.a[0][0]);
         const LinearCrossing<N> crossing(flow, circuit.c, circuit.ceiling);
         for (int k = 0; k < 100; ++k) check_interval(circuit, exact, crossing, random, tally);
@@ -165,7 +166,7 @@ double worst_change(CircuitKind kind, int circuits) {
     double worst = 0.0;
     for (int k = 0; k < circuits; ++k) {
         const Circuit<N> circuit(kind, random);
-        const quad::Flow<N> exact(circuit.a, circuit.c);
+        const wide::Flow<N> exact(circuit.a, circuit.c);
         const LinearFlow<N> flow(&circuit.a[0][0]);
         const double t = std::min(circuit.membrane * log_uniform(random, -6.0, 1.5), 300.0 * circuit.fastest);
         const auto found = flow.change(t);
@@ -199,5 +200,3 @@ TEST(LinearFlow, ChangeIsGoodToItsLastPlaces) {
 
 }  // namespace
 }  // namespace evsim
-
-#endif

@@ -1,25 +1,31 @@
-// x' = A x in 113 bits, and when c x first reaches a threshold, by plain loops: no step is chosen, no bound estimated.
+// x' = A x in 104 bits, and when c x first reaches a threshold, by plain loops: no step is chosen, no bound estimated.
 // Pieces of one length; on each, c x is a polynomial in Bernstein form, whose coefficients enclose it.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <vector>
 
-namespace quad {
+#include "double_double.hpp"
 
-using Quad = __float128;
+namespace wide {
 
-inline Quad absolute(Quad a) { return a < 0 ? -a : a; }
+inline Number absolute(Number a) { return a < 0 ? -a : a; }
 
 /// A polynomial on [0, 1]: p(u) = sum of coefficient[k] u^k.
 struct Polynomial {
     static constexpr int degree = 20;
-    Quad at[degree + 1] = {};
+    Number at[degree + 1] = {};
 
-    Quad operator()(Quad u) const {
-        Quad sum = at[degree];
+    Number operator()(Number u) const {
+        Number sum = at[degree];
         for (int k = degree - 1; k >= 0; --k) sum = sum * u + at[k];
+        return sum;
+    }
+    double slope(double u) const {
+        double sum = 0.0;
+        for (int k = degree; k >= 1; --k) sum = sum * u + k * static_cast<double>(at[k]);
         return sum;
     }
     Polynomial derivative() const {
@@ -28,31 +34,43 @@ struct Polynomial {
         return out;
     }
     /// p(end u)
-    Polynomial stretched(Quad end) const {
+    Polynomial stretched(Number end) const {
         Polynomial out;
-        Quad power = 1;
+        Number power = 1;
         for (int k = 0; k <= degree; ++k, power *= end) out.at[k] = at[k] * power;
         return out;
     }
 };
 
+struct Binomials {
+    static constexpr int most = Polynomial::degree;
+    double at[most + 1][most + 1] = {};
+    constexpr Binomials() {
+        for (int n = 0; n <= most; ++n) {
+            at[n][0] = 1.0;
+            for (int k = 1; k <= n; ++k) at[n][k] = at[n - 1][k - 1] + at[n - 1][k];
+        }
+    }
+};
+inline constexpr Binomials binomials{};
+
 /// The same by its control points, between the smallest and the largest of which it stays.
 struct Bernstein {
     static constexpr int degree = Polynomial::degree;
-    Quad at[degree + 1];
+    Number at[degree + 1];
 
     explicit Bernstein(const Polynomial& p) {
-        Quad difference[degree + 1];
-        for (int k = 0; k <= degree; ++k) difference[k] = p.at[k] / binomial(degree, k);
+        Number difference[degree + 1];
+        for (int k = 0; k <= degree; ++k) difference[k] = p.at[k] / binomials.at[degree][k];
         for (int j = 0; j <= degree; ++j) {
             at[j] = 0;
-            for (int k = 0; k <= j; ++k) at[j] += binomial(j, k) * difference[k];
+            for (int k = 0; k <= j; ++k) at[j] += binomials.at[j][k] * difference[k];
         }
     }
     /// Cuts it in the middle, by de Casteljau: this becomes the left half.
     Bernstein cut() {
         Bernstein right = *this;
-        Quad row[degree + 1];
+        Number row[degree + 1];
         for (int k = 0; k <= degree; ++k) row[k] = at[k];
         for (int k = 0; k <= degree; ++k) {
             at[k] = row[0];
@@ -66,25 +84,19 @@ struct Bernstein {
         for (int k = 1; k <= degree; ++k) changes += (at[k] < 0) != (at[k - 1] < 0);
         return changes;
     }
-
- private:
-    static Quad binomial(int n, int k) {
-        double out = 1.0;
-        for (int j = 1; j <= k; ++j) out = out * (n - k + j) / j;
-        return static_cast<Quad>(std::round(out));
-    }
 };
 
-/// The only root of p between low and high, where it changes sign: Newton's method, or bisection where that leaves.
-inline Quad root_between(const Polynomial& p, Quad low, Quad high) {
-    const Polynomial slope = p.derivative();
+/// The only root of p between low and high, where it changes sign: Newton's method with a slope in double, or bisection
+/// where that leaves.
+inline Number root_between(const Polynomial& p, Number low, Number high) {
     const bool rises = p(low) < 0;
-    Quad u = (low + high) / 2;
+    Number u = (low + high) / 2;
     for (int k = 0; k < 200 && high - low > 0; ++k) {
-        const Quad value = p(u);
+        const Number value = p(u);
         ((value < 0) == rises ? low : high) = u;
-        const Quad steep = slope(u), next = steep != 0 ? u - value / steep : low;
-        const Quad last = u;
+        const double steep = p.slope(static_cast<double>(u));
+        const Number next = steep != 0.0 ? u - value / steep : low;
+        const Number last = u;
         u = next > low && next < high ? next : (low + high) / 2;
         if (absolute(u - last) < 1e-31) break;
     }
@@ -93,40 +105,40 @@ inline Quad root_between(const Polynomial& p, Quad low, Quad high) {
 
 /// visit(u) for every u in [low, high] where p changes its sign, in order, until it returns false.
 template <class Visit>
-bool each_root(const Polynomial& p, Bernstein b, Quad low, Quad high, Visit&& visit, int depth = 0) {
+bool each_root(const Polynomial& p, Bernstein b, Number low, Number high, Visit&& visit, int depth = 0) {
     const int changes = b.sign_changes();
     if (changes == 0) return true;
     if (changes == 1 || depth == 100) return visit(changes == 1 ? root_between(p, low, high) : low);
-    const Quad middle = (low + high) / 2;
+    const Number middle = (low + high) / 2;
     const Bernstein right = b.cut();
     return each_root(p, b, low, middle, visit, depth + 1) && each_root(p, right, middle, high, visit, depth + 1);
 }
 
 template <int N>
 struct State {
-    Quad at[N];
+    Number at[N];
 };
 
 template <int N>
 class Flow {
  public:
-    static constexpr Quad none = -1;
+    static inline const Number none = -1;
 
     Flow(const double (&a)[N][N], const double (&c)[N]) {
         double norm = 0.0;
         for (int i = 0; i < N; ++i) {
             double row = 0.0;
             for (int j = 0; j < N; ++j) row += std::fabs(a[i][j]), a_[i][j] = a[i][j];
-            norm = std::fmax(norm, row);
+            norm = std::max(norm, row);
         }
         length_ = 0.3 / norm;
-        Quad row[N], square[N][N] = {};
+        Number row[N], square[N][N] = {};
         for (int j = 0; j < N; ++j) row[j] = c[j], square[j][j] = 1;
         for (int k = 0; k <= Polynomial::degree + 4; ++k) {
             for (int i = 0; i < N; ++i)
                 for (int j = 0; j < N; ++j) step_[i][j] += square[i][j];
             for (int j = 0; j < N && k <= Polynomial::degree; ++j) rows_[k][j] = row[j], quick_[k][j] = double(row[j]);
-            Quad next[N] = {}, product[N][N] = {};
+            Number next[N] = {}, product[N][N] = {};
             for (int i = 0; i < N; ++i)
                 for (int j = 0; j < N; ++j) {
                     next[j] += row[i] * a[i][j] * length_ / (k + 1);
@@ -141,21 +153,21 @@ class Flow {
     /// The states at the beginnings of the pieces of [0, horizon].
     std::vector<State<N>> path(State<N> x, double horizon) const {
         std::vector<State<N>> out;
-        for (Quad begin = 0; begin <= horizon; begin += length_) {
+        for (Number begin = 0; begin <= horizon; begin += length_) {
             out.push_back(x);
             x = after_piece(x);
         }
         return out;
     }
     /// First time in [0, horizon] with c x >= threshold, or `none`.
-    Quad first(const std::vector<State<N>>& path, double horizon, Quad threshold) const {
+    Number first(const std::vector<State<N>>& path, double horizon, Number threshold) const {
         for (std::size_t k = 0; k < path.size(); ++k) {
             if (!may_exceed(path[k], double(threshold))) continue;
             Piece piece = piece_of(path, horizon, k);
             piece.p.at[0] -= threshold;
             if (piece.p.at[0] >= 0) return piece.begin;
-            Quad found = none;
-            each_root(piece.p, Bernstein(piece.p), 0, 1, [&](Quad u) {
+            Number found = none;
+            each_root(piece.p, Bernstein(piece.p), 0, 1, [&](Number u) {
                 found = piece.begin + u * piece.length;
                 return false;
             });
@@ -164,13 +176,13 @@ class Flow {
         return none;
     }
     /// Local maxima of c x above 0 within (0, horizon).
-    std::vector<Quad> maxima(const std::vector<State<N>>& path, double horizon) const {
-        std::vector<Quad> found;
+    std::vector<Number> maxima(const std::vector<State<N>>& path, double horizon) const {
+        std::vector<Number> found;
         for (std::size_t k = 0; k < path.size(); ++k) {
             if (!may_exceed(path[k], 0.0) || !may_turn(path[k])) continue;
             const Polynomial p = piece_of(path, horizon, k).p, slope = p.derivative();
             bool rises = slope.at[0] > 0;
-            each_root(slope, Bernstein(slope), 0, 1, [&](Quad u) {
+            each_root(slope, Bernstein(slope), 0, 1, [&](Number u) {
                 if (rises && p(u) > 0) found.push_back(p(u));
                 rises = !rises;
                 return true;
@@ -184,7 +196,7 @@ class Flow {
         for (int j = 0; j < N; ++j) {
             State<N> x{};
             x.at[j] = 1;
-            Quad now = 0;
+            Number now = 0;
             for (; now + length_ <= t; now += length_) x = after_piece(x);
             columns.push_back(after(x, (t - now) / length_));
         }
@@ -194,12 +206,12 @@ class Flow {
  private:
     struct Piece {
         Polynomial p;
-        Quad begin, length;
+        Number begin, length;
     };
     Piece piece_of(const std::vector<State<N>>& path, double horizon, std::size_t k) const {
-        const Quad begin = length_ * static_cast<double>(k);
+        const Number begin = length_ * static_cast<double>(k);
         const bool last = k + 1 == path.size();
-        const Quad length = last ? horizon - begin : length_;
+        const Number length = last ? horizon - begin : length_;
         const Polynomial p = polynomial(path[k]);
         return {last ? p.stretched(length / length_) : p, begin, length};
     }
@@ -211,7 +223,7 @@ class Flow {
         return out;
     }
     /// By the series of e^{A u length} x.
-    State<N> after(const State<N>& x, Quad u) const {
+    State<N> after(const State<N>& x, Number u) const {
         State<N> out = x, term = x;
         for (int k = 1; k <= Polynomial::degree + 4; ++k) {
             State<N> next{};
@@ -237,7 +249,7 @@ class Flow {
             for (int j = 0; j < N; ++j) term += quick_[k][j] * double(x.at[j]);
             (k == 1 ? slope : change) += k * std::fabs(term);
         }
-        for (int j = 0; j < N; ++j) all = std::fmax(all, std::fabs(double(x.at[j])));
+        for (int j = 0; j < N; ++j) all = std::max(all, std::fabs(double(x.at[j])));
         return slope <= change + 1e-7 * all;
     }
     /// Cheap and coarse: by the first terms in double, all at their highest.
@@ -250,17 +262,17 @@ class Flow {
                 term += one;
                 size += std::fabs(one);
             }
-            sum += k == 0 ? term : std::fmax(term, 0.0);
-            largest = std::fmax(largest, size);
+            sum += k == 0 ? term : std::max(term, 0.0);
+            largest = std::max(largest, size);
         }
         double all = 0.0;
-        for (int j = 0; j < N; ++j) all = std::fmax(all, std::fabs(double(x.at[j])));
+        for (int j = 0; j < N; ++j) all = std::max(all, std::fabs(double(x.at[j])));
         return sum + 1e-8 * (largest + all) >= above;  // 0.3^8 / 8! = 1.6e-9
     }
 
-    Quad length_, a_[N][N];
-    Quad step_[N][N] = {}, rows_[Polynomial::degree + 1][N];
+    Number length_, a_[N][N];
+    Number step_[N][N] = {}, rows_[Polynomial::degree + 1][N];
     double quick_[Polynomial::degree + 1][N];
 };
 
-}  // namespace quad
+}  // namespace wide
