@@ -6,6 +6,8 @@
 // threads at the same address.
 #pragma once
 
+#include <type_traits>
+
 #include <evsim/loops/variables.h>
 #include <evsim/neuron/model.h>
 
@@ -22,6 +24,19 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
+/// Memory in which an object begins its life, where there is no <new>.
+struct Room {
+    void* at;
+};
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim
+
+EVSIM_FN void* operator new(std::size_t, evsim::Room room) noexcept { return room.at; }
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
 using Count = unsigned long long;
 
 /// What a launch reports.
@@ -31,13 +46,34 @@ struct Status {
     Count not_finite;  ///< first one whose state is not finite; ~0 for nobody in both
 };
 
+/// A model that is more than a few numbers lies in memory, where `evsim_build` puts it for all threads of a layer; of
+/// others every thread makes its own of the shared parameters.
+template <class Model>
+struct SharedModel {
+    static constexpr std::size_t most_bytes = 512;
+    static constexpr bool in_memory = sizeof(Model) > most_bytes;
+    using Type = std::conditional_t<in_memory, const Model&, const Model>;
+
+    /// Of the parameters, or of what `evsim_build` has made of them.
+    EVSIM_FN static Type of(const void* shared) {
+        if constexpr (in_memory) {
+            return *static_cast<const Model*>(shared);
+        } else {
+            return Model(static_cast<const double*>(shared));
+        }
+    }
+};
+
 /// What all threads of a layer share.
 template <class Model, class T>
 struct DenseLaunch {
-    const double* shared;   ///< parameters of the layer
+    using S = typename Model::template Stored<T>;  ///< of states, beside weights of T
+
+    const void* shared;     ///< parameters of the layer, or its model
     const double* neurons;  ///< parameters per neuron, [neuron][parameter]
-    const T* hot;           ///< [variable][neuron]
+    const S* hot;           ///< [variable][neuron]
     std::int64_t n_neurons;
+    std::int32_t port;  ///< to which all inputs go
     const T* weights;
     std::int64_t weights_of_sample;  ///< from one sample's to the next, 0 if all have the same
 
@@ -45,7 +81,7 @@ struct DenseLaunch {
     const std::int32_t* indices;
     const double* times;
     /// Gap before event e of sample s, at [e + s]; the last one of a sample leads from its last event to `until`.
-    const typename Model::template Gap<T>* gaps;
+    const typename Model::template Gap<S>* gaps;
     const typename Model::template Gap<double>* exact_gaps;
     const double* last_events;  ///< per sample, before the first event
 
@@ -62,13 +98,14 @@ struct DenseLaunch {
 template <class Model, class T, class Traces>
 struct DenseThread {
     using Neuron = typename Model::Neuron;
-    using Gap = typename Model::template Gap<T>;
+    using S = typename Model::template Stored<T>;
+    using Gap = typename Model::template Gap<S>;
     using ExactGap = typename Model::template Gap<double>;
     using Exact = typename Model::template State<double>;
-    using Lane = typename Model::template State<T>;
-    using Hot = typename Model::template Hot<T>;
+    using Lane = typename Model::template State<S>;
+    using Hot = typename Model::template Hot<S>;
 
-    static constexpr int n_state = Variables<Lane, T>::count;
+    static constexpr int n_state = Variables<Lane, S>::count;
     static constexpr bool remembers = requires { Model::memory_names; };
     static constexpr int n_memory = [] {
         if constexpr (remembers)
@@ -78,7 +115,7 @@ struct DenseThread {
     }();
 
     const DenseLaunch<Model, T>& run;
-    const Model model;
+    const typename SharedModel<Model>::Type model;
     const std::int32_t sample, n;
     const Neuron neuron;
     Release release;             ///< of models that hold
@@ -88,7 +125,11 @@ struct DenseThread {
     bool failed = false;
 
     EVSIM_FN DenseThread(const DenseLaunch<Model, T>& run_, std::int32_t sample_, std::int32_t n_)
-        : run(run_), model(run_.shared), sample(sample_), n(n_), neuron(neuron_at(run_.neurons, n_)) {}
+        : run(run_),
+          model(SharedModel<Model>::of(run_.shared)),
+          sample(sample_),
+          n(n_),
+          neuron(neuron_at(run_.neurons, n_)) {}
 
     EVSIM_FN static Neuron neuron_at(const double* neurons, std::int32_t n) {
         Neuron neuron;
@@ -154,7 +195,7 @@ struct DenseThread {
             }
         } crossed{crossed_from, run.emit_from};
         Release after = release;
-        const int crossings = advance_on_clock(model, state, neuron, interval, gap, !Model::jumps(0), after, crossed);
+        const int crossings = advance_on_clock(model, state, neuron, interval, gap, !model.jumps(0), after, crossed);
         set_release(after);
         return crossings > 0;
     }
@@ -168,16 +209,16 @@ struct DenseThread {
             Model::decay(lane, gap_for<Model>(hot, run.gaps[event + sample]));
             return lane;
         }
-        Exact exact = converted<Exact, double, T>(lane);
+        Exact exact = converted<Exact, double, S>(lane);
         const bool crossed = advance_neuron(exact, traces, event, interval, run.exact_gaps[event + sample]);
-        lane = converted<Lane, T, double>(exact);
+        lane = converted<Lane, S, double>(exact);
         if (crossed) return lane;
         // Rounded to T, the potential may be at the threshold although the exact one stayed an ulp below: a crossing at
         // the end of the gap.
-        exact = converted<Exact, double, T>(lane);
+        exact = converted<Exact, double, S>(lane);
         if (!model.at_threshold(exact, neuron)) return lane;
         advance_neuron(exact, traces, event, interval.at_end(), model.gap(0.0));
-        return converted<Lane, T, double>(exact);
+        return converted<Lane, S, double>(exact);
     }
 
     /// What the loop over events reads, in registers.
@@ -201,16 +242,21 @@ struct DenseThread {
                         const T* weight) {
         const Gap shared_gap = events.gaps[event];
         const auto& gap = gap_for<Model>(hot, shared_gap);
-        if (is_held() ? first <= run.times[event] : Model::excess(state, hot, gap) > T(0)) {
+        if (is_held() ? flows_while_held(model) || first <= run.times[event] : Model::excess(state, hot, gap) > S(0)) {
             state = through_gap(state, hot, traces, event);
         } else {
             const Lane before = state;
             Model::decay(state, gap);
-            if constexpr (holds<Model>) Model::hold(is_held(), before, state);
+            if constexpr (holds<Model>) model.hold(is_held(), before, state);
         }
         const Lane before = state;
-        Model::receive(state, *weight, 0);
-        if constexpr (holds<Model>) Model::hold(is_held(), before, state);
+        const S arriving = *weight;
+        if constexpr (holds<Model>) {
+            Model::receive(state, heard(model, is_held(), arriving), run.port);
+            model.hold(is_held(), before, state);
+        } else {
+            Model::receive(state, arriving, run.port);
+        }
         traces.on_input(event, events.indices[event], *this, state);
     }
 
@@ -239,10 +285,10 @@ struct DenseThread {
     /// From the last event to the end of the simulated time.
     EVSIM_COLD EVSIM_FN void finish(Lane lane, const Hot& hot, Traces& traces) {
         const std::int64_t event = run.offsets[sample + 1];
-        if (!is_held() && !(Model::excess(lane, hot, gap_for<Model>(hot, run.gaps[event + sample])) > T(0))) return;
+        if (!is_held() && !(Model::excess(lane, hot, gap_for<Model>(hot, run.gaps[event + sample])) > S(0))) return;
         const double start = start_of(event);
         emit_until = run.until;
-        Exact exact = converted<Exact, double, T>(lane);
+        Exact exact = converted<Exact, double, S>(lane);
         const double duration = last_duration(start, run.until);
         advance_neuron(exact, traces, event, {start, run.until, duration}, run.exact_gaps[event + sample]);
         if (!failed && !finite<Exact, double>(exact)) fail(run.status->not_finite, start);
@@ -260,7 +306,7 @@ struct DenseThread {
     /// rounding does not add up.
     EVSIM_COLD EVSIM_FN void observe(Lane lane, double start, const double* at, std::int64_t count,
                                      std::int32_t observable, double* out, std::int64_t stride) {
-        Exact state = converted<Exact, double, T>(lane);
+        Exact state = converted<Exact, double, S>(lane);
         double now = 0.0, last_time = never();
         std::int32_t at_this_instant = 0;
         Release held = release.from(start);

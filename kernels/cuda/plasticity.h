@@ -29,7 +29,7 @@ template <class Model, class T>
 struct NoTraces {
     static constexpr bool active = false, visits_synapses = false;
     using Exact = typename Model::template State<double>;
-    using Lane = typename Model::template State<T>;
+    using Lane = typename Model::template State<typename Model::template Stored<T>>;
     EVSIM_FN NoTraces(const PlasticLaunch<T>&, const Model&, const typename Model::Neuron&, std::int32_t,
                       std::int32_t) {}
     template <class Thread>
@@ -42,7 +42,8 @@ template <class Model, class T, class Rule>
 struct RuleTraces {
     static constexpr bool active = true, visits_synapses = NeuronTraces<Model, T, Rule>::visits_synapses;
     using Exact = typename Model::template State<double>;
-    using Lane = typename Model::template State<T>;
+    using S = typename Model::template Stored<T>;
+    using Lane = typename Model::template State<S>;
 
     const PlasticLaunch<T>& run;
     const std::int64_t first_input;  ///< of this sample
@@ -69,7 +70,7 @@ struct RuleTraces {
     template <class Thread>
     EVSIM_FN void on_input(std::int64_t event, std::int32_t input, const Thread& thread, const Lane& state) {
         traces.on_input(input, run.times[event], thread.start_of(event), run.previous_arrivals[event],
-                        converted<Exact, double, T>(state));
+                        converted<Exact, double, S>(state));
     }
     EVSIM_FN void on_output(double time, double start, const Exact& state, std::int64_t event) {
         traces.on_output(time, start, state, [&](std::int32_t input) { return last_arrival(input, event); });

@@ -119,8 +119,6 @@ class NetworkBuilder(NetworkGraph):
     ) -> tuple[Any, _core.Kernel]:
         """The population of the core, whose neurons lie by pixels if `image` is given; and its compiled kernel."""
         neuron.check_size(n_neurons, image[0] if image else None)
-        if self.device not in neuron.devices:
-            raise UnsupportedError(f"{type(neuron).__name__} neurons run on device='cpu' only so far")
         compiled = compiled_kernel(neuron, kernel, self.dtype, self.compile_path)
         source = KernelSource(neuron.kernel_type(), kernel.source if kernel else None, self.dtype, self.compile_path)
         _, shared, per_neuron = neuron.kernel_settings()

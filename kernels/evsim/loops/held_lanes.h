@@ -10,26 +10,6 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-/// The part of an input that the held neurons of `mask` take: all, unless the model says otherwise.
-template <class Model, class Mask, class V>
-inline V heard(const Model& model, const Mask& mask, const V& weights) {
-    if constexpr (requires { model.heard(mask, weights); }) {
-        return model.heard(mask, weights);
-    } else {
-        return weights;
-    }
-}
-
-/// Whether other variables feel what a held membrane does, so that the gap of a held neuron is not that of the others.
-template <class Model>
-inline bool flows_while_held(const Model& model) {
-    if constexpr (requires { model.coupled; }) {
-        return model.coupled;
-    } else {
-        return false;
-    }
-}
-
 /// For models that hold nobody: leaves no code behind.
 template <class Model, class T, int N, bool = holds<Model>>
 struct HeldLanes {

@@ -46,6 +46,26 @@ EVSIM_FN int advance(const Model& model, typename Model::template State<double>&
 template <class Model>
 inline constexpr bool holds = requires { Model::holds; };
 
+/// The part of an input that the held neurons of `mask` take: all, unless the model says otherwise.
+template <class Model, class Mask, class V>
+EVSIM_FN V heard(const Model& model, const Mask& mask, const V& weights) {
+    if constexpr (requires { model.heard(mask, weights); }) {
+        return model.heard(mask, weights);
+    } else {
+        return weights;
+    }
+}
+
+/// Whether other variables feel what a held membrane does, so that the gap of a held neuron is not that of the others.
+template <class Model>
+EVSIM_FN bool flows_while_held(const Model& model) {
+    if constexpr (requires { model.coupled; }) {
+        return model.coupled;
+    } else {
+        return false;
+    }
+}
+
 /// A stretch of time between two input events; `duration` is end - start, rounded once.
 struct Interval {
     double start, end, duration;

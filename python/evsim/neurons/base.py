@@ -82,8 +82,6 @@ class NeuronModel:
     _time_constants: ClassVar[tuple[str, ...]] = ()
     """Those of the shared ones that may differ between neurons, which then have a kernel of their own."""
     spikes: ClassVar[bool] = True
-    devices: ClassVar[tuple[str, ...]] = ("cpu", "cuda")
-    """Where its kernel runs."""
 
     @property
     def kernel_name(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,8 +25,6 @@ class LinearModel(NeuronModel):
     A subclass is a frozen dataclass whose :meth:`system` puts its parameters into matrices. All of them run through
     one compiled kernel, which finds every crossing of the threshold: see :class:`Linear`.
     """
-
-    devices: ClassVar[tuple[str, ...]] = ("cpu",)
 
     def system(self) -> LinearSystem:
         """Return the matrices."""

@@ -68,7 +68,6 @@ class Loihi(NeuronModel):
     refractory_steps: int = 1
     weight_exponent: PerNeuron = 0
 
-    devices: ClassVar[tuple[str, ...]] = ("cpu",)
     _shared: ClassVar[tuple[str, ...]] = ("refractory_steps",)
     _neuron: ClassVar[tuple[str, ...]] = ("potential", "current_decay", "voltage_decay", "scale")
 

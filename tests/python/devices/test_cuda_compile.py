@@ -1,6 +1,5 @@
 """The CUDA kernels compile for the GPUs we name, where no GPU is there to run them."""
 
-import re
 from concurrent.futures import ThreadPoolExecutor
 
 import nvrtc
@@ -18,8 +17,7 @@ if nvrtc.library() is None:
 ARCHITECTURES = ("sm_80", "sm_90", "sm_100")
 DTYPES = ("float32", "float64")
 USER = "adaptive_lif.h"
-CPU_ONLY = re.compile(r"linear_\d|loihi")
-MODELS = (*(name for name in _core.model_names() if not CPU_ONLY.fullmatch(name)), USER)
+MODELS = (*_core.model_names(), USER)
 SHIPPED = tuple(path.stem for path in sorted(kernels.INCLUDE_FOLDER.glob("shipped/*.cpp")))
 RULES = {"own": Source(STDP), **{name: Source.read(kernels.shipped(f"{name}.cpp")) for name in SHIPPED}}
 ALL = [

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from machines import DTYPES, Machine
+from machines import DTYPES
 
 import evsim
 from evsim.errors import (
@@ -179,12 +179,6 @@ def test_sizes_and_variables():
     net.add_layer(evsim.Dense(2, 3), two_ports(), port="exc")
     with pytest.raises(NoSuchParameterError, match="'i_exc', 'i_inh', 'v'; got 'w'"):
         net.infer([0], [0.0], record=evsim.Probe(0, [1.0], variable="w"))
-
-
-def test_a_gpu_has_none_yet():
-    machine = Machine("float32", "cuda")
-    with machine.in_use(), pytest.raises(UnsupportedError, match="Linear"):
-        machine.network().add_layer(evsim.Dense(2, 3), two_ports(), port="exc")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

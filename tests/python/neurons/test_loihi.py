@@ -1,14 +1,12 @@
 """Loihi's neuron against its equations, step by step in Python's integers."""
 
 import pickle
-import sys
 
-import gpu
 import numpy as np
 import pytest
 
 import evsim
-from evsim.errors import EvsimError, InvalidArgumentError, UnsupportedError
+from evsim.errors import EvsimError, InvalidArgumentError
 
 
 def decayed(x, decay):
@@ -119,9 +117,3 @@ def test_times_and_devices():
     net.add_layer(evsim.Dense(1, 1), evsim.Loihi(current_decay=0))
     with pytest.raises(InvalidArgumentError, match="until"):
         net.infer([0], [1])
-
-
-def test_gpu(monkeypatch):
-    monkeypatch.setitem(sys.modules, "cupy", gpu.CUPY)
-    with pytest.raises(UnsupportedError, match="cpu"):
-        evsim.SpikingNetwork(device="cuda").add_layer(evsim.Dense(1, 1), evsim.Loihi())

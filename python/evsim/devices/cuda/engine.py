@@ -71,7 +71,7 @@ def run_layer(layer: Layer, inputs: Batch, state: State, limits: Limits, name: s
         blocks = blocks_for(n)
         layer.kernels.launch(
             *("evsim_dense", n_samples * blocks, layer.shared, layer.neurons, layer.hot),
-            *(np.int32(n), np.int32(layer.n_inputs), np.int32(n_samples), np.int32(blocks)),
+            *(np.int32(n), np.int32(layer.n_inputs), np.int32(layer.port), np.int32(n_samples), np.int32(blocks)),
             *(weights, np.int64(layer.n_inputs * n if layer.learns else 0)),
             *(offsets, inputs.indices, inputs.times, gaps, exact_gaps, state.last_events),
             *(np.float64(limits.since), np.float64(limits.until), np.int32(limits.max_spikes_per_instant)),

@@ -72,11 +72,6 @@ class Layer:
         shared: list[float],
         per_neuron: list[list[float]],
     ) -> None:
-        if compiled.has_wider_state:
-            raise UnsupportedError(
-                f"neuron model '{source.neuron.name}' keeps its state in float64, which layers of float32 on the GPU "
-                "cannot; use dtype='float64' or device='cpu'"
-            )
         # Those of the core check the parameters and know the rule's time constants.
         self._population = _core.Population(compiled, n_neurons, image, shared, per_neuron)
         self._projection: _core.Projection | None = None
@@ -84,7 +79,7 @@ class Layer:
         self.has_rule = compiled.has_rule
         self.learns = self.has_rule and compiled.writes_weights
         self.mean_of_batch = False
-        self.n_inputs, self.n_neurons = 0, n_neurons
+        self.n_inputs, self.n_neurons, self.port = 0, n_neurons, 0
         self.by_input: Any = None
         self.n_neuron_traces = compiled.n_neuron_traces if self.has_rule else 0
         self.n_synaptic_traces = compiled.n_synaptic_traces if self.has_rule else 0
@@ -106,6 +101,7 @@ class Layer:
             raise UnsupportedError("on the GPU a population takes one projection; use device='cpu' for several")
         rule = (rule_parameters, tau_syn, tau_mem, mean)
         self._projection = _core.Projection.dense(self._population, 1, *rule, port)
+        self.port = port
         self.mean_of_batch = mean
         self.n_inputs = n_inputs
         with memory_errors(f"a layer of {n_inputs} inputs to {self.n_neurons} neurons"):
@@ -120,15 +116,21 @@ class Layer:
 
     def _prepare(self, dtype: np.dtype[Any], shared: list[float], per_neuron: list[list[float]]) -> None:
         xp = self.kernels.xp
-        sizes = xp.zeros(8, np.int32)
+        sizes = xp.zeros(10, np.int32)
         self.kernels.launch("evsim_describe", 1, sizes)
         n_state, n_hot, n_memory, *of_launch = (int(size) for size in xp.asnumpy(sizes))
-        self.gap_bytes, self.exact_gap_bytes, self.spikes, self.visits_synapses, self.holds = of_launch
+        self.gap_bytes, self.exact_gap_bytes, self.spikes, self.visits_synapses, self.holds = of_launch[:5]
+        state_bytes, model_bytes = of_launch[5:]
+        state = np.dtype(f"f{state_bytes}")
         n = self.n_neurons
         spread = np.stack([np.broadcast_to(np.asarray(values, np.float64), n) for values in per_neuron], axis=1)
         self.shared, self.neurons = xp.asarray(np.asarray(shared, np.float64)), xp.asarray(np.ascontiguousarray(spread))
-        self.hot = xp.empty((n_hot, n), dtype)
-        self.initial_values, self.initial_memory = xp.empty((n_state, n), dtype), xp.empty((n_memory, n), np.float64)
+        if model_bytes:
+            model = xp.empty(model_bytes, np.uint8)
+            self.kernels.launch("evsim_build", 1, self.shared, model)
+            self.shared = model
+        self.hot = xp.empty((n_hot, n), state)
+        self.initial_values, self.initial_memory = xp.empty((n_state, n), state), xp.empty((n_memory, n), np.float64)
         endless = xp.zeros(n, np.int8)  # judged by the core
         self.kernels.launch(
             *("evsim_prepare", blocks_for(n), self.shared, self.neurons, np.int32(n)),
@@ -283,7 +285,7 @@ class Layer:
         neuron = stacked("neuron_traces", (n_samples, n, self.n_neuron_traces))
         synaptic = stacked("synaptic_traces", (n_samples, n, n_inputs, self.n_synaptic_traces))
         arrays = (
-            stacked("values", state.values.shape, dtype),
+            stacked("values", state.values.shape, self.initial_values.dtype),
             stacked("memory", state.memory.shape),
             xp.asnumpy(state.last_events),
             neuron.swapaxes(1, 2).astype(dtype),

@@ -48,7 +48,7 @@ def record(layer: Layer, inputs: Batch, state: State, limits: Limits, request: R
     gaps, exact_gaps = gap_factors(layer, inputs, offsets, state, limits.until)
     layer.recorder().launch(
         *("evsim_record", n_samples * blocks if request.times else 0, layer.shared, layer.neurons, layer.hot),
-        *(np.int32(layer.n_neurons), np.int32(n_samples), np.int32(blocks), layer.by_input),
+        *(np.int32(layer.n_neurons), np.int32(layer.port), np.int32(n_samples), np.int32(blocks), layer.by_input),
         *(offsets, inputs.indices, inputs.times, gaps, exact_gaps, state.last_events, state.values, state.releases),
         *(np.int32(limits.max_spikes_per_instant), status, failure_times),
         *(xp.asarray(np.asarray(request.neurons, np.int32)), np.int32(len(request.neurons))),
