@@ -26,7 +26,7 @@ double remaining(double duration, double rate) { return rate == 0.0 ? 1.0 : std:
 
 Plasticity::Plasticity(const NeuronKernel& kernel, std::vector<double> parameters, double tau_syn, double tau_mem)
     : parameters_(std::move(parameters)) {
-    const RuleInterface& rule = *kernel.rule;
+    const RuleKernel& rule = *kernel.rule;
     if (parameters_.size() != count(rule.n_parameters)) {
         throw ShapeMismatch(
             text("the kernel has ", rule.n_parameters, " parameters, got ", parameters_.size(), " values"));
@@ -54,7 +54,7 @@ Plasticity::Plasticity(const NeuronKernel& kernel, std::vector<double> parameter
 }
 
 TraceState initial_traces(const Synapses& synapses, const std::shared_ptr<BufferPool>& pool) {
-    const RuleInterface& rule = *synapses.kernel.rule;
+    const RuleKernel& rule = *synapses.kernel.rule;
     const std::size_t values = synapses.layout.places() * count(synapses.kernel.info.weight_bytes);
     const std::size_t n_inputs = count(synapses.n_inputs);
     TraceState state;

@@ -80,7 +80,7 @@ void Projection::set_rule_parameters(std::vector<double> parameters) {
 
 void Projection::set_next_traces(Traces traces) {
     require_rule();
-    const RuleInterface& rule = *target_->kernel().rule;
+    const RuleKernel& rule = *target_->kernel().rule;
     const std::size_t n_neurons = count(target_->n_neurons()), n_synapses = n_neurons * count(n_inputs());
     const std::size_t neuron = n_neurons * count(rule.n_neuron_traces),
                       synaptic = n_synapses * count(rule.n_synaptic_traces);
@@ -117,7 +117,7 @@ void Projection::pack_traces(const NodeState& state, const Plasticity& rule, Pac
 }
 
 void Projection::unpack_traces(const PackedState& packed, NodeState& state) const {
-    const RuleInterface& rule = *target_->kernel().rule;
+    const RuleKernel& rule = *target_->kernel().rule;
     const std::size_t n = count(target_->n_neurons());
     if (packed.post_times.size() != n || packed.traces.neuron.size() != n * count(rule.n_neuron_traces) ||
         packed.traces.synaptic.size() != n * count(n_inputs()) * count(rule.n_synaptic_traces)) {

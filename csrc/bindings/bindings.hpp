@@ -58,6 +58,9 @@ class GilRelease {
 struct KernelHandle {
     std::shared_ptr<const NeuronKernel> kernel;
 };
+struct RuleHandle {
+    std::shared_ptr<const RuleKernel> rule;
+};
 
 void bind_kernel(py::module_& module);
 void bind_spike_array(py::module_& module);

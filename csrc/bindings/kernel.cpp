@@ -17,7 +17,7 @@ std::vector<double> defaults(const double* values, std::int32_t n) {
     return {values, values + n};
 }
 
-const RuleInterface& rule(const KernelHandle& handle) {
+const RuleKernel& rule(const KernelHandle& handle) {
     if (!handle.kernel->rule) throw InvalidArgument("the kernel has no callbacks");
     return *handle.kernel->rule;
 }
@@ -26,6 +26,13 @@ const RuleInterface& rule(const KernelHandle& handle) {
 
 void bind_kernel(py::module_& module) {
     using Self = const KernelHandle&;
+    py::class_<RuleHandle>(module, "Rule")
+        .def_static("builtin_names", rule_names)
+        .def_static(
+            "builtin",
+            [](const std::string& name, int value_bytes) { return RuleHandle{find_rule(name, value_bytes)}; },
+            py::arg("name"), py::arg("value_bytes"))
+        .def_static("load", [](const std::string& path) { return RuleHandle{load_rule(path)}; }, py::arg("path"));
     py::class_<KernelHandle>(module, "Kernel")
         .def_static(
             "builtin",
@@ -33,9 +40,11 @@ void bind_kernel(py::module_& module) {
             py::arg("model"), py::arg("value_bytes"))
         .def_static(
             "load", [](const std::string& path) { return KernelHandle{load_kernel(path)}; }, py::arg("path"))
+        .def(
+            "with_rule",
+            [](Self self, const RuleHandle& own) { return KernelHandle{with_rule(self.kernel, own.rule)}; },
+            py::arg("rule"))
         .def_property_readonly("spikes", [](Self self) { return self.kernel->info.spikes; })
-        .def_property_readonly("has_wider_state",
-                               [](Self self) { return self.kernel->info.state_bytes > self.kernel->info.weight_bytes; })
         .def_property_readonly(
             "shared_names", [](Self self) { return names(self.kernel->info.shared_names, self.kernel->info.n_shared); })
         .def_property_readonly(

@@ -89,7 +89,7 @@ class DenseLoop {
         bool active = false, final = false;
         double previous_time = 0.0;    ///< of the event before `first`
         std::vector<WeightRows> rows;  ///< of each projection
-        std::vector<std::byte> events;
+        std::vector<std::byte> events, rule_events;
     };
 
     void over_samples(const std::function<void(std::size_t)>& body) {
@@ -125,12 +125,13 @@ class DenseLoop {
         run.times = sample.inputs.times.data() + scratch.first;
         run.n = static_cast<std::int64_t>(count);
         run.previous_time = scratch.previous_time;
-        if (sample.rule) {
-            run.rates = sample.rule->rates().data();
-            run.last_arrivals = sample.state.traces.last_arrivals.data();
-        }
         run.events = scratch.events.data();
         kernel_.dense->prepare_events(run);
+        if (sample.rule) {
+            scratch.rule_events.resize(count * kernel_.rule->event_bytes);
+            kernel_.rule->prepare_events({run.indices, run.times, run.n, run.previous_time, sample.rule->rates().data(),
+                                          sample.state.traces.last_arrivals.data(), scratch.rule_events.data()});
+        }
         if (scratch.final) sample.final_memory = sample.state.memory;
     }
 
@@ -161,6 +162,8 @@ class DenseLoop {
     TraceRun trace_run(std::size_t s, std::size_t tile) {
         Sample& sample = samples_[s];
         TraceRun run{};
+        run.rule = kernel_.rule;
+        run.events = scratch_[s].rule_events.data();
         run.parameters = sample.rule->parameters().data();
         run.rates = sample.rule->rates().data();
         run.neuron_traces = sample.state.traces.neuron.data();
@@ -326,7 +329,7 @@ class DenseForward final : public Run {
     }
 
  private:
-    /// The projection whose rule is compiled into the population's kernel; such a population has no other.
+    /// The projection whose rule stands beside the population's kernel; such a population has no other.
     Projection* learner() const { return population_.plastic() ? projections_.front().get() : nullptr; }
 
     const Population& population_;

@@ -1,4 +1,4 @@
-// Kernels compiled at run time: shared libraries with one neuron kernel each.
+// Kernels compiled at run time: shared libraries with one neuron model or one plasticity rule each.
 #pragma once
 
 #include <memory>
@@ -8,8 +8,14 @@
 
 namespace evsim {
 
-/// The kernel of the shared library at `path`, which stays loaded as long as anybody holds the kernel. Throws
-/// KernelLoad. Loading runs code of the library: check before where it comes from.
+/// The neuron model of the shared library at `path`, which stays loaded as long as anybody holds it. Throws KernelLoad.
+/// Loading runs code of the library: check before where it comes from.
 std::shared_ptr<const NeuronKernel> load_kernel(const std::string& path);
+/// Likewise the plasticity rule.
+std::shared_ptr<const RuleKernel> load_rule(const std::string& path);
+
+/// The model with the rule beside it, for dense layers. Throws InvalidArgument if they are for weights of two types.
+std::shared_ptr<const NeuronKernel> with_rule(std::shared_ptr<const NeuronKernel> model,
+                                              std::shared_ptr<const RuleKernel> rule);
 
 }  // namespace evsim

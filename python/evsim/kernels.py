@@ -6,13 +6,16 @@ import contextlib
 import copy
 import ctypes
 import itertools
+import json
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
+
+import numpy as np
 
 from . import _core, jit
 from ._lib.arrays import as_float
@@ -57,6 +60,7 @@ def _as_text(source: str) -> str:
 
 _LARGEST = 1 << 24
 BatchUpdate = Literal["sum", "mean"]
+_T = TypeVar("_T")
 _ONCE = re.compile(r"^[ \t]*#[ \t]*pragma[ \t]+once[ \t]*$", re.MULTILINE)
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"([^"\n]+)"', re.MULTILINE)
 _EVSPIKESIM = re.compile(r"^[ \t]*#[ \t]*include[ \t]*[<\"]evspikesim/", re.MULTILINE)
@@ -106,6 +110,12 @@ class Source:
     def name(self) -> str:
         """How messages call it."""
         return self.path or "source string"
+
+    @property
+    def shipped_name(self) -> str | None:
+        """Name of the source that evsim ships, if it is one, as it is."""
+        path = Path(self.path) if self.path and not self.debug else None
+        return path.stem if path and path.parent == INCLUDE_FOLDER / "shipped" else None
 
     @property
     def is_evspikesim(self) -> bool:
@@ -252,28 +262,42 @@ class NeuronType:
 def compile_kernel(
     neuron: NeuronType, callbacks: Source | None, dtype: str, compile_path: str | PathLike[str] | None
 ) -> _core.Kernel:
-    """Compile a neuron model with its callbacks, or find it in the cache, and load it.
+    """Return a neuron model with callbacks beside it: those that ship, or compiled now or found in the cache.
 
     Raises
     ------
     KernelCompileError, CompilerNotFoundError, KernelCacheError, KernelLoadError
         The reason why not.
     """
-    folder = compile_folder(compile_path)
-    export = [
-        "#include <evsim/loops/user_kernel.h>\n",
-        f'EVSIM_EXPORT_KERNEL("{neuron.name}", {"UserRule" if callbacks else "NoRule"}, {neuron.cpp_type})\n',
-    ]
-    text = unit(definitions(callbacks, dtype, "user", folder), neuron, callbacks, export)
+    size, folder = np.dtype(dtype).itemsize, compile_folder(compile_path)
+    if neuron.source is None:
+        kernel = _core.Kernel.builtin(neuron.name, size)
+    else:
+        export = [
+            "#include <evsim/loops/user_kernel.h>\n",
+            f'EVSIM_EXPORT_KERNEL("{neuron.name}", {neuron.cpp_type})\n',
+        ]
+        text = unit(definitions(None, dtype, "user", folder), neuron, None, export)
+        kernel = _loaded(_core.Kernel.load, text, neuron.source, folder)
+    if callbacks is None:
+        return kernel
+    if (name := callbacks.shipped_name) in _core.Rule.builtin_names():
+        return kernel.with_rule(_core.Rule.builtin(name, size))
+    export = ["#include <evsim/loops/user_rule_table.h>\n", f"EVSIM_EXPORT_RULE({json.dumps(callbacks.name)})\n"]
+    text = unit(definitions(callbacks, dtype, "user", folder), None, callbacks, export)
+    return kernel.with_rule(_loaded(_core.Rule.load, text, callbacks, folder))
+
+
+def _loaded(load: Callable[[str], _T], text: str, source: Source, folder: Path | None) -> _T:
     for _ in range(2):
-        library = _build(text, [callbacks, neuron.source], folder)
+        library = _build(text, source, folder)
         try:
-            return _core.Kernel.load(str(library))
+            return load(str(library))
         except KernelLoadError:
             # Somebody has cleared the cache in between, or what it holds is of no use.
             with contextlib.suppress(OSError):
                 library.unlink(missing_ok=True)
-    return _core.Kernel.load(str(_build(text, [callbacks, neuron.source], folder)))
+    return load(str(_build(text, source, folder)))
 
 
 def compile_folder(compile_path: str | PathLike[str] | None) -> Path | None:
@@ -306,7 +330,7 @@ def definitions(callbacks: Source | None, dtype: str, isa: str, folder: Path | N
                 "for EvSpikeSim"
             )
         asking = unit({**definitions, "EVSIM_TRACE_COUNTS": ""}, None, callbacks, [])
-        library = _build(asking, [callbacks], folder)
+        library = _build(asking, callbacks, folder)
         definitions["EVSIM_N_NEURON_TRACES"], definitions["EVSIM_N_SYNAPTIC_TRACES"] = _trace_counts(library, callbacks)
     return definitions
 
@@ -334,8 +358,8 @@ def unit(
     return "".join([*parts, *export])
 
 
-def _build(text: str, sources: Sequence[Source | None], folder: Path | None) -> Path:
-    own = [Path(source.path).parent for source in sources if source and source.path]
+def _build(text: str, source: Source, folder: Path | None) -> Path:
+    own = [Path(source.path).parent] if source.path else []
     return jit.build(text, include_folders=[INCLUDE_FOLDER], quote_folders=own, folder=folder)
 
 

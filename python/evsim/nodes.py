@@ -203,12 +203,8 @@ class Population:
 
 
 def compiled_kernel(neuron: NeuronModel, kernel: Kernel | None, dtype: str, compile_path: Any) -> _core.Kernel:
-    """Return the kernel of a neuron model, with the callbacks of `kernel`; compiled now, unless it ships."""
-    kernel_type = neuron.kernel_type()
-    callbacks = kernel.source if kernel else None
-    if callbacks is None and kernel_type.source is None:
-        return _core.Kernel.builtin(neuron.kernel_name, np.dtype(dtype).itemsize)
-    return compile_kernel(kernel_type, callbacks, dtype, compile_path)
+    """Return the kernel of a neuron model with the callbacks of `kernel`; what does not ship is compiled now."""
+    return compile_kernel(neuron.kernel_type(), kernel.source if kernel else None, dtype, compile_path)
 
 
 def as_placement(size: Any) -> tuple[int, Shape | None]:

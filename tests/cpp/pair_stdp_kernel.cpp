@@ -1,5 +1,5 @@
-// A compiled kernel as evsim makes it from a user's source: LIF neurons with pair STDP that writes weights, and an
-// exception on demand.
+// A compiled rule as evsim makes it from a user's source: pair STDP that writes weights, and an exception on demand; and
+// a neuron model, LIF.
 #define EVSIM_ISA user
 #define EVSIM_REAL double
 #include <stdexcept>
@@ -22,7 +22,7 @@ void on_pre_synapse(real& weight, const real* post, real* pre, const Parameters&
 void on_post_neuron(real* post) { post[0] += 1; }
 void on_post_synapse(real& weight, const real*, real* pre, const Parameters& p) { weight += p.a_plus * pre[0]; }
 
-#include <evsim/plasticity/user_rule.h>
-
+#include <evsim/loops/user_rule_table.h>
+EVSIM_EXPORT_RULE("pair_stdp")
 #include <evsim/loops/user_kernel.h>
-EVSIM_EXPORT_KERNEL("lif", UserRule, evsim::model_lif)
+EVSIM_EXPORT_KERNEL("lif", evsim::model_lif)

@@ -13,7 +13,7 @@
 #include <evsim/loops/held_lanes.h>
 #include <evsim/loops/model_facts.h>
 #include <evsim/loops/neuron_kernel.h>
-#include <evsim/loops/plastic_tile.h>
+#include <evsim/loops/rule_calls.h>
 #include <evsim/loops/variables.h>
 
 namespace evsim {
@@ -31,7 +31,7 @@ struct EventPort<Model, true> {
     std::int32_t operator()() const { return number; }
 };
 
-template <class Model, class T, class Rule = NoRule>
+template <class Model, class T>
 struct DenseKernel {
     using S = typename Model::template Stored<T>;  ///< of states, beside weights of T
     using V = Vector<S>;
@@ -46,7 +46,7 @@ struct DenseKernel {
 
     static constexpr int width = lanes<S>;
     static constexpr int n_state = Variables<Lane, S>::count;
-    using Traces = PlasticTile<Model, T, Rule>;
+    using Rule = RuleCalls<Model, T>;
 
     static Neuron neuron_at(const double* neurons, std::int32_t n) {
         return ModelFacts<Model, T>::neuron_at(neurons, n);
@@ -58,12 +58,14 @@ struct DenseKernel {
         const char* row;  ///< of its weights
         double start, time;
         ExactGap exact_gap;
-        [[no_unique_address]] typename Traces::EventFactors trace_factors;
         [[no_unique_address]] EventPort<Model> port;
 
         Interval interval() const { return {start, time, time - start}; }
     };
     static const Event* events_of(const TileRun& run) { return static_cast<const Event*>(run.events); }
+    static auto start_of(const TileRun& run) {
+        return [events = events_of(run)](std::int64_t event) { return events[event].start; };
+    }
     static const T* row(const TileRun& run, const Event& event) {
         return reinterpret_cast<const T*>(event.row) + run.first_neuron;
     }
@@ -96,12 +98,14 @@ struct DenseKernel {
     };
 
     /// Moves one neuron through `interval`, in the gap before `event`, which began at `gap_start`; true if it crossed.
-    static bool advance_neuron(const TileRun& run, const Model& model, Traces& traces, Exact& state, Release& release,
+    static bool advance_neuron(const TileRun& run, const Model& model, Rule& rule, Exact& state, Release& release,
                                std::int32_t n, const Neuron& neuron, std::int64_t event, double gap_start,
                                const Interval& interval, const ExactGap& gap, TileResult& result) {
         const NeuronPlace place{n, static_cast<std::size_t>(n), n >= run.n_neurons};
-        const auto on_spike = [&]([[maybe_unused]] double time) {
-            if constexpr (Traces::active) traces.on_output(n, time, gap_start, state);
+        const auto on_spike = [&](double time) {
+            if (!rule) return;
+            rule.on_inputs(event, start_of(run));
+            rule.on_output(n, time, gap_start, state);
         };
         Crossings<Model, TileRun, decltype(on_spike)> crossings{
             run,    model,   state, neuron, place, event, interval.start, interval.start + interval.duration,
@@ -124,7 +128,7 @@ struct DenseKernel {
 
     /// Moves the flagged neurons through the gap before `event`. In one piece: calls and states handed through memory
     /// cost as much as the mathematics.
-    [[gnu::noinline, gnu::flatten]] static void advance_flagged(const TileRun& run, const Model& model, Traces& traces,
+    [[gnu::noinline, gnu::flatten]] static void advance_flagged(const TileRun& run, const Model& model, Rule& rule,
                                                                 std::int64_t event, ExactStep& step) {
         const Interval interval = events_of(run)[event].interval();
         const ExactGap& gap = events_of(run)[event].exact_gap;
@@ -139,9 +143,9 @@ struct DenseKernel {
             const Neuron neuron = neuron_at(run.neurons, n);
             Release release = release_of(run, n);
             const Lane after = advance_rounded<Model, S>(model, neuron, before, [&](Exact& exact, bool whole) {
-                return whole ? advance_neuron(run, model, traces, exact, release, n, neuron, event, interval.start,
+                return whole ? advance_neuron(run, model, rule, exact, release, n, neuron, event, interval.start,
                                               interval, gap, step.result)
-                             : advance_neuron(run, model, traces, exact, release, n, neuron, event, interval.start,
+                             : advance_neuron(run, model, rule, exact, release, n, neuron, event, interval.start,
                                               interval.at_end(), model.gap(0.0), step.result);
             });
             if constexpr (holds<Model>) static_cast<Release*>(run.releases)[n] = release;
@@ -167,10 +171,27 @@ struct DenseKernel {
     template <int N>
     static TileResult run_tile(const TileRun& run) {
         const Model model(run.shared);
-        Traces traces(run, model);
+        Rule rule(run, model);
+        HeldLanes<Model, S, N> held(run, model,
+                                    run.first_event < run.last_event ? events_of(run)[run.first_event].start : 0.0);
+        for (std::int64_t first = run.first_event; first < run.last_event;) {
+            const std::int64_t last = rule.next_stop(first, run.last_event);
+            const TileResult result = pass_events<N>(run, model, rule, held, first, last);
+            if (result.status != TileStatus::ok) return result;
+            if (rule) rule.on_inputs(last, start_of(run));
+            first = last;
+        }
+        return check_finite(run, N);
+    }
+
+    /// The events [first, last). No call lies on the common way, so that all of the tile stays in registers.
+    template <int N>
+    static TileResult pass_events(const TileRun& run, const Model& model, Rule& rule,
+                                  HeldLanes<Model, S, N>& held_lanes, std::int64_t first, std::int64_t last) {
         S* const layer_state = static_cast<S*>(run.state) + run.first_neuron;
         const S* const hot_base = static_cast<const S*>(run.hot) + run.first_neuron;
         const Event* const events = events_of(run);
+        HeldLanes<Model, S, N> held = held_lanes;
 
         Wide state[N];
         HotWide hot[N];
@@ -179,8 +200,7 @@ struct DenseKernel {
             state[k] = Variables<Wide, V>::load(layer_state + k * width, run.stride);
             hot[k] = Variables<HotWide, V>::load(hot_base + k * width, run.stride);
         }
-        HeldLanes<Model, S, N> held(run, model, run.first_event < run.last_event ? events[run.first_event].start : 0.0);
-        for (std::int64_t event = run.first_event; event < run.last_event; ++event) {
+        for (std::int64_t event = first; event < last; ++event) {
             const TileGap<N> gap(hot, events[event].gap);
             const T* weights = row(run, events[event]);
             if (event + prefetch_distance < run.n_events) prefetch<N>(row(run, events[event + prefetch_distance]));
@@ -199,7 +219,7 @@ struct DenseKernel {
                 }
                 step.flagged = (step.flagged & held.free()) | held.released(events[event].time);
                 if (!holds<Model> || step.flagged != 0) {
-                    advance_flagged(run, model, traces, event, step);
+                    advance_flagged(run, model, rule, event, step);
                     if (step.result.status != TileStatus::ok) return step.result;
 #pragma GCC unroll 4
                     for (int k = 0; k < N; ++k) {
@@ -216,7 +236,6 @@ struct DenseKernel {
                         Model::receive(state[k], held.heard(k, load_vector(weights + k * width)), events[event].port());
                         held.hold(k, before, state[k]);
                     }
-                    call_on_input<N>(traces, events[event], state);
                     continue;
                 }
             }
@@ -227,23 +246,11 @@ struct DenseKernel {
                 Model::receive(state[k], held.heard(k, load_vector(weights + k * width)), events[event].port());
                 held.hold(k, before, state[k]);
             }
-            call_on_input<N>(traces, events[event], state);
         }
 #pragma GCC unroll 4
         for (int k = 0; k < N; ++k) Variables<Wide, V>::store(state[k], layer_state + k * width, run.stride);
-        return check_finite(run, N);
-    }
-
-    template <int N>
-    static void call_on_input(Traces& traces, const Event& event, const Wide (&state)[N]) {
-        if constexpr (Traces::active) {
-            constexpr std::size_t stride = N * width;
-            alignas(V) S values[Rule::uses_context ? n_state * stride : 1];
-            if constexpr (Rule::uses_context) {
-                for (int k = 0; k < N; ++k) Variables<Wide, V>::store(state[k], values + k * width, stride);
-            }
-            traces.on_input(event.trace_factors, event.start, values);
-        }
+        held_lanes = held;
+        return {TileStatus::ok, 0, 0.0};
     }
 
     static TileResult check_finite(const TileRun& run, int n_vectors) {
@@ -276,7 +283,7 @@ struct DenseKernel {
 
     static TileResult finish_tile(const TileRun& run, double duration) {
         const Model model(run.shared);
-        Traces traces(run, model);
+        Rule rule(run, model);
         // A little further than asked, because whether a spike lies before the end is decided by its time, and by
         // nothing that rounds differently: the next call of a stream takes every spike from that time on.
         if constexpr (Model::spikes) {
@@ -298,7 +305,7 @@ struct DenseKernel {
                 !(Model::excess(lane, hot_lane, gap_for<Model>(hot_lane, gap)) > S(0)))
                 continue;
             Exact exact = converted<Exact, double, S>(lane);
-            advance_neuron(run, model, traces, exact, release, n, neuron_at(run.neurons, n), run.last_event,
+            advance_neuron(run, model, rule, exact, release, n, neuron_at(run.neurons, n), run.last_event,
                            run.last_time, interval, exact_gap, result);
             if (result.status == TileStatus::ok && !finite<Exact, double>(exact)) {
                 result = {TileStatus::not_finite, n, run.last_time};
@@ -380,24 +387,9 @@ struct DenseKernel {
                 const char* const row =
                     static_cast<const char*>(rows.weights) + static_cast<std::size_t>(input) * rows.row_bytes;
                 Event& event = events[first + k];
-                event = {converted<Gap, S, double>(gaps[k]), row, start, times[k], gaps[k], {},
+                event = {converted<Gap, S, double>(gaps[k]), row, start, times[k], gaps[k],
                          EventPort<Model>{rows.port}};
-                if constexpr (Traces::active) {
-                    event.trace_factors.input = input;
-                    Traces::prepare(event.trace_factors, times[k], durations[k], run.rates, run.last_arrivals[input]);
-                }
             }
-        }
-    }
-
-    static const RuleInterface* rule_interface() {
-        if constexpr (Traces::active) {
-            static const RuleInterface interface{
-                Rule::n_neuron_traces,   Rule::n_synaptic_traces, Rule::n_parameters,       Rule::writes_weights,
-                Traces::visits_synapses, Rule::parameter_text,    Rule::default_parameters, Rule::trace_time_constants};
-            return &interface;
-        } else {
-            return nullptr;
         }
     }
 

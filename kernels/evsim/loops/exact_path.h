@@ -11,7 +11,6 @@
 
 #include <evsim/loops/neuron_kernel.h>
 #include <evsim/loops/variables.h>
-#include <evsim/plasticity/checked_traces.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {
@@ -108,17 +107,22 @@ inline typename Model::template State<T> advance_rounded(const Model& model, con
     return after;
 }
 
+/// A plasticity rule has given up, and has said why in the run's message.
+struct RuleFailed {
+    TileStatus status;
+};
+
 /// An exception of a user's code must not leave the library that it comes from.
 template <class Body>
 inline TileResult guarded(char* message, std::size_t message_bytes, Body&& body) {
-    const auto failed = [&](const char* what, TileStatus status = TileStatus::kernel_failed) -> TileResult {
+    const auto failed = [&](const char* what) -> TileResult {
         std::strncpy(message, what, message_bytes - 1);
-        return {status, 0, 0.0};
+        return {TileStatus::kernel_failed, 0, 0.0};
     };
     try {
         return body();
-    } catch (const NoSuchTrace& error) {
-        return failed(error.what(), TileStatus::no_such_trace);
+    } catch (const RuleFailed& rule) {
+        return {rule.status, 0, 0.0};
     } catch (const std::bad_alloc&) {
         return {TileStatus::out_of_memory, 0, 0.0};
     } catch (const std::exception& error) {

@@ -31,14 +31,14 @@ struct HeldLanes<Model, T, N, true> {
     static constexpr int width = lanes<T>;
     static constexpr std::uint64_t all = ~std::uint64_t{0} >> (64 - N * width);
 
-    const Model& model;
+    const Model* model;
     double earliest = infinity();  ///< the first arrival that finds one of them free
     std::uint64_t held = 0;        ///< one bit for each
     LaneMask<T> mask[N] = {};      ///< the same, for `select`
     double first[N * width];       ///< of those held: the first arrival that finds it free
 
     /// As of `time`, of the last event that passed.
-    HeldLanes(const TileRun& run, const Model& model_, double time) : model(model_) { update(run, all, time); }
+    HeldLanes(const TileRun& run, const Model& model_, double time) : model(&model_) { update(run, all, time); }
 
     std::uint64_t free() const { return ~held; }
     bool any_released(double time) const { return earliest <= time; }
@@ -46,22 +46,22 @@ struct HeldLanes<Model, T, N, true> {
     template <class State>
     void hold(int k, const State& before, State& after) const {
         // Where that is more than one selection, few events find anybody held.
-        if constexpr (requires { model.heard(mask[k], LaneOf<T>{}); }) {
+        if constexpr (requires { model->heard(mask[k], LaneOf<T>{}); }) {
             if (held == 0) return;
         }
-        model.hold(mask[k], before, after);
+        model->hold(mask[k], before, after);
     }
     /// The part of an input that held neurons take.
     template <class V>
     V heard(int k, const V& weights) const {
         if (held == 0) return weights;
-        return evsim::heard(model, mask[k], weights);
+        return evsim::heard(*model, mask[k], weights);
     }
 
     /// Those whom an arrival at `time` finds free; and all that are held, where their neighbours' gap is not theirs.
     std::uint64_t released(double time) const {
         std::uint64_t out = 0;
-        if (flows_while_held(model)) return held;
+        if (flows_while_held(*model)) return held;
         if (!any_released(time)) return out;
         for (std::uint64_t left = held; left != 0; left &= left - 1) {
             const int lane = std::countr_zero(left);
@@ -74,7 +74,7 @@ struct HeldLanes<Model, T, N, true> {
         const Release* const releases = static_cast<const Release*>(run.releases) + run.first_neuron;
         for (std::uint64_t left = moved; left != 0; left &= left - 1) {
             const int lane = std::countr_zero(left);
-            first[lane] = releases[lane].first_arrival(model.refractory);
+            first[lane] = releases[lane].first_arrival(model->refractory);
             const std::uint64_t bit = std::uint64_t{1} << lane;
             held = first[lane] <= time ? held & ~bit : held | bit;
         }
@@ -83,7 +83,7 @@ struct HeldLanes<Model, T, N, true> {
             const double time_of = first[std::countr_zero(left)];
             earliest = time_of < earliest ? time_of : earliest;
         }
-        if (flows_while_held(model) && held != 0) earliest = -infinity();
+        if (flows_while_held(*model) && held != 0) earliest = -infinity();
         for (int k = 0; k < N; ++k) mask[k] = lane_mask<T>(held >> k * width);
     }
 };

@@ -8,18 +8,15 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-template <NeuronModel AnyModel, class T, class Rule = NoRule>
+template <NeuronModel AnyModel, class T>
 NeuronKernel kernel_table(const char* name) {
     using Model = WithGap<AnyModel>;
-    using Dense = DenseKernel<Model, T, Rule>;
     static_assert(!holds<AnyModel> || SharedGapModel<AnyModel>, "a refractory period needs a model with a Gap");
     NeuronKernel kernel{};
-    kernel.abi = neuron_kernel_abi;
+    kernel.abi = kernel_abi;
     kernel.info = ModelFacts<Model, T>::info(name);
-    kernel.dense = Dense::loops();
-    // Rules see spikes in the order of time, which the sparse engine does not keep.
-    if constexpr (std::is_same_v<Rule, NoRule>) kernel.sparse = SparseKernel<Model, T>::loops();
-    kernel.rule = Dense::rule_interface();
+    kernel.dense = DenseKernel<Model, T>::loops();
+    kernel.sparse = SparseKernel<Model, T>::loops();
     return kernel;
 }
 

@@ -1,5 +1,6 @@
-// The contract between the core and a compiled neuron model: a versioned table of plain functions over plain memory.
-// The same table comes from the built-in models (one per instruction set) and from kernels compiled at run time.
+// The contract between the core, a compiled neuron model and a compiled plasticity rule: versioned tables of plain
+// functions over plain memory. The same tables come with the package (for each instruction set) and from sources
+// compiled at run time.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +11,7 @@
 
 namespace evsim {
 
-inline constexpr std::uint32_t neuron_kernel_abi = 4;
+inline constexpr std::uint32_t kernel_abi = 5;
 
 /// A spike and the input event in whose preceding gap it lies.
 struct Emission {
@@ -27,9 +28,13 @@ struct EmissionBuffer {
     bool (*cancelled)(const EmissionBuffer&);  ///< asked now and then during very long bursts
 };
 
+struct RuleKernel;
+
 /// What a plasticity rule keeps of one tile of neurons. Traces decay when they are touched: a neuron's own at each of
 /// its events, those of a synapse when its input arrives or its neuron fires.
 struct TraceRun {
+    const RuleKernel* rule;
+    const void* events;  ///< made by the rule's `prepare_events`
     const double* parameters;
     const double* rates;    ///< inverse time constants of the neuron traces, then of the synaptic traces
     void* neuron_traces;    ///< [trace * stride + neuron], as of the neuron's last event
@@ -153,20 +158,46 @@ struct EventRun {
     const std::int32_t* indices;
     const double* times;
     std::int64_t n;
+    double previous_time;  ///< of the event before the first
+    void* events;          ///< out
+};
+
+/// The same for a plasticity rule.
+struct RuleEventRun {
+    const std::int32_t* indices;
+    const double* times;
+    std::int64_t n;
     double previous_time;   ///< of the event before the first
     const double* rates;    ///< as in TraceRun
-    double* last_arrivals;  ///< per input, or -infinity; brought up to date. nullptr without a plasticity rule
+    double* last_arrivals;  ///< per input, or -infinity; brought up to date
     void* events;           ///< out
 };
 
-/// What a plasticity rule declares.
-struct RuleInterface {
+/// A plasticity rule: what it declares, and its callbacks on a tile of neurons of any model. It knows of them when they
+/// fire, what arrives, and the observables.
+struct RuleKernel {
+    std::uint32_t abi;
+    const char* name;
+    std::int32_t weight_bytes;  ///< 4 or 8: weights and traces
     std::int32_t n_neuron_traces, n_synaptic_traces, n_parameters;
     bool writes_weights;
     bool visits_synapses;        ///< an output spike touches the synaptic traces of its neuron
+    bool uses_context;           ///< needs the observables of neurons
     const char* parameter_text;  ///< "a = 1, b = 2" as in the source
     void (*default_parameters)(double* out);
     void (*trace_time_constants)(const double* parameters, double tau_syn, double tau_mem, double* out);
+
+    std::size_t event_bytes;
+    void (*prepare_events)(const RuleEventRun&);
+    /// What the rule keeps while events pass a tile of so many neurons, padding included; nullptr if there is no
+    /// memory.
+    void* (*open)(const TileRun&, std::int32_t n_places);
+    void (*close)(void* tile);
+    /// An input event has been integrated; observables of all neurons of the tile, [neuron][observable].
+    TileStatus (*on_input)(void* tile, std::int64_t event, double start, const double* observables,
+                           std::int32_t n_observables);
+    /// A neuron has fired; observables after the reset.
+    TileStatus (*on_output)(void* tile, std::int32_t neuron, double time, double start, const double* observables);
 };
 
 /// The facts of a neuron model.
@@ -225,7 +256,7 @@ struct SparseLoops {
 struct ScatterLoops;  ///< of engines to come
 struct AdjointLoops;
 
-/// A model and the engines that it has; a null pointer for each that it lacks.
+/// A model and the engines that it has, a null pointer for each that it lacks; and a rule beside it.
 struct NeuronKernel {
     std::uint32_t abi;
     ModelInfo info;
@@ -233,7 +264,7 @@ struct NeuronKernel {
     const SparseLoops* sparse;
     const ScatterLoops* scatter;
     const AdjointLoops* adjoint;
-    const RuleInterface* rule;  ///< nullptr without one
+    const RuleKernel* rule;  ///< nullptr without one
 };
 
 }  // namespace evsim

@@ -9,35 +9,24 @@
 #include <evsim/plasticity/decay.h>
 
 #include <evsim/loops/neuron_kernel.h>
-#include <evsim/loops/variables.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-/// Layers that do not learn.
-struct NoRule {};
-
-template <class Model, class T, class Rule>
+template <class T, class Rule>
 struct PlasticTile {
-    static constexpr bool active = true;
     static constexpr int n_neuron = Rule::n_neuron_traces, n_synaptic = Rule::n_synaptic_traces;
-    static constexpr int n_observables = static_cast<int>(std::size(Model::observable_names));
-    static constexpr int n_context = n_observables > 2 ? n_observables : 2;  ///< v and i may be asked for
-    using S = typename Model::template Stored<T>;
-    static constexpr int width = lanes<S>;
+    static constexpr int most = 64;  ///< neurons of a tile
     static constexpr bool visits_synapses = Rule::has_post_synapse && (n_synaptic > 0 || Rule::writes_weights);
-    using Exact = typename Model::template State<double>;
-    using Lane = typename Model::template State<S>;
-    using Neuron = typename Model::Neuron;
 
     /// What all tiles share of an input event.
-    struct EventFactors {
+    struct Event {
         std::int32_t input;
         double time;
         T neuron_change[n_neuron + 1];      ///< over the gap before it
         T synaptic_change[n_synaptic + 1];  ///< since the last arrival at the same input
     };
-    static void prepare(EventFactors& out, double time, double duration, const double* rates, double& last_arrival) {
+    static void prepare(Event& out, double time, double duration, const double* rates, double& last_arrival) {
         out.time = time;
         for (int k = 0; k < n_neuron; ++k) out.neuron_change[k] = trace_change<T>(duration, rates[k]);
         const double since = last_arrival == TraceRun::unwritten ? 0.0 : time - last_arrival;
@@ -47,20 +36,20 @@ struct PlasticTile {
 
     const TileRun& run;
     const TraceRun& traces;
-    const Model& model;
     const Rule rule;
-    const int count;  ///< neurons of the tile without padding
+    const int n_places;  ///< neurons of the tile
+    const int count;     ///< without padding
     double latest_post;
     std::vector<std::int32_t> written;    ///< inputs whose traces are in memory
     std::vector<std::int32_t> unwritten;  ///< inputs whose traces are still 0
     std::vector<std::int32_t> place;      ///< of each unwritten input in its list
 
-    PlasticTile(const TileRun& run_, const Model& model_)
+    PlasticTile(const TileRun& run_, int n_places_)
         : run(run_),
           traces(*run_.traces),
-          model(model_),
           rule(traces.parameters),
-          count(std::min(run.n_vectors * width, run.n_neurons - run.first_neuron)),
+          n_places(n_places_),
+          count(std::min(n_places, run.n_neurons - run.first_neuron)),
           latest_post(*std::max_element(traces.post_times + run.first_neuron,
                                         traces.post_times + run.first_neuron + std::max(count, 1))) {
         const auto n_inputs = static_cast<std::size_t>(traces.n_inputs);
@@ -86,26 +75,19 @@ struct PlasticTile {
     T* weights(std::int32_t input, std::int32_t n) const {
         return static_cast<T*>(traces.weights) + static_cast<std::size_t>(input) * traces.weight_stride + n;
     }
-    void observe(const Exact& state, std::int32_t n, double* out) const {
-        Neuron neuron;
-        std::memcpy(&neuron, run.neurons + static_cast<std::size_t>(n) * (sizeof(Neuron) / sizeof(double)),
-                    sizeof(Neuron));
-        for (int k = 0; k < n_context; ++k) out[k] = k < n_observables ? model.observe(state, neuron, k) : never();
-    }
 
-    /// An input spike has been integrated: on_pre_synapse, then on_pre_neuron, for every neuron of the tile. `state` is
-    /// that of the neurons, [variable][neuron of the tile].
-    void on_input(const EventFactors& event, double start, const S* state) {
+    /// An input spike has been integrated: on_pre_synapse, then on_pre_neuron, for every neuron of the tile.
+    void on_input(const Event& event, double start, const double* observables, int n_observables) {
         const std::int32_t input = event.input;
         const double before = traces.arrivals[input];
         T* const row = synaptic_traces(input, run.first_neuron);
         if (before == TraceRun::unwritten) write_zeros(input);
         if (latest_post <= start && (!visits_synapses || latest_post <= before || before == TraceRun::unwritten)) {
             call_pre(
-                event, input, row, state, [&](int k, int) { return event.neuron_change[k]; },
+                event, input, row, observables, n_observables, [&](int k, int) { return event.neuron_change[k]; },
                 [&](int k, int) { return event.synaptic_change[k]; });
         } else {
-            T neuron_change[n_neuron + 1][4 * width], synaptic_change[n_synaptic + 1][4 * width];
+            T neuron_change[n_neuron + 1][most], synaptic_change[n_synaptic + 1][most];
             const double* const post = traces.post_times + run.first_neuron;
             fill_changes<n_neuron>(neuron_change, event.time, post, start, traces.rates);
             if constexpr (visits_synapses) {
@@ -113,16 +95,14 @@ struct PlasticTile {
                                          before == TraceRun::unwritten ? event.time : before, traces.rates + n_neuron);
             }
             call_pre(
-                event, input, row, state, [&](int k, int lane) { return neuron_change[k][lane]; },
+                event, input, row, observables, n_observables, [&](int k, int lane) { return neuron_change[k][lane]; },
                 [&](int k, int lane) { return visits_synapses ? synaptic_change[k][lane] : event.synaptic_change[k]; });
         }
         traces.arrivals[input] = event.time;
     }
 
-    /// A neuron has fired: on_post_neuron, then on_post_synapse for every input. `state` is that after the reset.
-    void on_output(std::int32_t n, double time, double start, const Exact& state) {
-        double observables[n_context];
-        if constexpr (Rule::uses_context) observe(state, n, observables);
+    /// A neuron has fired: on_post_neuron, then on_post_synapse for every input.
+    void on_output(std::int32_t n, double time, double start, const double* observables) {
         Context context{time, n, -1, observables};
         T of_neuron[n_neuron + 1];
         const double last_post = traces.post_times[n], since = std::max(last_post, start);
@@ -149,12 +129,12 @@ struct PlasticTile {
         place[static_cast<std::size_t>(last)] = at;
         unwritten.pop_back();
         written.push_back(input);
-        std::fill_n(synaptic_traces(input, run.first_neuron), n_synaptic * run.n_vectors * width, T(0));
+        std::fill_n(synaptic_traces(input, run.first_neuron), n_synaptic * n_places, T(0));
     }
 
     /// Decay up to `time` since each neuron's last spike, or since `floor` if that is later.
     template <int n>
-    void fill_changes(T (&change)[n + 1][4 * width], double time, const double* post, double floor,
+    void fill_changes(T (&change)[n + 1][most], double time, const double* post, double floor,
                       const double* rates) const {
         for (int k = 0; k < n; ++k) {
             const double rate = rates[k];
@@ -166,8 +146,8 @@ struct PlasticTile {
     }
 
     template <class NeuronChange, class SynapticChange>
-    void call_pre(const EventFactors& event, std::int32_t input, T* row, const S* state, NeuronChange neuron_change,
-                  SynapticChange synaptic_change) {
+    void call_pre(const Event& event, std::int32_t input, T* row, const double* observables, int n_observables,
+                  NeuronChange neuron_change, SynapticChange synaptic_change) {
         T* const weight = weights(input, run.first_neuron);
         T* const own = neuron_traces(run.first_neuron);
         const std::size_t stride = run.stride;
@@ -175,14 +155,7 @@ struct PlasticTile {
         const Rule local = rule;
 #pragma GCC ivdep
         for (int lane = 0; lane < n_lanes; ++lane) {
-            double observables[n_context];
-            const std::int32_t n = run.first_neuron + lane;
-            if constexpr (Rule::uses_context) {
-                const Lane values =
-                    Variables<Lane, S>::load(state + lane, static_cast<std::size_t>(run.n_vectors * width));
-                observe(converted<Exact, double, S>(values), n, observables);
-            }
-            const Context context{event.time, n, input, observables};
+            const Context context{event.time, run.first_neuron + lane, input, observables + lane * n_observables};
             T of_neuron[n_neuron + 1], of_synapse[n_synaptic + 1];
             for (int k = 0; k < n_neuron; ++k) {
                 const T value = own[static_cast<std::size_t>(k) * stride + static_cast<std::size_t>(lane)];
@@ -266,13 +239,6 @@ struct PlasticTile {
     void store_synapse(T* row, const T* of_synapse) const {
         for (int k = 0; k < n_synaptic; ++k) row[k] = of_synapse[k];
     }
-};
-
-template <class Model, class T>
-struct PlasticTile<Model, T, NoRule> {
-    static constexpr bool active = false;
-    struct EventFactors {};
-    PlasticTile(const TileRun&, const Model&) {}
 };
 
 }  // namespace EVSIM_ISA

@@ -70,14 +70,13 @@ def assertions(text: str) -> Iterator[tuple[int, str]]:
     """
     found = functions(text)
     line = {function.name: line_of(text, function.offset) for function in reversed(found)}
-    any_callback = " || ".join(f"evsim::defined<evsim::Call_{name}>" for name in CALLBACKS)
+    any_callback = " || ".join(f"evsim::defined<evsim::UserCallbacks::Call_{name}>" for name in CALLBACKS)
     yield 1, _assertion(any_callback, f"the kernel defines none of {', '.join(CALLBACKS)}")
     for name in CALLBACKS:
-        holds = f"evsim::UserRule::has_{name[3:]} || !evsim::defined<evsim::Call_{name}>"
+        holds = f"evsim::UserRule::has_{name[3:]} || !evsim::defined<evsim::UserCallbacks::Call_{name}>"
         yield line.get(name, 1), _assertion(holds, f"{name} must take ({_ARGUMENTS[name]}){_MORE_ARGUMENTS}")
     for name in _TAU:
-        holds = f"evsim::are_time_constants<evsim::Returned<evsim::Call_{name}>>"
-        yield line.get(name, 1), _assertion(holds, f"{name} must take {_TAU_ARGUMENTS}")
+        yield line.get(name, 1), _assertion(f"evsim::UserRule::has_{name}", f"{name} must take {_TAU_ARGUMENTS}")
     for function in found:
         if not function.is_conditional and function.body is not None:
             yield from _assertions_of(function, text)
@@ -86,7 +85,7 @@ def assertions(text: str) -> Iterator[tuple[int, str]]:
 def _assertions_of(function: Function, text: str) -> Iterator[tuple[int, str]]:
     name = function.name
     if name in (*CALLBACKS, *_TAU):
-        seen = f"evsim::defined<evsim::Call_{name}>"
+        seen = f"evsim::defined<evsim::UserCallbacks::Call_{name}>"
         hint = f"{name} is not seen: callbacks stand at the top level of the file, in no namespace"
         yield line_of(text, function.offset), _assertion(seen, hint)
     for line, kind, index in _trace_indices(function, text):
