@@ -45,7 +45,7 @@ def test_minima_that_barely_arm_again(dtype, kind):
 @dtypes
 @pytest.mark.parametrize("distance", [0.0, 1e-15, 1e-12, 1e-9, 1e-6, 1e-3])
 def test_time_constants_that_are_nearly_equal(dtype, distance):
-    neuron = evsim.SRMAlpha(tau_syn=5.0, tau_refractory=5.0 * (1 + distance), threshold=0.7, refractory_scale=3.0)
+    neuron = evsim.SRMAlpha(tau_syn=5.0, tau_refractory=5.0 * (1 + distance), threshold=0.7, refractory_scale=5.0)
     case = one(neuron, [(0.0, 4.0), (1.0, -1.0), (1.0, 6.0), (20.0, 5.0), (60.0, 9.0)], 100.0)
     assert_agreement(case.check(Machine(dtype)), spikes=4)
 
