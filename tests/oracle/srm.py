@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from .trajectory import MP, UNIT64, Certain, Trajectory, arrivals
@@ -42,7 +43,7 @@ def root(f: Callable[[Any], Any], low: Any, high: Any) -> Any:
 def roots(f: Callable[[Any], Any], between: list[Any]) -> list[Any]:
     """All roots of f, which is monotone between these."""
     found = []
-    for low, high in zip(between, between[1:], strict=False):
+    for low, high in pairwise(between):
         if (f(low) > 0) != (f(high) > 0):
             found.append(root(f, low, high))
     return found
@@ -149,7 +150,8 @@ class Response:
         low, f_low = ends[0], above(ends[0])
         for k, high in enumerate(ends[1:], 1):
             f_high = above(high)
-            if 0 < k < len(ends) - 1 and abs(float(f_high)) <= self.margin(arc, high) and self.armed == (f_high > f_low):
+            extremum, decides = k < len(ends) - 1, self.armed == (f_high > f_low)
+            if extremum and decides and abs(float(f_high)) <= self.margin(arc, high):
                 self.doubt()
             if self.armed and f_low < 0 <= f_high:
                 return root(above, low, high)

@@ -70,7 +70,7 @@ struct SrmAlpha {
 
     EVSIM_FN double first_crossing(State<double> s, const Neuron& n, double horizon) const {
         const double waited = waits(s, n) ? arm(s, n, horizon) : 0.0;
-        if (!(waited <= horizon)) return never();
+        if (!(waited <= horizon) || falls(s, n, horizon - waited)) return never();
         return waited + up.first(row(s), n.threshold, horizon - waited);
     }
     EVSIM_FN void flow(State<double>& s, const Neuron& n, double duration) const {
@@ -93,7 +93,9 @@ struct SrmAlpha {
         return observable == 0 ? potential(s) : observable == 1 ? s.psp : s.after;
     }
 
-    EVSIM_FN Gap<double> gap(double duration) const { return {over(duration, tau_syn), over(duration, tau_refractory)}; }
+    EVSIM_FN Gap<double> gap(double duration) const {
+        return {over(duration, tau_syn), over(duration, tau_refractory)};
+    }
     template <class T>
     EVSIM_FN Hot<T> hot(const Neuron& n) const {
         const T below = lowered<T>(n.threshold), threshold = static_cast<T>(n.threshold);
@@ -142,18 +144,32 @@ struct SrmAlpha {
     EVSIM_FN bool waits(const State<double>& s, const Neuron& n) const {
         return !(s.armed > 0.0) || (potential(s) >= n.threshold && slope(s) < 0.0);
     }
-    /// Moves a neuron that waits to when it is armed, after the time returned; or, if that is above `horizon` or NaN,
-    /// not at all. To have fallen is to be lower by more than rounding, which would else arm who has just fired.
-    EVSIM_FN double arm(State<double>& s, const Neuron& n, double horizon) const {
+    /// Where u has fallen below the threshold: lower by more than rounding, which would else arm who has just fired.
+    EVSIM_FN static double below(const State<double>& s, const Neuron& n) {
         const double size = row(s).magnitude() * Row<4>{{1.0, 1.0, 1.0, 1.0}};
         const double rounding = 4.0 * epsilon<double>() * (size + n.threshold);
-        const double level = n.threshold - (rounding < 0.5 * n.threshold ? rounding : 0.5 * n.threshold);
-        const double time = down.first(row(s), -level, horizon);
+        return n.threshold - (rounding < 0.5 * n.threshold ? rounding : 0.5 * n.threshold);
+    }
+    /// Moves a neuron that waits to when it is armed, after the time returned; or, if that is above `horizon` or NaN,
+    /// not at all. What has just fired and falls is armed at once, but not before time goes on: an input of the same
+    /// instant may make it rise.
+    EVSIM_FN double arm(State<double>& s, const Neuron& n, double horizon) const {
+        if (!(horizon > 0.0)) return never();
+        const double level = below(s, n);
+        const bool at_once = potential(s) - n.threshold <= n.threshold - level && slope(s) < 0.0;
+        const double time = at_once ? 0.0 : down.first(row(s), -level, horizon);
         if (!(time <= horizon)) return time;
         decay(s, gap(time));
-        if (time > 0.0) put(s, level);
+        if (potential(s) > level) put(s, level);
         s.armed = 1.0;
         return time;
+    }
+    /// Whether u surely stays below where it is now, and that is below threshold.
+    EVSIM_FN bool falls(const State<double>& s, const Neuron& n, double duration) const {
+        const double bend =
+            (std::fabs(s.psp) + 2.0 * e * std::fabs(s.rise)) / (tau_syn * tau_syn) +
+            (std::fabs(s.after) + 2.0 * e * std::fabs(s.after_rise)) / (tau_refractory * tau_refractory);
+        return potential(s) < n.threshold && slope(s) + 0.5 * bend * duration < 0.0;
     }
 
     EVSIM_FN static KernelGap<double> over(double duration, double tau) {

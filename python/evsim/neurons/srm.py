@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -146,12 +146,12 @@ class SRMAlpha(NeuronModel):
         if self.grid is None:
             return
         for name, time in (("start", start), ("until", until)):
-            if time is None or not math.isfinite(time):
+            if time is None or not math.isfinite(time / self.grid):
                 continue
-            on_grid = round(time / self.grid) * self.grid
-            if abs(time - on_grid) > 4 * math.ulp(time):
+            if abs(time - round(time / self.grid) * self.grid) > 4 * math.ulp(time):
                 raise InvalidArgumentError(
-                    f"{name} must be a multiple of {self.grid}, because {layer} (SRMAlpha) lives on that grid; got {time}"
+                    f"{name} must be a multiple of {self.grid}, because {layer} (SRMAlpha) lives on that grid; "
+                    f"got {time}"
                 )
 
 

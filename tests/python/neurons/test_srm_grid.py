@@ -97,7 +97,7 @@ def test_a_stream_cut_anywhere_copies_and_files(step, dtype, tmp_path):
     net = network(settings, weights, dtype, step)
     whole = net.infer(indices, times, start=0.0, until=BINS * step)
     assert len(whole) > 20
-    cuts = [0, 1, 2, int(round(whole.times[5] / step)), 43, 120, 130, BINS]
+    cuts = [0, 1, 2, round(whole.times[5] / step), 43, 120, 130, BINS]
     net.save(tmp_path / "net.safetensors")
     assert evsim.load(tmp_path / "net.safetensors").infer(indices, times, start=0.0, until=BINS * step) == whole
     pieces = []
