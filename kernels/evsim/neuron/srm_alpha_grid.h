@@ -32,6 +32,7 @@ struct SrmAlphaGrid {
     template <class V>
     struct State {
         V u[longest];  ///< in the step of the last event and in those to come, as far as it is known
+        V known;       ///< how many of these anything has been added to
         V input;       ///< of that step so far
         V fired;       ///< 1 if that step has fired already
     };
@@ -40,17 +41,16 @@ struct SrmAlphaGrid {
 
     double length, refractory_cutoff;  ///< of a step; of nu
     double eps[longest];
+    int eps_length;
     double ratio[longest], decay[longest];  ///< x and e^{1 - x} of nu
     int refractory_peak;                    ///< the last step with x <= 1
 
     EVSIM_FN explicit SrmAlphaGrid(const double* shared)
-        : length(shared[0]), refractory_cutoff(shared[3]), refractory_peak(0) {
-        bool ended = false;
+        : length(shared[0]), refractory_cutoff(shared[3]), eps_length(longest), refractory_peak(0) {
         for (int j = 0; j < longest; ++j) {
             const double x = j * length / shared[1];
             eps[j] = x * std::exp(1.0 - x);
-            ended = ended || (x > 1.0 && eps[j] < cutoff);
-            if (ended) eps[j] = 0.0;
+            if (x > 1.0 && eps[j] < cutoff && j < eps_length) eps_length = j;
             ratio[j] = j * length / shared[2];
             decay[j] = std::exp(1.0 - ratio[j]);
             if (ratio[j] <= 1.0) refractory_peak = j;
@@ -74,6 +74,22 @@ struct SrmAlphaGrid {
         return never();
     }
     EVSIM_FN void fire(State<double>& s, const Neuron&) const { s.fired = 1.0; }
+    /// Every step once, where the two above would take each of them twice.
+    template <class Factors, class Fired>
+    EVSIM_FN int advance(State<double>& s, const Neuron& n, double gap, const Factors&, bool closed,
+                         Fired&& fired) const {
+        const double last = whole(gap);
+        int crossings = 0;
+        for (double steps = 0.0;; steps += 1.0) {
+            const double time = steps * length;
+            if (fires(s, n) && (closed ? time <= gap : time < gap)) {
+                fire(s, n);
+                ++crossings;
+                if (!fired(time)) return crossings;
+            }
+            if (!(steps < last) || !step(s, n)) return crossings;
+        }
+    }
     template <class V>
     EVSIM_FN static void receive(State<V>& s, const V& weight, int) {
         s.input = s.input + weight;
@@ -93,23 +109,25 @@ struct SrmAlphaGrid {
     /// Whether anything is left; if not, nothing will happen without input. Both kernels begin with 0, so neither
     /// input nor spike acts on its own step.
     EVSIM_FN bool step(State<double>& s, const Neuron& n) const {
-        if (s.input != 0.0)
-            for (int j = 1; j < longest; ++j) s.u[j] += s.input * eps[j];
+        int known = static_cast<int>(s.known);
+        if (s.input != 0.0) {
+            for (int j = 1; j < eps_length; ++j) s.u[j] += s.input * eps[j];
+            known = known < eps_length ? eps_length : known;
+        }
         if (s.fired != 0.0 || fires(s, n)) {
             const double height = n.refractory_scale * n.threshold;
             for (int j = 1; j < longest; ++j) {
                 const double nu = height * ratio[j] * decay[j];
                 if (j > refractory_peak && nu < refractory_cutoff) break;
                 s.u[j] -= nu;
+                known = known < j + 1 ? j + 1 : known;
             }
         }
-        bool some = false;
-        for (int j = 0; j + 1 < longest; ++j) {
-            s.u[j] = s.u[j + 1];
-            some = some || s.u[j] != 0.0;
-        }
-        s.u[longest - 1] = s.input = s.fired = 0.0;
-        return some;
+        for (int j = 0; j + 1 < known; ++j) s.u[j] = s.u[j + 1];
+        if (known > 0) s.u[--known] = 0.0;
+        s.known = known;
+        s.input = s.fired = 0.0;
+        return known > 0;
     }
 };
 
