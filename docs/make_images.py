@@ -397,8 +397,8 @@ def draw_linear_neurons() -> None:
 
 def draw_srm() -> None:
     """Draw the potential of a spike response neuron, its parts, and what it does on SLAYER's grid."""
-    settings = {"tau_syn": 10.0, "tau_refractory": 2.0, "threshold": 1.0, "refractory_scale": 0.6}
-    inputs, weights = [5.0, 9.0, 12.0, 60.0, 64.0, 90.0], [1.6, 1.6, -1.2, 1.0, 1.2, 0.7]
+    settings = {"tau_syn": 10.0, "tau_refractory": 2.0, "threshold": 1.0, "refractory_scale": 0.4}
+    inputs, weights = [5.0, 9.0, 12.0, 60.0, 64.0, 90.0], [4.0, -2.0, -0.6, 1.0, 0.9, 0.7]
     fine, bins = np.linspace(0.0, 130.0, 2601), np.arange(131.0)
     figure = Figure(figsize=(8.4, 4.4), layout="constrained")
     for ax, grid in zip(figure.subplots(2, 1, sharex=True), (None, 1.0), strict=True):

@@ -1,5 +1,5 @@
-// The non-linear neuron models that evsim ships, and those that live on a grid. They do nothing in SIMD, and are compiled
-// by themselves.
+// The non-linear neuron models that evsim ships, and those that live on a grid. They do nothing in SIMD, and are
+// compiled by themselves.
 #pragma once
 
 #include <evsim/neuron/adex.h>
