@@ -65,15 +65,15 @@ class SRMAlpha(NeuronModel):
     Notes
     -----
     Shrestha & Orchard 2018, NeurIPS 31, section 2. In continuous time spikes and re-arming are found exactly, as in
-    all linear neurons, by the same search upwards and downwards; the potential is kept in float64 in networks of either
-    type. On a grid the potentials of SLAYER's bins are kept, in float64 where SLAYER has float32: bin t is time
-    t `grid`, where the times of input have to lie (so must ``until`` and ``start`` of
-    :meth:`evsim.SpikingNetwork.infer`, which refuses others). Spikes that arrive in one step add up. Both run on the
-    CPU only. Probes record ``"v"``, which is u; in continuous time its parts ``"psp"`` and ``"refractory"`` too.
+    all linear neurons, by the same search upwards and downwards. On a grid the potentials are those of SLAYER's bins:
+    bin t is time t `grid`, where the times of input have to lie (so must ``until`` and ``start`` of
+    :meth:`evsim.SpikingNetwork.infer`, which refuses others). Spikes that arrive in one step add up. States are float64
+    for networks of either type; SLAYER's are float32. Probes record ``"v"``, which is u, and in continuous time its
+    parts ``"psp"`` and ``"refractory"``.
 
     Examples
     --------
-    The first spike lies exactly on the threshold; on the grid there is one in every step above it:
+    In continuous time every spike lies exactly on the threshold, on the grid in the first bin at or above it:
 
     >>> import evsim
     >>> settings = {"tau_syn": 10.0, "tau_refractory": 1.0, "threshold": 10.0}
@@ -81,8 +81,8 @@ class SRMAlpha(NeuronModel):
     ...     net = evsim.SpikingNetwork(dtype="float64")
     ...     layer = net.add_layer(evsim.Dense(1, 1, weights=[[14.0]]), evsim.SRMAlpha(**settings, grid=grid))
     ...     net.infer([0], [0.0]).times.round(3)
-    array([ 3.743,  9.466, 15.316])
-    array([ 4.,  9., 14., 19.])
+    array([ 3.869,  7.977, 12.107, 17.233])
+    array([ 4.,  9., 14.])
     """
 
     tau_syn: float
@@ -92,7 +92,6 @@ class SRMAlpha(NeuronModel):
     grid: float | None = None
     refractory_cutoff: float = _CUTOFF
 
-    devices: ClassVar[tuple[str, ...]] = ("cpu",)
     _neuron: ClassVar[tuple[str, ...]] = ("threshold", "refractory_scale")
 
     def __post_init__(self) -> None:

@@ -9,7 +9,6 @@ import pickle
 import subprocess
 import sys
 
-import gpu
 import numpy as np
 import pytest
 from agreement import per_neuron
@@ -22,7 +21,6 @@ from evsim.errors import (
     InvalidArgumentError,
     NonFiniteError,
     ShapeMismatchError,
-    UnsupportedError,
 )
 
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
@@ -249,16 +247,12 @@ def test_mistakes_have_names(values, error, words):
         evsim.SRMAlpha(**{"tau_syn": 1.0, "tau_refractory": 1.0, **values})
 
 
-def test_sizes_ports_and_devices(monkeypatch):
+def test_sizes_and_ports():
     net = evsim.SpikingNetwork()
     with pytest.raises(ShapeMismatchError, match="threshold"):
         net.add_layer(evsim.Dense(2, 4), NEURON)
     with pytest.raises(InvalidArgumentError, match="SRMAlpha has one port"):
         net.add_layer(evsim.Dense(2, N), NEURON, port=1)
-    monkeypatch.setitem(sys.modules, "cupy", gpu.CUPY)
-    for neuron in (NEURON, evsim.SRMAlpha(tau_syn=1.0, tau_refractory=1.0, grid=1.0)):
-        with pytest.raises(UnsupportedError, match="SRMAlpha"):
-            evsim.SpikingNetwork(device="cuda").add_layer(evsim.Dense(2, N), neuron)
 
 
 @dtypes
