@@ -80,6 +80,7 @@ def models() -> dict[str, evsim.neurons.NeuronModel]:
         "LIFDoubleExponential": evsim.LIFDoubleExponential(tau_mem=20.0, tau_rise=2.0, tau_decay=10.0, threshold=2.9),
         "ALIF": evsim.ALIF(**membrane, tau_adaptation=100.0, jump=0.2, threshold=1.5),
         "AdLIF": evsim.AdLIF(**membrane, **adapting, threshold=1.5),
+        "SRMAlpha": evsim.SRMAlpha(tau_syn=10.0, tau_refractory=2.0, threshold=10.0),
     }
 
 

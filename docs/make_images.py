@@ -395,6 +395,37 @@ def draw_linear_neurons() -> None:
     save(figure, "linear_neurons")
 
 
+def draw_srm() -> None:
+    """Draw the potential of a spike response neuron, its parts, and what it does on SLAYER's grid."""
+    settings = {"tau_syn": 10.0, "tau_refractory": 2.0, "threshold": 1.0, "refractory_scale": 0.4}
+    inputs, weights = [5.0, 9.0, 12.0, 60.0, 64.0, 90.0], [4.0, -2.0, -0.6, 1.0, 0.9, 0.7]
+    fine, bins = np.linspace(0.0, 130.0, 2601), np.arange(131.0)
+    figure = Figure(figsize=(8.4, 4.4), layout="constrained")
+    for ax, grid in zip(figure.subplots(2, 1, sharex=True), (None, 1.0), strict=True):
+        net = evsim.SpikingNetwork(dtype="float64")
+        net.add_layer(evsim.Dense(6, 1, weights=[weights]), evsim.SRMAlpha(**settings, grid=grid))
+        at = fine if grid is None else bins
+        names = ("v", "psp", "refractory") if grid is None else ("v",)
+        probes = [evsim.Probe(0, at, variable=name) for name in names]
+        spikes = net.infer(range(6), inputs, until=131.0, record=probes)
+        u = probes[0].values[:, 0]
+        if grid is None:
+            for probe, color, name in zip(probes[1:], evsim.plot.COLORS[1:], ("synaptic", "refractory"), strict=False):
+                ax.plot(at, probe.values[:, 0], color=color, linewidth=0.9, label=f"{name} part")
+            ax.plot(at, u, color=evsim.plot.COLORS[0], linewidth=1.3, label="u")
+        else:
+            ax.plot(at, u, ".-", color=evsim.plot.COLORS[0], linewidth=0.6, markersize=3, label="u in every bin")
+        ax.axhline(1.0, color=evsim.plot.INK, linewidth=0.9, linestyle=(0, (4, 3)), label="threshold")
+        ax.plot(spikes.times, np.full(len(spikes), 4.6), "|", color=evsim.plot.COLORS[0], markersize=8)
+        ax.set(xlim=(0.0, 130.0), ylim=(-2.8, 5.0))
+        ax.set_title("in continuous time" if grid is None else "grid=1.0", loc="left")
+        ax.legend(
+            frameon=False, ncols=4, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.0, columnspacing=1
+        )
+    figure.axes[-1].set_xlabel("time (ms)")
+    save(figure, "srm_alpha")
+
+
 def shown(
     model: type[evsim.Izhikevich | evsim.AdEx], name: str
 ) -> tuple[np.ndarray, np.ndarray, evsim.neurons.CurrentSteps]:
@@ -448,7 +479,7 @@ def draw_adex() -> None:
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     pictures = [draw_digit, draw_raster, draw_membrane, draw_weights, draw_exact, draw_stdp_window]
-    pictures += [draw_linear_neurons, draw_izhikevich, draw_adex]
+    pictures += [draw_linear_neurons, draw_srm, draw_izhikevich, draw_adex]
     pictures += [draw_event_frame, draw_maps, draw_segmentation, draw_instances]
     pictures += [draw_brightness_codes, draw_constant_currents, draw_poisson, draw_population, draw_delta_modulation]
     pictures += [draw_spatial_fields, draw_temporal_fields]

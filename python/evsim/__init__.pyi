@@ -52,6 +52,7 @@ from .neurons import (
     MultiCompartmentLIF as MultiCompartmentLIF,
     NeuronModel as NeuronModel,
     ResonateAndFire as ResonateAndFire,
+    SRMAlpha as SRMAlpha,
     SteppedIF as SteppedIF,
 )
 from .nodes import (

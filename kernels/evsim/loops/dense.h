@@ -158,6 +158,14 @@ struct DenseKernel {
     /// Writes the state of the neurons that took the exact path over the decayed state of the tile.
     template <int N>
     static void replace_moved(const ExactStep& step, Wide (&state)[N]) {
+        if constexpr (n_state > 16) {  // too large for registers: through memory
+            alignas(V) S values[n_state * ExactStep::stride];
+            for (int k = 0; k < N; ++k) Variables<Wide, V>::store(state[k], values + k * width, step.stride);
+            for (int f = 0; f < step.n_moved; ++f)
+                Variables<Lane, S>::store(step.after[f], values + step.moved[f], step.stride);
+            for (int k = 0; k < N; ++k) state[k] = Variables<Wide, V>::load(values + k * width, step.stride);
+            return;
+        }
         for (int f = 0; f < step.n_moved; ++f) {
             const Wide after = broadcast_state<Wide, V, Lane, S>(step.after[f]);
 #pragma GCC unroll 4

@@ -12,6 +12,7 @@
 #include <evsim/neuron/linear_leak_if.h>
 #include <evsim/neuron/model.h>
 #include <evsim/neuron/refractory.h>
+#include <evsim/neuron/srm_alpha.h>
 #include <evsim/neuron/stepped_if.h>
 
 /// model(name, C++ type) for each of them.
@@ -38,6 +39,7 @@
 /// Models that gain little from the widest registers, and are not compiled for them.
 #define EVSIM_FOR_NARROW_MODELS(model)                                     \
     model(linear_8, Linear<8>)                                             \
+    model(srm_alpha, SrmAlpha)                                             \
     model(stepped_if, SteppedIf)                                           \
     model(stepped_if_once, FireOnce<SteppedIf>)
 // clang-format on

@@ -1,5 +1,5 @@
-// The non-linear neuron models that evsim ships, and those of integers. They do nothing in SIMD, and are compiled by
-// themselves.
+// The non-linear neuron models that evsim ships, and those that live on a grid. They do nothing in SIMD, and are
+// compiled by themselves.
 #pragma once
 
 #include <evsim/neuron/adex.h>
@@ -9,6 +9,7 @@
 #include <evsim/neuron/loihi.h>
 #include <evsim/neuron/model.h>
 #include <evsim/neuron/qif.h>
+#include <evsim/neuron/srm_alpha_grid.h>
 
 /// model(name, C++ type) for each of them.
 // clang-format off
@@ -18,7 +19,8 @@
     model(qif, Qif)                       \
     model(izhikevich, Izhikevich)         \
     model(coba_lif, CobaLif)              \
-    model(loihi, Loihi)
+    model(loihi, Loihi)                   \
+    model(srm_alpha_grid, SrmAlphaGrid)
 // clang-format on
 
 namespace evsim {

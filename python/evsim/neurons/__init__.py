@@ -11,6 +11,7 @@ from .loihi import Loihi
 from .named import ALIF, AdLIF, LIFAlpha, LIFDoubleExponential
 from .nonlinear import COBALIF, QIF, CurrentSteps, ExpLIF
 from .rectified import LinearLeakIF, SteppedIF
+from .srm import SRMAlpha
 from .synapses import Alpha, Delta, DoubleExponential, Exponential, Synapse, SynapseSum
 from .user import UserNeuronModel, from_source
 
@@ -42,6 +43,7 @@ __all__ = [
     "MultiCompartmentLIF",
     "NeuronModel",
     "ResonateAndFire",
+    "SRMAlpha",
     "SteppedIF",
     "Synapse",
     "SynapseSum",
@@ -63,6 +65,7 @@ MODELS: dict[str, type[NeuronModel]] = {
         AdLIF,
         MultiCompartmentLIF,
         ResonateAndFire,
+        SRMAlpha,
         Linear,
         LinearLeakIF,
         SteppedIF,

@@ -42,7 +42,10 @@ MODELS = {
     "resonator": (evsim.ResonateAndFire(tau=20.0, omega=0.6, threshold=0.5), None),
     "loihi": (evsim.Loihi(threshold=60, refractory_steps=3), None),
     "exp_lif": (evsim.ExpLIF(tau_mem=20.0, tau_syn=5.0), None),
+    "srm_alpha": (evsim.SRMAlpha(tau_syn=10.0, tau_refractory=2.0), None),
+    "srm_alpha on a grid": (evsim.SRMAlpha(tau_syn=10.0, tau_refractory=1.0, grid=1.0), None),
 }
+ON_A_GRID = ("loihi", "srm_alpha on a grid")
 
 
 def network(name, dtype, device):
@@ -61,7 +64,7 @@ def spikes(name, seed=3, n=120):
     rng = np.random.default_rng(seed)
     times = np.sort(rng.uniform(0.0, END, n))
     times[n // 3] = times[n // 3 - 1]
-    return rng.integers(0, N_INPUTS, n), np.floor(times) if name == "loihi" else times
+    return rng.integers(0, N_INPUTS, n), np.floor(times) if name in ON_A_GRID else times
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
