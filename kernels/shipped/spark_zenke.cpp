@@ -43,7 +43,8 @@ inline double moved(double& r, double span, const Slope& slope) {
         for (int j = 0; j <= n; ++j) squares[n] += terms[j] * terms[n - j];
         double next = slope.linear * terms[n] + slope.square * squares[n] + (n == 0 ? slope.constant : 0);
         for (int j = 0; j <= n; ++j) next += slope.cube * squares[j] * terms[n - j];
-        terms[++n] = next / (rate * n);
+        n += 1;
+        terms[n] = next / (rate * n);
         power *= span * rate;
         negligible = std::fabs(terms[n]) * power <= small * largest ? negligible + 1 : 0;
     }
