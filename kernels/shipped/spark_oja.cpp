@@ -1,8 +1,9 @@
 // Oja's rule, as evsim.spark has it: K' = eta (y x - K y^2), where y is the trace of output spikes, which jump by
-// 1 / post_tau, x the input spikes, and K >= 0 the size of a weight. From one event of a synapse to its next y decays, and
+// 1 / post_tau, x the input spikes, and K >= 0 the size of a weight. From one event of a synapse to its next y decays,
+// and
 //   K(t) = K(s) e^{-eta post_tau (y(s)^2 - y(t)^2) / 2}.
-// The first trace of a synapse is 1 where its input is inhibitory, and 0 elsewhere; the second is y as of its last event.
-// Traces jump by 1 here: they are y post_tau.
+// The first trace of a synapse is 1 where its input is inhibitory, and 0 elsewhere; the second is y as of its last
+// event. Traces jump by 1 here: they are y post_tau.
 #include <evsim/exponential.h>
 #include <evsim/plasticity/magnitude.h>
 

@@ -1,16 +1,16 @@
 // The rule of spark_quadruplet.cpp with parameters for four types of synapses, as evsim.spark has it
-// (QuadrupletRuleTensor). Types are named by the neuron and then its input: 0 is ee, 1 ei, 2 ie, 3 ii, so that inputs are
-// inhibitory in ei and ii. The first trace of a synapse is its type; of the others, those of its type are used.
+// (QuadrupletRuleTensor). Types are named by the neuron and then its input: 0 is ee, 1 ei, 2 ie, 3 ii, so that inputs
+// are inhibitory in ei and ii. The first trace of a synapse is its type; of the others, those of its type are used.
 #include <evsim/plasticity/magnitude.h>
 
 using evsim::real;
 
-EVSIM_PARAMETERS(alpha_ee = 0, alpha_ei = 0, alpha_ie = 0, alpha_ii = 0,              //
-                 beta_ee = 0, beta_ei = 0, beta_ie = 0, beta_ii = 0,                  //
-                 gamma_ee = 0, gamma_ei = 0, gamma_ie = 0, gamma_ii = 0,              //
-                 delta_ee = 0, delta_ei = 0, delta_ie = 0, delta_ii = 0,              //
+EVSIM_PARAMETERS(alpha_ee = 0, alpha_ei = 0, alpha_ie = 0, alpha_ii = 0,                  //
+                 beta_ee = 0, beta_ei = 0, beta_ie = 0, beta_ii = 0,                      //
+                 gamma_ee = 0, gamma_ei = 0, gamma_ie = 0, gamma_ii = 0,                  //
+                 delta_ee = 0, delta_ei = 0, delta_ie = 0, delta_ii = 0,                  //
                  max_clip_ee = 20, max_clip_ei = 20, max_clip_ie = 20, max_clip_ii = 20,  //
-                 pre_tau_ee = 10, pre_tau_ei = 10, pre_tau_ie = 10, pre_tau_ii = 10,  //
+                 pre_tau_ee = 10, pre_tau_ei = 10, pre_tau_ie = 10, pre_tau_ii = 10,      //
                  post_tau_ee = 10, post_tau_ei = 10, post_tau_ie = 10, post_tau_ii = 10)
 
 #define OF_TYPE(name) (type == 0 ? p.name##_ee : type == 1 ? p.name##_ei : type == 2 ? p.name##_ie : p.name##_ii)

@@ -1,12 +1,12 @@
-// Zenke's rule, as evsim.spark has it (after Zenke, Agnes & Gerstner 2015). With x, y and y_slow the traces of input and
-// output spikes, which jump by 1 / tau, those of output spikes taken just before the spike, and K >= 0 the size of a
-// weight:
+// Zenke's rule, as evsim.spark has it (after Zenke, Agnes & Gerstner 2015). With x, y and y_slow the traces of input
+// and output spikes, which jump by 1 / tau, those of output spikes taken just before the spike, and K >= 0 the size of
+// a weight:
 //   at t_pre:  K <- K + eta (b y + d),   at t_post: K <- K + eta (a x y_slow + c (K - R) y^3).
 // The reference R begins as K and follows it slowly:
 //   target_tau R' = K - R - p R (target_weight / 2 - R) (target_weight - R).
-// Between two events of a synapse K is constant, and R is moved on by its Taylor series, to the last digits of a double.
-// Traces of a synapse: mark (1 where its input is inhibitory, and 2 more once R has begun), x, R and the time that R is
-// of, these two as sums of two numbers: a float alone would lose what R moves by from one event to the next.
+// Between two events of a synapse K is constant, and R is moved on by its Taylor series, to the last digits of a
+// double. Traces of a synapse: mark (1 where its input is inhibitory, and 2 more once R has begun), x, R and the time
+// that R is of, these two as sums of two numbers: a float alone would lose what R moves by from one event to the next.
 #include <evsim/plasticity/magnitude.h>
 
 using evsim::real;

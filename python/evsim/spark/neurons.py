@@ -348,8 +348,8 @@ class LIFNeuron(Neuron):
 class ALIFNeuron(Neuron):
     """Adaptive leaky integrate-and-fire units: :class:`AdaptiveLeakySoma` with linear synapses.
 
-    Parameters, attributes and methods are those of :class:`Neuron`. Spark's default learning rule is Zenke's; here there
-    is none by default, nor delays.
+    Parameters, attributes and methods are those of :class:`Neuron`. Spark's default learning rule is Zenke's; here
+    there is none by default, nor delays.
 
     Examples
     --------

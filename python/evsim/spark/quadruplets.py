@@ -146,4 +146,4 @@ class QuadrupletRuleTensor(LearningRule):
 
     def types(self, units: Mask, inputs: Mask) -> npt.NDArray[np.float64]:
         """Return the types of synapses, of shape (n_units, n_inputs), from what is inhibitory."""
-        return np.add.outer(2.0 * units, 1.0 * inputs)
+        return 2.0 * units[:, np.newaxis] + 1.0 * inputs

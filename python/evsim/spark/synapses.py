@@ -155,7 +155,7 @@ class Synapses(Part):
         self._network[0].weights = kernel * self._signs
 
     def connect(self, network: Any, signs: npt.NDArray[np.float64], rule: Any = None) -> None:
-        """Let the weights be those of the layer of a network, whose inputs have these signs, which a rule may change."""
+        """Let the weights be those of the layer of a network, whose inputs have these signs and which may learn."""
         self._network, self._signs, self._rule = network, signs, rule
 
 

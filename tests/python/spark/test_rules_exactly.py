@@ -17,18 +17,22 @@ UNITS = np.array([False, True, False])
 INPUTS = np.array([False, False, True, True])
 FIRST = np.array([[300.0, 500.0, 100.0, 0.0], [400.0, 300.0, 50.0, 90.0], [500.0, 450.0, 0.0, 20.0]])
 TENSOR = spark.QuadrupletRuleTensorConfig(
-    pre_tau=[8.0, 12.0, 20.0, 5.0], post_tau=[9.0, 15.0, 6.0, 30.0], q_alpha=[1.0, -0.5, 0.25, 0.1], q_beta=[-9.0, 4.0, 3.0, 5.0],
-    q_gamma=[0.2, 0.3, -0.4, 0.5], q_delta=[8.0, 7.0, 20.0, -6.0], max_clip=[490.0, 120.0, 500.0, 95.0], eta=2.0, baseline=0.05,
+    pre_tau=[8.0, 12.0, 20.0, 5.0], post_tau=[9.0, 15.0, 6.0, 30.0], q_alpha=[1.0, -0.5, 0.25, 0.1],
+    q_beta=[-9.0, 4.0, 3.0, 5.0], q_gamma=[0.2, 0.3, -0.4, 0.5], q_delta=[8.0, 7.0, 20.0, -6.0],
+    max_clip=[490.0, 120.0, 500.0, 95.0], eta=2.0, baseline=0.05,
 )  # fmt: skip
+ZENKE = {"eta": 5.0, "a": 400.0, "b": -60.0}
 RULES = {
     "hebbian": spark.HebbianRuleConfig(eta=30.0, pre_tau=15.0, post_tau=30.0),
     "three": spark.ThreeFactorHebbianRuleConfig(eta=20.0),
     "oja": spark.OjaRuleConfig(eta=6.0, post_tau=25.0),
-    "zenke": spark.ZenkeRuleConfig(eta=5.0, a=400.0, b=-60.0, c=-60.0, d=2.0, p=0.0, target_tau=150.0),
-    "zenke_p": spark.ZenkeRuleConfig(eta=5.0, a=400.0, b=-60.0, c=-60.0, d=2.0, p=0.3, target_tau=900.0, target_weight=300.0),
-    "zenke_stiff": spark.ZenkeRuleConfig(eta=5.0, a=400.0, b=-60.0, c=-8.0, d=2.0),
-    "zenke_plain": spark.ZenkeRuleConfig(eta=5.0, a=400.0, b=-60.0, c=0.0, d=0.0),
-    "quadruplet": spark.QuadrupletRuleConfig(eta=3.0, q_alpha=-2.0, q_beta=9.0, q_gamma=0.5, q_delta=20.0, pre_tau=15.0),
+    "zenke": spark.ZenkeRuleConfig(**ZENKE, c=-60.0, d=2.0, p=0.0, target_tau=150.0),
+    "zenke_p": spark.ZenkeRuleConfig(**ZENKE, c=-60.0, d=2.0, p=0.3, target_tau=900.0, target_weight=300.0),
+    "zenke_stiff": spark.ZenkeRuleConfig(**ZENKE, c=-8.0, d=2.0),
+    "zenke_plain": spark.ZenkeRuleConfig(**ZENKE, c=0.0, d=0.0),
+    "quadruplet": spark.QuadrupletRuleConfig(
+        eta=3.0, q_alpha=-2.0, q_beta=9.0, q_gamma=0.5, q_delta=20.0, pre_tau=15.0
+    ),
     "tensor": TENSOR,
 }  # fmt: skip
 REWARD = {"three": -0.7, "quadruplet": 0.6, "tensor": 0.9}
@@ -104,7 +108,7 @@ def test_weights_are_those_of_the_equation(name, dtype):
         )),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("name", ["oja", "zenke_p"])
+@pytest.mark.parametrize("name", ["oja", "zenke_stiff"])
 def test_rules_go_with_every_soma(name, soma):
     neuron, spikes = made(name, soma=soma), recording(3)
     out = call(neuron, name, spikes, END)
@@ -118,13 +122,13 @@ def test_the_reference_follows_the_weight(name, dtype):
     neuron, spikes = made(name, dtype), recording(5)
     out = call(neuron, name, spikes, END)
     traces = np.asarray(neuron.network[0].synaptic_traces, np.float64)
-    for unit in range(N_UNITS):
-        for index in range(N_INPUTS):
-            last = traces[unit, index, 4] + traces[unit, index, 5]
-            before = spikes.time_slice(0.0, np.nextafter(last, np.inf)), out.time_slice(0.0, np.nextafter(last, np.inf))
-            _, references = expected(name, *before, end=last)
-            found = traces[unit, index, 2] + traces[unit, index, 3]
-            np.testing.assert_allclose(found, references[unit, index], rtol=1e-9 if dtype == "float64" else 2e-5)
+    for unit, index in [(1, 0), (2, 3)]:
+        last = traces[unit, index, 4] + traces[unit, index, 5]
+        before = spikes.time_slice(0.0, np.nextafter(last, np.inf)), out.time_slice(0.0, np.nextafter(last, np.inf))
+        pres, posts = (some.times[some.indices == k] for some, k in zip(before, (index, unit), strict=True))
+        _, reference = oracle.size("zenke", RULES[name], FIRST[unit, index], pres, posts, last)
+        found = traces[unit, index, 2] + traces[unit, index, 3]
+        assert found == pytest.approx(reference, rel=1e-9 if dtype == "float64" else 2e-5)
 
 
 def test_a_float_reference_keeps_what_it_moves_by_from_event_to_event():
@@ -166,19 +170,6 @@ def test_inhibitory_synapses_stay_inhibitory(name):
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_the_sign_makes_no_difference_to_what_is_learned(name):
-    """Weights so small that they do not move spikes: driven by a strong input that the rule leaves nearly alone."""
-    first = np.array([[4000.0, 1e-9, 1e-9, 1e-9]] * N_UNITS)
-    spikes = recording(7)
-    if name == "tensor":
-        pytest.skip("it has other parameters for inhibitory synapses")
-    neurons = [made(name, first=first, inputs=np.array([False] + [rest] * 3)) for rest in (False, True)]
-    outs = [call(neuron, name, spikes.time_slice(0.0, 8.0), 8.0) for neuron in neurons]
-    if outs[0] == outs[1]:
-        np.testing.assert_allclose(neurons[0].synapses.kernel, neurons[1].synapses.kernel, rtol=1e-9, atol=1e-12)
-
-
-@pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_pieces_equal_the_whole(name, dtype):
     whole, pieces, spikes = made(name, dtype), made(name, dtype), recording(8)
@@ -187,10 +178,20 @@ def test_pieces_equal_the_whole(name, dtype):
         part = call(pieces, name, spikes.time_slice(start, end), end)
         parts.add(part.indices, part.times)
         assert np.isfinite(pieces.synapses.kernel).all()
-        pieces = pickle.loads(pickle.dumps(copy.deepcopy(pieces)))
     assert parts == out
     np.testing.assert_array_equal(pieces.network[0].weights, whole.network[0].weights)
     np.testing.assert_array_equal(pieces.synapses.kernel, whole.synapses.kernel)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_copies_go_on_from_where_they_were_made(name):
+    neuron, spikes = made(name), recording(8)
+    call(neuron, name, spikes.time_slice(0.0, 90.0), 90.0)
+    copies = [copy.deepcopy(neuron), pickle.loads(pickle.dumps(neuron))]
+    call(neuron, name, spikes.time_slice(90.0, END), END)
+    for other in copies:
+        call(other, name, spikes.time_slice(90.0, END), END)
+        np.testing.assert_allclose(other.synapses.kernel, neuron.synapses.kernel, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -261,7 +262,9 @@ def test_rules_of_your_own_do_not_know_inhibitory_inputs():
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.nightly) for name in RULES])
 def test_kernels_see_no_trace_that_is_not_there(name):
     neuron, spikes = made(name), recording(12)
-    kernel = evsim.Kernel(shipped(neuron.learning_rule.source), parameters=neuron.learning_rule.parameters(), debug=True)
+    kernel = evsim.Kernel(
+        shipped(neuron.learning_rule.source), parameters=neuron.learning_rule.parameters(), debug=True
+    )
     net = evsim.SpikingNetwork(dtype="float64")
     net.add_layer(evsim.Dense(N_INPUTS, N_UNITS, weights=FIRST), neuron.model, kernel=kernel)
     assert net.infer(spikes).n_spikes > 3
