@@ -5,10 +5,10 @@
 
 using evsim::real;
 
-EVSIM_PARAMETERS(alpha_ee = 0, alpha_ei = 0, alpha_ie = 0, alpha_ii = 0,                  //
-                 beta_ee = 0, beta_ei = 0, beta_ie = 0, beta_ii = 0,                      //
-                 gamma_ee = 0, gamma_ei = 0, gamma_ie = 0, gamma_ii = 0,                  //
-                 delta_ee = 0, delta_ei = 0, delta_ie = 0, delta_ii = 0,                  //
+EVSIM_PARAMETERS(alpha_ee = 0.1, alpha_ei = 0.1, alpha_ie = 0.1, alpha_ii = 0.1,          //
+                 beta_ee = 0.01, beta_ei = 0.01, beta_ie = 0.01, beta_ii = 0.01,          //
+                 gamma_ee = 0.1, gamma_ei = 0.1, gamma_ie = 0.1, gamma_ii = 0.1,          //
+                 delta_ee = 0.01, delta_ei = 0.01, delta_ie = 0.01, delta_ii = 0.01,      //
                  max_clip_ee = 20, max_clip_ei = 20, max_clip_ie = 20, max_clip_ii = 20,  //
                  pre_tau_ee = 10, pre_tau_ei = 10, pre_tau_ie = 10, pre_tau_ii = 10,      //
                  post_tau_ee = 10, post_tau_ei = 10, post_tau_ie = 10, post_tau_ii = 10)
