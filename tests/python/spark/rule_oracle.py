@@ -45,8 +45,8 @@ def zenke_drift(c, k, reference, span):
     return integrate(slope, reference, 0.0, span)
 
 
-def size(rule, config, k, pres, posts, end, reward=1.0, pick=lambda values: values, start=None):
-    """Size of a weight at `end`, from `k` at 0. `pick` chooses what is given by type; `start` holds (K, K~, t)."""
+def size(rule, config, k, pres, posts, end, reward=1.0, pick=lambda values: values):
+    """Size of a weight at `end` and its reference, from `k` at 0. `pick` chooses what is given by type."""
     c = config
     events = sorted([(t, "pre") for t in pres] + [(t, "post") for t in posts])
     reference, now = k, 0.0
