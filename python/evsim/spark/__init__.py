@@ -17,8 +17,6 @@ from .learning_rules import (
     HebbianRuleConfig,
     LearningRule,
     LearningRuleConfig,
-    OjaRule,
-    OjaRuleConfig,
     ThreeFactorHebbianRule,
     ThreeFactorHebbianRuleConfig,
     ZenkeRule,
@@ -34,6 +32,13 @@ from .neurons import (
     Neuron,
     NeuronConfig,
     NeuronOutput,
+)
+from .oja import OjaRule, OjaRuleConfig
+from .quadruplets import (
+    QuadrupletRule,
+    QuadrupletRuleConfig,
+    QuadrupletRuleTensor,
+    QuadrupletRuleTensorConfig,
 )
 from .somas import (
     AdaptiveExponentialSoma,
@@ -103,6 +108,10 @@ __all__ = [
     "NeuronOutput",
     "OjaRule",
     "OjaRuleConfig",
+    "QuadrupletRule",
+    "QuadrupletRuleConfig",
+    "QuadrupletRuleTensor",
+    "QuadrupletRuleTensorConfig",
     "RDTracedSynapses",
     "RDTracedSynapsesConfig",
     "RFSTracedSynapses",

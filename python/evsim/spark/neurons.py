@@ -14,7 +14,7 @@ import numpy.typing as npt
 from .. import random
 from .._lib.arrays import as_array, as_number, as_times
 from ..connections import Dense
-from ..errors import DTypeError, EmptyNetworkError, InvalidArgumentError, ShapeMismatchError, UnsupportedError
+from ..errors import DTypeError, EmptyNetworkError, InvalidArgumentError, ShapeMismatchError
 from ..network import SpikingNetwork
 from ..neurons import NeuronModel
 from ..probe import Probe
@@ -22,7 +22,7 @@ from ..spikes import SpikeArray
 from .config import FRACTION, Config, as_seed, as_text, as_units, config_class, other, part, quantity
 from .delays import Delays, DelaysConfig
 from .initializers import InitializerConfig
-from .learning_rules import LearningRule, LearningRuleConfig, ThreeFactorHebbianRule
+from .learning_rules import LearningRule, LearningRuleConfig
 from .parts import Part, for_units, part_of
 from .somas import AdaptiveExponentialSomaConfig, AdaptiveLeakySomaConfig, LeakySomaConfig, Soma, SomaConfig
 from .synapses import LinearSynapsesConfig, Synapses, SynapsesConfig
@@ -165,6 +165,7 @@ class Neuron(Part):
         self.inhibitory[self._rng.permutation(self.n_units)[:n_inhibitory]] = True
         self.inhibitory.flags.writeable = False
         self._network: SpikingNetwork | None = None
+        self._inhibitory_inputs = np.zeros(0, bool)
 
     @property
     def n_units(self) -> int:
@@ -218,20 +219,16 @@ class Neuron(Part):
             raise InvalidArgumentError(f"{type(self).__name__} is built already, for {self.network[0].n_inputs} inputs")
         n_inputs, mask = _sources(input_specs, inhibitory)
         rule = None if self.learning_rule is None else self.learning_rule.kernel()
-        if rule is not None and mask.any():
-            raise UnsupportedError(
-                f"{type(self.learning_rule).__name__} with inhibitory inputs: the weights of evsim's rules have one "
-                "lower bound for all, and those of inhibitory inputs lie on its other side; let inputs be excitatory "
-                "(inhibitory_rate=0 of their source) or leave learning_rule out"
-            )
         signs = np.where(mask, -1.0, 1.0)
         delay = None if self.delays is None else self.delays.draw(self.n_units, n_inputs, self._rng)
         weights = self._weights(n_inputs) * signs
         network = SpikingNetwork(dtype=self.config.dtype)
         connection = Dense(n_inputs, self.n_units, weights=weights + 0.0)
-        network.add_layer(connection, self.model, delay=delay, kernel=rule)
-        self._network = network
-        self.synapses.connect(network, signs)
+        layer = network.add_layer(connection, self.model, delay=delay, kernel=rule)
+        if self.learning_rule is not None:
+            self.learning_rule.begin(layer, self.inhibitory, mask)
+        self._network, self._inhibitory_inputs = network, mask
+        self.synapses.connect(network, signs, self.learning_rule)
 
     def _weights(self, n_inputs: int) -> npt.NDArray[np.float64]:
         kernel, shape = self.config.synapses.kernel, (self.n_units, n_inputs)
@@ -247,8 +244,13 @@ class Neuron(Part):
 
     def reset(self) -> None:
         """Go back to the initial state and to time 0; weights stay as they are."""
-        if self._network is not None:
-            self._network.reset()
+        if self._network is None:
+            return
+        if self.learning_rule is not None:
+            self.learning_rule.settle(self._network)
+        self._network.reset()
+        if self.learning_rule is not None:
+            self.learning_rule.begin(self._network[0], self.inhibitory, self._inhibitory_inputs)
 
     def __call__(
         self,
@@ -318,13 +320,13 @@ class Neuron(Part):
 
     def _give(self, reward: float | None) -> None:
         rule = self.learning_rule
-        if isinstance(rule, ThreeFactorHebbianRule):
+        if rule is not None and rule.takes_reward:
             if reward is None:
                 raise InvalidArgumentError(f"{type(rule).__name__} needs a reward: neuron(spikes, reward=...)")
             self.network[0].kernel_parameters = rule.parameters(as_number(reward, "reward"))
         elif reward is not None:
             name = "no learning rule" if rule is None else type(rule).__name__
-            raise InvalidArgumentError(f"reward goes with ThreeFactorHebbianRule; this neuron has {name}")
+            raise InvalidArgumentError(f"reward goes with a rule that takes one; this neuron has {name}")
 
 
 class LIFNeuron(Neuron):
@@ -346,8 +348,8 @@ class LIFNeuron(Neuron):
 class ALIFNeuron(Neuron):
     """Adaptive leaky integrate-and-fire units: :class:`AdaptiveLeakySoma` with linear synapses.
 
-    Parameters, attributes and methods are those of :class:`Neuron`. Spark's default learning rule, Zenke's, has parts
-    that evsim does not run; here there is none by default, nor delays.
+    Parameters, attributes and methods are those of :class:`Neuron`. Spark's default learning rule is Zenke's; here
+    there is none by default, nor delays.
 
     Examples
     --------

@@ -120,6 +120,7 @@ class Synapses(Part):
         super().__init__(config, **kwargs)
         self._network: Any = None
         self._signs: Any = None
+        self._rule: Any = None
 
     def drive(self) -> Drive:
         """Return what a spike brings."""
@@ -127,7 +128,9 @@ class Synapses(Part):
 
     @property
     def kernel(self) -> npt.NDArray[np.float64]:
-        """Weights in pA, all >= 0, of shape (n_units, n_inputs); a copy. Assign to change them.
+        """Weights in pA, all >= 0, of shape (n_units, n_inputs), at the end of the last call; a copy.
+
+        Assign to change them.
 
         Raises
         ------
@@ -137,6 +140,8 @@ class Synapses(Part):
         if self._network is None:
             raise EmptyNetworkError("the synapses have no weights before the neuron is built: build(n_inputs)")
         weights: npt.NDArray[np.float64] = np.asarray(self._network[0].weights, np.float64) * self._signs
+        if self._rule is not None:
+            weights = weights * self._rule.remaining(self._network)
         return weights + 0.0
 
     @kernel.setter
@@ -145,11 +150,13 @@ class Synapses(Part):
         kernel = as_kernel(values, "kernel")
         if kernel.shape != shape:
             raise ShapeMismatchError(f"kernel must have shape {shape}, got {kernel.shape}")
+        if self._rule is not None:
+            self._rule.settle(self._network)
         self._network[0].weights = kernel * self._signs
 
-    def connect(self, network: Any, signs: npt.NDArray[np.float64]) -> None:
-        """Let the weights be those of the layer of a network, whose inputs have these signs."""
-        self._network, self._signs = network, signs
+    def connect(self, network: Any, signs: npt.NDArray[np.float64], rule: Any = None) -> None:
+        """Let the weights be those of the layer of a network, whose inputs have these signs and which may learn."""
+        self._network, self._signs, self._rule = network, signs, rule
 
 
 class LinearSynapses(Synapses):

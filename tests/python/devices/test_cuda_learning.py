@@ -53,12 +53,15 @@ def test_callbacks_learn_what_they_learn_on_the_cpu(dtype, update):
     assert_same_learning(cuda, cpu, dtype)
 
 
-OTHER_RULES = ("pair", "reward", "voltage", "simplified", "guetig", "diehl_cook", "mozafari", "eligibility")
+OTHER_RULES = (
+    *(f"{name}_stdp" for name in ("pair", "reward", "voltage", "simplified", "guetig", "diehl_cook", "mozafari")),
+    *("eligibility_stdp", "spark_quadruplet", "spark_quadruplet_tensor", "spark_oja", "spark_zenke"),
+)
 
 
 @pytest.mark.parametrize(
     "rule",
-    ["triplet_stdp", *(pytest.param(f"{r}_stdp", marks=pytest.mark.nightly) for r in OTHER_RULES)],
+    ["triplet_stdp", *(pytest.param(rule, marks=pytest.mark.nightly) for rule in OTHER_RULES)],
 )
 def test_shipped_rules_learn_what_they_learn_on_the_cpu(rule):
     cpu, cuda = plastic("float32", evsim.kernels.shipped(f"{rule}.cpp"))

@@ -80,23 +80,6 @@ def test_zenke_without_c_and_d_is_a_sum_over_triplets():
     np.testing.assert_allclose(neuron.synapses.kernel - 400.0, change, rtol=1e-9)
 
 
-@pytest.mark.parametrize(
-    ("rule", "words"),
-    [(spark.OjaRuleConfig(), "decay between spikes"), (spark.ZenkeRuleConfig(), "c=-1 and d=1")],
-)
-def test_rules_that_there_are_not(rule, words):
-    neuron = neuron_with(rule)
-    with pytest.raises(errors.UnsupportedError, match=words):
-        neuron.build(3)
-
-
-def test_a_rule_with_inhibitory_inputs():
-    neuron = neuron_with(spark.HebbianRuleConfig())
-    with pytest.raises(errors.UnsupportedError, match="HebbianRule with inhibitory inputs"):
-        neuron.build(spark.LIFNeuron(units=3, inhibitory_rate=0.5))
-    neuron.build(spark.LIFNeuron(units=3, inhibitory_rate=0.0))
-
-
 @pytest.mark.parametrize("kind", [spark.NDelaysConfig, spark.N2NDelaysConfig])
 def test_delays_of_zero_and_of_another_shape(kind):
     neuron = spark.LIFNeuron(units=2, delays=kind(delays=0.0))
