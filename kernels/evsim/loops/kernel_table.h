@@ -11,7 +11,6 @@ inline namespace EVSIM_ISA {
 template <NeuronModel AnyModel, class T>
 NeuronKernel kernel_table(const char* name) {
     using Model = WithGap<AnyModel>;
-    static_assert(!holds<AnyModel> || SharedGapModel<AnyModel>, "a refractory period needs a model with a Gap");
     NeuronKernel kernel{};
     kernel.abi = kernel_abi;
     kernel.info = ModelFacts<Model, T>::info(name);

@@ -77,6 +77,10 @@ struct AdExEquations : TakesInput {
         s.v = n.v_reset;
         s.w += n.b;
     }
+    EVSIM_FN void flow_held(State<double>& s, const Neuron& n, double duration) const {
+        s.w += (s.w - n.a * (s.v - n.v_rest)) * exponential_of_nonpositive(-duration / n.tau_w).minus_one;
+        s.i = TaylorInput(n.tau_syn).later(s, duration);
+    }
     /// Bursts may keep themselves going.
     EVSIM_FN static Endless endless(const Neuron&) { return Endless::unknown; }
     EVSIM_FN double observe(const State<double>& s, const Neuron& n, int k) const {

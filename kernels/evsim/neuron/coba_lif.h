@@ -4,6 +4,7 @@
 // A spike of weight w: g_e <- g_e + w where w > 0, g_i <- g_i - w where it is negative.
 #pragma once
 
+#include <evsim/exponential.h>
 #include <evsim/neuron/taylor.h>
 
 namespace evsim {
@@ -72,6 +73,10 @@ struct CobaLifEquations {
 
     EVSIM_FN State<double> initial(const Neuron& n) const { return {n.v_init, 0.0, 0.0}; }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const { s.v = n.v_reset; }
+    EVSIM_FN void flow_held(State<double>& s, const Neuron& n, double duration) const {
+        s.g_exc *= exponential_of_nonpositive(-duration / n.tau_exc).value;
+        s.g_inh *= exponential_of_nonpositive(-duration / n.tau_inh).value;
+    }
     template <class V>
     EVSIM_FN static void receive(State<V>& s, const V& weight, int) {
         s.g_exc += positive_part(weight);

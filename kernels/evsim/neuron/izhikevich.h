@@ -60,6 +60,11 @@ struct IzhikevichEquations : TakesInput {
         s.v = n.c;
         s.u += n.d;
     }
+    EVSIM_FN void flow_held(State<double>& s, const Neuron& n, double duration) const {
+        const double rate = n.a * n.u_leak, slope = n.a * n.b * (s.v - n.v_u) - rate * s.u;
+        s.u += slope * (rate == 0.0 ? duration : -std::expm1(-rate * duration) / rate);
+        s.i = TaylorInput(n.tau_syn).later(s, duration);
+    }
     /// Bursts may keep themselves going.
     EVSIM_FN static Endless endless(const Neuron&) { return Endless::unknown; }
     EVSIM_FN double observe(const State<double>& s, const Neuron& n, int k) const {

@@ -104,9 +104,11 @@ concept AdjointModel = NeuronModel<Model> && requires(const Model& model, typena
     { Model::receive_back(co, 0) } -> SameAs<double>;
 };
 
-/// A model without a shared gap, as the engines take it: everybody may fire in every gap.
+/// A model without a shared gap, as the engines take it: everybody may fire in every gap, and is moved through it by
+/// itself, held or not.
 template <class Model>
 struct ExactOnly : Model {
+    static constexpr bool coupled = true;
     using Neuron = typename Model::Neuron;
     template <class V>
     using State = typename Model::template State<V>;

@@ -62,6 +62,9 @@ struct QifEquations : TakesInput {
 
     EVSIM_FN State<double> initial(const Neuron& n) const { return {n.v_init, 0.0}; }
     EVSIM_FN void fire(State<double>& s, const Neuron& n) const { s.v = n.v_reset; }
+    EVSIM_FN void flow_held(State<double>& s, const Neuron& n, double duration) const {
+        s.i = TaylorInput(n.tau_syn).later(s, duration);
+    }
     /// With a stable rest it needs input, unless a reset leads beyond the unstable one.
     EVSIM_FN static Endless endless(const Neuron& n) {
         if (!(n.drive(n.lowest(), n.bias) < 0.0)) return Endless::always;

@@ -16,6 +16,7 @@ inline namespace EVSIM_ISA {
 /// Makes a NeuronModel of equations. `Equations` has what a NeuronModel has but for its shared parameter and
 /// its ways through time, and
 ///
+///   flow_held(state, neuron, duration) what goes on while the membrane is held at reset
 ///   n_kept                             how many series are the variables of the state, the membrane potential first
 ///   n_series                           how many there are, with auxiliary ones such as an exponential
 ///   Flow(neuron)                       the equations of one neuron, ready to be evaluated:
@@ -28,7 +29,8 @@ inline namespace EVSIM_ISA {
 ///     rest_of_upswing(series, tolerance, end)   optionally: the time to the peak, where it is known in closed form to
 ///                                        that tolerance, and the state then; else NaN
 ///
-/// The shared parameter is the tolerance: how far off a spike may be, in units of 1 / rate[0].
+/// Shared parameters: the tolerance, how far off a spike may be, in units of 1 / rate[0]; the refractory period, 0 for
+/// none; whether a held neuron is deaf, that is loses its input.
 template <class Equations>
 struct Taylor : Equations {
     using Neuron = typename Equations::Neuron;
@@ -38,16 +40,24 @@ struct Taylor : Equations {
     template <class T>
     using Stored = double;
     static constexpr bool spikes = true;
+    static constexpr bool holds = true;
     static constexpr int n_ports = 1;
-    static constexpr int n_shared = 1;
-    static constexpr const char* shared_names[] = {"tolerance"};
-    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive};
+    static constexpr int n_shared = 3;
+    static constexpr const char* shared_names[] = {"tolerance", "refractory", "deaf"};
+    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive, ParameterDomain::not_negative,
+                                                         ParameterDomain::any};
 
+    double refractory;
+    bool deaf;
     double tolerance;   ///< of one step
     double negligible;  ///< the exponent of what does not count
     int order;
 
-    EVSIM_FN explicit Taylor(const double* shared) : tolerance(0.02 * shared[0]), negligible(std::log(tolerance)) {
+    EVSIM_FN explicit Taylor(const double* shared)
+        : refractory(shared[1]),
+          deaf(shared[2] != 0.0),
+          tolerance(0.02 * shared[0]),
+          negligible(std::log(tolerance)) {
         const double best = 4.0 - 0.65 * negligible;
         order = best < 4.0 ? 4 : best > PowerSeries::max_order ? PowerSeries::max_order : static_cast<int>(best);
     }
@@ -62,6 +72,15 @@ struct Taylor : Equations {
     }
     EVSIM_FN bool at_threshold(const State<double>& state, const Neuron& neuron) const {
         return this->observe(state, neuron, 0) >= Flow(neuron).peak;
+    }
+
+    /// Input moves no membrane by itself: that is for the time that passes, and none passes for what is held.
+    template <class Mask, class V>
+    EVSIM_FN static void hold(const Mask&, const State<V>&, State<V>&) {}
+    /// What of an input reaches those held.
+    template <class Mask, class V>
+    EVSIM_FN V heard(const Mask& mask, const V& weight) const {
+        return deaf ? select(mask, V{}, weight) : weight;
     }
 
     /// From crossing to crossing, every step once.

@@ -1,6 +1,7 @@
 // How an input spike reaches a non-linear neuron: as an exponentially decaying current or as a jump of the potential.
 #pragma once
 
+#include <evsim/exponential.h>
 #include <evsim/portable.h>
 
 namespace evsim {
@@ -21,6 +22,11 @@ struct TaylorInput {
     template <class State>
     EVSIM_FN double i(const State& s) const {
         return jumps ? 0.0 : s.i;
+    }
+    /// What is left of the current after a while; a jump waits.
+    template <class State>
+    EVSIM_FN double later(const State& s, double duration) const {
+        return s.i * exponential_of_nonpositive(-rate * duration).value;
     }
     /// For Flow::rate: of the same order as the others, where there is none.
     EVSIM_FN double rate_beside(double other) const { return rate > 1e-3 * other ? rate : 1e-3 * other; }

@@ -58,8 +58,9 @@ class NonLinear(NeuronModel):
     """Base class of the models that are integrated numerically, each neuron by itself, in double."""
 
     tolerance: float = 1e-9
+    refractory: float = 0.0
 
-    _shared: ClassVar[tuple[str, ...]] = ("tolerance",)
+    _shared: ClassVar[tuple[str, ...]] = ("tolerance", "refractory", "deaf")
     _positive: ClassVar[tuple[str, ...]] = ()
     _maybe_none: ClassVar[tuple[str, ...]] = ("v_init",)
     _kernel: ClassVar[str] = ""
@@ -69,6 +70,10 @@ class NonLinear(NeuronModel):
         if not 1e-14 <= tolerance <= 1e-3:
             raise InvalidArgumentError(f"tolerance must lie between 1e-14 and 1e-3, got {tolerance}")
         object.__setattr__(self, "tolerance", tolerance)
+        refractory = as_number(self.refractory, "refractory")
+        if refractory < 0:
+            raise InvalidArgumentError(f"refractory must not be negative, got {refractory}")
+        object.__setattr__(self, "refractory", refractory)
         for name in self._names():
             if name == "tau_syn":
                 object.__setattr__(self, name, self._synapse())
@@ -80,7 +85,7 @@ class NonLinear(NeuronModel):
 
     @classmethod
     def _names(cls) -> list[str]:
-        return [field.name for field in fields(cls) if field.name != "tolerance"]
+        return [field.name for field in fields(cls) if field.name not in cls._shared]
 
     def _synapse(self) -> Any:
         """Time constants of the synapse: None, or all positive; infinite ones are allowed."""
@@ -98,6 +103,8 @@ class NonLinear(NeuronModel):
         """Fill in what was left out, and check what belongs together."""
 
     def _value(self, name: str) -> Any:
+        if name == "deaf":  # a potential that is held takes no jumps; currents and conductances do
+            return hasattr(self, "tau_syn") and self.tau_syn is None
         value = getattr(self, name)
         if name == "tau_syn":
             return 0.0 if value is None else LONGEST if isinstance(value, float) and value == math.inf else value
