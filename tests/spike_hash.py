@@ -51,6 +51,14 @@ def neurons() -> dict[str, evsim.NeuronModel]:
         models[f"stepped once {once}"] = evsim.SteppedIF(leak=0.05, threshold=0.6, fire_once=once)
     models["linear_leak subtract"] = evsim.LinearLeakIF(leak=0.1, threshold=0.6, reset="subtract")
     models["stepped multiplicative"] = evsim.SteppedIF(leak=0.05, threshold=0.6, leak_mode="multiplicative")
+    for refractory in (0.0, 1.5):
+        for tau_syn in (None, 5.0):
+            tail, values = f"tau_syn {tau_syn} refractory {refractory}", {"tau_syn": tau_syn, "refractory": refractory}
+            models[f"exp_lif {tail}"] = evsim.ExpLIF(bias=15.0, **values)
+            models[f"adex {tail}"] = evsim.AdEx(bias=800.0, **values)
+            models[f"qif {tail}"] = evsim.QIF(bias=6.0, **values)
+            models[f"izhikevich {tail}"] = evsim.Izhikevich(bias=10.0, **values)
+        models[f"coba_lif refractory {refractory}"] = evsim.COBALIF(bias=110.0, refractory=refractory)
     return models
 
 

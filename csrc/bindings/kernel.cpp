@@ -45,6 +45,7 @@ void bind_kernel(py::module_& module) {
             [](Self self, const RuleHandle& own) { return KernelHandle{with_rule(self.kernel, own.rule)}; },
             py::arg("rule"))
         .def_property_readonly("spikes", [](Self self) { return self.kernel->info.spikes; })
+        .def_property_readonly("n_ports", [](Self self) { return self.kernel->info.n_ports; })
         .def_property_readonly(
             "shared_names", [](Self self) { return names(self.kernel->info.shared_names, self.kernel->info.n_shared); })
         .def_property_readonly(

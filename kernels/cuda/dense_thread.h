@@ -195,7 +195,7 @@ struct DenseThread {
             }
         } crossed{crossed_from, run.emit_from};
         Release after = release;
-        const int crossings = advance_on_clock(model, state, neuron, interval, gap, !model.jumps(0), after, crossed);
+        const int crossings = advance_on_clock(model, state, neuron, interval, gap, !any_jumps(model), after, crossed);
         set_release(after);
         return crossings > 0;
     }

@@ -158,12 +158,30 @@ def _first_crossing(eq: Equations, x: State, gap: float, out: Trajectory) -> tup
     return math.inf, list(solved.y[:, -1])
 
 
+def _held(eq: Equations, x: State, duration: float) -> State:
+    """Everything but the potential goes on."""
+
+    def slope(t: float, y: State) -> list[float]:
+        return [0.0, *eq.slope(t, y)[1:]]
+
+    if not duration > 0.0:
+        return x
+    solved = solve_ivp(slope, (0.0, duration), x, "DOP853", rtol=1e-12, atol=1e-12 * eq.scale)
+    return [x[0], *solved.y[1:, -1]]
+
+
 def simulate(neuron: Any, times: Any, weights: Any, until: float, most_spikes: int = 400) -> Trajectory:
     """Return the spikes of one neuron from time 0, with an input of some weight at each of some ascending times."""
     eq, out = equations_of(neuron), Trajectory()
-    x, now = list(eq.initial), 0.0
+    deaf = getattr(neuron, "tau_syn", 1.0) is None  # a potential that is held does not jump
+    x, now, release = list(eq.initial), 0.0, 0.0
     for time, weight in [*zip(times, weights, strict=True), (until, 0.0)]:
+        out.undecided |= 0.0 < abs(release - time) < NEAR
         while now < time:
+            if now < release:
+                held_until = min(release, time)
+                x, now = _held(eq, x, held_until - now), held_until
+                continue
             crossing, x = _first_crossing(eq, x, time - now, out)
             out.intervals += 1
             if crossing == math.inf:
@@ -174,10 +192,11 @@ def simulate(neuron: Any, times: Any, weights: Any, until: float, most_spikes: i
                 out.undecided = True
             out.spikes.append(now)
             out.errors.append(1.0 / max(abs(eq.slope(0.0, x)[0]), 1e-300))
-            x = eq.fire(x)
+            x, release = eq.fire(x), now + neuron.refractory
             if out.undecided or len(out.spikes) >= most_spikes:
                 return out
-        x = eq.receive(x, float(weight))
+        if not (deaf and time < release):
+            x = eq.receive(x, float(weight))
         if out.undecided:
             break
     return out

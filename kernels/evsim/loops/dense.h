@@ -112,7 +112,7 @@ struct DenseKernel {
             result, on_spike};
         // Where an event moves the potential itself, it comes first at its time; elsewhere the potential has already
         // arrived.
-        return advance_on_clock(model, state, neuron, interval, gap, !model.jumps(0), release, crossings) > 0;
+        return advance_on_clock(model, state, neuron, interval, gap, !any_jumps(model), release, crossings) > 0;
     }
 
     /// A tile in whose gap some neurons may fire.

@@ -72,7 +72,7 @@ struct SparseKernel {
         const auto on_spike = [](double) {};
         Crossings<Model, SparseRun, decltype(on_spike)> crossings{
             run, model, state, neuron, who, 0, interval.start, interval.start + interval.duration, result, on_spike};
-        return advance_on_clock(model, state, neuron, interval, gap, !model.jumps(0), release, crossings) > 0;
+        return advance_on_clock(model, state, neuron, interval, gap, !any_jumps(model), release, crossings) > 0;
     }
 
     /// The state after a gap in which the lanes of `flagged` may fire; of all others it is `decayed`.

@@ -46,6 +46,14 @@ EVSIM_FN int advance(const Model& model, typename Model::template State<double>&
 template <class Model>
 inline constexpr bool holds = requires { Model::holds; };
 
+/// Whether an input at any port moves the potential itself.
+template <class Model>
+EVSIM_FN bool any_jumps(const Model& model) {
+    for (int port = 0; port < Model::n_ports; ++port)
+        if (model.jumps(port)) return true;
+    return false;
+}
+
 /// The part of an input that the held neurons of `mask` take: all, unless the model says otherwise.
 template <class Model, class Mask, class V>
 EVSIM_FN V heard(const Model& model, const Mask& mask, const V& weights) {

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, make_dataclass
 from os import PathLike
 from typing import Any, ClassVar
 
+import numpy as np
+
 from .._lib.arrays import as_number
 from ..errors import InvalidArgumentError
 from ..kernels import NeuronType, Source, compile_kernel
@@ -24,6 +26,8 @@ class UserNeuronModel(NeuronModel):
     source: ClassVar[Source]
     compile_path: ClassVar[str | PathLike[str] | None]
     variables: ClassVar[tuple[str, ...]] = ()
+    n_ports: ClassVar[int] = 1
+    """How many kinds of synapse there are; ``port=`` of a projection is a number below that, 0 if left out."""
 
     def __post_init__(self) -> None:
         for name in self._shared:
@@ -40,6 +44,16 @@ class UserNeuronModel(NeuronModel):
     def kernel_type(self) -> NeuronType:
         """Return what kernels compiled at run time call the model."""
         return NeuronType(self.kernel_name, "evsim_neuron_model", self.source)
+
+    def port(self, port: int | str | None) -> int:
+        """Return the core's number of a port. Raises InvalidArgumentError."""
+        if self.n_ports == 1 or port is None:
+            return super().port(port)
+        if isinstance(port, (int, np.integer)) and not isinstance(port, bool) and 0 <= port < self.n_ports:
+            return int(port)
+        raise InvalidArgumentError(
+            f"{type(self).__name__} has {self.n_ports} ports, 0 to {self.n_ports - 1}; got port={port!r}"
+        )
 
     def __eq__(self, other: object) -> bool:
         # Classes made twice from one source are one model.
@@ -135,6 +149,7 @@ def _model(source: Source, compile_path: str | PathLike[str] | None) -> type[Use
             "_shared": tuple(kernel.shared_names),
             "_neuron": tuple(kernel.neuron_names),
             "spikes": kernel.spikes,
+            "n_ports": kernel.n_ports,
             "source": source,
             "compile_path": compile_path,
             "variables": tuple(kernel.observable_names),

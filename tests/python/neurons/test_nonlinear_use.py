@@ -29,7 +29,12 @@ JUMPS = {
     for name, (neuron, _) in CURRENT.items()
     if name != "COBALIF"
 }
-EXAMPLES = CURRENT | JUMPS
+HELD = {
+    f"{name}-held": (dataclasses.replace(neuron, refractory=2.5), weight)
+    for name, (neuron, weight) in (CURRENT | JUMPS).items()
+    if name not in ("AdEx-jumps", "QIF-jumps")
+}
+EXAMPLES = CURRENT | JUMPS | HELD
 models = pytest.mark.parametrize("model", EXAMPLES)
 
 
@@ -60,6 +65,7 @@ def test_a_stream_may_be_cut_anywhere(model):
     rng, given = np.random.default_rng(3), inputs()
     # At any time, at inputs, at spikes, and where nothing has happened in between.
     near = whole.times[[1, 4, 5, 6]] - [1e-12, 1e-9, 1e-6, 1e-3]  # within upswings
+    near = [*near, *(whole.times[[2, 7]] + 2.5), whole.times[8] + 1.0]  # at releases and in between
     cuts = [*rng.uniform(0, 120, 8), *given.times[[7, 30]], *whole.times[[0, 3, -1]], *near, 119.0, 119.5, 120.0]
     cuts = np.unique(cuts)
     pieces, start = [], 0.0
@@ -140,7 +146,7 @@ def test_probes_see_the_potential_rise_to_every_spike(model):
     free = ~np.isin(spikes.times, inputs().times)  # an input that jumps over the peak leaves no rise to be seen
     spikes = evsim.SpikeArray(spikes.indices[free], spikes.times[free])
     neuron = EXAMPLES[model][0]
-    peak = neuron.threshold if model == "COBALIF" else neuron.v_peak
+    peak = neuron.threshold if "COBALIF" in model else neuron.v_peak
     times = np.sort(np.concatenate([spikes.times - 1e-9, spikes.times, spikes.times + 1e-9]))
     probe = evsim.Probe(0, times=times)
     net.infer(inputs(), until=120.0, record=probe)
@@ -194,7 +200,11 @@ def test_an_infinite_time_constant_is_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("model", "dtype"), [("Izhikevich", "float32"), ("AdEx-jumps", "float64"), ("COBALIF", "float32")]
+    ("model", "dtype"),
+    [
+        *(("Izhikevich", "float32"), ("AdEx-jumps", "float64"), ("COBALIF", "float32")),
+        *(("AdEx-held", "float64"), ("ExpLIF-jumps-held", "float32")),
+    ],
 )
 def test_on_the_gpu(model, dtype):
     machine = Machine(dtype, "cuda")
