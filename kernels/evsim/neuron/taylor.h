@@ -54,10 +54,7 @@ struct Taylor : Equations {
     int order;
 
     EVSIM_FN explicit Taylor(const double* shared)
-        : refractory(shared[1]),
-          deaf(shared[2] != 0.0),
-          tolerance(0.02 * shared[0]),
-          negligible(std::log(tolerance)) {
+        : refractory(shared[1]), deaf(shared[2] != 0.0), tolerance(0.02 * shared[0]), negligible(std::log(tolerance)) {
         const double best = 4.0 - 0.65 * negligible;
         order = best < 4.0 ? 4 : best > PowerSeries::max_order ? PowerSeries::max_order : static_cast<int>(best);
     }
