@@ -33,6 +33,18 @@ from .neurons import (
     NeuronConfig,
     NeuronOutput,
 )
+from .nonlinear_somas import (
+    AdaptiveExponentialSoma,
+    AdaptiveExponentialSomaConfig,
+    ExponentialSoma,
+    ExponentialSomaConfig,
+    IzhikevichSoma,
+    IzhikevichSomaConfig,
+    RefractoryExponentialSoma,
+    RefractoryExponentialSomaConfig,
+    SimplifiedAdaptiveExponentialSoma,
+    SimplifiedAdaptiveExponentialSomaConfig,
+)
 from .oja import OjaRule, OjaRuleConfig
 from .quadruplets import (
     QuadrupletRule,
@@ -41,14 +53,8 @@ from .quadruplets import (
     QuadrupletRuleTensorConfig,
 )
 from .somas import (
-    AdaptiveExponentialSoma,
-    AdaptiveExponentialSomaConfig,
     AdaptiveLeakySoma,
     AdaptiveLeakySomaConfig,
-    ExponentialSoma,
-    ExponentialSomaConfig,
-    IzhikevichSoma,
-    IzhikevichSomaConfig,
     LeakySoma,
     LeakySomaConfig,
     RefractoryLeakySoma,
@@ -116,8 +122,12 @@ __all__ = [
     "RDTracedSynapsesConfig",
     "RFSTracedSynapses",
     "RFSTracedSynapsesConfig",
+    "RefractoryExponentialSoma",
+    "RefractoryExponentialSomaConfig",
     "RefractoryLeakySoma",
     "RefractoryLeakySomaConfig",
+    "SimplifiedAdaptiveExponentialSoma",
+    "SimplifiedAdaptiveExponentialSomaConfig",
     "Soma",
     "SomaConfig",
     "SparseUniformInitializerConfig",

@@ -23,8 +23,9 @@ from .config import FRACTION, Config, as_seed, as_text, as_units, config_class, 
 from .delays import Delays, DelaysConfig
 from .initializers import InitializerConfig
 from .learning_rules import LearningRule, LearningRuleConfig
+from .nonlinear_somas import AdaptiveExponentialSomaConfig
 from .parts import Part, for_units, part_of
-from .somas import AdaptiveExponentialSomaConfig, AdaptiveLeakySomaConfig, LeakySomaConfig, Soma, SomaConfig
+from .somas import AdaptiveLeakySomaConfig, LeakySomaConfig, Soma, SomaConfig
 from .synapses import LinearSynapsesConfig, Synapses, SynapsesConfig
 
 

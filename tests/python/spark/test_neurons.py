@@ -19,7 +19,9 @@ SOMAS = {
     "strict": spark.StrictRefractoryLeakySomaConfig,
     "adaptive": lambda: spark.AdaptiveLeakySomaConfig(threshold_delta=12.0, threshold_tau=15.0),
     "exponential": spark.ExponentialSomaConfig,
+    "refractory exponential": spark.RefractoryExponentialSomaConfig,
     "adex": spark.AdaptiveExponentialSomaConfig,
+    "adex held": lambda: spark.AdaptiveExponentialSomaConfig(cooldown=3.0),
     "izhikevich": lambda: spark.IzhikevichSomaConfig(resistance=1.0),
 }
 SYNAPSES = {
@@ -40,7 +42,7 @@ def recording(seed, n=60):
 
 def make(soma, kind, seed=1, **kwargs):
     synapses, values = SYNAPSES[kind]
-    strength = STRENGTH[kind] * {"exponential": 0.2, "adex": 0.2, "izhikevich": 0.02}.get(soma, 1.0)
+    strength = STRENGTH[kind] * {"izhikevich": 0.02}.get(soma, 1.0 if soma in LINEAR else 0.2)
     kernel = np.random.default_rng(seed).uniform(0.3, 1.0, (N_UNITS, N_INPUTS)) * strength
     config = spark.NeuronConfig(
         units=N_UNITS, soma=SOMAS[soma](), synapses=synapses(kernel=kernel, **values), dtype="float64", **kwargs
@@ -82,7 +84,9 @@ class Reference:
             upswing = c.spike_slope * np.exp(min((v - c.rheobase_threshold) / c.spike_slope, 20.0))
             dv = (c.potential_rest - v + upswing + c.resistance * (current - w)) / c.potential_tau
             dw = 0.0
-            if self.name == "adex":
+            if held and self.name == "adex held":
+                dv = 0.0
+            if self.name.startswith("adex"):
                 dw = (c.adaptation_subthreshold * (v - c.potential_rest) - w) / c.adaptation_tau
         dh = -h / c.threshold_tau if self.name == "adaptive" else 0.0
         return np.concatenate([[dv, dw, dh], -i / self.taus])
@@ -90,7 +94,7 @@ class Reference:
     def fire(self, x):
         c = self.c
         x[0] = c.potential_reset
-        if self.name == "adex":
+        if self.name.startswith("adex"):
             x[1] += c.adaptation_delta
         elif self.name == "izhikevich":
             x[1] += c.recovery_update
@@ -206,6 +210,31 @@ def test_without_cooldown_nothing_is_held(soma):
     expected = plain(spark.Neuron(neuron), model, 0.15)
     np.testing.assert_array_equal(found.indices, expected.indices)
     np.testing.assert_allclose(found.times, expected.times, atol=1e-9)
+
+
+def test_without_cooldown_a_refractory_exponential_soma_is_an_exponential_one():
+    """Nor with a threshold that does not adapt."""
+    plain, spikes = make("exponential", "traced"), recording(3)
+    expected = plain(spikes, until=END)["out_spikes"]
+    for soma in (
+        spark.RefractoryExponentialSomaConfig(cooldown=0.0),
+        spark.SimplifiedAdaptiveExponentialSomaConfig(cooldown=0.0, threshold_delta=0.0),
+    ):
+        config = spark.NeuronConfig(units=N_UNITS, soma=soma, synapses=plain.config.synapses, dtype="float64")
+        assert spark.Neuron(config)(spikes, until=END)["out_spikes"] == expected
+
+
+def test_each_unit_leaks_from_its_own_reset():
+    resets = np.array([-51.0, -60.0, -70.0, -80.0])
+    base = make("refractory exponential", "traced").config
+    together = spark.Neuron(base.replace(soma__potential_reset=resets))(recording(5), until=END)["out_spikes"]
+    assert len(together) > 10
+    for unit in range(N_UNITS):
+        alone = spark.Neuron(base.replace(soma__potential_reset=float(resets[unit])))
+        found = alone(recording(5), until=END)["out_spikes"]
+        np.testing.assert_allclose(
+            together.times[together.indices == unit], found.times[found.indices == unit], atol=1e-7
+        )
 
 
 @pytest.mark.parametrize(("soma", "kind"), PAIRS)
@@ -332,8 +361,14 @@ def test_what_evsim_does_not_have_is_said():
     for soma in ("exponential", "adex", "izhikevich"):
         with pytest.raises(errors.UnsupportedError, match="takes LinearSynapses or TracedSynapses"):
             spark.Neuron(units=1, soma=SOMAS[soma](), synapses=spark.RDTracedSynapsesConfig()).build(1)
-    with pytest.raises(errors.UnsupportedError, match=r"cooldown 2 ms"):
-        spark.AdExNeuron(units=1, soma__cooldown=2.0).build(1)
+    for soma in (spark.SimplifiedAdaptiveExponentialSomaConfig(), spark.RefractoryExponentialSomaConfig()):
+        config = spark.NeuronConfig(units=1, soma=soma, synapses=spark.RDTracedSynapsesConfig())
+        with pytest.raises(errors.UnsupportedError):
+            spark.Neuron(config).build(1)
+    with pytest.raises(errors.UnsupportedError, match=r"threshold_delta 100.0 mV.* at most 0.00023 ms"):
+        spark.Neuron(units=1, soma=spark.SimplifiedAdaptiveExponentialSomaConfig()).build(1)
+    with pytest.raises(errors.UnsupportedError, match=r"cooldown 2 ms .*does not run away.*-41.0"):
+        spark.Neuron(units=1, soma=spark.RefractoryExponentialSomaConfig(potential_reset=-41.0)).build(1)
     with pytest.raises(errors.UnsupportedError, match="one potential_tau for all units"):
         spark.ALIFNeuron(units=2, soma__potential_tau=[10.0, 20.0]).build(1)
     with pytest.raises(errors.UnsupportedError, match="one threshold_tau"):
