@@ -45,6 +45,8 @@ class AdEx(NonLinear):
         As for :class:`ExpLIF`.
     v_init, w_init : float or array, optional
         Per neuron. Potential (`v_rest`) and adaptation (0) at the beginning.
+    refractory : float
+        As for :class:`ExpLIF`; w goes on as it does with V at the reset (NEST's ``t_ref``).
     tolerance : float
         How far off a spike may be, in units of `capacitance` / `g_leak`: from 1e-14 to 1e-3.
 

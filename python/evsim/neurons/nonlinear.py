@@ -153,6 +153,9 @@ class ExpLIF(NonLinear):
         Per neuron. Constant current.
     v_init : float or array, optional
         Per neuron. Potential at the beginning: `v_rest`.
+    refractory : float
+        Absolute refractory period: for this long after a spike the potential is held at reset. A current goes on and
+        takes input; jumps of the potential (``tau_syn=None``) are lost.
     tolerance : float
         How far off a spike may be, in units of `tau_mem`: from 1e-14 to 1e-3.
 
@@ -208,7 +211,7 @@ class QIF(NonLinear):
     gain : float or array, optional
         Per neuron. The factor a > 0; by default 1 / (`v_c` - `v_rest`), with which `tau_mem` is the time constant near
         rest.
-    tau_syn, v_peak, v_reset, bias, v_init, tolerance
+    tau_syn, v_peak, v_reset, bias, v_init, refractory, tolerance
         As for :class:`ExpLIF`.
 
     Raises
@@ -270,6 +273,8 @@ class COBALIF(NonLinear):
         Per neuron. Where the neuron fires, where the potential starts again, constant current.
     v_init : float or array, optional
         Per neuron. Potential at the beginning: `v_rest`. Lies below the threshold, as `v_reset` does.
+    refractory : float
+        For this long after a spike the potential is held at reset. Conductances go on and take input.
     tolerance : float
         How far off a spike may be, in units of `capacitance` / `g_leak`: from 1e-14 to 1e-3.
 
