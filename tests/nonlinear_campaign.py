@@ -200,10 +200,11 @@ def _compare_one(
             tally.faults.append(f"{neuron}, weight {weight}: spike {j} at {spikes[j]!r} instead of {time!r}")
 
 
-def campaign(seed: Any, model: str, n: int) -> Tally:
+def campaign(seed: Any, model: str, n: int, refractory: float = 0.0) -> Tally:
     """Compare n neurons, half of them grazing."""
     rng, tally = np.random.default_rng(seed), Tally()
     for prepare in (lambda trials: trials, lambda trials: grazing(rng, trials)):
         trials = prepare(RANDOM[model](rng, n // 2))
+        trials = dataclasses.replace(trials, neuron=dataclasses.replace(trials.neuron, refractory=refractory))
         compare(trials, infer(trials), tally)
     return tally

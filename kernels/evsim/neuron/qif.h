@@ -3,6 +3,7 @@
 // A spike of weight w: i <- i + w; or, with tau_syn = 0, v <- v + w.
 #pragma once
 
+#include <evsim/neuron/riccati.h>
 #include <evsim/neuron/taylor.h>
 #include <evsim/neuron/taylor_input.h>
 
@@ -53,10 +54,29 @@ struct QifEquations : TakesInput {
             v.c[k + 1] = dv * mem_rate * share;
             i.c[k + 1] = -input.rate * i.c[k] * share;
         }
+        /// With constant input there is no need for series.
+        EVSIM_FN bool is_solved(const State<double>& s) const {
+            return input.jumps || s.i == 0.0 || input.rate < 1e-300;
+        }
+        EVSIM_FN double rise_to_peak(const State<double>& s) const {
+            return input.v(s) >= peak ? 0.0 : riccati(s).rise(point(s, input.v(s)), point(s, peak));
+        }
+        EVSIM_FN State<double> at_peak(const State<double>& s) const { return {larger(input.v(s), peak), input.i(s)}; }
+        EVSIM_FN State<double> after(const State<double>& s, double duration) const {
+            return {n.lowest() + riccati(s).after(point(s, input.v(s)), duration), input.i(s)};
+        }
         /// Below the parabola's minimum, where even the largest input to come leaves the slope negative.
         EVSIM_FN bool quiet(const State<double>& s) const {
             const double most = positive_part(input.i(s)) + n.bias;
             return input.v(s) < n.lowest() && n.lowest() < peak && n.drive(n.lowest(), most) < 0.0;
+        }
+
+     private:
+        EVSIM_FN Riccati riccati(const State<double>& s) const {
+            return {n.gain * mem_rate, -n.drive(n.lowest(), input.i(s) + n.bias) / n.gain};
+        }
+        EVSIM_FN RiccatiPoint point(const State<double>& s, double v) const {
+            return {v - n.lowest(), n.drive(v, input.i(s) + n.bias) / n.gain};
         }
     };
 

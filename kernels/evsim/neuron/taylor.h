@@ -28,6 +28,9 @@ inline namespace EVSIM_ISA {
 ///     exponent(series), steepness        optionally: log of an exponential series, and its slope by the potential
 ///     rest_of_upswing(series, tolerance, end)   optionally: the time to the peak, where it is known in closed form to
 ///                                        that tolerance, and the state then; else NaN
+///     is_solved(state)                   optionally: whether there is no need for series, because there are
+///     rise_to_peak(state), at_peak(state)           the time to the peak, NaN for never; the state then;
+///     after(state, duration)                        and where that is later
 ///
 /// Shared parameters: the tolerance, how far off a spike may be, in units of 1 / rate[0]; the refractory period, 0 for
 /// none; whether a held neuron is deaf, that is loses its input.
@@ -112,6 +115,9 @@ struct Taylor : Equations {
     /// depend on `left`: a recording may be cut anywhere.
     EVSIM_NOINLINE Passage pass(State<double>& state, const Neuron& neuron, double left, bool search) const {
         const Flow flow(neuron);
+        if constexpr (requires { flow.is_solved(state); }) {
+            if (flow.is_solved(state)) return pass_solved(flow, state, left, search);
+        }
         double peak = search ? flow.peak : infinity();
         PowerSeries series[n_series];
         double elapsed = 0.0;
@@ -155,6 +161,17 @@ struct Taylor : Equations {
         }
         too_many_steps();
         state.v = never();
+        return {left, false};
+    }
+
+    /// As `pass`, in closed form.
+    EVSIM_FN static Passage pass_solved(const Flow& flow, State<double>& state, double left, bool search) {
+        const double rise = flow.rise_to_peak(state);
+        if (rise <= left) {  // without search: by rounding
+            state = flow.at_peak(state);
+            return {search ? rise : left, search};
+        }
+        if (left < infinity()) state = flow.after(state, left);
         return {left, false};
     }
 

@@ -58,6 +58,16 @@ def test_campaign(part, model, capsys):
     assert not tally.faults, f"{len(tally.faults)} disagreements, such as {tally.faults[0]}"
 
 
+@pytest.mark.nightly
+@models
+@pytest.mark.parametrize("refractory", [0.5, 5.0])
+def test_campaign_with_a_refractory_period(refractory, model, capsys):
+    tally = campaign([3, int(10 * refractory), MODELS.index(model)], model, 1000, refractory)
+    with capsys.disabled():
+        print(f"\n{model}, refractory {refractory}: {tally}")
+    assert not tally.faults, f"{len(tally.faults)} disagreements, such as {tally.faults[0]}"
+
+
 @models
 def test_the_check_notices_steps_of_a_hundredth(model):
     """Negative control."""
