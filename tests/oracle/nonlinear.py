@@ -26,7 +26,8 @@ class Equations:
     initial: State
     peak: float
     scale: float  #: of the potential
-    max_step: float = math.inf  #: beyond which the method overlooks what a sharp upswing begins with
+    max_step: float = math.inf
+    """Beyond which the method overlooks what a sharp upswing begins with, or tells a slow crossing's time less well."""
 
 
 def _input(p: Any) -> tuple[Callable[[State, float], State], float]:
@@ -93,8 +94,8 @@ def coba_lif(p: Any) -> Equations:
     def receive(x: State, w: float) -> State:
         return [x[0], x[1] + max(w, 0.0), x[2] + max(-w, 0.0)]
 
-    scale = p.threshold - p.v_reset
-    return Equations(slope, lambda x: [p.v_reset, *x[1:]], receive, [p.v_init, 0.0, 0.0], p.threshold, scale)
+    scale, step = p.threshold - p.v_reset, 0.2 * p.capacitance / p.g_leak
+    return Equations(slope, lambda x: [p.v_reset, *x[1:]], receive, [p.v_init, 0.0, 0.0], p.threshold, scale, step)
 
 
 EQUATIONS = {"Izhikevich": izhikevich, "AdEx": adex, "ExpLIF": exp_lif, "QIF": qif, "COBALIF": coba_lif}

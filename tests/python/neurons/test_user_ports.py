@@ -8,7 +8,7 @@ import pytest
 from machines import DTYPES, Machine
 
 import evsim
-from evsim.errors import CompilerNotFoundError, InvalidArgumentError, UnsupportedError
+from evsim.errors import CompilerNotFoundError, InvalidArgumentError
 from evsim.neurons import Delta, Exponential, Linear
 
 try:
@@ -134,13 +134,22 @@ def test_ports_are_kept_in_copies_and_files(model, tmp_path):
         assert other.infer(spikes, until=100.0) == expected
 
 
-def test_on_a_gpu_other_ports_are_a_named_error(model):
-    machine = Machine("float64", "cuda")
-    with machine.in_use():
-        net = machine.network()
-        with pytest.raises(UnsupportedError, match="on the GPU input goes to port 0; use device='cpu' for port 2"):
-            net.add_layer(evsim.Dense(1, 1), model(**VALUES), port=2)
-        assert len(net) == 0
+@pytest.mark.parametrize("port", [0, 1, 2])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_on_a_gpu_a_chain_may_lead_to_any_port(model, dtype, port):
+    weights = np.random.default_rng(7).uniform(-2.0, 2.0, (5, 3)).astype(np.float32)
+    rng = np.random.default_rng(8)
+    spikes = evsim.SpikeArray(rng.integers(0, 3, 60), np.sort(rng.uniform(0.0, 60.0, 60)))
+    found = []
+    for device in ("cpu", "cuda"):
+        machine = Machine(dtype, device)
+        with machine.in_use():
+            net = machine.network()
+            net.add_layer(evsim.Dense(3, 5, weights=weights), model(**VALUES), port=port)
+            found.append(net.infer(spikes, until=80.0))
+    assert len(found[0]) > (0 if port < 2 else -1)
+    assert np.asarray(found[1].indices).tolist() == found[0].indices.tolist()
+    np.testing.assert_allclose(np.asarray(found[1].times), found[0].times, rtol=0.0, atol=1e-6)
 
 
 # A model that has no Gap
