@@ -26,8 +26,7 @@ class Equations:
     initial: State
     peak: float
     scale: float  #: of the potential
-    max_step: float = math.inf
-    """Beyond which the method overlooks what a sharp upswing begins with, or tells a slow crossing's time less well."""
+    max_step: float = math.inf  #: beyond which the method overlooks what a sharp upswing begins with
 
 
 def _input(p: Any) -> tuple[Callable[[State, float], State], float]:
@@ -94,8 +93,8 @@ def coba_lif(p: Any) -> Equations:
     def receive(x: State, w: float) -> State:
         return [x[0], x[1] + max(w, 0.0), x[2] + max(-w, 0.0)]
 
-    scale, step = p.threshold - p.v_reset, 0.2 * p.capacitance / p.g_leak
-    return Equations(slope, lambda x: [p.v_reset, *x[1:]], receive, [p.v_init, 0.0, 0.0], p.threshold, scale, step)
+    scale = p.threshold - p.v_reset
+    return Equations(slope, lambda x: [p.v_reset, *x[1:]], receive, [p.v_init, 0.0, 0.0], p.threshold, scale)
 
 
 EQUATIONS = {"Izhikevich": izhikevich, "AdEx": adex, "ExpLIF": exp_lif, "QIF": qif, "COBALIF": coba_lif}
@@ -155,8 +154,21 @@ def _first_crossing(eq: Equations, x: State, gap: float, out: Trajectory) -> tup
             return time, list(solved.sol(time))
         before = top
     if solved.t_events[0].size:
-        return float(solved.t_events[0][0]), list(solved.y_events[0][0])
+        return _polished(eq, x, float(solved.t_events[0][0]), list(solved.y_events[0][0]))
     return math.inf, list(solved.y[:, -1])
+
+
+def _polished(eq: Equations, x: State, time: float, found: State) -> tuple[float, State]:
+    """A crossing found on the interpolant, which tells the time of a slow one less well than the method itself."""
+    if not time > 0.0:
+        return time, found
+    there = solve_ivp(eq.slope, (0.0, time), x, "DOP853", rtol=1e-12, atol=1e-12 * eq.scale, max_step=eq.max_step)
+    y = there.y[:, -1]
+    slope = eq.slope(time, list(y))
+    step = (eq.peak - y[0]) / slope[0] if slope[0] > 0.0 else math.inf
+    if not abs(step) < 1e-5 or abs(step) > 0.1 * time:
+        return time, found
+    return time + step, [value + step * rate for value, rate in zip(y, slope, strict=True)]
 
 
 def _held(eq: Equations, x: State, duration: float) -> State:
