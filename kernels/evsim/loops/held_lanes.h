@@ -71,7 +71,7 @@ struct HeldLanes<Model, T, N, true> {
     }
     /// The neurons of `moved` have been brought to `time`.
     void update(const TileRun& run, std::uint64_t moved, double time) {
-        if (!(model.refractory > 0.0)) return;
+        if (!(model->refractory > 0.0)) return;
         const Release* const releases = static_cast<const Release*>(run.releases) + run.first_neuron;
         for (std::uint64_t left = moved; left != 0; left &= left - 1) {
             const int lane = std::countr_zero(left);
