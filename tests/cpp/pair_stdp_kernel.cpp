@@ -1,5 +1,5 @@
-// A compiled rule as evsim makes it from a user's source: pair STDP that writes weights, and an exception on demand; and
-// a neuron model, LIF.
+// A compiled rule as evsim makes it from a user's source: pair STDP that writes weights, and an exception on demand;
+// and a neuron model, LIF.
 #define EVSIM_ISA user
 #define EVSIM_REAL double
 #include <stdexcept>

@@ -4,6 +4,7 @@
 
 #include <evsim/callbacks.h>
 #include <evsim/plasticity/callback_rule.h>
+#include <evsim/plasticity/magnitude.h>
 #include <evsim/plasticity/spike_pairs.h>
 
 #include <evsim/loops/rule_table.h>
@@ -43,6 +44,18 @@ EVSIM_END_RULE(reward_stdp)
 EVSIM_BEGIN_RULE(simplified_stdp)
 #include <shipped/simplified_stdp.cpp>
 EVSIM_END_RULE(simplified_stdp)
+EVSIM_BEGIN_RULE(spark_oja)
+#include <shipped/spark_oja.cpp>
+EVSIM_END_RULE(spark_oja)
+EVSIM_BEGIN_RULE(spark_quadruplet)
+#include <shipped/spark_quadruplet.cpp>
+EVSIM_END_RULE(spark_quadruplet)
+EVSIM_BEGIN_RULE(spark_quadruplet_tensor)
+#include <shipped/spark_quadruplet_tensor.cpp>
+EVSIM_END_RULE(spark_quadruplet_tensor)
+EVSIM_BEGIN_RULE(spark_zenke)
+#include <shipped/spark_zenke.cpp>
+EVSIM_END_RULE(spark_zenke)
 EVSIM_BEGIN_RULE(triplet_stdp)
 #include <shipped/triplet_stdp.cpp>
 EVSIM_END_RULE(triplet_stdp)
@@ -62,6 +75,10 @@ EVSIM_END_RULE(voltage_stdp)
     rule(pair_stdp) \
     rule(reward_stdp) \
     rule(simplified_stdp) \
+    rule(spark_oja) \
+    rule(spark_quadruplet) \
+    rule(spark_quadruplet_tensor) \
+    rule(spark_zenke) \
     rule(triplet_stdp) \
     rule(voltage_stdp)
 // clang-format on
