@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <vector>
 
 #include <evsim/callbacks.h>
 #include <evsim/plasticity/decay.h>
@@ -12,6 +11,26 @@
 
 namespace evsim {
 inline namespace EVSIM_ISA {
+
+/// Some inputs. A std::vector would leave code of one instruction set where another may find it.
+class InputList {
+ public:
+    explicit InputList(std::int32_t most) : inputs_(new std::int32_t[static_cast<std::size_t>(most)]) {}
+    InputList(const InputList&) = delete;
+    InputList& operator=(const InputList&) = delete;
+    ~InputList() { delete[] inputs_; }
+
+    std::size_t size() const { return size_; }
+    const std::int32_t* data() const { return inputs_; }
+    std::int32_t& operator[](std::size_t k) { return inputs_[k]; }
+    std::int32_t back() const { return inputs_[size_ - 1]; }
+    void push_back(std::int32_t input) { inputs_[size_++] = input; }
+    void pop_back() { --size_; }
+
+ private:
+    std::int32_t* inputs_;
+    std::size_t size_ = 0;
+};
 
 template <class T, class Rule>
 struct PlasticTile {
@@ -40,9 +59,9 @@ struct PlasticTile {
     const int n_places;  ///< neurons of the tile
     const int count;     ///< without padding
     double latest_post;
-    std::vector<std::int32_t> written;    ///< inputs whose traces are in memory
-    std::vector<std::int32_t> unwritten;  ///< inputs whose traces are still 0
-    std::vector<std::int32_t> place;      ///< of each unwritten input in its list
+    InputList written;    ///< inputs whose traces are in memory
+    InputList unwritten;  ///< inputs whose traces are still 0
+    InputList place;      ///< of each unwritten input in its list
 
     PlasticTile(const TileRun& run_, int n_places_)
         : run(run_),
@@ -51,20 +70,15 @@ struct PlasticTile {
           n_places(n_places_),
           count(std::min(n_places, run.n_neurons - run.first_neuron)),
           latest_post(*std::max_element(traces.post_times + run.first_neuron,
-                                        traces.post_times + run.first_neuron + std::max(count, 1))) {
-        const auto n_inputs = static_cast<std::size_t>(traces.n_inputs);
-        written.resize(n_inputs + 1);
-        unwritten.resize(n_inputs + 1);
-        place.resize(n_inputs);
-        std::size_t n_written = 0, n_unwritten = 0;
-        for (std::size_t input = 0; input < n_inputs; ++input) {
+                                        traces.post_times + run.first_neuron + std::max(count, 1))),
+          written(traces.n_inputs),
+          unwritten(traces.n_inputs),
+          place(traces.n_inputs) {
+        for (std::int32_t input = 0; input < traces.n_inputs; ++input) {
             const bool is_unwritten = traces.arrivals[input] == TraceRun::unwritten;
-            place[input] = static_cast<std::int32_t>(n_unwritten);
-            unwritten[n_unwritten] = written[n_written] = static_cast<std::int32_t>(input);
-            (is_unwritten ? n_unwritten : n_written) += 1;
+            place.push_back(static_cast<std::int32_t>(unwritten.size()));
+            (is_unwritten ? unwritten : written).push_back(input);
         }
-        written.resize(n_written);
-        unwritten.resize(n_unwritten);
     }
 
     T* neuron_traces(std::int32_t n) const { return static_cast<T*>(traces.neuron_traces) + n; }
