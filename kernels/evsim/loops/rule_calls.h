@@ -44,11 +44,11 @@ class RuleCalls {
     }
     /// The events before `last` have been integrated; start_of(event) is the time of the one before it.
     template <class StartOf>
-    [[gnu::noinline]] void on_inputs(std::int64_t last, StartOf&& start_of) {
+    [[gnu::noinline, gnu::cold]] void on_inputs(std::int64_t last, StartOf&& start_of) {
         for (; next_ < last; ++next_) on_input(next_, start_of(next_));
     }
     /// A neuron has fired; `state` is that after the reset.
-    [[gnu::noinline]] void on_output(std::int32_t n, double time, double start, const Exact& state) const {
+    [[gnu::noinline, gnu::cold]] void on_output(std::int32_t n, double time, double start, const Exact& state) const {
         double observables[n_context];
         if (rule_->uses_context) observe(state, n, observables);
         check(rule_->on_output(tile_, n, time, start, observables));
