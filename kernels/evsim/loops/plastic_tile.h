@@ -32,6 +32,7 @@ class InputList {
     std::size_t size_ = 0;
 };
 
+/// What its calls consist of is inlined, however many rules a unit has: a compiler gives up on large ones.
 template <class T, class Rule>
 struct PlasticTile {
     static constexpr int n_neuron = Rule::n_neuron_traces, n_synaptic = Rule::n_synaptic_traces;
@@ -91,7 +92,7 @@ struct PlasticTile {
     }
 
     /// An input spike has been integrated: on_pre_synapse, then on_pre_neuron, for every neuron of the tile.
-    void on_input(const Event& event, double start, const double* observables, int n_observables) {
+    [[gnu::flatten]] void on_input(const Event& event, double start, const double* observables, int n_observables) {
         const std::int32_t input = event.input;
         const double before = traces.arrivals[input];
         T* const row = synaptic_traces(input, run.first_neuron);
@@ -116,7 +117,7 @@ struct PlasticTile {
     }
 
     /// A neuron has fired: on_post_neuron, then on_post_synapse for every input.
-    void on_output(std::int32_t n, double time, double start, const double* observables) {
+    [[gnu::flatten]] void on_output(std::int32_t n, double time, double start, const double* observables) {
         Context context{time, n, -1, observables};
         T of_neuron[n_neuron + 1];
         const double last_post = traces.post_times[n], since = std::max(last_post, start);
