@@ -9,6 +9,8 @@
 
 namespace evsim {
 
+inline std::size_t count(std::int32_t n) { return static_cast<std::size_t>(n); }
+
 /// A few SIMD vectors of neurons that the dense engine keeps in registers.
 struct TileRange {
     std::int32_t first_neuron;

@@ -11,8 +11,6 @@ namespace evsim {
 
 namespace {
 
-std::size_t count(std::int32_t n) { return static_cast<std::size_t>(n); }
-
 /// body(T{}) with the type of the weights.
 template <class Body>
 decltype(auto) with_value_type(int value_bytes, Body&& body) {

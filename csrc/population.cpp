@@ -10,12 +10,6 @@
 
 namespace evsim {
 
-namespace {
-
-std::size_t count(std::int32_t n) { return static_cast<std::size_t>(n); }
-
-}  // namespace
-
 Population::Population(std::shared_ptr<const NeuronKernel> kernel, const Layout& layout,
                        const NeuronParameters& parameters)
     : kernel_(std::move(kernel)), layout_(layout), shared_(parameters.shared) {

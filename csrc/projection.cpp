@@ -10,8 +10,6 @@ namespace evsim {
 
 namespace {
 
-std::size_t count(std::int32_t n) { return static_cast<std::size_t>(n); }
-
 /// Weights, and what a rule needs beside them, fit into memory.
 Dense dense_to(const Population& target, std::int64_t n_inputs) {
     if (target.layout().image()) {

@@ -21,7 +21,7 @@ import evsim
 
 DTYPES = ("float32", "float64")
 EVENTS_WORTH_A_THREAD = 400_000
-"""Input spikes times neurons of a call for each thread that it starts (csrc/engine/dense_forward.cpp)."""
+"""Input spikes times neurons of a call for each thread that it starts (csrc/engine/emissions.hpp)."""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,6 @@ namespace {
 
 /// Events per pass: what is prepared of them stays in the cache while every tile goes over it.
 constexpr std::size_t chunk_events = 8192;
-/// Fewer synaptic events than this are not worth starting a thread for.
-constexpr double events_worth_a_thread = 4e5;
 
 /// Appends the spikes of all tiles to `out`, sorted by (time, neuron). They are already grouped by gap, and gaps follow
 /// each other in time: a counting sort over gaps leaves only the spikes within one gap to compare. There they come in

@@ -10,6 +10,9 @@
 
 namespace evsim {
 
+/// Fewer synaptic events than this are not worth starting a thread for.
+inline constexpr double events_worth_a_thread = 4e5;
+
 /// The spikes that one task finds.
 struct SpikeBuffer : EmissionBuffer {
     std::vector<Emission> emissions;

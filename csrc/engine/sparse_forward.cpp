@@ -12,8 +12,6 @@ namespace {
 
 /// Input spikes whose runs are planned before the kernel goes over them; between, the call may be interrupted.
 constexpr std::size_t events_at_once = 256;
-/// Fewer synaptic events than this are not worth starting a thread for.
-constexpr double events_worth_a_thread = 4e5;
 
 /// Rows of output pixels of one sample: what one task computes.
 struct Band {

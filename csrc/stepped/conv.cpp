@@ -29,7 +29,6 @@ SteppedKernel find_stepped_kernel(int value_bytes) {
     return stepped_kernel_baseline(value_bytes);
 }
 
-constexpr std::int32_t word_bits = 64;
 constexpr std::size_t arrivals_at_once = 1024, neurons_at_once = 1 << 14;
 constexpr std::int32_t never_yet = -1, most_steps = std::numeric_limits<std::int32_t>::max();
 

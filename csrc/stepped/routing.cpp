@@ -53,8 +53,6 @@ std::vector<PoolStage::Windows> windows(std::int32_t size, std::int32_t kernel, 
     return out;
 }
 
-constexpr std::int32_t word_bits = 64;
-
 }  // namespace
 
 struct PoolStage::State : StageState {

@@ -10,6 +10,9 @@
 
 namespace evsim {
 
+/// Of a word of flags, one for each neuron.
+inline constexpr std::int32_t word_bits = 64;
+
 /// Spikes of one sample, grouped by step and ascending in index within one.
 struct StepSpikes {
     std::vector<std::int64_t> begin{0};  ///< spikes of step t are begin[t] to begin[t + 1]
