@@ -69,6 +69,9 @@ EVSIM_FN V broadcast(const T& value) {
 
 template <class V>
 EVSIM_FN V larger(const V& a, const V& b) {
+#if !defined(__CUDACC__)
+    if constexpr (!std::is_arithmetic_v<V>) return larger_lanes(a, b);
+#endif
     return select(a > b, a, b);
 }
 

@@ -85,6 +85,20 @@ inline V multiply_add(const V& a, const V& b, const V& c) {
 #endif
 }
 
+/// a > b ? a : b, as one instruction, which GCC does not see where b is 0. (Masked: those without a mask warn.)
+template <class V>
+inline V larger_lanes(const V& a, const V& b) {
+#if defined(__AVX512F__)
+    if constexpr (std::is_same_v<V, FloatVector>) return (V)_mm512_maskz_max_ps(__mmask16(-1), (__m512)a, (__m512)b);
+    if constexpr (std::is_same_v<V, DoubleVector>) return (V)_mm512_maskz_max_pd(__mmask8(-1), (__m512d)a, (__m512d)b);
+#endif
+#if defined(__AVX__)
+    if constexpr (std::is_same_v<V, FloatVector32>) return (V)_mm256_max_ps((__m256)a, (__m256)b);
+    if constexpr (std::is_same_v<V, DoubleVector32>) return (V)_mm256_max_pd((__m256d)a, (__m256d)b);
+#endif
+    return a > b ? a : b;
+}
+
 /// |a|. Without its sign bit: one instruction, where max(a, -a) takes two.
 template <class V>
 inline V magnitude(const V& a) {

@@ -14,6 +14,7 @@
 #include <evsim/loops/model_facts.h>
 #include <evsim/loops/neuron_kernel.h>
 #include <evsim/loops/rule_calls.h>
+#include <evsim/loops/usual_path.h>
 #include <evsim/loops/variables.h>
 
 namespace evsim {
@@ -184,7 +185,9 @@ struct DenseKernel {
                                     run.first_event < run.last_event ? events_of(run)[run.first_event].start : 0.0);
         for (std::int64_t first = run.first_event; first < run.last_event;) {
             const std::int64_t last = rule.next_stop(first, run.last_event);
+            const std::size_t n_spikes = run.emissions->size;
             const TileResult result = pass_events<N>(run, model, rule, held, first, last);
+            settle<Event>(run, model, n_spikes);
             if (result.status != TileStatus::ok) return result;
             if (rule) rule.on_inputs(last, start_of(run));
             first = last;
@@ -200,6 +203,7 @@ struct DenseKernel {
         const S* const hot_base = static_cast<const S*>(run.hot) + run.first_neuron;
         const Event* const events = events_of(run);
         HeldLanes<Model, S, N> held = held_lanes;
+        [[maybe_unused]] const bool no_rule = !rule;
 
         Wide state[N];
         HotWide hot[N];
@@ -217,35 +221,40 @@ struct DenseKernel {
 #pragma GCC unroll 4
             for (int k = 1; k < N; ++k) worst = larger(worst, Model::excess(state[k], hot[k], gap[k]));
             if (positive_lanes(worst) != 0 || held.any_released(events[event].time)) [[unlikely]] {
-                ExactStep step;
-                step.flagged = 0;
+                std::uint64_t flagged = 0;
+#pragma GCC unroll 4
+                for (int k = 0; k < N; ++k)
+                    flagged |= std::uint64_t{positive_lanes(Model::excess(state[k], hot[k], gap[k]))} << (k * width);
+                flagged = (flagged & held.free()) | held.released(events[event].time);
+                Wide next[N];  // at the end of the gap
 #pragma GCC unroll 4
                 for (int k = 0; k < N; ++k) {
-                    const V excess = Model::excess(state[k], hot[k], gap[k]);
-                    step.flagged |= std::uint64_t{positive_lanes(excess)} << (k * width);
-                    Variables<Wide, V>::store(state[k], step.before + k * width, step.stride);
+                    next[k] = state[k];
+                    Model::decay(next[k], gap[k]);
+                    held.hold(k, state[k], next[k]);
                 }
-                step.flagged = (step.flagged & held.free()) | held.released(events[event].time);
-                if (!holds<Model> || step.flagged != 0) {
+                std::uint64_t exact = flagged;
+                if constexpr (HasUsualPath<Model>) {
+                    if (no_rule) exact = pass_usual<Model, S, N, Event>(run, model, event, flagged, state, next);
+                }
+                if (exact != 0) {
+                    ExactStep step;
+                    step.flagged = exact;
+#pragma GCC unroll 4
+                    for (int k = 0; k < N; ++k)
+                        Variables<Wide, V>::store(state[k], step.before + k * width, step.stride);
                     advance_flagged(run, model, rule, event, step);
                     if (step.result.status != TileStatus::ok) return step.result;
-#pragma GCC unroll 4
-                    for (int k = 0; k < N; ++k) {
-                        state[k] = Variables<Wide, V>::load(step.before + k * width, step.stride);
-                        const Wide before = state[k];
-                        Model::decay(state[k], gap[k]);
-                        held.hold(k, before, state[k]);
-                    }
-                    replace_moved<N>(step, state);
-                    held.update(run, step.flagged, events[event].time);
-#pragma GCC unroll 4
-                    for (int k = 0; k < N; ++k) {
-                        const Wide before = state[k];
-                        Model::receive(state[k], held.heard(k, load_vector(weights + k * width)), events[event].port());
-                        held.hold(k, before, state[k]);
-                    }
-                    continue;
+                    replace_moved<N>(step, next);
                 }
+                if (!holds<Model> || flagged != 0) held.update(run, flagged, events[event].time);
+#pragma GCC unroll 4
+                for (int k = 0; k < N; ++k) {
+                    state[k] = next[k];
+                    Model::receive(state[k], held.heard(k, load_vector(weights + k * width)), events[event].port());
+                    held.hold(k, next[k], state[k]);
+                }
+                continue;
             }
 #pragma GCC unroll 4
             for (int k = 0; k < N; ++k) {

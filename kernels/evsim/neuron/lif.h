@@ -86,8 +86,7 @@ struct Lif : OnCurrentMembrane {
         for (;;) {
             // The tangent bound again: rarely is there a second crossing in one gap, or one right after a release, and
             // a branch that never surprises costs less than the square root.
-            const double bound = s.v + (positive_part(s.i) - s.v) * left;
-            if ((crossings > 0 || s.v < threshold) && bound * (1.0 + 1e-14) < threshold) break;
+            if ((crossings > 0 || s.v < threshold) && surely_below(s, threshold, left)) break;
             const double u = s.v >= threshold ? 0.0 : CurrentMembrane::quadratic_crossing(s.v, s.i, threshold);
             if (!(u <= left + 1e-15)) break;
             // Times decide, as everywhere: a stream that is cut near a spike must come to the same verdict twice.
@@ -100,10 +99,32 @@ struct Lif : OnCurrentMembrane {
             ++crossings;
             if (!fired(elapsed)) return crossings;
         }
-        s.v = (1.0 - left) * (s.v + s.i * left);
-        s.i *= (1.0 - left) * (1.0 - left);
+        pass(s, left);
         return crossings;
     }
+
+    /// The same where it crosses at most once, well inside the gap.
+    EVSIM_FN int usual_crossings(State<double>& s, const Neuron& n, const Gap<double>& factors,
+                                 double& progress) const {
+        const double threshold = n.threshold - n.v_inf(), left = -factors.mem_change;
+        if (!membrane.is_quadratic() || !(threshold > 0.0) || !(s.v < threshold)) return -1;
+        const double u = CurrentMembrane::quadratic_crossing(s.v, s.i, threshold);
+        // Far enough from the end to stay there when the time is rounded.
+        constexpr double margin = 1e-12;
+        if (u < left * (1.0 - margin)) {
+            progress = u;
+            s.i *= (1.0 - u) * (1.0 - u);
+            fire(s, n);
+            const double rest = (left - u) / (1.0 - u);
+            if (!surely_below(s, threshold, rest)) return -1;
+            pass(s, rest);
+            return 1;
+        }
+        if (!(u > left * (1.0 + margin))) return -1;
+        pass(s, left);
+        return 0;
+    }
+    EVSIM_FN double elapsed(double progress) const { return -membrane.tau_mem * std::log1p(-progress); }
 
     // While the membrane is held at reset only the current goes on.
     template <class Mask, class V>
@@ -112,6 +133,16 @@ struct Lif : OnCurrentMembrane {
     }
     EVSIM_FN void flow_held(State<double>& s, const Neuron&, double duration) const {
         s.i *= exponential_of_nonpositive(-duration * membrane.rate_syn).value;
+    }
+
+ private:
+    // In u = 1 - e^{-t/tau_mem}, for tau_mem = 2 tau_syn.
+    EVSIM_FN static bool surely_below(const State<double>& s, double threshold, double u) {
+        return (s.v + (positive_part(s.i) - s.v) * u) * (1.0 + 1e-14) < threshold;
+    }
+    EVSIM_FN static void pass(State<double>& s, double u) {
+        s.v = (1.0 - u) * (s.v + s.i * u);
+        s.i *= (1.0 - u) * (1.0 - u);
     }
 };
 
