@@ -172,6 +172,7 @@ def measure_time_constants(repeats: int) -> list[dict[str, Any]]:
     models = {
         "LIF": (evsim.LIF(tau_mem=20.0, tau_syn=5.0), evsim.LIF(tau_mem=tau_mem, tau_syn=tau_syn)),
         "LIFDelta": (evsim.LIFDelta(tau_mem=20.0), evsim.LIFDelta(tau_mem=tau_mem)),
+        "LIFAlpha": (evsim.LIFAlpha(tau_mem=20.0, tau_syn=5.0), evsim.LIFAlpha(tau_mem=tau_mem, tau_syn=tau_syn)),
     }
     rows = []
     for dtype in ("float32", "float64"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from evsim.neurons import (
     Exponential,
     Linear,
     Synapse,
+    SynapseSum,
     ThresholdAdaptation,
 )
 
@@ -61,14 +63,51 @@ class LinearCase:
         found = self.infer(machine) if found is None else found
         tally = Tally()
         rounded = self.weights.astype(machine.dtype).astype(float)
-        tau = 1.0 if self.neuron.tau_mem is None else self.neuron.tau_mem
         for n, times in enumerate(found):
-            row = rounded[self.ports, n, self.indices]
-            expected = linear(self.neuron, n, self.times, row, self.ports, until=self.until, unit=UNIT[machine.dtype])
+            row, own = rounded[self.ports, n, self.indices], alone(self.neuron, n)
+            tau = 1.0 if own.tau_mem is None else own.tau_mem
+            expected = linear(own, n, self.times, row, self.ports, until=self.until, unit=UNIT[machine.dtype])
             one = compare(times, expected, tau, machine.dtype)
             one.faults = [f"neuron {n} of {self.neuron} on {machine}: {fault}" for fault in one.faults]
             tally += one
         return tally
+
+
+def each_part(neuron: Linear, change: Callable[[Any], Any]) -> Linear:
+    """The same neuron with other time constants and couplings."""
+
+    def synapse(one: Synapse) -> Synapse:
+        parts = [
+            (factor, type(part)(*(change(getattr(part, f.name)) for f in fields(part)))) for factor, part in one.terms()
+        ]
+        return parts[0][1] if len(parts) == 1 and parts[0][0] == 1.0 else SynapseSum(tuple(parts))
+
+    def adaptation(part: Any) -> Any:
+        names = [f.name for f in fields(part) if f.name != "jump"]
+        return replace(part, **{name: change(getattr(part, name)) for name in names})
+
+    return neuron.replace(
+        synapses={name: synapse(one) for name, one in neuron.synapses},
+        tau_mem=None if neuron.tau_mem is None else change(neuron.tau_mem),
+        adaptation=[adaptation(part) for part in neuron.adaptation],
+    )
+
+
+def alone(neuron: Linear, n: int) -> Linear:
+    """The same with the time constants of neuron n only."""
+    return each_part(neuron, lambda value: float(value[n]) if np.ndim(value) else value)
+
+
+def spread(neuron: Linear, n_neurons: int, rng: np.random.Generator) -> Linear:
+    """The same with time constants and couplings of each neuron's own: some nearly equal, some far apart."""
+
+    def change(value: Any) -> Any:
+        factors = np.where(
+            rng.random(n_neurons) < 0.5, 10 ** rng.uniform(-0.5, 0.5, n_neurons), rng.choice(NEAR, n_neurons)
+        )
+        return value * factors
+
+    return each_part(neuron, change)
 
 
 def random_synapse(rng: np.random.Generator, tau: float, room: int, *, delta: bool) -> tuple[Synapse, int]:
@@ -121,7 +160,7 @@ def random_parts(rng: np.random.Generator, n_neurons: int, **options: Any) -> Li
 
 def random_case(rng: np.random.Generator, *, n_neurons: int = 6, n_events: int = 20, **options: Any) -> LinearCase:
     neuron = random_parts(rng, n_neurons, **options)
-    n_ports, tau = len(neuron.synapses), neuron.tau_mem or 5.0
+    n_ports, tau = len(neuron.synapses), float(np.min(neuron.tau_mem or 5.0))
     n_inputs = n_events + 1
     strength = np.array(
         [1.0 if isinstance(one, Delta) else 8.0 if neuron.tau_mem else 0.5 for _, one in neuron.synapses]

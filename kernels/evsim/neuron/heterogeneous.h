@@ -36,7 +36,8 @@ template <class Soma>
 inline constexpr HeterogeneousParameters<Soma> heterogeneous_parameters{};
 
 /// Soma has, besides what models have: n_time_constants, the first of its shared parameters; Rates<V>, a struct of V
-/// only; rates<T>(), its own; and a static gap_of(rates, duration), its Gap for SIMD vectors and single numbers.
+/// only; rates<T>(), its own; and a static gap_of(rates, duration), what `excess` and
+/// `decay` take for SIMD vectors and single numbers; it may point to the rates.
 template <class Soma>
 struct Heterogeneous : Soma {
     using Parameters = HeterogeneousParameters<Soma>;
@@ -72,12 +73,11 @@ struct Heterogeneous : Soma {
     }
     EVSIM_FN Gap<double> gap(double duration) const { return {duration}; }
     template <class V, class T>
-    EVSIM_FN static typename Soma::template Gap<V> own_gap(const Hot<V>& h, const Gap<T>& g) {
+    EVSIM_FN static auto own_gap(const Hot<V>& h, const Gap<T>& g) {
         return Soma::gap_of(h.rates, broadcast<V>(g.duration));
     }
-    template <class V>
-    EVSIM_FN static V excess(const typename Soma::template State<V>& s, const Hot<V>& h,
-                             const typename Soma::template Gap<V>& g) {
+    template <class V, class OwnGap>
+    EVSIM_FN static V excess(const typename Soma::template State<V>& s, const Hot<V>& h, const OwnGap& g) {
         return Soma::excess(s, h.soma, g);
     }
 

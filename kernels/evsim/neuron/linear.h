@@ -3,6 +3,7 @@
 #pragma once
 
 #include <evsim/neuron/linear_flow.h>
+#include <evsim/neuron/linear_rates.h>
 #include <evsim/neuron/parameters.h>
 
 namespace evsim {
@@ -12,11 +13,11 @@ inline namespace EVSIM_ISA {
 template <int N>
 struct LinearParameters {
     static constexpr int flow = 0;                ///< A, row by row
-    static constexpr int reset = flow + N * N;    ///< x <- R x + r: R; r is each neuron's
+    static constexpr int ceiling = flow + N * N;  ///< c e^{A t} x <= ceiling |x| for all t
+    static constexpr int reset = ceiling + N;     ///< x <- R x + r: R; r is each neuron's
     static constexpr int seen = reset + N * N;    ///< observables: O x
     static constexpr int readout = seen + N * N;  ///< c
-    static constexpr int ceiling = readout + N;   ///< c e^{A t} x <= ceiling |x| for all t
-    static constexpr int held = ceiling + N;      ///< 1 for a variable that a held neuron does not change
+    static constexpr int held = readout + N;      ///< 1 for a variable that a held neuron does not change
     static constexpr int jumps = held + N;        ///< whether an input may move c x itself
     static constexpr int coupled = jumps + 1;     ///< whether other variables feel those that are held
     static constexpr int deaf = coupled + 1;      ///< whether a held neuron loses its input
@@ -30,11 +31,11 @@ struct LinearParameters {
 
     constexpr LinearParameters() {
         for (int k = 0; k < count; ++k)
-            names[k] = k < reset      ? "flow"
+            names[k] = k < ceiling    ? "flow"
+                       : k < reset    ? "ceiling"
                        : k < seen     ? "reset"
                        : k < readout  ? "seen"
-                       : k < ceiling  ? "readout"
-                       : k < held     ? "ceiling"
+                       : k < held     ? "readout"
                        : k < jumps    ? "held"
                        : k == jumps   ? "jumps"
                        : k == coupled ? "coupled"
@@ -78,6 +79,7 @@ struct Linear {
     static constexpr bool holds = true;
     static constexpr int n_ports = N;
     static constexpr int n_shared = At::count;
+    static constexpr int n_time_constants = At::reset;  ///< that neurons may have each their own of
     static constexpr const auto& shared_names = linear_parameters<N>.names;
     static constexpr const auto& shared_domains = linear_parameters<N>.domains;
     static constexpr const auto& neuron_names = linear_neuron_names<N>.names;
@@ -104,6 +106,9 @@ struct Linear {
         T readout[N], rise[N];  ///< c, and c times the change
         T slack[N];             ///< what c x may exceed the larger of its ends by, for each |x|
     };
+
+    template <class V>
+    using Rates = LinearRates<N, V>;
 
     double refractory;
     LinearFlow<N> free, held;
@@ -187,8 +192,6 @@ struct Linear {
     }
 
     EVSIM_NOINLINE Gap<double> gap(double duration) const {
-        // Rounding of the sums below in the type of the state, and of a threshold beside them.
-        constexpr double rounding = 1e-6;
         const Square<N> change = free.change(duration);
         const Row<N> rise = crossing.readout[0] * change, slack = crossing.slack(duration);
         Gap<double> out;
@@ -203,6 +206,36 @@ struct Linear {
     template <class T>
     EVSIM_FN Hot<T> hot(const Neuron& n) const {
         return {lowered<T>(n.threshold)};
+    }
+    template <class T>
+    EVSIM_FN Rates<T> rates() const {
+        const auto above = [](double number) { return bounded<T>(number * (1.0 + 1e-6)); };
+        Rates<T> out;
+        const double unit = free.unit < longest_unit ? free.unit : longest_unit;
+        out.unit = static_cast<T>(unit);
+        out.per_unit = above(1.0 / unit);
+        for (int j = 0; j < N; ++j) {
+            for (int i = 0; i < N; ++i) out.flow[i][j] = static_cast<T>(free.term[0].at[i][j]);
+            const double c = crossing.readout[0].at[j], slope = crossing.readout[1].at[j];
+            out.readout[j] = static_cast<T>(c);
+            out.slope[j] = static_cast<T>(slope);
+            out.bend[j] = above(0.5 * crossing.most_bent(j, unit));
+            out.ceiling[j] = above(crossing.ceiling.at[j]);
+            out.edge[j] = above(rounding * (std::fabs(c) + unit * std::fabs(slope)));
+        }
+        return out;
+    }
+    template <class V>
+    EVSIM_FN static LinearOwnGap<N, V> gap_of(const Rates<V>& rates, const V& duration) {
+        return LinearSeries<N>::gap_of(rates, duration);
+    }
+    template <class V>
+    EVSIM_FN static V excess(const State<V>& s, const Hot<V>& hot, const LinearOwnGap<N, V>& gap) {
+        return LinearSeries<N>::excess(s.x, hot.threshold, gap);
+    }
+    template <class V>
+    EVSIM_FN static void decay(State<V>& s, const LinearOwnGap<N, V>& gap) {
+        LinearSeries<N>::decay(s.x, gap);
     }
     template <class V, class T>
     EVSIM_FN static V excess(const State<V>& s, const Hot<V>& hot, const Gap<T>& gap) {
@@ -232,6 +265,10 @@ struct Linear {
     }
 
  private:
+    /// Of the sums in `excess` in the type of the state, and of a threshold beside them.
+    static constexpr double rounding = 1e-6;
+    static constexpr double longest_unit = 1e20;  ///< of rates, for neurons in which hardly anything moves
+
     EVSIM_FN static Row<N> row(const State<double>& s) {
         Row<N> x;
         for (int i = 0; i < N; ++i) x.at[i] = s.x[i];

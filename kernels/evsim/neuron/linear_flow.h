@@ -181,15 +181,20 @@ struct LinearCrossing {
         static_assert(N <= bound_degree, "the series of an acyclic flow ends by itself");
     }
 
+    /// The largest |c A^2 e^{A s}| for s up to t <= bend_end, of variable j.
+    EVSIM_FN double most_bent(int j, double t) const {
+        double sum = 0.0;
+        for (int k = bound_degree - 1; k >= 0; --k) sum = multiply_add(sum, t, bend[k].at[j]);
+        return sum + bend_rest;
+    }
+
     /// Within a time t, c x stays below the larger of its ends plus slack(t) |x|: an arc of bounded curvature.
     EVSIM_FN Row<N> slack(double t) const {
         Row<N> out;
         const double curved = 0.125 * t * t;
         const bool bent = t <= bend_end;
         for (int j = 0; j < N; ++j) {
-            double sum = 0.0;
-            for (int k = bound_degree - 1; k >= 0; --k) sum = multiply_add(sum, t, bend[k].at[j]);
-            const double arc = curved * (sum + bend_rest), highest = 2.0 * ceiling.at[j];
+            const double arc = curved * most_bent(j, t), highest = 2.0 * ceiling.at[j];
             out.at[j] = bent && arc < highest ? arc : highest;
         }
         return out;

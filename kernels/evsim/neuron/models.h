@@ -34,11 +34,13 @@
 /// Any linear neuron, by the number of its variables; those in between take the next larger one, linear_8 last.
 #define EVSIM_FOR_LINEAR_MODELS(model)                                     \
     model(linear_3, Linear<3>)                                             \
-    model(linear_5, Linear<5>)
+    model(linear_5, Linear<5>)                                             \
+    model(linear_3_heterogeneous, Heterogeneous<Linear<3>>)
 
 /// Models that gain little from the widest registers, and are not compiled for them.
 #define EVSIM_FOR_NARROW_MODELS(model)                                     \
     model(linear_8, Linear<8>)                                             \
+    model(linear_8_heterogeneous, Heterogeneous<Linear<8>>)                 \
     model(srm_alpha, SrmAlpha)                                             \
     model(stepped_if, SteppedIf)                                           \
     model(stepped_if_once, FireOnce<SteppedIf>)

@@ -19,10 +19,15 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Arrival: TypeAlias = dict[int, float]
 """What a spike of weight 1 adds to which variable."""
 
-SIZES = tuple(
-    sorted(int(name.removeprefix("linear_")) for name in _core.model_names() if re.fullmatch(r"linear_\d", name))
-)
-"""Numbers of variables for which there is a compiled kernel: 8, and where they are faster 3 and 5."""
+
+def _sizes(suffix: str) -> tuple[int, ...]:
+    names = (re.fullmatch(rf"linear_(\d){suffix}", name) for name in _core.model_names())
+    return tuple(sorted(int(name[1]) for name in names if name))
+
+
+SIZES = {"": _sizes(""), "_heterogeneous": _sizes("_heterogeneous")}
+"""Numbers of variables for which there is a compiled kernel, by what its name ends in: 8, and smaller ones, which are
+faster. Neurons that share their A, and neurons that do not."""
 
 _UNBOUNDED = 1e37
 """More than any variable grows by. In float32 twice as much is still finite: times a variable that is 0 it gives 0."""
@@ -36,26 +41,30 @@ class Circuit:
     """Variables, their decay, and what one does to another; grows part by part."""
 
     names: list[str] = field(default_factory=list)
-    decay: list[float] = field(default_factory=list)
-    links: list[tuple[int, int, float]] = field(default_factory=list)
+    decay: list[Any] = field(default_factory=list)
+    links: list[tuple[int, int, Any]] = field(default_factory=list)
 
-    def add(self, name: str, decay: float) -> int:
-        """Add a variable that decays at this rate; return its number."""
+    def add(self, name: str, decay: Any) -> int:
+        """Add a variable that decays at this rate, one for all neurons or one for each; return its number."""
         if name in self.names:
             raise InvalidArgumentError(f"there are two variables {name!r}; give ports other names")
         self.names.append(name)
         self.decay.append(decay)
         return len(self.names) - 1
 
-    def couple(self, source: int, target: int, rate: float) -> None:
-        """Let `source` act on `target`: ``target' += rate * source``."""
+    def couple(self, source: int, target: int, rate: Any) -> None:
+        """Let `source` act on `target`: ``target' += rate * source``; one rate for all neurons or one for each."""
         self.links.append((source, target, rate))
 
     def flow(self) -> Floats:
-        """Return A."""
-        a = np.diag(-np.asarray(self.decay))
-        for source, target, rate in self.links:
-            a[target, source] += rate
+        """Return A, one for all neurons or one for each: shape (n, N, N)."""
+        n = len(self.names)
+        rates = rows_of(*self.decay, *(rate for _, _, rate in self.links))
+        a = np.zeros((len(rates[0]), n, n))
+        for k, decay in enumerate(rates[:n]):
+            a[:, k, k] = -decay
+        for (source, target, _), rate in zip(self.links, rates[n:], strict=True):
+            a[:, target, source] += rate
         return a
 
 
@@ -68,7 +77,7 @@ class LinearSystem:
 
     names: tuple[str, ...]
     flow: Floats
-    """A, shape (N, N)."""
+    """A, shape (n, N, N)."""
     drive: Floats
     """b, shape (n, N)."""
     arrivals: tuple[Floats, ...]
@@ -96,28 +105,37 @@ class LinearSystem:
         """Number of variables."""
         return len(self.names)
 
+    @property
+    def n_neurons(self) -> int:
+        """For how many neurons there are parameters; 1 if all have the same."""
+        return max(len(self.threshold), len(self.flow))
+
     def kernel(self) -> CompiledSystem:
         """Return the numbers that the compiled kernel takes."""
         grown = self._with_constant() if self._needs_constant() else self
         basis, inverse, ports = grown._basis()
         n = grown.size
-        compiled = next((size for size in SIZES if size >= n), None)
-        if compiled is None:
-            raise UnsupportedError(
-                f"a neuron of {n} variables ({', '.join(grown.names)}); the kernels take up to {SIZES[-1]}"
-            )
         grown._check_rates()
         flow = inverse @ grown.flow @ basis
         # What cancels in the change of basis leaves nothing behind.
         flow[np.abs(flow) <= 4 * n * np.finfo(float).eps * (np.abs(inverse) @ np.abs(grown.flow) @ np.abs(basis))] = 0.0
+        if np.all(flow == flow[0]):
+            flow = flow[:1]
+        suffix = "_heterogeneous" if len(flow) > 1 else ""
+        compiled = next((size for size in SIZES[suffix] if size >= n), None)
+        if compiled is None:
+            raise UnsupportedError(
+                f"a neuron of {n} variables ({', '.join(grown.names)}); the kernels take up to {SIZES[suffix][-1]}"
+            )
         rest = grown._rest(flow, grown.drive @ inverse.T)
         reset, readout = inverse @ grown.reset @ basis, grown.readout @ basis
         after_reset = rest @ reset.T + grown.offset @ inverse.T - rest
         held = np.asarray(grown.held, float)
-        others = flow[held == 0][:, held == 1]
+        others = flow[:, held == 0][:, :, held == 1]
+        own = np.concatenate([_padded(flow, compiled), _padded(_ceiling(flow, readout), compiled)], axis=1)
         shared: list[Any] = [
-            *(_padded(matrix, compiled) for matrix in (flow, reset, basis)),
-            *(_padded(row, compiled) for row in (readout, _ceiling(flow, readout), held)),
+            *(own if len(own) == 1 else []),
+            *(_padded(matrix[None], compiled)[0] for matrix in (reset, basis, readout, held)),
             [
                 float(any(readout[p] != 0.0 for p in ports)),
                 float(self.refractory > 0 and bool(np.any(others))),
@@ -128,12 +146,13 @@ class LinearSystem:
         ]
         columns = [
             grown.threshold - rest @ readout,
-            *(_columns(rows, compiled) for rows in (after_reset, grown.initial @ inverse.T - rest, rest)),
+            *(_padded(rows, compiled).T for rows in (after_reset, grown.initial @ inverse.T - rest, rest)),
+            *([own.T] if len(own) > 1 else []),
         ]
         per_neuron = [np.atleast_1d(columns[0]).tolist()]
         for block in columns[1:]:
             per_neuron += [np.atleast_1d(column).tolist() for column in block]
-        return CompiledSystem(f"linear_{compiled}", np.concatenate(shared).tolist(), per_neuron, ports)
+        return CompiledSystem(f"linear_{compiled}{suffix}", np.concatenate(shared).tolist(), per_neuron, ports)
 
     def _check_rates(self) -> None:
         fastest = float(np.max(np.abs(self.flow)))
@@ -145,15 +164,13 @@ class LinearSystem:
 
     def _needs_constant(self) -> bool:
         """Whether a constant drive finds no rest, because what it drives does not leak."""
-        return bool(np.any(self.drive)) and np.linalg.matrix_rank(self.flow) < self.size
+        return bool(np.any(self.drive)) and bool(np.any(np.linalg.matrix_rank(self.flow) < self.size))
 
     def _with_constant(self) -> LinearSystem:
-        """The same with the drive as a variable that stays 1; neurons then have one drive."""
-        if np.any(self.drive != self.drive[0]):
-            raise UnsupportedError("without leak, constant drive is one value for all neurons")
+        """The same with the drive as a variable that stays 1."""
         n = self.size
-        flow = np.zeros((n + 1, n + 1))
-        flow[:n, :n], flow[:n, n] = self.flow, self.drive[0]
+        flow = np.zeros((max(len(self.flow), len(self.drive)), n + 1, n + 1))
+        flow[:, :n, :n], flow[:, :n, n] = self.flow, self.drive
         reset = np.eye(n + 1)
         reset[:n, :n] = self.reset
 
@@ -200,8 +217,10 @@ class LinearSystem:
     def _rest(self, flow: Floats, drive: Floats) -> Floats:
         if not np.any(drive):
             return np.zeros_like(drive)
-        rest: Floats = np.linalg.solve(flow, -drive.T).T
-        return rest
+        if len(flow) == 1:
+            return np.asarray(np.linalg.solve(flow[0], -drive.T).T, np.float64)
+        each = np.broadcast_to(drive, flow.shape[:2])
+        return np.asarray(np.linalg.solve(flow, -each[..., None])[..., 0], np.float64)
 
 
 @dataclass(frozen=True)
@@ -215,37 +234,44 @@ class CompiledSystem:
 
 
 def _padded(values: Floats, size: int) -> Floats:
-    out = np.zeros((size,) * values.ndim)
+    """Vectors or matrices of N, shape (n, N) or (n, N, N), padded to `size` and each in a row."""
+    out = np.zeros((len(values), *(size,) * (values.ndim - 1)))
     out[tuple(slice(n) for n in values.shape)] = values
-    return out.ravel()
-
-
-def _columns(rows: Floats, size: int) -> Floats:
-    """(n, N) as N columns, padded to `size`."""
-    return np.concatenate([rows.T, np.zeros((size - rows.shape[1], rows.shape[0]))])
+    return out.reshape(len(values), -1)
 
 
 def _ceiling(flow: Floats, readout: Floats) -> Floats:
-    """Return u with ``c e^{A t} x <= u |x|`` for all t >= 0. Raises InvalidArgumentError where x may grow for ever."""
-    if np.any(np.diag(flow) > 0):
+    """Return u, shape (n, N), with ``c e^{A t} x <= u |x|`` for all t >= 0. Raises InvalidArgumentError where x may
+    grow for ever.
+    """
+    if np.any(np.diagonal(flow, axis1=1, axis2=2) > 0):
         raise InvalidArgumentError("a variable of a neuron must not grow by itself")
-    order = _order(flow)
-    if order is None:
-        return _ceiling_of_cycles(flow, readout)
-    # |e^{A t}| <= e^{M t}, with the signs of all couplings positive; u M <= 0 and u >= |c| are enough.
-    ceiling = np.abs(readout)
+    order = _order(np.any(flow != 0, axis=0))
+    if order is not None:
+        return _ceiling_in_order(flow, readout, order)
+    return np.stack([_ceiling_of_cycles(one, readout) for one in flow])
+
+
+def _ceiling_in_order(flow: Floats, readout: Floats, order: list[int]) -> Floats:
+    """|e^{A t}| <= e^{M t}, with the signs of all couplings positive; u M <= 0 and u >= |c| are enough."""
+    ceiling = np.tile(np.abs(readout), (len(flow), 1))
     for j in reversed(order):
-        out = sum(ceiling[i] * abs(flow[i, j]) for i in range(len(flow)) if i != j)
-        if out > 0:
-            ceiling[j] = max(ceiling[j], out / -flow[j, j] * (1 + 1e-12)) if flow[j, j] < 0 else _UNBOUNDED
-    return np.minimum(ceiling, _UNBOUNDED)
+        out = np.zeros(len(flow))
+        for i in range(len(readout)):
+            if i != j:
+                out = out + ceiling[:, i] * np.abs(flow[:, i, j])
+        falls, reached = flow[:, j, j] < 0, out > 0
+        steady = np.divide(out, -flow[:, j, j], where=falls, out=np.full(len(flow), _UNBOUNDED)) * (1 + 1e-12)
+        ceiling[:, j] = np.where(reached, np.maximum(ceiling[:, j], steady), ceiling[:, j])
+    limited: Floats = np.minimum(ceiling, _UNBOUNDED)
+    return limited
 
 
-def _order(flow: Floats) -> list[int] | None:
+def _order(acts: npt.NDArray[np.bool_]) -> list[int] | None:
     """Variables such that each acts on later ones only; None if there is no such order."""
-    left, order = set(range(len(flow))), []
+    left, order = set(range(len(acts))), []
     while left:
-        free = [j for j in left if not any(flow[j, i] for i in left if i != j)]
+        free = [j for j in left if not any(acts[j, i] for i in left if i != j)]
         if not free:
             return None
         order += free
@@ -255,6 +281,9 @@ def _order(flow: Floats) -> list[int] | None:
 
 def _ceiling_of_cycles(flow: Floats, readout: Floats) -> Floats:
     """By an energy x P x that does not grow (P from the eigenvectors), which bounds every readout."""
+    if (order := _order(flow != 0)) is not None:
+        only: Floats = _ceiling_in_order(flow[None], readout, order)[0]
+        return only
     values, vectors = np.linalg.eig(flow)
     scale = float(np.max(np.abs(flow)))
     if np.any(values.real > 1e-12 * scale):

@@ -15,7 +15,7 @@ from .base import PerNeuron, per_neuron, same_length
 from .circuit import Circuit, LinearSystem, rows_of
 from .linear import LinearModel
 from .named import current
-from .synapses import positive_number
+from .synapses import positive
 
 __all__ = ["MultiCompartmentLIF", "ResonateAndFire"]
 
@@ -31,10 +31,10 @@ class ResonateAndFire(LinearModel):
 
     Parameters
     ----------
-    tau : float
-        Time in which the oscillation falls by a factor of e; > 0.
-    omega : float
-        Angular frequency, in radians per time unit; not 0.
+    tau : float or array
+        Per neuron. Time in which the oscillation falls by a factor of e; > 0.
+    omega : float or array
+        Per neuron. Angular frequency, in radians per time unit; not 0.
     threshold : float or array
         Per neuron; > 0.
 
@@ -56,14 +56,14 @@ class ResonateAndFire(LinearModel):
     (1, 0)
     """
 
-    tau: float
-    omega: float
+    tau: PerNeuron
+    omega: PerNeuron
     threshold: PerNeuron = 1.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tau", positive_number(self.tau, "tau"))
-        object.__setattr__(self, "omega", as_number(self.omega, "omega"))
-        if self.omega == 0:
+        object.__setattr__(self, "tau", positive(self.tau, "tau"))
+        object.__setattr__(self, "omega", per_neuron(self.omega, "omega"))
+        if not np.all(self.omega):
             raise InvalidArgumentError("omega must not be 0")
         object.__setattr__(self, "threshold", per_neuron(self.threshold, "threshold"))
         if np.any(np.asarray(self.threshold) <= 0):
@@ -72,8 +72,9 @@ class ResonateAndFire(LinearModel):
     def system(self) -> LinearSystem:
         """Return the matrices."""
         circuit = Circuit()
-        x, v = circuit.add("x", 1.0 / self.tau), circuit.add("v", 1.0 / self.tau)
-        circuit.couple(v, x, -self.omega)
+        rate = 1.0 / np.asarray(self.tau)
+        x, v = circuit.add("x", rate), circuit.add("v", rate)
+        circuit.couple(v, x, -np.asarray(self.omega))
         circuit.couple(x, v, self.omega)
         (threshold,) = rows_of(self.threshold)
         nothing = np.zeros((len(threshold), 2))

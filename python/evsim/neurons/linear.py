@@ -14,7 +14,7 @@ from .._lib.modules import only_public
 from ..errors import DTypeError, InvalidArgumentError, NoSuchParameterError, ShapeMismatchError
 from .base import NeuronModel, PerNeuron, Reset, per_neuron, require_reset, same_length
 from .circuit import Circuit, LinearSystem, rows_of
-from .synapses import Synapse, as_ports, from_plain, positive_number
+from .synapses import Synapse, as_ports, from_plain, positive
 
 __all__ = ["CurrentAdaptation", "Linear", "LinearModel", "ThresholdAdaptation"]
 
@@ -82,7 +82,7 @@ class LinearModel(NeuronModel):
 
     def check_size(self, n_neurons: int, channels: int | None = None) -> None:
         """Raise ShapeMismatchError unless parameters are one value, one per neuron or, if given, per channel."""
-        size = len(self.system().threshold)
+        size = self.system().n_neurons
         if size not in (1, n_neurons, channels):
             per_channel = "" if channels is None else f" or one per channel ({channels})"
             raise ShapeMismatchError(
@@ -93,11 +93,11 @@ class LinearModel(NeuronModel):
 
 @dataclass(frozen=True, eq=False)
 class _Adaptation:
-    tau: float
+    tau: PerNeuron
     jump: PerNeuron
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tau", positive_number(self.tau, "tau"))
+        object.__setattr__(self, "tau", positive(self.tau, "tau"))
         object.__setattr__(self, "jump", per_neuron(self.jump, "jump"))
 
     def __eq__(self, other: object) -> bool:
@@ -117,8 +117,8 @@ class ThresholdAdaptation(_Adaptation):
 
     Parameters
     ----------
-    tau : float
-        Time constant; > 0.
+    tau : float or array
+        Per neuron. Time constant; > 0.
     jump : float or array
         Per neuron. How much a spike adds.
 
@@ -134,12 +134,12 @@ class CurrentAdaptation(_Adaptation):
 
     Parameters
     ----------
-    tau : float
-        Time constant; > 0.
+    tau : float or array
+        Per neuron. Time constant; > 0.
     jump : float or array
         Per neuron. How much a spike adds to `w`.
-    coupling : float
-        `a`: how the potential drives the current below threshold. With it the membrane may oscillate.
+    coupling : float or array
+        Per neuron. `a`: how the potential drives the current below threshold. With it the membrane may oscillate.
 
     Notes
     -----
@@ -147,11 +147,11 @@ class CurrentAdaptation(_Adaptation):
     Brette & Gerstner 2005.
     """
 
-    coupling: float = 0.0
+    coupling: PerNeuron = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "coupling", as_number(self.coupling, "coupling"))
+        object.__setattr__(self, "coupling", per_neuron(self.coupling, "coupling"))
 
 
 _ADAPTATIONS: dict[str, type[_Adaptation]] = {kind.__name__: kind for kind in (ThresholdAdaptation, CurrentAdaptation)}
@@ -174,8 +174,8 @@ class Linear(LinearModel):
         :class:`Delta`, :class:`Exponential`, :class:`Alpha`, :class:`DoubleExponential`, or sums of them. One is the
         only port of the neuron; several are ports by number or by name, to which ``add_layer(port=...)`` and
         ``connect(port=...)`` lead.
-    tau_mem : float or None
-        Membrane time constant, > 0; None for a membrane that does not leak.
+    tau_mem : float or array, or None
+        Per neuron. Membrane time constant, > 0; None for a membrane that does not leak.
     threshold, v_rest, bias, v_init
         Per neuron. As for :class:`LIF`.
     reset : "subtract" or float or array
@@ -201,9 +201,8 @@ class Linear(LinearModel):
     modes, so equal and nearly equal time constants lose nothing. A neuron may fire in a gap only if an upper bound of
     its potential there (the larger of the ends, plus an eighth of the squared gap times the largest curvature)
     reaches the threshold; then the first crossing is found by steps that never pass one. Cost per event and neuron:
-    N (N + 3) multiplications for N variables, see the performance page.
-
-    On ``device="cuda"`` these neurons are not there yet.
+    N (N + 3) multiplications for N variables; some N (N + 1) (N + 2) where time constants (or couplings, or constant
+    drive without leak) differ between neurons. See the performance page.
 
     Examples
     --------
@@ -229,7 +228,7 @@ class Linear(LinearModel):
     """
 
     synapses: Any
-    tau_mem: float | None
+    tau_mem: PerNeuron | None
     threshold: PerNeuron = 1.0
     v_rest: PerNeuron = 0.0
     bias: PerNeuron = 0.0
@@ -245,7 +244,7 @@ class Linear(LinearModel):
 
         put("synapses", as_ports(self.synapses))
         if self.tau_mem is not None:
-            put("tau_mem", positive_number(self.tau_mem, "tau_mem"))
+            put("tau_mem", positive(self.tau_mem, "tau_mem"))
         for name in ("threshold", "v_rest", "bias"):
             put(name, per_neuron(getattr(self, name), name))
         require_reset(self)
@@ -282,19 +281,23 @@ class Linear(LinearModel):
         """Return the matrices."""
         circuit = Circuit()
         arrivals, v = self._synapses(circuit)
-        rate = 1.0 if self.tau_mem is None else 1.0 / self.tau_mem
+        rate: Any = 1.0 if self.tau_mem is None else 1.0 / np.asarray(self.tau_mem)
         circuit.links = [(source, v if target == _MEMBRANE else target, r) for source, target, r in circuit.links]
         thresholds, currents = self._adaptations(circuit, v, rate)
         names, n = tuple(circuit.names), len(circuit.names)
         adapting = [*zip(thresholds + currents, self._parts(ThresholdAdaptation, CurrentAdaptation), strict=True)]
-        threshold, v_rest, bias, v_init, after, *jumps = rows_of(
+        pulls = [getattr(part, "coupling", 0.0) / np.asarray(part.tau) for _, part in adapting]
+        threshold, v_rest, bias, v_init, after, rate, *rows = rows_of(
             self.threshold,
             self.v_rest,
             self.bias,
             self.v_init,
             self._after_reset(),
+            rate,
             *(part.jump for _, part in adapting),
+            *pulls,
         )
+        jumps, pulls = rows[: len(adapting)], rows[len(adapting) :]
         drive, offset, initial = np.zeros((3, len(threshold), n))
         drive[:, v] = rate * bias + (0.0 if self.tau_mem is None else rate * v_rest)
         initial[:, v] = v_init
@@ -308,16 +311,17 @@ class Linear(LinearModel):
         else:
             reset[v, v] = 0.0
             offset[:, v] = after
-        for (variable, part), jump in zip(adapting, jumps, strict=True):
+        for (variable, part), jump, pull in zip(adapting, jumps, pulls, strict=True):
             offset[:, variable] = jump
             if isinstance(part, CurrentAdaptation):
-                drive[:, variable] = -part.coupling / part.tau * v_rest
+                drive[:, variable] = -pull * v_rest
         vectors = [np.zeros(n) for _ in arrivals]
         for vector, arrival in zip(vectors, arrivals, strict=True):
             for variable, amount in arrival.items():
                 vector[variable] = amount
         quiet = all(
-            np.all(np.asarray(part.jump) >= 0) and getattr(part, "coupling", 0.0) == 0.0 for part in self.adaptation
+            np.all(np.asarray(part.jump) >= 0) and not np.any(getattr(part, "coupling", 0.0))
+            for part in self.adaptation
         )
         return LinearSystem(
             names,
@@ -337,7 +341,7 @@ class Linear(LinearModel):
 
     def _synapses(self, circuit: Circuit) -> tuple[list[dict[int, float]], int]:
         """Add the synapses and the membrane; return what arrives where, and the number of the membrane."""
-        rate = 1.0 if self.tau_mem is None else 1.0 / self.tau_mem
+        rate: Any = 1.0 if self.tau_mem is None else 1.0 / np.asarray(self.tau_mem)
         arrivals = []
         for name, synapse in self.synapses:
             arrivals.append(synapse.build(circuit, f"_{name}" if name else "", _MEMBRANE, rate))
@@ -347,17 +351,17 @@ class Linear(LinearModel):
     def _parts(self, *kinds: type[_Adaptation]) -> list[_Adaptation]:
         return [part for kind in kinds for part in self.adaptation if isinstance(part, kind)]
 
-    def _adaptations(self, circuit: Circuit, v: int, rate: float) -> tuple[list[int], list[int]]:
+    def _adaptations(self, circuit: Circuit, v: int, rate: Any) -> tuple[list[int], list[int]]:
         """Add the adaptation; return the numbers of variables of the threshold and of currents."""
         found: list[list[int]] = []
         for name, kind in (("h", ThresholdAdaptation), ("w", CurrentAdaptation)):
             parts = self._parts(kind)
             names = [name] if len(parts) == 1 else [f"{name}_{k}" for k in range(len(parts))]
-            found.append([circuit.add(own, 1.0 / part.tau) for own, part in zip(names, parts, strict=True)])
+            found.append([circuit.add(own, 1.0 / np.asarray(part.tau)) for own, part in zip(names, parts, strict=True)])
         for variable, part in zip(found[1], self._parts(CurrentAdaptation), strict=True):
             circuit.couple(variable, v, -rate)
-            if isinstance(part, CurrentAdaptation) and part.coupling != 0.0:
-                circuit.couple(v, variable, part.coupling / part.tau)
+            if isinstance(part, CurrentAdaptation) and np.any(part.coupling):
+                circuit.couple(v, variable, np.asarray(part.coupling) / np.asarray(part.tau))
         return found[0], found[1]
 
     def to_plain(self) -> dict[str, Any]:

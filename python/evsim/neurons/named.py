@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from .._lib.modules import only_public
-from .base import PerNeuron, Reset
+from .base import PerNeuron, Reset, per_neuron
 from .circuit import LinearSystem
 from .linear import CurrentAdaptation, Linear, LinearModel, ThresholdAdaptation
 from .synapses import Alpha, Delta, DoubleExponential, Exponential, Synapse
@@ -14,7 +16,7 @@ from .synapses import Alpha, Delta, DoubleExponential, Exponential, Synapse
 __all__ = ["ALIF", "AdLIF", "LIFAlpha", "LIFDoubleExponential"]
 
 
-def current(tau_syn: float | None) -> Synapse:
+def current(tau_syn: PerNeuron | None) -> Synapse:
     """Return an exponential synapse; without time constant, one that moves the potential itself."""
     return Delta() if tau_syn is None else Exponential(tau_syn)
 
@@ -43,8 +45,9 @@ class FromParts(LinearModel):
 
     def __post_init__(self) -> None:
         parts = self.parts()
-        for name in self._membrane:
-            object.__setattr__(self, name, getattr(parts, name))
+        for item in fields(self):
+            value = getattr(parts if item.name in self._membrane else self, item.name)
+            object.__setattr__(self, item.name, per_neuron(value, item.name) if np.ndim(value) else value)
 
     def parts(self) -> Linear:
         """Return the same neuron as :class:`Linear`."""
@@ -66,8 +69,8 @@ class LIFAlpha(FromParts):
 
     Parameters
     ----------
-    tau_mem, tau_syn : float
-        Membrane time constant; time from a spike to the peak of its current, of height `w`. > 0.
+    tau_mem, tau_syn : float or array
+        Per neuron. Membrane time constant; time from a spike to the peak of its current, of height `w`. > 0.
     threshold, v_rest, bias, reset, refractory, refractory_input, v_init
         As for :class:`Linear`.
 
@@ -84,8 +87,8 @@ class LIFAlpha(FromParts):
     array([2.688, 5.869])
     """
 
-    tau_mem: float
-    tau_syn: float
+    tau_mem: PerNeuron
+    tau_syn: PerNeuron
 
     def parts(self) -> Linear:
         """Return the same neuron as :class:`Linear`."""
@@ -100,8 +103,8 @@ class LIFDoubleExponential(FromParts):
 
     Parameters
     ----------
-    tau_mem, tau_rise, tau_decay : float
-        Time constants of the membrane, and of the current's rise and decay; > 0, of any ratio.
+    tau_mem, tau_rise, tau_decay : float or array
+        Per neuron. Time constants of the membrane, and of the current's rise and decay; > 0, of any ratio.
     threshold, v_rest, bias, reset, refractory, refractory_input, v_init
         As for :class:`Linear`.
 
@@ -115,9 +118,9 @@ class LIFDoubleExponential(FromParts):
     array([ 2.655,  5.317, 13.044])
     """
 
-    tau_mem: float
-    tau_rise: float
-    tau_decay: float
+    tau_mem: PerNeuron
+    tau_rise: PerNeuron
+    tau_decay: PerNeuron
 
     def parts(self) -> Linear:
         """Return the same neuron as :class:`Linear`."""
@@ -136,12 +139,12 @@ class ALIF(FromParts):
 
     Parameters
     ----------
-    tau_mem : float
-        Membrane time constant; > 0.
-    tau_syn : float or None
-        That of the synaptic current; None for spikes that move the potential itself.
-    tau_adaptation : float
-        That of the threshold; > 0.
+    tau_mem : float or array
+        Per neuron. Membrane time constant; > 0.
+    tau_syn : float or array, or None
+        Per neuron. That of the synaptic current; None for spikes that move the potential itself.
+    tau_adaptation : float or array
+        Per neuron. That of the threshold; > 0.
     jump : float or array
         Per neuron. How much a spike raises the threshold.
     threshold, v_rest, bias, reset, refractory, refractory_input, v_init
@@ -163,9 +166,9 @@ class ALIF(FromParts):
     array([ 21.97,  51.05,  86.51, 126.61])
     """
 
-    tau_mem: float
-    tau_syn: float | None
-    tau_adaptation: float
+    tau_mem: PerNeuron
+    tau_syn: PerNeuron | None
+    tau_adaptation: PerNeuron
     jump: PerNeuron
 
     def parts(self) -> Linear:
@@ -187,14 +190,14 @@ class AdLIF(FromParts):
 
     Parameters
     ----------
-    tau_mem : float
-        Membrane time constant; > 0.
-    tau_syn : float or None
-        That of the synaptic current; None for spikes that move the potential itself.
-    tau_w : float
-        That of the adaptation current; > 0.
-    coupling : float
-        `a`. Strong coupling makes the membrane a resonator.
+    tau_mem : float or array
+        Per neuron. Membrane time constant; > 0.
+    tau_syn : float or array, or None
+        Per neuron. That of the synaptic current; None for spikes that move the potential itself.
+    tau_w : float or array
+        Per neuron. That of the adaptation current; > 0.
+    coupling : float or array
+        Per neuron. `a`. Strong coupling makes the membrane a resonator.
     jump : float or array
         Per neuron. How much a spike adds to `w`.
     threshold, v_rest, bias, reset, refractory, refractory_input, v_init
@@ -215,10 +218,10 @@ class AdLIF(FromParts):
     array([10.27, 21.86, 34.94, 49.68, 66.18, 84.43])
     """
 
-    tau_mem: float
-    tau_syn: float | None
-    tau_w: float
-    coupling: float
+    tau_mem: PerNeuron
+    tau_syn: PerNeuron | None
+    tau_w: PerNeuron
+    coupling: PerNeuron
     jump: PerNeuron
 
     def parts(self) -> Linear:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
+
+import numpy as np
 
 from .._lib.arrays import as_number
 from .._lib.modules import only_public
 from ..errors import DTypeError, FileFormatError, InvalidArgumentError
-from .circuit import Arrival, Circuit
+from .base import PerNeuron, per_neuron
+from .circuit import Arrival, Circuit, rows_of
 
 __all__ = ["Alpha", "Delta", "DoubleExponential", "Exponential", "Synapse", "SynapseSum"]
 
@@ -25,13 +28,32 @@ def positive_number(value: Any, name: str) -> float:
     return number
 
 
+def positive(value: Any, name: str) -> Any:
+    """Return `value` as a positive number, or an array of them, one per neuron.
+
+    Raises DTypeError, ShapeMismatchError, NonFiniteError or InvalidArgumentError.
+    """
+    if np.ndim(value) == 0:
+        return positive_number(value, name)
+    values = per_neuron(value, name)
+    for worst in np.asarray(values)[np.asarray(values) < 1e-300][:1]:
+        positive_number(float(worst), name)
+    return values
+
+
 class Synapse:
     """Base class of all synapses. Sums and multiples of synapses are synapses: ``0.8 * fast + 0.2 * slow``."""
 
     __slots__ = ()
     __array_ufunc__ = None  # so that an array of factors is refused, and not multiplied one by one
 
-    def build(self, circuit: Circuit, name: str, target: int, rate: float) -> Arrival:
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.to_plain() == other.to_plain()
+
+    def __hash__(self) -> int:
+        return hash(repr(self.to_plain()))
+
+    def build(self, circuit: Circuit, name: str, target: int, rate: Any) -> Arrival:
         """Add the synapse's variables to `circuit`, acting on variable `target` at `rate`.
 
         Returns what a spike of weight 1 adds to which variable.
@@ -45,7 +67,10 @@ class Synapse:
     def to_plain(self) -> list[Any]:
         """Return numbers and text that :func:`from_plain` makes the synapse of again."""
         parts: list[tuple[float, Any]] = [*self.terms()]
-        return [[factor, type(part).__name__, [*astuple(part)]] for factor, part in parts]
+        return [
+            [factor, type(part).__name__, [np.asarray(getattr(part, item.name)).tolist() for item in fields(part)]]
+            for factor, part in parts
+        ]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
@@ -62,7 +87,7 @@ class Synapse:
     __rmul__ = __mul__
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Delta(Synapse):
     """The potential itself jumps by the weight.
 
@@ -73,19 +98,19 @@ class Delta(Synapse):
     ('v',)
     """
 
-    def build(self, circuit: Circuit, name: str, target: int, rate: float) -> Arrival:
+    def build(self, circuit: Circuit, name: str, target: int, rate: Any) -> Arrival:
         """Add nothing: a spike arrives at the membrane."""
         return {target: 1.0}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Exponential(Synapse):
     r"""A current that jumps by the weight and decays, :math:`\tau \dot I = -I`.
 
     Parameters
     ----------
-    tau : float
-        Time constant; > 0.
+    tau : float or array
+        Per neuron. Time constant; > 0.
 
     Examples
     --------
@@ -94,26 +119,26 @@ class Exponential(Synapse):
     ('i', 'v')
     """
 
-    tau: float
+    tau: PerNeuron
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tau", positive_number(self.tau, "tau"))
+        object.__setattr__(self, "tau", positive(self.tau, "tau"))
 
-    def build(self, circuit: Circuit, name: str, target: int, rate: float) -> Arrival:
+    def build(self, circuit: Circuit, name: str, target: int, rate: Any) -> Arrival:
         """Add the current."""
-        current = circuit.add(f"i{name}", 1.0 / self.tau)
+        current = circuit.add(f"i{name}", 1.0 / np.asarray(self.tau))
         circuit.couple(current, target, rate)
         return {current: 1.0}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Alpha(Synapse):
     r"""A current that rises and falls, :math:`I(t) = w\,(t/\tau)\,e^{1 - t/\tau}`, with its peak `w` after `tau`.
 
     Parameters
     ----------
-    tau : float
-        Time to the peak; > 0.
+    tau : float or array
+        Per neuron. Time to the peak; > 0.
 
     Notes
     -----
@@ -126,24 +151,25 @@ class Alpha(Synapse):
     ('rise', 'i', 'v')
     """
 
-    tau: float
+    tau: PerNeuron
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tau", positive_number(self.tau, "tau"))
+        object.__setattr__(self, "tau", positive(self.tau, "tau"))
 
-    def build(self, circuit: Circuit, name: str, target: int, rate: float) -> Arrival:
+    def build(self, circuit: Circuit, name: str, target: int, rate: Any) -> Arrival:
         """Add the current and what drives it."""
-        return _cascade(circuit, name, target, rate, self.tau, self.tau, math.e / self.tau)
+        tau = np.asarray(self.tau)
+        return _cascade(circuit, name, target, rate, tau, tau, math.e / tau)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DoubleExponential(Synapse):
     r"""A current :math:`I(t) \propto e^{-t/\tau_d} - e^{-t/\tau_r}` with its peak at the weight.
 
     Parameters
     ----------
-    tau_rise, tau_decay : float
-        Time constants, > 0 and of any ratio; with equal ones it is :class:`Alpha`.
+    tau_rise, tau_decay : float or array
+        Per neuron. Time constants, > 0 and of any ratio; with equal ones it is :class:`Alpha`.
 
     Notes
     -----
@@ -162,36 +188,42 @@ class DoubleExponential(Synapse):
     array([[2.]])
     """
 
-    tau_rise: float
-    tau_decay: float
+    tau_rise: PerNeuron
+    tau_decay: PerNeuron
 
     def __post_init__(self) -> None:
         for name in ("tau_rise", "tau_decay"):
-            object.__setattr__(self, name, positive_number(getattr(self, name), name))
+            object.__setattr__(self, name, positive(getattr(self, name), name))
 
-    def build(self, circuit: Circuit, name: str, target: int, rate: float) -> Arrival:
+    def build(self, circuit: Circuit, name: str, target: int, rate: Any) -> Arrival:
         """Add the current and what drives it."""
-        ratio = (self.tau_decay - self.tau_rise) / self.tau_rise
-        if not -1.0 < ratio < math.inf:
-            raise InvalidArgumentError(f"tau_rise and tau_decay are too far apart: {self.tau_rise}, {self.tau_decay}")
-        peak = self.tau_decay * (math.log1p(ratio) / ratio if ratio else 1.0)
-        # At the peak the current neither grows nor falls: i / tau_decay is what still flows in.
-        gain = math.exp(peak / self.tau_rise) / self.tau_decay
-        if not math.isfinite(gain):
-            raise InvalidArgumentError(f"tau_rise and tau_decay are too far apart: {self.tau_rise}, {self.tau_decay}")
-        return _cascade(circuit, name, target, rate, self.tau_rise, self.tau_decay, gain)
+        rise, decay = rows_of(self.tau_rise, self.tau_decay)
+        gain = [_gain(*both) for both in zip(rise.tolist(), decay.tolist(), strict=True)]
+        return _cascade(circuit, name, target, rate, rise, decay, gain)
 
 
-def _cascade(
-    circuit: Circuit, name: str, target: int, rate: float, tau_rise: float, tau_decay: float, gain: float
-) -> Arrival:
+def _gain(tau_rise: float, tau_decay: float) -> float:
+    """How fast a rise of 1 has to drive the current for a peak of 1."""
+    far_apart = InvalidArgumentError(f"tau_rise and tau_decay are too far apart: {tau_rise}, {tau_decay}")
+    ratio = (tau_decay - tau_rise) / tau_rise
+    if not -1.0 < ratio < math.inf:
+        raise far_apart
+    peak = tau_decay * (math.log1p(ratio) / ratio if ratio else 1.0)
+    # At the peak the current neither grows nor falls: i / tau_decay is what still flows in.
+    gain = math.exp(peak / tau_rise) / tau_decay
+    if not math.isfinite(gain):
+        raise far_apart
+    return gain
+
+
+def _cascade(circuit: Circuit, name: str, target: int, rate: Any, tau_rise: Any, tau_decay: Any, gain: Any) -> Arrival:
     rise, current = circuit.add(f"rise{name}", 1.0 / tau_rise), circuit.add(f"i{name}", 1.0 / tau_decay)
     circuit.couple(rise, current, gain)
     circuit.couple(current, target, rate)
     return {rise: 1.0}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SynapseSum(Synapse):
     """Several synapses that one spike reaches together, each with a factor of its own: ``0.8 * fast + 0.2 * slow``.
 
@@ -222,7 +254,7 @@ class SynapseSum(Synapse):
         """Return the synapse as a sum of (factor, synapse)."""
         return self.parts
 
-    def build(self, circuit: Circuit, name: str, target: int, rate: float) -> Arrival:
+    def build(self, circuit: Circuit, name: str, target: int, rate: Any) -> Arrival:
         """Add the variables of all parts."""
         arrival: Arrival = {}
         for k, (factor, part) in enumerate(self.parts):

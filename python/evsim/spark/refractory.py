@@ -50,8 +50,8 @@ class LeakingWhileRefractory(LinearModel):
         """Return the matrices."""
         one = self.membrane.system()
         v, n = one.names.index("v"), one.size
-        flow, reset = np.zeros((n + 1, n + 1)), np.zeros((n + 1, n + 1))
-        flow[:n, :n], flow[n, n] = one.flow, one.flow[v, v]
+        flow, reset = np.zeros((len(one.flow), n + 1, n + 1)), np.zeros((n + 1, n + 1))
+        flow[:, :n, :n], flow[:, n, n] = one.flow, one.flow[:, v, v]
         reset[:n, :n] = one.reset
 
         def moved(rows: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import InvalidArgumentError, UnsupportedError
+from ..errors import InvalidArgumentError
 from ..neurons import LIF, Delta, Exponential, LIFDelta, Linear, NeuronModel, ThresholdAdaptation
 from .config import ANY, ONE_NOT_NEGATIVE, POSITIVE, Config, config_class, quantity
 from .parts import Part
@@ -136,15 +136,9 @@ class LeakySoma(Soma):
         return {ours: (np.asarray(getattr(self.config, theirs)) / scale)[()] for ours, theirs in names.items()}
 
     def _linear(self, drive: Drive, **others: Any) -> Linear:
-        for name, tau in [("potential_tau", self.config.potential_tau), *(("tau", tau) for _, tau in drive.terms)]:
-            if np.ndim(tau) and np.unique(tau).size > 1:
-                raise UnsupportedError(
-                    f"{type(self).__name__} with these synapses takes one {name} for all units, got {tau}; one for "
-                    "each goes with LeakySoma and StrictRefractoryLeakySoma, and linear or traced synapses"
-                )
         return Linear(
             synapses=_synapse(drive),
-            tau_mem=float(np.ravel(self.config.potential_tau)[0]),
+            tau_mem=self.config.potential_tau,
             refractory=self._cooldown(),
             **self._potentials(drive),
             **others,
@@ -209,10 +203,8 @@ class AdaptiveLeakySoma(RefractoryLeakySoma):
     def model(self, drive: Drive) -> NeuronModel:
         """Return evsim's model of this soma with synapses that bring `drive`."""
         one = self.config
-        if np.unique(one.threshold_tau).size > 1:
-            raise UnsupportedError(f"AdaptiveLeakySoma takes one threshold_tau for all units, got {one.threshold_tau}")
         jump = (np.asarray(one.threshold_delta) / self.scale(drive))[()]
-        adaptation = ThresholdAdaptation(tau=float(np.ravel(one.threshold_tau)[0]), jump=jump)
+        adaptation = ThresholdAdaptation(tau=one.threshold_tau, jump=jump)
         linear = self._linear(drive, adaptation=[adaptation])
         return LeakingWhileRefractory(membrane=linear) if self._cooldown() > 0 else linear
 
@@ -221,7 +213,7 @@ def _synapse(drive: Drive) -> Any:
     if drive.pulse is not None:
         return Delta()
     if len(drive.terms) == 1:  # its height is part of the scale
-        return Exponential(float(np.ravel(drive.terms[0][1])[0]))
+        return Exponential(drive.terms[0][1])
     first, *others = (height * Exponential(tau) for height, tau in drive.terms)
     for other in others:
         first = first + other

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 from agreement import per_neuron
-from linear_cases import LinearCase
+from linear_cases import LinearCase, spread
 from machines import DTYPES, Machine
 
 import evsim
@@ -53,6 +53,8 @@ VARIANTS = {
     "input lost": parts(refractory_input="lost", refractory=3.0),
     "never held": parts(refractory=0.0),
     "subtract": parts(reset="subtract", refractory=0.5),
+    "each its own": spread(parts(), N, np.random.default_rng(4)),
+    "each its own, never held": spread(parts(refractory=0.0), N, np.random.default_rng(5)),
 }
 variants = pytest.mark.parametrize("variant", VARIANTS)
 

@@ -357,6 +357,30 @@ def test_parts_stand_as_attributes():
     assert set(neuron([], [], until=1.0)) == {"out_spikes"}
 
 
+@pytest.mark.parametrize("kind", ["linear", "traced", "rfs"])
+@pytest.mark.parametrize("soma", ["refractory", "adaptive"])
+def test_units_with_time_constants_of_their_own(soma, kind):
+    own = {"potential_tau": [10.0, 15.0, 20.0, 60.0]}
+    if soma == "adaptive":
+        own["threshold_tau"] = [5.0, 15.0, 40.0, 90.0]
+    config = make(soma, kind).config
+
+    def unit(n):
+        some = slice(None) if n is None else slice(n, n + 1)
+        return spark.Neuron(
+            units=len(range(N_UNITS)[some]),
+            soma=type(config.soma)(**{**vars(config.soma), **{name: values[some] for name, values in own.items()}}),
+            synapses=type(config.synapses)(**{**vars(config.synapses), "kernel": config.synapses.kernel[some]}),
+            dtype="float64",
+        )
+
+    together = unit(None)(recording(8), until=END)["out_spikes"]
+    for n in range(N_UNITS):
+        expected = unit(n)(recording(8), until=END)["out_spikes"].times
+        assert len(expected) > 1
+        np.testing.assert_allclose(together[together.indices == n].times, expected, rtol=0, atol=1e-9)
+
+
 def test_what_evsim_does_not_have_is_said():
     for soma in ("exponential", "adex", "izhikevich"):
         with pytest.raises(errors.UnsupportedError, match="takes LinearSynapses or TracedSynapses"):
@@ -369,12 +393,6 @@ def test_what_evsim_does_not_have_is_said():
         spark.Neuron(units=1, soma=spark.SimplifiedAdaptiveExponentialSomaConfig()).build(1)
     with pytest.raises(errors.UnsupportedError, match=r"cooldown 2 ms .*does not run away.*-41.0"):
         spark.Neuron(units=1, soma=spark.RefractoryExponentialSomaConfig(potential_reset=-41.0)).build(1)
-    with pytest.raises(errors.UnsupportedError, match="one potential_tau for all units"):
-        spark.ALIFNeuron(units=2, soma__potential_tau=[10.0, 20.0]).build(1)
-    with pytest.raises(errors.UnsupportedError, match="one threshold_tau"):
-        spark.ALIFNeuron(units=2, soma__threshold_tau=[10.0, 20.0]).build(1)
-    with pytest.raises(errors.UnsupportedError, match="one tau for all units"):
-        spark.ALIFNeuron(units=2, synapses=spark.TracedSynapsesConfig(tau=[1.0, 2.0])).build(1)
 
 
 def test_mistakes_in_building_and_calling():

@@ -128,7 +128,7 @@ class Layer:
         if model_bytes:
             model = xp.empty(model_bytes, np.uint8)
             self.kernels.launch("evsim_build", 1, self.shared, model)
-            self.shared = model
+            self._parameters, self.shared = self.shared, model  # a model may point to its parameters
         self.hot = xp.empty((n_hot, n), state)
         self.initial_values, self.initial_memory = xp.empty((n_state, n), state), xp.empty((n_memory, n), np.float64)
         endless = xp.zeros(n, np.int8)  # judged by the core
