@@ -393,7 +393,8 @@ void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
                 throw InvalidArgument(text(entry.label, ": the last event, at ", packed.last_event,
                                            ", lies after the time of the network, ", *snapshot.time));
             }
-            output.final_memory.push_back(state.memory);
+            output.final_memory.push_back(
+                entry.population && snapshot.time ? entry.population->memory_at(state, *snapshot.time) : state.memory);
         }
         output.post_spikes.resize(output.states.size());
         output.causes.resize(output.states.size());

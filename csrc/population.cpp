@@ -83,14 +83,22 @@ std::vector<double> Population::arranged(const NeuronParameters& parameters) con
     return out;
 }
 
+namespace {
+
+/// Room for one spike, again and again.
+struct NoEmissions : EmissionBuffer {
+    Emission one{};
+    NoEmissions()
+        : EmissionBuffer{&one, 0, 1, [](EmissionBuffer& b) { return b.size = 0, true; },
+                         [](const auto&) { return true; }} {}
+};
+
+}  // namespace
+
 bool Population::may_fire_untouched() const {
+    if (endless_neuron() || kernel_->info.start_memory >= 0) return true;
     // For ever without input, from the beginning on; the first spike settles it.
-    struct Stop : EmissionBuffer {
-        Emission one{};
-        Stop()
-            : EmissionBuffer{&one, 0, 1, [](EmissionBuffer& b) { return b.size = 0, true; },
-                             [](const auto&) { return true; }} {}
-    } stop;
+    NoEmissions stop;
     NodeState state = initial_;
     char message[TileRun::message_bytes] = "";
     SparseRun run = sparse_run(*this, state);
@@ -101,15 +109,50 @@ bool Population::may_fire_untouched() const {
     run.emissions = &stop;
     run.message = message;
     run.last_pixel = parameter_step_ == 0 ? 1 : run.n_pixels;
-    if (endless_neuron()) return true;
     const TileResult result = kernel_->sparse->finish(run);
     return result.status != TileStatus::ok || stop.size > 0 || state.memory != initial_.memory;
+}
+
+std::vector<double> Population::memory_at(const NodeState& state, double time) const {
+    if (kernel_->info.n_memory == 0) return state.memory;
+    // A state that is not finite is found in the next call.
+    NodeState copy = state;
+    NoEmissions none;
+    char message[TileRun::message_bytes] = "";
+    const auto finish = [&](auto run, auto&& finish_all) {
+        run.memory = copy.memory.data();
+        run.emit_from = run.emit_until = time;
+        run.max_spikes_per_instant = std::numeric_limits<std::int32_t>::max();
+        run.emissions = &none;
+        run.message = message;
+        finish_all(run);
+    };
+    if (layout_.image()) {
+        finish(sparse_run(*this, copy), [&](SparseRun& run) {
+            run.last_pixel = run.n_pixels;
+            kernel_->sparse->finish(run);
+        });
+        return std::move(copy.memory);
+    }
+    finish(dense_run(*this, copy), [&](TileRun& run) {
+        for (const TileRange& tile : layout_.tiles()) {
+            run.first_neuron = tile.first_neuron;
+            run.n_vectors = tile.n_vectors;
+            kernel_->dense->finish(run, time - copy.last_event);
+        }
+    });
+    return std::move(copy.memory);
 }
 
 NodeState Population::initial_state(double start) const {
     NodeState state = initial_;
     state.last_event = start;
     std::fill(state.last_touch.begin(), state.last_touch.end(), start);
+    if (kernel_->info.start_memory >= 0) {
+        const auto from =
+            state.memory.begin() + static_cast<std::ptrdiff_t>(count(kernel_->info.start_memory) * places());
+        std::fill_n(from, places(), start);
+    }
     return state;
 }
 
@@ -197,6 +240,20 @@ NodeState Population::unpack(const PackedState& packed) const {
         latest = std::max(latest, packed.releases[2 * neuron]);
     });
     return state;
+}
+
+TileRun dense_run(const Population& population, NodeState& state) {
+    TileRun run{};
+    run.shared = population.shared().data();
+    run.neurons = population.neurons();
+    run.hot = population.hot();
+    run.state = state.values.data();
+    run.memory = state.memory.data();
+    run.releases = state.releases.data();
+    run.stride = population.places();
+    run.n_neurons = population.n_neurons();
+    run.last_time = state.last_event;
+    return run;
 }
 
 SparseRun sparse_run(const Population& population, NodeState& state) {

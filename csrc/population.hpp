@@ -48,6 +48,8 @@ class Population final : public Node {
     std::optional<std::int32_t> endless_neuron() const override { return endless_neuron_; }
     std::int32_t observable(const std::string& name) const override;
     std::vector<std::vector<double>> remembered(const NodeOutput& output, const std::string& name) const override;
+    /// What a readout in this state remembers at a later time, if nothing arrives until then.
+    std::vector<double> memory_at(const NodeState& state, double time) const;
     /// Without traces.
     PackedState pack(const NodeState& state) const override;
     NodeState unpack(const PackedState& packed) const override;
@@ -68,7 +70,8 @@ class Population final : public Node {
     bool fires_untouched_ = false;
 };
 
-/// What is the same in all runs through a population in an image. `state` must outlive it.
+/// What is the same in all runs through a population in a row, or in an image. `state` must outlive it.
+TileRun dense_run(const Population& population, NodeState& state);
 SparseRun sparse_run(const Population& population, NodeState& state);
 
 }  // namespace evsim

@@ -136,17 +136,9 @@ class DenseLoop {
     TileRun tile_run(std::size_t s, std::size_t tile) {
         Sample& sample = samples_[s];
         SampleScratch& scratch = scratch_[s];
-        TileRun run{};
-        run.shared = population_.shared().data();
-        run.neurons = population_.neurons();
-        run.hot = population_.hot();
-        run.state = sample.state.values.data();
-        run.memory = sample.state.memory.data();
-        run.releases = sample.state.releases.data();
-        run.stride = population_.places();
+        TileRun run = dense_run(population_, sample.state);
         run.first_neuron = tiles_[tile].first_neuron;
         run.n_vectors = tiles_[tile].n_vectors;
-        run.n_neurons = population_.n_neurons();
         run.events = scratch.events.data();
         run.n_events = static_cast<std::int64_t>(scratch.last - scratch.first);
         run.last_time = scratch.previous_time;

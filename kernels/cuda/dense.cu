@@ -14,6 +14,7 @@ extern "C" __global__ void evsim_describe(int* out) {
     out[7] = holds<Model>;
     out[8] = static_cast<int>(sizeof(Thread::S));
     out[9] = SharedModel<Model>::in_memory ? static_cast<int>(sizeof(Model)) : 0;
+    out[10] = Thread::start_memory;
 }
 
 /// A model that lies in memory.

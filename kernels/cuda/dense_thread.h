@@ -10,6 +10,7 @@
 
 #include <evsim/loops/variables.h>
 #include <evsim/neuron/model.h>
+#include <evsim/neuron/readout.h>
 
 #include "plasticity.h"
 
@@ -112,6 +113,13 @@ struct DenseThread {
             return static_cast<int>(sizeof(Model::memory_names) / sizeof(Model::memory_names[0]));
         else
             return 0;
+    }();
+
+    static constexpr int start_memory = [] {
+        if constexpr (concludes<Model>)
+            return Model::start_memory;
+        else
+            return -1;
     }();
 
     const DenseLaunch<Model, T>& run;
@@ -257,6 +265,9 @@ struct DenseThread {
         } else {
             Model::receive(state, arriving, run.port);
         }
+        if constexpr (concludes<Model>) {
+            add_charge<T>(memory[Model::charge_memory], memory[Model::lost_memory], static_cast<double>(arriving));
+        }
         traces.on_input(event, events.indices[event], *this, state);
     }
 
@@ -285,6 +296,11 @@ struct DenseThread {
     /// From the last event to the end of the simulated time.
     EVSIM_COLD EVSIM_FN void finish(Lane lane, const Hot& hot, Traces& traces) {
         const std::int64_t event = run.offsets[sample + 1];
+        if constexpr (concludes<Model>) {
+            const double since = start_of(event);
+            conclude_after(model, converted<Exact, double, S>(lane), neuron, last_duration(since, run.until),
+                           run.exact_gaps[event + sample], run.until, memory);
+        }
         if (!is_held() && !(Model::excess(lane, hot, gap_for<Model>(hot, run.gaps[event + sample])) > S(0))) return;
         const double start = start_of(event);
         emit_until = run.until;
@@ -358,7 +374,8 @@ struct DenseThread {
                                               std::size_t stride) {
         if constexpr (remembers) {
             double values[n_memory];
-            model.initial_memory(neuron, values);
+            const Lane initial = converted<Lane, S, double>(model.initial(neuron));
+            begin_memory(model, neuron, converted<Exact, double, S>(initial), values);
             for (int k = 0; k < n_memory; ++k) to[k * stride] = values[k];
         }
     }

@@ -174,6 +174,15 @@ class Population:
         """When :attr:`maximum` was reached; NaN where the potential never rose above its first value."""
         return self._remembered("maximum_time")
 
+    @property
+    def mean(self) -> npt.NDArray[np.float64]:
+        """Mean potential over time of every neuron of a readout (:class:`~evsim.LI`), from the start to `until`.
+
+        Shape (n_neurons,), or (n_samples, n_neurons) after a batch. It is the exact integral of the potential, divided
+        by the time: no samples are averaged. Without ``until=`` time goes on for ever, and it is the potential at rest.
+        """
+        return self._remembered("mean")
+
     def _remembered(self, name: str) -> npt.NDArray[np.float64]:
         if self.neuron is None or self.neuron.spikes:
             raise NoSuchParameterError(f"{self._neuron_name()} neurons keep no {name}; LI readouts do")

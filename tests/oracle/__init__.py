@@ -8,7 +8,7 @@ when on it may see something else altogether (a potential that touches the thres
 from .delta import DeltaParameters, delta
 from .lif import LifParameters, lif
 from .membrane import Membrane
-from .readout import Maximum, ReadoutParameters, readout
+from .readout import Maximum, ReadoutParameters, mean_of_readout, readout
 from .trajectory import MP, UNIT32, UNIT64, Certain, Trajectory, arrivals
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "arrivals",
     "delta",
     "lif",
+    "mean_of_readout",
     "readout",
 ]

@@ -73,3 +73,33 @@ def readout(
             i += MP.mpf(w)
         mark()
     return out, best
+
+
+def mean_of_readout(
+    tau_mem: float,
+    tau_syn: float,
+    p: ReadoutParameters,
+    times: Any,
+    weights: Any,
+    *,
+    start: float = 0.0,
+    until: float,
+) -> Any:
+    """Mean potential of one neuron from `start` to `until`: the integral of every response by itself."""
+    mem, syn, rest = MP.mpf(tau_mem), MP.mpf(tau_syn), MP.mpf(p.v_rest) + MP.mpf(p.bias)
+    duration = MP.mpf(until) - MP.mpf(start)
+
+    def of_potential(length: Any) -> Any:
+        return mem * (1 - MP.exp(-length / mem))
+
+    def of_current(length: Any) -> Any:
+        if mem == syn:
+            return mem * (1 - MP.exp(-length / mem)) - length * MP.exp(-length / mem)
+        return syn / (mem - syn) * (of_potential(length) - syn * (1 - MP.exp(-length / syn)))
+
+    integral = (MP.mpf(p.v_rest if p.v_init is None else p.v_init) - rest) * of_potential(duration)
+    integral += MP.mpf(p.i_init) * of_current(duration)
+    for time, weight in zip(times, weights, strict=True):
+        if time <= until:
+            integral += MP.mpf(float(weight)) * of_current(MP.mpf(until) - MP.mpf(float(time)))
+    return rest + integral / duration

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include <evsim/neuron/advance.h>
+#include <evsim/neuron/readout.h>
 
 #include <evsim/loops/exact_path.h>
 #include <evsim/loops/held_lanes.h>
@@ -189,6 +190,7 @@ struct DenseKernel {
             const TileResult result = pass_events<N>(run, model, rule, held, first, last);
             settle<Event>(run, model, n_spikes);
             if (result.status != TileStatus::ok) return result;
+            if constexpr (concludes<Model>) collect<N>(run, first, last);
             if (rule) rule.on_inputs(last, start_of(run));
             first = last;
         }
@@ -270,6 +272,26 @@ struct DenseKernel {
         return {TileStatus::ok, 0, 0.0};
     }
 
+    /// Adds up what the events [first, last) have brought.
+    template <int N>
+    [[gnu::noinline]] static void collect(const TileRun& run, std::int64_t first, std::int64_t last) {
+        using Sum = Vector<double>;
+        constexpr int n_sums = N * width / lanes<double>;
+        double* const charges = run.memory + Model::charge_memory * run.stride + run.first_neuron;
+        double* const losses = run.memory + Model::lost_memory * run.stride + run.first_neuron;
+        Sum sums[n_sums], lost[n_sums];
+        std::memcpy(sums, charges, sizeof(sums));
+        std::memcpy(lost, losses, sizeof(lost));
+        for (std::int64_t event = first; event < last; ++event) {
+            const T* const weights = row(run, events_of(run)[event]);
+#pragma GCC unroll 8
+            for (int k = 0; k < n_sums; ++k)
+                add_charge<T>(sums[k], lost[k], converted_vector<Sum>(weights + k * lanes<double>));
+        }
+        std::memcpy(charges, sums, sizeof(sums));
+        std::memcpy(losses, lost, sizeof(lost));
+    }
+
     static TileResult check_finite(const TileRun& run, int n_vectors) {
         const S* state = static_cast<const S*>(run.state);
         const std::int32_t last = run.first_neuron + n_vectors * width;
@@ -318,6 +340,10 @@ struct DenseKernel {
             const Lane lane = Variables<Lane, S>::load(state + n, run.stride);
             Release release = release_of(run, n);
             const HotLane hot_lane = Variables<HotLane, S>::load(hot + n, run.stride);
+            if constexpr (concludes<Model>) {
+                conclude_at(run, model, converted<Exact, double, S>(lane), neuron_at(run.neurons, n),
+                            static_cast<std::size_t>(n), duration, exact_gap);
+            }
             if (!(release.time > run.last_time) &&
                 !(Model::excess(lane, hot_lane, gap_for<Model>(hot_lane, gap)) > S(0)))
                 continue;

@@ -8,6 +8,7 @@
 #include <new>
 
 #include <evsim/neuron/advance.h>
+#include <evsim/neuron/readout.h>
 
 #include <evsim/loops/neuron_kernel.h>
 #include <evsim/loops/variables.h>
@@ -105,6 +106,18 @@ inline typename Model::template State<T> advance_rounded(const Model& model, con
         }
     }
     return after;
+}
+
+/// What a readout remembers of the neuron at `place` at the end of the simulated time, `duration` after `state`.
+template <class Model, class Run>
+inline void conclude_at(const Run& run, const Model& model, const typename Model::template State<double>& state,
+                        const typename Model::Neuron& neuron, std::size_t place, double duration,
+                        const typename Model::template Gap<double>& gap) {
+    constexpr std::size_t count = std::size(Model::memory_names);
+    double memory[count];
+    for (std::size_t k = 0; k < count; ++k) memory[k] = run.memory[k * run.stride + place];
+    conclude_after(model, state, neuron, duration, gap, run.emit_until, memory);
+    for (std::size_t k = 0; k < count; ++k) run.memory[k * run.stride + place] = memory[k];
 }
 
 /// A plasticity rule has given up, and has said why in the run's message.

@@ -8,6 +8,7 @@
 
 #include <evsim/neuron/advance.h>
 #include <evsim/neuron/parameters.h>
+#include <evsim/neuron/readout.h>
 
 #include <evsim/loops/neuron_kernel.h>
 #include <evsim/loops/variables.h>
@@ -45,7 +46,8 @@ struct ModelFacts {
             Variables<Lane, S>::store(initial, static_cast<S*>(state) + n, stride);
             if constexpr (remembers) {
                 double values[std::size(Model::memory_names)];
-                model.initial_memory(neuron, values);
+                begin_memory(model, neuron, converted<typename Model::template State<double>, double, S>(initial),
+                             values);
                 for (std::size_t k = 0; k < std::size(Model::memory_names); ++k) memory[k * stride + n] = values[k];
             }
         }
@@ -81,6 +83,8 @@ struct ModelFacts {
             info.n_memory = static_cast<std::int32_t>(std::size(Model::memory_names));
             info.memory_names = Model::memory_names;
         }
+        info.start_memory = -1;
+        if constexpr (concludes<Model>) info.start_memory = Model::start_memory;
         if constexpr (requires { Model::shared_defaults; }) info.shared_defaults = Model::shared_defaults;
         if constexpr (requires { Model::neuron_defaults; }) info.neuron_defaults = Model::neuron_defaults;
         if constexpr (requires { Model::shared_domains; }) info.shared_domains = Model::shared_domains;

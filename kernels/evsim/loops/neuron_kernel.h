@@ -11,7 +11,7 @@
 
 namespace evsim {
 
-inline constexpr std::uint32_t kernel_abi = 5;
+inline constexpr std::uint32_t kernel_abi = 6;
 
 /// A spike and the input event in whose preceding gap it lies.
 struct Emission {
@@ -213,6 +213,7 @@ struct ModelInfo {
     const char* const* neuron_names;
     const char* const* observable_names;
     const char* const* memory_names;
+    std::int32_t start_memory;      ///< which of them is the time of the beginning, or -1
     const double* shared_defaults;  ///< NaN where there is none; nullptr if there are none at all
     const double* neuron_defaults;
     const ParameterDomain* shared_domains;  ///< nullptr: any

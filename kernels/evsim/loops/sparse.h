@@ -176,6 +176,17 @@ struct SparseKernel {
         }
         Model::receive(state, load_vector<V>(weights), port);
         Variables<Wide, V>::store(state, arrays.state, arrays.stride);
+        if constexpr (concludes<Model>) collect<V>(run, arrays, weights);
+    }
+
+    /// Adds up what has arrived.
+    template <class V>
+    static void collect(const SparseRun& run, const Arrays& arrays, const T* weights) {
+        double* const place = run.memory + (arrays.state - static_cast<const S*>(run.state));
+        double* const charges = place + Model::charge_memory * run.stride;
+        double* const lost = place + Model::lost_memory * run.stride;
+        for (std::size_t lane = 0; lane < sizeof(V) / sizeof(S); ++lane)
+            add_charge<T>(charges[lane], lost[lane], static_cast<double>(weights[lane]));
     }
 
     /// visit(V{}, channel) for vectors V that cover the channels of a pixel.
@@ -344,6 +355,7 @@ struct SparseKernel {
                 const HotWide hot =
                     Variables<HotWide, V>::load(static_cast<const S*>(run.hot) + place.parameters(run), run.hot_stride);
                 check_finite<V>(run, place, state, result);
+                if constexpr (concludes<Model>) conclude_pixel<V>(run, model, place, gaps.factors[n], values);
                 V excess = Model::excess(state, hot, gap_for<Model>(hot, gap));
                 if constexpr (holds<Model>) {
                     if (run.pixel_releases[place.pixel] > place.gap.start)
@@ -353,6 +365,17 @@ struct SparseKernel {
                 if (flagged != 0) [[unlikely]]
                     finish_flagged<V>(run, model, place, flagged, values, result);
             }
+        }
+    }
+
+    template <class V>
+    static void conclude_pixel(const SparseRun& run, const Model& model, const Place& place, const ExactGap& gap,
+                               const S* values) {
+        for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(S)); ++lane) {
+            const Place one = place.next(lane);
+            if (one.channel >= run.channels) return;
+            conclude_at(run, model, converted<Exact, double, S>(Variables<Lane, S>::load(values + lane, run.stride)),
+                        neuron_at(run, one), one.state(run), one.gap.duration, gap);
         }
     }
 

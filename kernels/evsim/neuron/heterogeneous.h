@@ -4,6 +4,7 @@
 
 #include <evsim/neuron/advance.h>
 #include <evsim/neuron/parameters.h>
+#include <evsim/neuron/readout.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {
@@ -90,6 +91,17 @@ struct Heterogeneous : Soma {
     }
     EVSIM_FN void flow_held(typename Soma::template State<double>& s, const Neuron& n, double duration) const {
         soma(n).flow_held(s, n, duration);
+    }
+    EVSIM_FN double initial_charge(const typename Soma::template State<double>& s, const Neuron& n) const
+        requires concludes<Soma>
+    {
+        return soma(n).initial_charge(s, n);
+    }
+    EVSIM_FN void conclude(const typename Soma::template State<double>& s, const Neuron& n, double time,
+                           double* memory) const
+        requires concludes<Soma>
+    {
+        soma(n).conclude(s, n, time, memory);
     }
     template <class Fired>
     EVSIM_FN int advance(typename Soma::template State<double>& s, const Neuron& n, double gap, const Gap<double>&,

@@ -1,5 +1,5 @@
 // Leaky integrator: the membrane of lif.h without threshold. A readout: it never spikes, and remembers the maximum of
-// v.
+// v and its mean over time.
 #pragma once
 
 #include <evsim/neuron/current_membrane.h>
@@ -14,7 +14,8 @@ struct Li : OnCurrentMembrane {
     EVSIM_FN static constexpr bool jumps(int) { return false; }
     static constexpr const char* neuron_names[] = {"v_rest", "bias", "v_init", "i_init"};
     static constexpr const char* observable_names[] = {"v", "i"};
-    static constexpr const char* memory_names[] = {"maximum", "maximum_time"};
+    static constexpr const char* memory_names[] = {"maximum", "maximum_time", "mean", "charge", "start", "lost"};
+    static constexpr int charge_memory = 3, start_memory = 4, lost_memory = 5;
 
     struct Neuron {
         double v_rest, bias, v_init, i_init;
@@ -43,7 +44,19 @@ struct Li : OnCurrentMembrane {
     }
     EVSIM_FN void initial_memory(const Neuron& n, double* memory) const {
         memory[0] = n.v_init;
-        memory[1] = std::numeric_limits<double>::quiet_NaN();
+        memory[1] = memory[2] = std::numeric_limits<double>::quiet_NaN();
+        memory[3] = memory[4] = memory[5] = 0.0;
+    }
+    /// tau_syn i' = -i + tau_syn (arrivals) and tau_mem v' = -v + i, integrated: the integral of v from the beginning
+    /// on is tau_syn (charge - i) - tau_mem v, where the charge began with i + v tau_mem / tau_syn.
+    EVSIM_FN double initial_charge(const State<double>& s, const Neuron&) const {
+        return s.i + s.v * (membrane.tau_mem / membrane.tau_syn);
+    }
+    EVSIM_FN void conclude(const State<double>& s, const Neuron& n, double time, double* memory) const {
+        const double duration = time - memory[start_memory];
+        const double charge = memory[charge_memory] - s.i + memory[lost_memory];
+        const double integral = membrane.tau_syn * charge - membrane.tau_mem * s.v;
+        memory[2] = n.v_inf() + (duration > 0.0 ? integral / duration : s.v);
     }
 
     /// Positive for every neuron whose potential may exceed its maximum so far within the gap.

@@ -213,7 +213,8 @@ class IAFDelta(_Spiking):
 class LI(NeuronModel):
     r"""Leaky integrator: the membrane and synapse of :class:`LIF` without threshold. A readout that never spikes.
 
-    Read its potential at chosen times with ``infer(record=...)``, its maximum over time with ``layer.maximum``.
+    Read its potential at chosen times with ``infer(record=...)``, its maximum over time with ``layer.maximum``, its
+    mean over time with ``layer.mean``: all exact, whatever the times of the input.
 
     Parameters
     ----------
@@ -229,6 +230,10 @@ class LI(NeuronModel):
     SpikeArray(empty)
     >>> layer.maximum.round(6), layer.maximum_time.round(6)
     (array([0.25]), array([13.862944]))
+    >>> net.infer([0], [0.0], until=100.0)
+    SpikeArray(empty)
+    >>> layer.mean.round(6)
+    array([0.098657])
     """
 
     tau_mem: PerNeuron

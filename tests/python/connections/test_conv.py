@@ -220,6 +220,7 @@ def test_potentials_are_exact_wherever_they_are_recorded():
         if not neuron.spikes:
             np.testing.assert_allclose(layer.maximum, other.maximum, atol=1e-11)
             np.testing.assert_allclose(layer.maximum_time, other.maximum_time, atol=1e-4)
+            np.testing.assert_allclose(layer.mean, other.mean, atol=1e-11)
         else:
             assert len(recorded) > 20
 

@@ -64,6 +64,7 @@ def test_layers_in_a_row_and_readouts():
             assert_same_spikes(cuda[k].post_spikes, cpu[k].post_spikes, "float64")
         assert_close(cuda[2].maximum, cpu[2].maximum, "float64")
         assert_close(cuda[2].maximum_time, cpu[2].maximum_time, "float64")
+        assert_close(cuda[2].mean, cpu[2].mean, "float64")
     cuda.infer(*spikes(1))
     cpu.infer(*spikes(1))
     assert cuda[2].maximum.shape == (3,)

@@ -235,6 +235,6 @@ def test_bad_weights(net, weights, error):
 def test_attributes_that_a_model_lacks_are_attribute_errors():
     net = evsim.SpikingNetwork()
     layer = net.add_layer(evsim.Dense(1, 1), evsim.IAFDelta())
-    for name in ("tau", "tau_s", "maximum", "maximum_time"):
+    for name in ("tau", "tau_s", "maximum", "maximum_time", "mean"):
         with pytest.raises(AttributeError, match="IAFDelta"):
             getattr(layer, name)

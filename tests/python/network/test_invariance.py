@@ -210,7 +210,7 @@ def test_recorded_values_and_maxima_do_not_depend_on_the_pieces(machine):
     grid = np.linspace(0.1, END - 0.1, 40)
     whole = evsim.Probe(0, times=grid)
     net.infer(indices, times, start=0.0, until=END, record=whole)
-    maximum, maximum_time = on_host(layer.maximum), on_host(layer.maximum_time)
+    maximum, maximum_time, mean = map(on_host, (layer.maximum, layer.maximum_time, layer.mean))
     values, first = [], 0
     for k, cut in enumerate([3.0, 7.3, 7.3, times[40], END]):
         begin = [0.0, 3.0, 7.3, 7.3, times[40]][k]
@@ -223,6 +223,7 @@ def test_recorded_values_and_maxima_do_not_depend_on_the_pieces(machine):
     assert np.array_equal(np.concatenate(values), whole.values)
     assert np.array_equal(on_host(layer.maximum), maximum)
     assert np.array_equal(on_host(layer.maximum_time), maximum_time)
+    assert np.array_equal(on_host(layer.mean), mean)
 
 
 @one_thread

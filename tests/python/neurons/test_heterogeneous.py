@@ -119,6 +119,7 @@ def test_a_neuron_in_a_layer_does_what_it_does_alone(model, dtype):
         np.testing.assert_allclose(probe.values[apart, n], own.values[apart, 0], **close)
         if model == "li":
             np.testing.assert_allclose(net[0].maximum[n], one[0].maximum[0], **close)
+            np.testing.assert_allclose(net[0].mean[n], one[0].mean[0], **close)
 
 
 @dtypes
@@ -192,6 +193,7 @@ def test_convolutions_take_them(model, dtype, per, channels):
     close = {"rtol": 0, "atol": 1e-3 if dtype == "float32" else 1e-10}
     if model == "li":
         np.testing.assert_allclose(layer.maximum, other.maximum, **close)
+        np.testing.assert_allclose(layer.mean, other.mean, **close)
         return
     assert len(expected) > 100
     size = channels * n_pixels

@@ -116,11 +116,11 @@ class Layer:
 
     def _prepare(self, dtype: np.dtype[Any], shared: list[float], per_neuron: list[list[float]]) -> None:
         xp = self.kernels.xp
-        sizes = xp.zeros(10, np.int32)
+        sizes = xp.zeros(11, np.int32)
         self.kernels.launch("evsim_describe", 1, sizes)
         n_state, n_hot, n_memory, *of_launch = (int(size) for size in xp.asnumpy(sizes))
         self.gap_bytes, self.exact_gap_bytes, self.spikes, self.visits_synapses, self.holds = of_launch[:5]
-        state_bytes, model_bytes = of_launch[5:]
+        state_bytes, model_bytes, self.start_memory = of_launch[5:]
         state = np.dtype(f"f{state_bytes}")
         n = self.n_neurons
         spread = np.stack([np.broadcast_to(np.asarray(values, np.float64), n) for values in per_neuron], axis=1)
@@ -158,7 +158,7 @@ class Layer:
 
     def remembered(self, name: str) -> tuple[Any, bool]:
         """Values of shape (n_samples, n_neurons)."""
-        k = ("maximum", "maximum_time").index(name)
+        k = ("maximum", "maximum_time", "mean").index(name)
         if self.output_ is None:
             return np.empty((0, self.n_neurons)), False
         return self.output_.final_memory[:, k], self.output_.batch
@@ -217,9 +217,12 @@ class Layer:
         """Return the state of so many samples at the beginning."""
         xp, n, n_samples = self.kernels.xp, self.n_neurons, len(starts)
         dtype, inputs = self.by_input.dtype, self.n_inputs if self.has_rule else 0
+        memory = xp.repeat(self.initial_memory[None], n_samples, axis=0)
+        if self.start_memory >= 0:
+            memory[:, self.start_memory] = xp.asarray(starts)[:, None]
         return State(
             values=xp.repeat(self.initial_values[None], n_samples, axis=0),
-            memory=xp.repeat(self.initial_memory[None], n_samples, axis=0),
+            memory=memory,
             last_events=xp.asarray(starts),
             neuron_traces=xp.zeros((n_samples, self.n_neuron_traces, n), dtype),
             synaptic_traces=xp.zeros((n_samples, inputs, self.n_synaptic_traces, n), dtype),

@@ -162,7 +162,11 @@ class Network:
                 nothing = Batch(xp.empty(0, np.int32), xp.empty(0), np.zeros(len(packed) + 1, np.int64))
                 rates = [1.0 / tau for tau in layer.time_constants()]
                 batch = bool(snapshot["batch"])
-                outputs.append(Output(nothing, state, state.memory, rates, batch) if packed else None)
+                memory = state.memory
+                if snapshot["time"] is not None and packed and not layer.spikes:
+                    now = Limits(snapshot["time"], snapshot["time"], self._max_spikes_per_instant)
+                    memory = run_layer(layer, nothing, state, now, "a readout").final_memory
+                outputs.append(Output(nothing, state, memory, rates, batch) if packed else None)
             for layer, output in zip(layers, outputs, strict=True):
                 layer.output_ = output
             self._time = snapshot["time"]
