@@ -1,6 +1,7 @@
 """Encoders: spikes from numbers, at exact times."""
 
 from .._lib.modules import only_public
+from .boxes import boxes
 from .constant_current import constant_current_lif, spike_latency_lif
 from .first_spikes import spike_latency
 from .latencies import latency, log_latency
@@ -10,6 +11,7 @@ from .ranks import rank_order
 from .tuning import population
 
 __all__ = [
+    "boxes",
     "constant_current_lif",
     "delta_modulation",
     "latency",

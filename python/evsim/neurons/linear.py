@@ -322,7 +322,7 @@ class Linear(LinearModel):
         quiet = all(
             np.all(np.asarray(part.jump) >= 0) and not np.any(getattr(part, "coupling", 0.0))
             for part in self.adaptation
-        )
+        ) and all(np.all(np.asarray(decay) > 0.0) for k, decay in enumerate(circuit.decay) if k != v)
         return LinearSystem(
             names,
             circuit.flow(),

@@ -110,7 +110,7 @@ class Exponential(Synapse):
     Parameters
     ----------
     tau : float or array
-        Per neuron. Time constant; > 0.
+        Per neuron. Time constant; > 0. With ``inf`` (one for all) the current stays: see :func:`evsim.encoders.boxes`.
 
     Examples
     --------
@@ -122,7 +122,8 @@ class Exponential(Synapse):
     tau: PerNeuron
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tau", positive(self.tau, "tau"))
+        if not (isinstance(self.tau, float) and self.tau == math.inf):
+            object.__setattr__(self, "tau", positive(self.tau, "tau"))
 
     def build(self, circuit: Circuit, name: str, target: int, rate: Any) -> Arrival:
         """Add the current."""
