@@ -17,7 +17,7 @@ from oracle.nonlinear import Trajectory, first_maximum, simulate
 import evsim
 
 Array = Any
-MODELS = ("Izhikevich", "AdEx", "ExpLIF", "QIF", "COBALIF")
+MODELS = ("Izhikevich", "AdEx", "ExpLIF", "QIF", "COBALIF", "ExpLIF with a moving peak")
 SPIKES = 3
 
 
@@ -79,6 +79,22 @@ def exp_lif(rng: np.random.Generator, n: int) -> Trials:
     return Trials(neuron, rng.normal(10.0, 20.0, n), 150.0, tau)
 
 
+def moving_peak(rng: np.random.Generator, n: int) -> Trials:
+    trials = exp_lif(rng, n)
+    neuron = trials.neuron
+    peak = neuron.v_t + neuron.delta_t * rng.uniform(-2.0, 6.0, n)
+    jump = neuron.delta_t * rng.uniform(0.0, 5.0, n)
+    neuron = dataclasses.replace(
+        neuron,
+        v_peak=peak,
+        v_init=np.minimum(neuron.v_init, peak - 1.0),
+        v_reset=np.minimum(neuron.v_reset, peak - neuron.delta_t),
+        peak_jump=jump,
+        tau_peak=trials.time_constant * log_uniform(rng, 0.1, 10.0, n),
+    )
+    return dataclasses.replace(trials, neuron=neuron, weights=trials.weights + 10.0)
+
+
 def qif(rng: np.random.Generator, n: int) -> Trials:
     tau = log_uniform(rng, 2.0, 50.0, n)
     neuron = evsim.QIF(
@@ -99,7 +115,14 @@ def coba_lif(rng: np.random.Generator, n: int) -> Trials:
     return Trials(neuron, g_leak * rng.normal(0.3, 0.6, n), 100.0, capacitance / g_leak)
 
 
-RANDOM = {"Izhikevich": izhikevich, "AdEx": adex, "ExpLIF": exp_lif, "QIF": qif, "COBALIF": coba_lif}
+RANDOM = {
+    "Izhikevich": izhikevich,
+    "AdEx": adex,
+    "ExpLIF": exp_lif,
+    "QIF": qif,
+    "COBALIF": coba_lif,
+    "ExpLIF with a moving peak": moving_peak,
+}
 PEAKS = {"COBALIF": "threshold"}
 
 

@@ -27,6 +27,7 @@ class Equations:
     peak: float
     scale: float  #: of the potential
     max_step: float = math.inf  #: beyond which the method overlooks what a sharp upswing begins with
+    lifted: bool = False  #: whether the first variable is the potential minus the last one, by which the peak is raised
 
 
 def _input(p: Any) -> tuple[Callable[[State, float], State], float]:
@@ -102,7 +103,30 @@ EQUATIONS = {"Izhikevich": izhikevich, "AdEx": adex, "ExpLIF": exp_lif, "QIF": q
 
 def equations_of(neuron: Any) -> Equations:
     """Return the equations of an evsim neuron with one value for each parameter."""
-    return EQUATIONS[type(neuron).__name__](neuron)
+    equations = EQUATIONS[type(neuron).__name__](neuron)
+    return _with_moving_peak(equations, neuron) if getattr(neuron, "peak_jump", 0.0) else equations
+
+
+def _with_moving_peak(eq: Equations, p: Any) -> Equations:
+    def membrane(x: State) -> State:
+        return [x[0] + x[-1], *x[1:-1]]
+
+    def relative(y: State, h: float) -> State:
+        return [y[0] - h, *y[1:], h]
+
+    def slope(t: float, x: State) -> list[float]:
+        return relative(eq.slope(t, membrane(x)), -x[-1] / p.tau_peak)
+
+    return Equations(
+        slope,
+        lambda x: relative(eq.fire(membrane(x)), x[-1] + p.peak_jump),
+        lambda x, w: relative(eq.receive(membrane(x), w), x[-1]),
+        relative(eq.initial, 0.0),
+        eq.peak,
+        eq.scale,
+        eq.max_step,
+        lifted=True,
+    )
 
 
 @dataclass
@@ -175,12 +199,13 @@ def _held(eq: Equations, x: State, duration: float) -> State:
     """Everything but the potential goes on."""
 
     def slope(t: float, y: State) -> list[float]:
-        return [0.0, *eq.slope(t, y)[1:]]
+        rates = eq.slope(t, y)
+        return [-rates[-1] if eq.lifted else 0.0, *rates[1:]]
 
     if not duration > 0.0:
         return x
     solved = solve_ivp(slope, (0.0, duration), x, "DOP853", rtol=1e-12, atol=1e-12 * eq.scale)
-    return [x[0], *solved.y[1:, -1]]
+    return [*solved.y[:, -1]]
 
 
 def simulate(neuron: Any, times: Any, weights: Any, until: float, most_spikes: int = 400) -> Trajectory:

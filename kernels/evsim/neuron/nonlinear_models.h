@@ -2,6 +2,7 @@
 // compiled by themselves.
 #pragma once
 
+#include <evsim/neuron/adaptive_peak.h>
 #include <evsim/neuron/adex.h>
 #include <evsim/neuron/coba_lif.h>
 #include <evsim/neuron/exp_lif.h>
@@ -13,13 +14,15 @@
 
 /// model(name, C++ type) for each of them.
 // clang-format off
-#define EVSIM_FOR_NONLINEAR_MODELS(model) \
-    model(exp_lif, ExpLif)                \
-    model(adex, AdEx)                     \
-    model(qif, Qif)                       \
-    model(izhikevich, Izhikevich)         \
-    model(coba_lif, CobaLif)              \
-    model(loihi, Loihi)                   \
+#define EVSIM_FOR_NONLINEAR_MODELS(model)                                  \
+    model(exp_lif, ExpLif)                                                 \
+    model(exp_lif_adaptive_peak, Taylor<AdaptivePeak<ExpLifEquations>>)    \
+    model(adex, AdEx)                                                      \
+    model(adex_adaptive_peak, Taylor<AdaptivePeak<AdExEquations>>)         \
+    model(qif, Qif)                                                        \
+    model(izhikevich, Izhikevich)                                          \
+    model(coba_lif, CobaLif)                                               \
+    model(loihi, Loihi)                                                    \
     model(srm_alpha_grid, SrmAlphaGrid)
 // clang-format on
 

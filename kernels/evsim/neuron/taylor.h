@@ -19,6 +19,9 @@ inline namespace EVSIM_ISA {
 ///   flow_held(state, neuron, duration) what goes on while the membrane is held at reset
 ///   n_kept                             how many series are the variables of the state, the membrane potential first
 ///   n_series                           how many there are, with auxiliary ones such as an exponential
+///   watched, kept(k)                   optionally: which series is compared with the peak, if it is not the first;
+///   which
+///                                      is variable k of the state, if they are not the first ones
 ///   Flow(neuron)                       the equations of one neuron, ready to be evaluated:
 ///     peak                               the potential at which it fires
 ///     rate[n_series], scale[n_series]    how fast they change and how large they are, in order of magnitude
@@ -28,6 +31,7 @@ inline namespace EVSIM_ISA {
 ///     exponent(series), steepness        optionally: log of an exponential series, and its slope by the potential
 ///     rest_of_upswing(series, tolerance, end)   optionally: the time to the peak, where it is known in closed form to
 ///                                        that tolerance, and the state then; else NaN
+///     over_peak(state)                   where another series than the first is compared with the peak: its value
 ///     is_solved(state)                   optionally: whether there is no need for series, because there are
 ///     rise_to_peak(state), at_peak(state)           the time to the peak, NaN for never; the state then;
 ///     after(state, duration)                        and where that is later
@@ -71,7 +75,9 @@ struct Taylor : Equations {
         pass(state, neuron, duration, false);
     }
     EVSIM_FN bool at_threshold(const State<double>& state, const Neuron& neuron) const {
-        return this->observe(state, neuron, 0) >= Flow(neuron).peak;
+        const Flow flow(neuron);
+        if constexpr (requires { flow.over_peak(state); }) return flow.over_peak(state) >= flow.peak;
+        return this->observe(state, neuron, 0) >= flow.peak;
     }
 
     /// Input moves no membrane by itself: that is for the time that passes, and none passes for what is held.
@@ -99,6 +105,16 @@ struct Taylor : Equations {
 
  private:
     static constexpr int n_kept = Equations::n_kept, n_series = Equations::n_series;
+    /// The series that is compared with the peak.
+    static constexpr int watched = [] {
+        if constexpr (requires { Equations::watched; }) return Equations::watched;
+        return 0;
+    }();
+    /// The series of a variable of the state.
+    EVSIM_FN static constexpr int kept(int k) {
+        if constexpr (requires { Equations::kept(k); }) return Equations::kept(k);
+        return k;
+    }
 
     struct Passage {
         double duration;
@@ -123,9 +139,9 @@ struct Taylor : Equations {
         double elapsed = 0.0;
         for (std::int64_t steps = 0; steps < most_steps; ++steps) {
             flow.begin(state, series);
-            if (!(series[0].c[0] - series[0].c[0] == 0.0)) return {left, false};  // reported as not finite
+            if (!(series[watched].c[0] - series[watched].c[0] == 0.0)) return {left, false};  // reported as not finite
             const double remaining = left - elapsed;
-            const bool at_peak = series[0].c[0] >= peak;
+            const bool at_peak = series[watched].c[0] >= peak;
             if (at_peak || !(remaining > 0.0)) {
                 move(state, series, {0, 0.0, false}, 0.0);
                 return {at_peak ? elapsed : left, at_peak};
@@ -148,8 +164,8 @@ struct Taylor : Equations {
                 return {left, false};
             }
             const double step = piece.reach < remaining ? piece.reach : remaining;
-            if (!piece.below && series[0].c[0] + series[0].most_rise(step, piece.order) >= peak) {
-                const double crossing = series[0].first_rise_to(peak, piece.order, piece.reach, step);
+            if (!piece.below && series[watched].c[0] + series[watched].most_rise(step, piece.order) >= peak) {
+                const double crossing = series[watched].first_rise_to(peak, piece.order, piece.reach, step);
                 if (crossing <= step) {
                     move(state, series, piece, crossing);
                     return {elapsed + crossing, true};
@@ -178,7 +194,7 @@ struct Taylor : Equations {
     EVSIM_FN static void move(State<double>& state, const PowerSeries (&series)[n_series], const Piece& piece,
                               double step) {
         double values[n_kept];
-        for (int j = 0; j < n_kept; ++j) values[j] = series[j].at(step, piece.order);
+        for (int j = 0; j < n_kept; ++j) values[j] = series[kept(j)].at(step, piece.order);
         std::memcpy(&state, values, sizeof(values));
     }
 
@@ -198,10 +214,11 @@ struct Taylor : Equations {
         for (int k = 1; k < order; ++k) {
             flow.next(k, series);
             power *= remaining;
-            if (k > 1 && std::fabs(series[0].c[k + 1]) * weight[0] * power <= 1.0 &&
+            if (k > 1 && std::fabs(series[watched].c[k + 1]) * weight[watched] * power <= 1.0 &&
                 reaches(flow, series, k + 1, weight, power, remaining)) {
-                const double error = remaining / weight[0] + epsilon<double>() * std::fabs(series[0].c[0]);
-                const double highest = series[0].c[0] + series[0].most_rise(remaining, k + 1) + 16.0 * error;
+                const double error = remaining / weight[watched] + epsilon<double>() * std::fabs(series[watched].c[0]);
+                const double highest =
+                    series[watched].c[0] + series[watched].most_rise(remaining, k + 1) + 16.0 * error;
                 if (highest < peak) return {k + 1, remaining, true};
                 power = infinity();
             }
@@ -242,9 +259,10 @@ struct Taylor : Equations {
         double values[n_kept];
         std::memcpy(values, &state, sizeof(values));
         for (int j = 0; j < n_kept; ++j) {
-            const double share = step * flow.rate[j] < 1.0 ? step * flow.rate[j] : 1.0;
-            const double noise = 16.0 * epsilon<double>() * (std::fabs(values[j]) + flow.scale[j]) * share;
-            if (!(std::fabs(values[j] - series[j].c[0]) <= noise)) return false;
+            const int k = kept(j);
+            const double share = step * flow.rate[k] < 1.0 ? step * flow.rate[k] : 1.0;
+            const double noise = 16.0 * epsilon<double>() * (std::fabs(values[j]) + flow.scale[k]) * share;
+            if (!(std::fabs(values[j] - series[k].c[0]) <= noise)) return false;
         }
         return true;
     }

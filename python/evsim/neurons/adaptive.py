@@ -45,6 +45,8 @@ class AdEx(NonLinear):
         As for :class:`ExpLIF`.
     v_init, w_init : float or array, optional
         Per neuron. Potential (`v_rest`) and adaptation (0) at the beginning.
+    peak_jump, tau_peak : float or array
+        As for :class:`ExpLIF`: a peak that every spike raises.
     refractory : float
         As for :class:`ExpLIF`; w goes on as it does with V at the reset (NEST's ``t_ref``).
     tolerance : float
@@ -85,12 +87,14 @@ class AdEx(NonLinear):
     bias: PerNeuron = 0.0
     v_init: PerNeuron | None = None
     w_init: PerNeuron = 0.0
+    peak_jump: PerNeuron = 0.0
+    tau_peak: PerNeuron = 20.0
 
     PRESETS: ClassVar[tuple[str, ...]] = tuple(_PATTERNS)
     """Names of the firing patterns."""
 
     _kernel: ClassVar[str] = "adex"
-    _positive: ClassVar[tuple[str, ...]] = ("capacitance", "g_leak", "delta_t", "tau_w")
+    _positive: ClassVar[tuple[str, ...]] = ("capacitance", "g_leak", "delta_t", "tau_w", "tau_peak")
     _neuron: ClassVar[tuple[str, ...]] = (
         "capacitance", "g_leak", "v_rest", "v_t", "delta_t", "a", "b", "tau_w", "v_peak", "v_reset", "bias", "tau_syn",
         "v_init", "w_init",

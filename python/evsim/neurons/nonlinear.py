@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._lib.arrays import as_number
-from ..errors import InvalidArgumentError, ShapeMismatchError
+from ..errors import InvalidArgumentError, NoSuchParameterError, ShapeMismatchError
 from .base import NeuronModel, PerNeuron, per_neuron, require_positive, same_length
 
 LONGEST = float(np.finfo(np.float64).max)
@@ -64,6 +64,8 @@ class NonLinear(NeuronModel):
     _positive: ClassVar[tuple[str, ...]] = ()
     _maybe_none: ClassVar[tuple[str, ...]] = ("v_init",)
     _kernel: ClassVar[str] = ""
+    _peak: ClassVar[tuple[str, ...]] = ("peak_jump", "tau_peak")
+    """Of a peak that moves, which has a kernel of its own."""
 
     def __post_init__(self) -> None:
         tolerance = as_number(self.tolerance, "tolerance")
@@ -81,7 +83,7 @@ class NonLinear(NeuronModel):
                 object.__setattr__(self, name, per_neuron(getattr(self, name), name))
         self._complete()
         require_positive(self, *self._positive)
-        same_length(self, *self._neuron)
+        same_length(self, *self._neuron, *(name for name in self._peak if hasattr(self, name)))
 
     @classmethod
     def _names(cls) -> list[str]:
@@ -118,9 +120,25 @@ class NonLinear(NeuronModel):
             raise InvalidArgumentError(f"{high} must lie above {low} for every neuron; got {above} and {below}")
 
     @property
+    def _peak_moves(self) -> bool:
+        return bool(np.any(np.asarray(getattr(self, "peak_jump", 0.0))))
+
+    @property
     def kernel_name(self) -> str:
         """Name of the compiled kernel."""
-        return self._kernel
+        return self._kernel + ("_adaptive_peak" if self._peak_moves else "")
+
+    def kernel_settings(self) -> tuple[str, list[float], list[list[float]]]:
+        """Kernel name, shared parameters and per-neuron parameters as the core takes them."""
+        name, shared, neuron = super().kernel_settings()
+        moving = [np.atleast_1d(getattr(self, one)).tolist() for one in self._peak] if self._peak_moves else []
+        return name, shared, neuron + moving
+
+    def observable(self, variable: str) -> str:
+        """Return the core's name of a variable that can be recorded. Raises NoSuchParameterError."""
+        if variable == "peak" and hasattr(self, "peak_jump") and not self._peak_moves:
+            raise NoSuchParameterError(f"{type(self).__name__} has no peak that moves: peak_jump is 0")
+        return super().observable(variable)
 
     def _set_default(self, name: str, value: Any) -> None:
         if getattr(self, name) is None:
@@ -153,6 +171,9 @@ class ExpLIF(NonLinear):
         Per neuron. Constant current.
     v_init : float or array, optional
         Per neuron. Potential at the beginning: `v_rest`.
+    peak_jump, tau_peak : float or array
+        Per neuron. Every spike raises the peak by `peak_jump`, and it comes back with time constant `tau_peak`, > 0:
+        :math:`\tau_p \dot h = -h`, spike at :math:`V \ge V_{peak} + h`. Recorded as ``"peak"`` where it moves.
     refractory : float
         Absolute refractory period: for this long after a spike the potential is held at reset. A current goes on and
         takes input; jumps of the potential (``tau_syn=None``) are lost.
@@ -182,9 +203,11 @@ class ExpLIF(NonLinear):
     v_reset: PerNeuron = -60.0
     bias: PerNeuron = 0.0
     v_init: PerNeuron | None = None
+    peak_jump: PerNeuron = 0.0
+    tau_peak: PerNeuron = 20.0
 
     _kernel: ClassVar[str] = "exp_lif"
-    _positive: ClassVar[tuple[str, ...]] = ("tau_mem", "delta_t")
+    _positive: ClassVar[tuple[str, ...]] = ("tau_mem", "delta_t", "tau_peak")
     _neuron: ClassVar[tuple[str, ...]] = (
         "tau_mem", "tau_syn", "v_rest", "v_t", "delta_t", "v_peak", "v_reset", "bias", "v_init",
     )  # fmt: skip

@@ -111,6 +111,7 @@ class ExponentialSoma(Soma):
             tau_syn=tau_syn,
             refractory=float(getattr(one, "cooldown", 0.0)),
             **self._adaptation(unit, height),
+            **self._moving_peak(scale),
         )
 
     def _start(self) -> Any:
@@ -119,6 +120,9 @@ class ExponentialSoma(Soma):
 
     def _adaptation(self, unit: Any, height: float) -> dict[str, Any]:
         return {"a": 0.0, "b": 0.0}
+
+    def _moving_peak(self, scale: Any) -> dict[str, Any]:
+        return {}
 
 
 class RefractoryExponentialSoma(ExponentialSoma):
@@ -165,32 +169,24 @@ class RefractoryExponentialSoma(ExponentialSoma):
 class SimplifiedAdaptiveExponentialSoma(RefractoryExponentialSoma):
     r""":class:`RefractoryExponentialSoma` whose `threshold` jumps by `threshold_delta` at a spike and comes back.
 
-    Only a `threshold_delta` of 0 is there. The threshold cuts an upswing off that nothing stops: in continuous time it
-    is passed within :math:`	au\, e^{-(	heta - V_{rh}) / \Delta}` (2e-4 ms by default) however high it is, and its
-    adaptation moves spikes by less than that.
+    .. math:: \tau_{th} \dot h = -h, \qquad \text{spike at } V \ge \theta + h
+
+    The threshold cuts an upswing off that nothing stops: far above `rheobase_threshold` it is passed within
+    :math:`\tau\, e^{-(\theta - V_{rh}) / \Delta}` (2e-4 ms by default) however high it is, and its adaptation moves
+    spikes by less than that. Near `rheobase_threshold` or below it decides when the neuron fires.
 
     Examples
     --------
     >>> from evsim.spark import SimplifiedAdaptiveExponentialSoma, TracedSynapses
-    >>> soma = SimplifiedAdaptiveExponentialSoma(threshold_delta=0.0)
-    >>> soma.model(TracedSynapses().drive()).v_peak
-    -30.0
+    >>> model = SimplifiedAdaptiveExponentialSoma().model(TracedSynapses().drive())
+    >>> model.v_peak, model.peak_jump, model.tau_peak
+    (-30.0, 100.0, 20.0)
     """
 
     config_class: ClassVar[type[Config]] = SimplifiedAdaptiveExponentialSomaConfig
 
-    def model(self, drive: Drive) -> NeuronModel:
-        """Return evsim's model of this soma with synapses that bring `drive`."""
-        one = self.config
-        if np.any(np.asarray(one.threshold_delta) != 0):
-            height = np.min((np.asarray(one.threshold) - one.rheobase_threshold) / one.spike_slope)
-            most = float(np.max(one.potential_tau) * np.exp(-height))
-            raise UnsupportedError(
-                f"SimplifiedAdaptiveExponentialSoma: evsim's non-linear models have no threshold that adapts; got "
-                f"threshold_delta {one.threshold_delta} mV. In continuous time it moves a spike by at most {most:.2g} "
-                "ms, because nothing stops an upswing: take threshold_delta=0, or RefractoryExponentialSoma"
-            )
-        return super().model(drive)
+    def _moving_peak(self, scale: Any) -> dict[str, Any]:
+        return {"peak_jump": self.config.threshold_delta / scale, "tau_peak": self.config.threshold_tau}
 
 
 class AdaptiveExponentialSoma(ExponentialSoma):

@@ -21,8 +21,16 @@ SELF_EXCITED = {
     "ExpLIF": evsim.ExpLIF(bias=16.0),
     "QIF": evsim.QIF(bias=5.0),
     "COBALIF": evsim.COBALIF(bias=110.0),
+    "ExpLIF with a moving peak": evsim.ExpLIF(bias=16.0, v_peak=-50.0, peak_jump=3.0, tau_peak=15.0),
 }
-WEIGHTS = {"Izhikevich": 6.0, "AdEx": 200.0, "ExpLIF": 10.0, "QIF": 8.0, "COBALIF": 5.0}
+WEIGHTS = {
+    "Izhikevich": 6.0,
+    "AdEx": 200.0,
+    "ExpLIF": 10.0,
+    "QIF": 8.0,
+    "COBALIF": 5.0,
+    "ExpLIF with a moving peak": 10.0,
+}
 
 
 def random_input(rng, model, n=60, until=200.0):
@@ -149,8 +157,16 @@ QUIET = {
     "ExpLIF": evsim.ExpLIF(),
     "QIF": evsim.QIF(),
     "COBALIF": evsim.COBALIF(),
+    "ExpLIF with a moving peak": evsim.ExpLIF(v_peak=-45.0, peak_jump=3.0, tau_peak=15.0),
 }
-STRONG = {"Izhikevich": 15.0, "AdEx": 5000.0, "ExpLIF": 100.0, "QIF": 40.0, "COBALIF": 12.0}
+STRONG = {
+    "Izhikevich": 15.0,
+    "AdEx": 5000.0,
+    "ExpLIF": 100.0,
+    "QIF": 40.0,
+    "COBALIF": 12.0,
+    "ExpLIF with a moving peak": 100.0,
+}
 
 
 @models
@@ -170,7 +186,7 @@ def test_silence_does_not_cost_by_its_length(model):
     assert len(spikes_of(QUIET[model], [0.0], [STRONG[model]], 1e15)) < 10
 
 
-@pytest.mark.parametrize("model", ["ExpLIF", "QIF", "COBALIF"])
+@pytest.mark.parametrize("model", ["ExpLIF", "QIF", "COBALIF", "ExpLIF with a moving peak"])
 def test_without_an_end_where_every_neuron_falls_silent(model):
     net = evsim.SpikingNetwork(dtype="float64")
     net.add_layer(evsim.Dense(1, 1, weights=[[STRONG[model]]]), QUIET[model])
@@ -181,6 +197,7 @@ def test_without_an_end_where_every_neuron_falls_silent(model):
     "neuron",
     [
         evsim.Izhikevich(), evsim.AdEx(), evsim.ExpLIF(bias=16.0), evsim.ExpLIF(v_reset=-40.0), evsim.QIF(bias=5.0),
+        evsim.ExpLIF(bias=16.0, peak_jump=1.0), evsim.ExpLIF(peak_jump=-1.0),
         evsim.QIF(v_reset=-49.0), evsim.COBALIF(bias=110.0), evsim.COBALIF(bias=100.0),
     ],
 )  # fmt: skip

@@ -20,6 +20,9 @@ SOMAS = {
     "adaptive": lambda: spark.AdaptiveLeakySomaConfig(threshold_delta=12.0, threshold_tau=15.0),
     "exponential": spark.ExponentialSomaConfig,
     "refractory exponential": spark.RefractoryExponentialSomaConfig,
+    "simplified": lambda: spark.SimplifiedAdaptiveExponentialSomaConfig(
+        potential_reset=-60.0, threshold=-49.0, threshold_delta=6.0, cooldown=1.0
+    ),
     "adex": spark.AdaptiveExponentialSomaConfig,
     "adex held": lambda: spark.AdaptiveExponentialSomaConfig(cooldown=3.0),
     "izhikevich": lambda: spark.IzhikevichSomaConfig(resistance=1.0),
@@ -88,7 +91,7 @@ class Reference:
                 dv = 0.0
             if self.name.startswith("adex"):
                 dw = (c.adaptation_subthreshold * (v - c.potential_rest) - w) / c.adaptation_tau
-        dh = -h / c.threshold_tau if self.name == "adaptive" else 0.0
+        dh = -h / c.threshold_tau if self.name in ("adaptive", "simplified") else 0.0
         return np.concatenate([[dv, dw, dh], -i / self.taus])
 
     def fire(self, x):
@@ -98,7 +101,7 @@ class Reference:
             x[1] += c.adaptation_delta
         elif self.name == "izhikevich":
             x[1] += c.recovery_update
-        elif self.name == "adaptive":
+        elif self.name in ("adaptive", "simplified"):
             x[2] += c.threshold_delta
 
     def arrive(self, x, weight, held):
@@ -389,8 +392,6 @@ def test_what_evsim_does_not_have_is_said():
         config = spark.NeuronConfig(units=1, soma=soma, synapses=spark.RDTracedSynapsesConfig())
         with pytest.raises(errors.UnsupportedError):
             spark.Neuron(config).build(1)
-    with pytest.raises(errors.UnsupportedError, match=r"threshold_delta 100.0 mV.* at most 0.00023 ms"):
-        spark.Neuron(units=1, soma=spark.SimplifiedAdaptiveExponentialSomaConfig()).build(1)
     with pytest.raises(errors.UnsupportedError, match=r"cooldown 2 ms .*does not run away.*-41.0"):
         spark.Neuron(units=1, soma=spark.RefractoryExponentialSomaConfig(potential_reset=-41.0)).build(1)
 
