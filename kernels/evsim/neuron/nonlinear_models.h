@@ -23,7 +23,8 @@
     model(izhikevich, Izhikevich)                                          \
     model(coba_lif, CobaLif)                                               \
     model(loihi, Loihi)                                                    \
-    model(srm_alpha_grid, SrmAlphaGrid)
+    model(srm_alpha_grid, SrmAlphaGrid<128>)                               \
+    model(srm_alpha_grid_long, SrmAlphaGrid<1024>)
 // clang-format on
 
 namespace evsim {

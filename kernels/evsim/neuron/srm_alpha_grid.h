@@ -10,8 +10,9 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
+/// `longest`: steps of a kernel: nothing acts for longer.
+template <int longest>
 struct SrmAlphaGrid {
-    static constexpr int longest = 128;  ///< steps of a kernel: nothing acts for longer
     static constexpr double cutoff = 0.01;
 
     static constexpr bool spikes = true;

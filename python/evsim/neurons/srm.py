@@ -19,8 +19,8 @@ _RATES = (1e-18, 1e18)
 """Between these lies 1 over each time constant, as for all linear neurons."""
 _RATIO = 1e12
 """At most so far are the two time constants apart: a search in time steps through both."""
-_LONGEST = 128
-"""Steps of a kernel on a grid (kernels/evsim/neuron/srm_alpha_grid.h)."""
+_SHORT, _LONGEST = 128, 1024
+"""Steps of a kernel on a grid: of the two compiled ones (kernels/evsim/neuron/nonlinear_models.h)."""
 _CUTOFF = 0.01
 
 
@@ -60,7 +60,7 @@ class SRMAlpha(NeuronModel):
     InvalidArgumentError, NonFiniteError, DTypeError, ShapeMismatchError
         For values outside these domains.
     UnsupportedError
-        On a grid, for kernels of more than 128 steps.
+        On a grid, for kernels of more than 1024 steps.
 
     Notes
     -----
@@ -112,27 +112,31 @@ class SRMAlpha(NeuronModel):
         same_length(self, *self._neuron)
         if self.grid is not None:
             object.__setattr__(self, "grid", positive_number(self.grid, "grid"))
-            self._check_kernels(self.grid)
+            self._grid_kernel()
         elif self.refractory_cutoff != _CUTOFF:
             raise InvalidArgumentError(f"refractory_cutoff needs a grid; got {self.refractory_cutoff} without")
 
-    def _check_kernels(self, grid: float) -> None:
+    def _grid_kernel(self) -> str:
+        """Name of the compiled kernel that holds both kernels of the neuron. Raises UnsupportedError."""
+        assert self.grid is not None
         depth = float(np.max(np.asarray(self.threshold) * np.asarray(self.refractory_scale)))
-        kernels = (
+        fitting = _SHORT
+        for name, tau, height, cutoff in (
             ("tau_syn", self.tau_syn, 1.0, _CUTOFF),
             ("tau_refractory", self.tau_refractory, depth, self.refractory_cutoff),
-        )
-        for name, tau, height, cutoff in kernels:
-            x = _LONGEST * grid / tau
-            if x <= 1.0 or height * x * math.exp(1.0 - x) >= cutoff:
-                raise UnsupportedError(
-                    f"{name} = {tau} makes a kernel of more than {_LONGEST} steps of {grid}; choose a longer grid"
-                )
+        ):
+            if _ends_within(_LONGEST * self.grid / tau, height, cutoff):
+                fitting = fitting if _ends_within(_SHORT * self.grid / tau, height, cutoff) else _LONGEST
+                continue
+            raise UnsupportedError(
+                f"{name} = {tau} makes a kernel of more than {_LONGEST} steps of {self.grid}; choose a longer grid"
+            )
+        return "srm_alpha_grid" if fitting == _SHORT else "srm_alpha_grid_long"
 
     @property
     def kernel_name(self) -> str:
         """Name of the compiled kernel."""
-        return "srm_alpha" if self.grid is None else "srm_alpha_grid"
+        return "srm_alpha" if self.grid is None else self._grid_kernel()
 
     def kernel_settings(self) -> tuple[str, list[float], list[list[float]]]:
         """Kernel name, shared parameters and per-neuron parameters as the core takes them."""
@@ -152,6 +156,11 @@ class SRMAlpha(NeuronModel):
                     f"{name} must be a multiple of {self.grid}, because {layer} (SRMAlpha) lives on that grid; "
                     f"got {time}"
                 )
+
+
+def _ends_within(x: float, height: float, cutoff: float) -> bool:
+    """Whether a kernel of this height has ended at `x` time constants."""
+    return x > 1.0 and height * x * math.exp(1.0 - x) < cutoff
 
 
 __dir__ = only_public(__all__)

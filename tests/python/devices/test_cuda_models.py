@@ -42,10 +42,12 @@ MODELS = {
     "resonator": (evsim.ResonateAndFire(tau=20.0, omega=0.6, threshold=0.5), None),
     "loihi": (evsim.Loihi(threshold=60, refractory_steps=3), None),
     "exp_lif": (evsim.ExpLIF(tau_mem=20.0, tau_syn=5.0), None),
+    "exp_lif, moving peak": (evsim.ExpLIF(tau_mem=20.0, v_peak=-48.0, peak_jump=3.0, tau_peak=30.0), None),
     "srm_alpha": (evsim.SRMAlpha(tau_syn=10.0, tau_refractory=2.0), None),
     "srm_alpha on a grid": (evsim.SRMAlpha(tau_syn=10.0, tau_refractory=1.0, grid=1.0), None),
+    "srm_alpha, long": (evsim.SRMAlpha(tau_syn=30.0, tau_refractory=1.0, grid=1.0), None),
 }
-ON_A_GRID = ("loihi", "srm_alpha on a grid")
+ON_A_GRID = ("loihi", "srm_alpha on a grid", "srm_alpha, long")
 
 
 def network(name, dtype, device):
@@ -53,7 +55,7 @@ def network(name, dtype, device):
     weights = np.random.default_rng(5).normal(0.3, 0.5, (N_NEURONS, N_INPUTS))
     if name == "loihi":
         weights = np.round(40.0 * weights)
-    if name == "exp_lif":
+    if name.startswith("exp_lif"):
         weights *= 40.0
     net = Machine(dtype, device).network()
     net.add_layer(evsim.Dense(N_INPUTS, N_NEURONS, weights=weights), neuron, port=port)

@@ -77,6 +77,61 @@ def test_every_bin(which, step, cutoff, dtype):
     np.testing.assert_allclose(probe.values.T, potentials, rtol=0, atol=1e-12 * np.abs(potentials).max())
 
 
+@dtypes
+@pytest.mark.parametrize("taus", [(16.8, 1.0), (100.0, 5.0), (5.0, 60.0), (134.0, 90.0)])
+def test_every_bin_of_long_kernels(taus, dtype):
+    """More than 128 steps of one kernel, of the other, or of both, up to 1024."""
+    n_bins, n_inputs, rng = 2600, 6, np.random.default_rng(40)
+    counts = rng.poisson(0.01, (n_inputs, n_bins))
+    counts[:, 900:2300] = 0
+    weights = rng.uniform(-0.2, 0.8, (3, n_inputs)).astype(dtype).astype(float)
+    settings = {"threshold": np.array([1.0, 1.3, 2.0]), "refractory_scale": np.array([0.5, 1.0, 0.2])}
+    spikes, potentials = slayer_layer(
+        weights,
+        counts,
+        step=1.0,
+        tau_syn=taus[0],
+        tau_refractory=taus[1],
+        threshold=settings["threshold"],
+        scale=settings["refractory_scale"],
+        refractory_cutoff=0.01,
+    )
+    net = evsim.SpikingNetwork(dtype=dtype)
+    neuron = evsim.SRMAlpha(tau_syn=taus[0], tau_refractory=taus[1], grid=1.0, **settings)
+    layer = net.add_layer(evsim.Dense(n_inputs, 3, weights=weights), neuron)
+    assert neuron.kernel_name == "srm_alpha_grid_long"
+    inputs, bins = np.nonzero(counts)
+    repeats = counts[inputs, bins]
+    order = np.argsort(np.repeat(bins, repeats), kind="stable")
+    probe = evsim.Probe(0, times=np.arange(n_bins) + 0.25, neurons=range(3))
+    given = np.repeat(inputs, repeats)[order], np.repeat(bins, repeats)[order].astype(float)
+    out = net.infer(*given, start=0.0, until=n_bins, record=probe)
+    found = np.zeros((3, n_bins), int)
+    np.add.at(found, (out.indices, out.times.astype(int)), 1)
+    assert spikes.sum() > 5
+    np.testing.assert_array_equal(found, spikes)
+    np.testing.assert_allclose(probe.values.T, potentials, rtol=0, atol=1e-12 * np.abs(potentials).max())
+    pieces, done = [], 0
+    for end in (1.0, 700.0, 701.0, 1500.0, n_bins):
+        last = np.searchsorted(given[1], end)
+        start = 0.0 if done == 0 and end == 1.0 else None
+        piece = given[0][done:last], given[1][done:last]
+        pieces.append(net.infer(*piece, start=start, until=end, reset=start is not None))
+        net, done = pickle.loads(pickle.dumps(net)), last
+    np.testing.assert_array_equal(np.concatenate([piece.times for piece in pieces]), out.times)
+    assert layer.n_neurons == 3
+
+
+def test_the_shorter_kernel_is_taken_where_it_is_long_enough():
+    def kernel_of(**values):
+        return evsim.SRMAlpha(**{"tau_syn": 1.0, "tau_refractory": 1.0, "grid": 1.0, **values}).kernel_name
+
+    assert len(kernel(16.7, 1.0, 1.0, 0.01, 1000)) == 128
+    assert kernel_of(tau_syn=16.7) == kernel_of(tau_refractory=10.0) == "srm_alpha_grid"
+    assert kernel_of(tau_syn=17.0) == kernel_of(tau_refractory=17.0) == "srm_alpha_grid_long"
+    assert kernel_of(tau_refractory=12.0, threshold=[1.0, 1000.0]) == "srm_alpha_grid_long"
+
+
 def test_spikes_in_bins_one_after_another():
     net = network({**SETTINGS[3], "refractory_scale": 0.01}, np.full((N, INPUTS), 3.0), "float64", 1.0)
     (first, *others) = net.infer([0], [0.0]).times[::N]
@@ -164,10 +219,10 @@ def test_time_is_not_cut_within_a_step(name, time):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"tau_syn": 17.0}, "tau_syn = 17.0 makes a kernel of more than 128 steps of 1.0"),
-        ({"tau_syn": 10.0, "grid": 0.5}, "steps of 0.5"),
-        ({"tau_refractory": 13.0, "threshold": 10.0}, "tau_refractory = 13.0"),
-        ({"tau_refractory": 13.0, "threshold": [1.0, 1000.0]}, "tau_refractory"),
+        ({"tau_syn": 136.0}, "tau_syn = 136.0 makes a kernel of more than 1024 steps of 1.0"),
+        ({"tau_syn": 80.0, "grid": 0.5}, "steps of 0.5"),
+        ({"tau_refractory": 104.0, "threshold": 10.0}, "tau_refractory = 104.0"),
+        ({"tau_refractory": 104.0, "threshold": [1.0, 1000.0]}, "tau_refractory"),
         ({"tau_syn": 1e9}, "tau_syn"),
     ],
     ids=str,
