@@ -78,8 +78,8 @@ EVSIM_FN decltype(auto) gap_for(const Hot& hot, const Gap& gap) {
 //                                      cross its threshold within the gap; never otherwise where one does
 //   decay(state, gap)                  static, likewise: the state after the gap
 //
-// Optionally: usual_crossings(state, neuron, gap, progress) and elapsed(progress): the way of `flow` and `fire` through a
-// gap in which it crosses at most once, without a call; the number of crossings, or -1 if it cannot say, and then the
+// Optionally: usual_crossings(state, neuron, gap, progress) and elapsed(progress): the way of `flow` and `fire` through
+// a gap in which it crosses at most once, without a call; the number of crossings, or -1 if it cannot say, and then the
 // state does not count. What `progress` is set to becomes the time of the crossing by `elapsed`, later.
 //
 // Optionally: own_gap(hot, gap), static, likewise: where neurons differ in their time constants, what excess and decay
