@@ -1,6 +1,7 @@
 """Non-linear neurons by scipy's Dormand-Prince method of order 8 at 1e-12, and, to be found out, by Euler's.
 
-Shares nothing with evsim but the names of parameters.
+Shares nothing with evsim but the names of parameters. The equations take one neuron or, in arrays, many: see
+nonlinear_lanes.
 """
 
 from __future__ import annotations
@@ -10,10 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 State = list[float]
+
+
+def _exp(x: Any) -> Any:
+    """The exponential of something that a stage of a step may have driven too far."""
+    return np.exp(np.minimum(x, 600.0)) if isinstance(x, np.ndarray) else math.exp(min(x, 600.0))
 
 
 @dataclass(frozen=True)
@@ -54,7 +61,7 @@ def adex(p: Any) -> Equations:
 
     def slope(_: float, x: State) -> list[float]:
         v, w, i = x
-        upswing = p.g_leak * p.delta_t * math.exp(min((v - p.v_t) / p.delta_t, 600.0))
+        upswing = p.g_leak * p.delta_t * _exp((v - p.v_t) / p.delta_t)
         dv = (-p.g_leak * (v - p.v_rest) + upswing - w + i + p.bias) / p.capacitance
         return [dv, (p.a * (v - p.v_rest) - w) / p.tau_w, -rate * i]
 
@@ -68,7 +75,7 @@ def exp_lif(p: Any) -> Equations:
 
     def slope(_: float, x: State) -> list[float]:
         v, i = x
-        upswing = p.delta_t * math.exp(min((v - p.v_t) / p.delta_t, 600.0))
+        upswing = p.delta_t * _exp((v - p.v_t) / p.delta_t)
         return [(p.v_rest - v + upswing + i + p.bias) / p.tau_mem, -rate * i]
 
     step = 0.2 * p.delta_t * p.tau_mem
@@ -92,7 +99,7 @@ def coba_lif(p: Any) -> Equations:
         return [current / p.capacitance, -ge / p.tau_exc, -gi / p.tau_inh]
 
     def receive(x: State, w: float) -> State:
-        return [x[0], x[1] + max(w, 0.0), x[2] + max(-w, 0.0)]
+        return [x[0], x[1] + np.maximum(w, 0.0), x[2] + np.maximum(-w, 0.0)]
 
     scale = p.threshold - p.v_reset
     return Equations(slope, lambda x: [p.v_reset, *x[1:]], receive, [p.v_init, 0.0, 0.0], p.threshold, scale)
@@ -253,19 +260,3 @@ def euler(neuron: Any, times: Any, weights: Any, until: float, dt: float = 0.01)
             x = eq.fire(x)
         x = [float(value + dt * slope) for value, slope in zip(x, eq.slope(0.0, x), strict=True)]
     return spikes
-
-
-def first_maximum(neuron: Any, weight: float, until: float) -> float | None:
-    """Return the first maximum of the potential after an input at time 0, without spikes; None if it has none."""
-    eq = equations_of(neuron)
-
-    def falls(t: float, y: State) -> float:
-        return eq.slope(t, y)[0]
-
-    def far(_: float, y: State) -> float:
-        return float(y[0] - 60.0)
-
-    falls.direction, falls.terminal, far.terminal = -1.0, True, True  # type: ignore[attr-defined]
-    x = eq.receive(list(eq.initial), weight)
-    solved = solve_ivp(eq.slope, (0.0, until), x, "DOP853", rtol=1e-10, atol=1e-10 * eq.scale, events=(falls, far))
-    return float(solved.y_events[0][0][0]) if solved.t_events[0].size else None

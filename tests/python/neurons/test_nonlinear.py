@@ -2,13 +2,15 @@
 
 import dataclasses
 import math
+import os
 
 import numpy as np
 import pytest
 
 pytest.importorskip("scipy")
 
-from nonlinear_campaign import MODELS, RANDOM, Tally, campaign, compare, infer, one
+from nonlinear_campaign import MODELS, RANDOM, Tally, campaign, compare, infer, long_campaign, one
+from oracle import nonlinear_lanes
 from oracle.nonlinear import euler, simulate
 
 import evsim
@@ -57,23 +59,31 @@ def test_random_neurons_spike_when_the_oracle_says(model):
 
 @pytest.mark.nightly
 @models
-@pytest.mark.parametrize("part", range(4))
-def test_campaign(part, model, capsys):
-    """1e5 intervals in all parts and models together."""
-    tally = campaign([2, part, MODELS.index(model)], model, 3000)
-    with capsys.disabled():
-        print(f"\n{model}, part {part}: {tally}")
-    assert not tally.faults, f"{len(tally.faults)} disagreements, such as {tally.faults[0]}"
-
-
-@pytest.mark.nightly
-@models
-@pytest.mark.parametrize("refractory", [0.5, 5.0])
-def test_campaign_with_a_refractory_period(refractory, model, capsys):
-    tally = campaign([3, int(10 * refractory), MODELS.index(model)], model, 1000, refractory)
+@pytest.mark.parametrize("refractory", [0.0, 0.5, 5.0])
+def test_campaign(refractory, model, capsys):
+    """As many intervals as EVSIM_NONLINEAR_INTERVALS says, half of them without a refractory period."""
+    wanted = int(os.environ.get("EVSIM_NONLINEAR_INTERVALS", "20000"))
+    tally = long_campaign(
+        [2, int(10 * refractory), MODELS.index(model)], model, wanted // (4 if refractory else 2), refractory
+    )
     with capsys.disabled():
         print(f"\n{model}, refractory {refractory}: {tally}")
     assert not tally.faults, f"{len(tally.faults)} disagreements, such as {tally.faults[0]}"
+    assert tally.undecided < 0.1 * tally.neurons
+    assert tally.sensitive < 0.1 * tally.spikes
+
+
+@pytest.mark.parametrize("refractory", [0.0, 5.0])
+@models
+def test_neurons_side_by_side_do_what_each_does_alone(model, refractory):
+    """The oracle of many neurons against that of one, which has its steps and its events from scipy."""
+    trials = RANDOM[model](np.random.default_rng(8), 12)
+    neuron = dataclasses.replace(trials.neuron, refractory=refractory)
+    many = nonlinear_lanes.simulate(neuron, trials.weights, trials.until, 3)
+    for k, weight in enumerate(trials.weights.tolist()):
+        alone = simulate(one(neuron, k), [0.0], [weight], trials.until, 3)
+        assert many.intervals[k] == alone.intervals
+        np.testing.assert_allclose(many.spikes[k, : many.counts[k]], alone.spikes, rtol=0.0, atol=1e-8)
 
 
 @models
