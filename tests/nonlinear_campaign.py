@@ -20,6 +20,7 @@ Array = Any
 MODELS = ("Izhikevich", "AdEx", "ExpLIF", "QIF", "COBALIF", "ExpLIF with a moving peak")
 SPIKES = 3
 BOUND = 1e-9  #: of errors, in time constants
+DOUBT = 1e-10  #: beyond it the oracle has to be more exact
 
 
 @dataclass
@@ -170,7 +171,7 @@ class Tally:
     intervals: int = 0
     spikes: int = 0
     undecided: int = 0  #: the oracle cannot tell whether there is a spike
-    sensitive: int = 0  #: spikes off by too much that an error of 1 mV moves by more than a million time constants
+    sensitive: int = 0  #: spikes in doubt that an error of 1 mV moves by more than a million time constants
     missed: int = 0  #: neurons with fewer spikes than the oracle says, and that are
     invented: int = 0  #: neurons with more
     worst: float = 0.0  #: error of the others, in time constants, divided by how sensitive they are
@@ -202,7 +203,7 @@ def compare(trials: Trials, found: list[Array], tally: Tally) -> Tally:
     tau = trials.time_constant[:, np.newaxis]
     sensitivity = np.maximum(1.0, np.fmax.accumulate(expected.errors, axis=1) / tau)
     errors = np.nan_to_num(np.abs(times - expected.spikes) / tau) / sensitivity
-    good = same & ~expected.undecided & np.all(errors <= BOUND, axis=1)
+    good = same & ~expected.undecided & np.all(errors <= DOUBT, axis=1)
     tally.neurons += len(found)
     tally.intervals += int(expected.intervals.sum())
     tally.undecided += int(expected.undecided.sum())
@@ -215,7 +216,7 @@ def compare(trials: Trials, found: list[Array], tally: Tally) -> Tally:
 
 
 def _judge(trials: Trials, times: Array, tally: Tally) -> None:
-    """Those that disagree, with a hundredth of the oracle's own errors.
+    """Those that disagree, perhaps, with a hundredth of the oracle's own errors.
 
     And with a little less or more of the potential at the beginning, to know what that does to their spikes.
     """
