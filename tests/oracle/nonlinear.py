@@ -111,10 +111,12 @@ EQUATIONS = {"Izhikevich": izhikevich, "AdEx": adex, "ExpLIF": exp_lif, "QIF": q
 def equations_of(neuron: Any) -> Equations:
     """Return the equations of an evsim neuron with one value for each parameter."""
     equations = EQUATIONS[type(neuron).__name__](neuron)
-    return _with_moving_peak(equations, neuron) if getattr(neuron, "peak_jump", 0.0) else equations
+    return with_moving_peak(equations, neuron) if getattr(neuron, "peak_jump", 0.0) else equations
 
 
-def _with_moving_peak(eq: Equations, p: Any) -> Equations:
+def with_moving_peak(eq: Equations, p: Any) -> Equations:
+    """Return the same with a peak that spikes raise and that comes back."""
+
     def membrane(x: State) -> State:
         return [x[0] + x[-1], *x[1:-1]]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.integrate import DOP853
 
-from oracle.nonlinear import EQUATIONS, NEAR, Equations
+from oracle.nonlinear import EQUATIONS, NEAR, Equations, with_moving_peak
 
 Array = Any
 TIGHT = 1e-12
@@ -37,6 +37,8 @@ class Trajectories:
 
 def _parameters(neuron: Any, n: int) -> dict[str, Array]:
     values = {f.name: getattr(neuron, f.name) for f in dataclasses.fields(neuron)}
+    if not np.any(values.get("peak_jump", 0.0)):
+        values["tau_peak"] = None  # the peak stays where it is
     return {name: np.broadcast_to(np.asarray(v, float), n).copy() for name, v in values.items() if v is not None}
 
 
@@ -45,14 +47,17 @@ class _Lanes:
 
     def __init__(self, model: str, parameters: dict[str, Array], index: Array, tight: float) -> None:
         self.model, self.parameters, self.index, self.tight = model, parameters, index, tight
-        self.eq: Equations = EQUATIONS[model](SimpleNamespace(**parameters))
+        values = SimpleNamespace(**parameters)
+        self.eq: Equations = EQUATIONS[model](values)
+        if "tau_peak" in parameters:
+            self.eq = with_moving_peak(self.eq, values)
 
     def take(self, which: Array) -> _Lanes:
         return _Lanes(self.model, {k: v[which] for k, v in self.parameters.items()}, self.index[which], self.tight)
 
     def slope(self, x: Array, held: Array) -> Array:
         dx = np.array(self.eq.slope(0.0, list(x)))
-        dx[0] = np.where(held, 0.0, dx[0])
+        dx[0] = np.where(held, -dx[-1] if self.eq.lifted else 0.0, dx[0])
         return dx
 
     def step(self, x: Array, h: Array, held: Array, first: Array | None = None) -> tuple[Array, Array, Array, Array]:

@@ -9,10 +9,11 @@ pytest.importorskip("scipy")
 pytest.importorskip("heyoka", reason="heyoka is not installed")
 
 import heyoka
-from nonlinear_campaign import MODELS, RANDOM, grazing, one
+from nonlinear_campaign import RANDOM, grazing, one
 from oracle import nonlinear_lanes
 from oracle.nonlinear import EQUATIONS, equations_of
 
+MODELS = list(EQUATIONS)
 SPIKES = 3
 
 
