@@ -5,12 +5,16 @@
 #include <cstdint>
 #include <limits>
 
-// EVSIM_NOINLINE: a function of some size that many places call, compiled once, also where its callers are flattened.
+// EVSIM_INLINE: a function on the way through a loop that keeps its registers, which GCC would leave as a call in a
+// unit of many models. EVSIM_NOINLINE: a function of some size that many places call, compiled once, also where its
+// callers are flattened.
 #if defined(__CUDACC__)
 #define EVSIM_FN __host__ __device__ inline
+#define EVSIM_INLINE __host__ __device__ __forceinline__
 #define EVSIM_NOINLINE __host__ __device__ __noinline__
 #else
 #define EVSIM_FN inline
+#define EVSIM_INLINE [[gnu::always_inline]] inline
 #define EVSIM_NOINLINE [[gnu::noinline]]
 #endif
 

@@ -69,7 +69,7 @@ template <class Model, class S, int N, class Event, class Wide>
         std::memcpy(&neuron, run.neurons + static_cast<std::size_t>(n) * (sizeof(Neuron) / sizeof(double)),
                     sizeof(Neuron));
         Exact exact = converted<Exact, double, S>(Variables<Lane, S>::load(before + lane, tile));
-        double progress;
+        double progress = 0.0;
         const int crossings = model.usual_crossings(exact, neuron, now.exact_gap, progress);
         const Lane after = converted<Lane, S, double>(exact);
         // Rounded to S it may be at threshold: see advance_rounded.

@@ -140,7 +140,7 @@ struct CurrentMembrane {
     /// tau_mem = 2 tau_syn: v is a quadratic in e^{-t/tau_mem} (Göltz et al. 2021, eq. 9). Written in
     /// u = 1 - e^{-t/tau_mem}, where v = v0 + h u - i u^2 with h = i - v0, so that short times lose no digits.
     /// Returns the u at which v first reaches `threshold` > max(0, v0), above 1 if it never does.
-    EVSIM_FN static double quadratic_crossing(double v, double i, double threshold) {
+    EVSIM_INLINE static double quadratic_crossing(double v, double i, double threshold) {
         const double h = i - v, missing = threshold - v;
         const double product = 4.0 * i * missing;
         const double product_error = std::fma(4.0 * i, missing, -product);

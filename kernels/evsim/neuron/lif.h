@@ -67,7 +67,7 @@ struct Lif : OnCurrentMembrane {
         return n.threshold < n.v_inf() ? Endless::always : Endless::never;
     }
     EVSIM_FN void flow(State<double>& s, const Neuron&, double duration) const { membrane.flow(s.v, s.i, duration); }
-    EVSIM_FN void fire(State<double>& s, const Neuron& n) const { s.v = n.v_reset - n.v_inf(); }
+    EVSIM_INLINE void fire(State<double>& s, const Neuron& n) const { s.v = n.v_reset - n.v_inf(); }
     EVSIM_FN bool at_threshold(const State<double>& s, const Neuron& n) const { return s.v >= n.threshold - n.v_inf(); }
     EVSIM_FN double observe(const State<double>& s, const Neuron& n, int observable) const {
         return observable == 0 ? s.v + n.v_inf() : s.i;
@@ -104,8 +104,8 @@ struct Lif : OnCurrentMembrane {
     }
 
     /// The same where it crosses at most once, well inside the gap.
-    EVSIM_FN int usual_crossings(State<double>& s, const Neuron& n, const Gap<double>& factors,
-                                 double& progress) const {
+    EVSIM_INLINE int usual_crossings(State<double>& s, const Neuron& n, const Gap<double>& factors,
+                                     double& progress) const {
         const double threshold = n.threshold - n.v_inf(), left = -factors.mem_change;
         if (!membrane.is_quadratic() || !(threshold > 0.0) || !(s.v < threshold)) return -1;
         const double u = CurrentMembrane::quadratic_crossing(s.v, s.i, threshold);
@@ -137,10 +137,10 @@ struct Lif : OnCurrentMembrane {
 
  private:
     // In u = 1 - e^{-t/tau_mem}, for tau_mem = 2 tau_syn.
-    EVSIM_FN static bool surely_below(const State<double>& s, double threshold, double u) {
+    EVSIM_INLINE static bool surely_below(const State<double>& s, double threshold, double u) {
         return (s.v + (positive_part(s.i) - s.v) * u) * (1.0 + 1e-14) < threshold;
     }
-    EVSIM_FN static void pass(State<double>& s, double u) {
+    EVSIM_INLINE static void pass(State<double>& s, double u) {
         s.v = (1.0 - u) * (s.v + s.i * u);
         s.i *= (1.0 - u) * (1.0 - u);
     }

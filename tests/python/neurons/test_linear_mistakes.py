@@ -67,6 +67,9 @@ def test_time_constants(part, value, error):
     if part == "membrane" and value is None:
         assert neuron(tau_mem=None).variables == ("i", "v")
         return
+    if part == "Exponential" and value == math.inf:
+        assert Exponential(value).tau == math.inf  # a current that stays
+        return
     with pytest.raises(error, match=r"tau\w* (must|is)"):
         TIME_CONSTANTS[part](value)
 
