@@ -216,12 +216,12 @@ struct Linear {
         out.per_unit = above(1.0 / unit);
         for (int j = 0; j < N; ++j) {
             for (int i = 0; i < N; ++i) out.flow[i][j] = static_cast<T>(free.term[0].at[i][j]);
-            const double c = crossing.readout[0].at[j], slope = crossing.readout[1].at[j];
+            const double c = crossing.readout[0].at[j], slope = crossing.readout[1].at[j] * unit;
             out.readout[j] = static_cast<T>(c);
             out.slope[j] = static_cast<T>(slope);
-            out.bend[j] = above(0.5 * crossing.most_bent(j, unit));
+            out.bend[j] = above(0.5 * crossing.most_bent(j, unit) * unit * unit);
             out.ceiling[j] = above(crossing.ceiling.at[j]);
-            out.edge[j] = above(rounding * (std::fabs(c) + unit * std::fabs(slope)));
+            out.edge[j] = above(rounding * (std::fabs(c) + std::fabs(slope)));
         }
         return out;
     }

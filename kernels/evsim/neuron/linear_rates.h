@@ -8,13 +8,14 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-/// x' = A x of a neuron, and how far its readout c x may rise.
+/// x' = A x of a neuron, and how far its readout c x may rise: by the neuron's unit of time, in which no number is too
+/// large or too small for a float.
 template <int N, class V>
 struct LinearRates {
     V flow[N][N];      ///< A
     V readout[N];      ///< c
-    V slope[N];        ///< c A
-    V bend[N];         ///< half the largest |c A^2 e^{A s}| for s within one unit
+    V slope[N];        ///< c A, in a unit
+    V bend[N];         ///< half the largest |c A^2 e^{A s}| for s within one unit, in a unit squared
     V ceiling[N];      ///< c e^{A s} x <= ceiling |x| for all s
     V edge[N];         ///< what rounding may take from c x within one unit, for each |x|
     V unit, per_unit;  ///< a time in which little changes, and its inverse
@@ -73,14 +74,14 @@ struct LinearSeries {
     EVSIM_FN static V excess(const V (&x)[N], const V& threshold, const LinearOwnGap<N, V>& gap) {
         using T = LaneOf<V>;
         const LinearRates<N, V>& of = *gap.rates;
-        const V squared = gap.duration * gap.duration;
+        const V squared = gap.units * gap.units;
         V now = V{} - threshold, slope{};
         for (int j = 0; j < N; ++j) {
             now = multiply_add(x[j], of.readout[j], now);
             now = multiply_add(magnitude(x[j]), multiply_add(squared, of.bend[j], of.edge[j]), now);
             slope = multiply_add(x[j], of.slope[j], slope);
         }
-        const V highest = multiply_add(positive_part(slope), gap.duration, now);
+        const V highest = multiply_add(positive_part(slope), gap.units, now);
         if (gap.halvings == 0) return highest;
         V ever = V{} - threshold;
         for (int j = 0; j < N; ++j) ever = multiply_add(magnitude(x[j]), of.ceiling[j], ever);

@@ -105,6 +105,29 @@ def compare(neuron, machine, pause):
         np.testing.assert_allclose(together[n], expected, rtol=0, atol=2e-4 if machine.dtype == "float32" else 1e-9)
 
 
+@dtypes
+@pytest.mark.parametrize("unit", [1e-17, 1e-9, 1e9, 1e16])
+def test_any_unit_of_time(dtype, unit):
+    """What is squared on the way fits into a float32 all the same."""
+    rng = np.random.default_rng(9)
+    times, indices, weights = (
+        np.sort(rng.uniform(0.0, 60.0, 80)),
+        rng.integers(0, 8, 80),
+        rng.uniform(-1.0, 3.0, (2, 8)),
+    )
+
+    def spikes(factor):
+        neuron = evsim.LIFAlpha(tau_mem=factor * np.array([10.0, 20.0]), tau_syn=factor * np.array([2.0, 5.0]))
+        net = evsim.SpikingNetwork(dtype=dtype)
+        net.add_layer(evsim.Dense(8, 2, weights=weights), neuron)
+        return net.infer(indices, factor * times)
+
+    expected, found = spikes(1.0), spikes(unit)
+    assert len(expected) > 30
+    np.testing.assert_array_equal(found.indices, expected.indices)
+    np.testing.assert_allclose(found.times / unit, expected.times, rtol=0, atol=2e-4 if dtype == "float32" else 1e-10)
+
+
 def one_of(neuron, n):
     if isinstance(neuron, evsim.ResonateAndFire):
         return evsim.ResonateAndFire(tau=neuron.tau[n], omega=neuron.omega[n], threshold=neuron.threshold)
