@@ -31,6 +31,7 @@ CALLS = {
     encoders.population: ([[1.5, 2.0], 3], {"scale": 1.0, "centres": [0.0, 1.0, 2.0], "sigma": 1.0, "axis": 0}),
     encoders.delta_modulation: ([[0.0, 1.5, 0.5], [0.0, 1.0, 2.0]], {"threshold": 0.5, "shape": ()}),
     encoders.spike_latency: ([evsim.SpikeArray([0, 0], [1.0, 2.0])], {}),
+    encoders.boxes: ([evsim.SpikeArray([0, 0], [1.0, 2.0]), 3], {"width": 4.0}),
 }
 
 
