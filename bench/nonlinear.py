@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rivals import Brian, Heyoka, Problem, Trains, missing
-from run import machine
+from run import machine, write
 
 import evsim
 
@@ -210,12 +209,7 @@ def main() -> None:
         row["at_equal_error"] = compare(row)
     show(results)
     if arguments.output:
-        arguments.output.mkdir(parents=True, exist_ok=True)
-        where = results["machine"]
-        name = f"{where['date']}-nonlinear-{where['cpu'].replace(' ', '-').lower()}-{where['isa']}.json"
-        path = arguments.output / name
-        path.write_text(json.dumps(results, indent=2) + "\n")
-        print(f"written to {path}")
+        write(results, arguments.output, "nonlinear-")
 
 
 if __name__ == "__main__":

@@ -216,6 +216,15 @@ def measure_batch(repeats: int, threads: int) -> dict[str, float]:
     return out
 
 
+def write(results: dict[str, Any], folder: Path, what: str = "") -> None:
+    """Write results to a JSON file that is named after the machine they come from."""
+    folder.mkdir(parents=True, exist_ok=True)
+    where = results["machine"]
+    path = folder / f"{where['date']}-{what}{where['cpu'].replace(' ', '-').lower()}-{where['isa']}.json"
+    path.write_text(json.dumps(results, indent=2) + "\n")
+    print(f"written to {path}")
+
+
 def machine() -> dict[str, Any]:
     """Describe where the figures come from."""
     model = platform.processor()
@@ -262,12 +271,7 @@ def main() -> None:
     results["batch"] = measure_batch(repeats, threads)
     show(results)
     if arguments.output:
-        arguments.output.mkdir(parents=True, exist_ok=True)
-        where = results["machine"]
-        name = f"{where['date']}-{where['cpu'].replace(' ', '-').lower()}-{where['isa']}.json"
-        path = arguments.output / name
-        path.write_text(json.dumps(results, indent=2) + "\n")
-        print(f"written to {path}")
+        write(results, arguments.output)
 
 
 def show(results: dict[str, Any]) -> None:

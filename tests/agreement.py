@@ -349,3 +349,19 @@ def case_of(name: str, refractory: float, seed: int = 0, n: int = 36) -> Case:
     times = np.sort(rng.integers(0, int(END * 1024), n)) / 1024
     times[n // 2 : n // 2 + 2] = times[n // 2 : n // 2 + 1]
     return Case(neuron, weights, rng.integers(0, 8, n), times, END)
+
+
+def random_readout(rng: np.random.Generator, ratio: float, n_neurons: int = 12, n_events: int = 15) -> Case:
+    """A layer of readouts, arrivals some of which come together, and a while after the last one."""
+    tau_mem = 10 ** rng.uniform(-1, 1)
+    neuron = evsim.LI(
+        tau_mem=tau_mem,
+        tau_syn=tau_mem / ratio,
+        v_rest=rng.uniform(-2, 2, n_neurons),
+        bias=rng.uniform(-2, 2, n_neurons),
+        v_init=rng.uniform(-2, 2, n_neurons),
+        i_init=rng.uniform(-2, 2, n_neurons),
+    )
+    times = np.cumsum(rng.exponential(tau_mem / 2, n_events) * (rng.random(n_events) > 0.2))
+    weights = rng.uniform(-1, 1, (n_neurons, n_events)) / peak(ratio) * 2
+    return Case(neuron, weights, np.arange(n_events), times, times[-1] + rng.uniform(0, 5) * tau_mem)

@@ -6,6 +6,7 @@
 
 #include <evsim/neuron/advance.h>
 
+#include <evsim/loops/model_facts.h>
 #include <evsim/loops/neuron_kernel.h>
 #include <evsim/loops/variables.h>
 
@@ -48,7 +49,6 @@ template <class Model, class S, int N, class Event, class Wide>
 [[gnu::always_inline]] inline std::uint64_t pass_usual(const TileRun& run, const Model& model, std::int64_t event,
                                                        std::uint64_t flagged, const Wide (&state)[N], Wide (&next)[N]) {
     using V = Vector<S>;
-    using Neuron = typename Model::Neuron;
     using Lane = typename Model::template State<S>;
     using Exact = typename Model::template State<double>;
     constexpr int width = lanes<S>;
@@ -65,9 +65,7 @@ template <class Model, class S, int N, class Event, class Wide>
         const int lane = std::countr_zero(left);
         const std::uint64_t bit = left & -left;
         const std::int32_t n = run.first_neuron + lane;
-        Neuron neuron;
-        std::memcpy(&neuron, run.neurons + static_cast<std::size_t>(n) * (sizeof(Neuron) / sizeof(double)),
-                    sizeof(Neuron));
+        const auto neuron = ModelFacts<Model, S>::neuron_at(run.neurons, n);
         Exact exact = converted<Exact, double, S>(Variables<Lane, S>::load(before + lane, tile));
         double progress = 0.0;
         const int crossings = model.usual_crossings(exact, neuron, now.exact_gap, progress);

@@ -19,9 +19,8 @@ inline namespace EVSIM_ISA {
 ///   flow_held(state, neuron, duration) what goes on while the membrane is held at reset
 ///   n_kept                             how many series are the variables of the state, the membrane potential first
 ///   n_series                           how many there are, with auxiliary ones such as an exponential
-///   watched, kept(k)                   optionally: which series is compared with the peak, if it is not the first;
-///   which
-///                                      is variable k of the state, if they are not the first ones
+///   watched                            optionally: which series is compared with the peak, if it is not the first
+///   kept(k)                            optionally: which is variable k of the state, if they are not the first ones
 ///   Flow(neuron)                       the equations of one neuron, ready to be evaluated:
 ///     peak                               the potential at which it fires
 ///     rate[n_series], scale[n_series]    how fast they change and how large they are, in order of magnitude

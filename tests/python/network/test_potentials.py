@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from agreement import END, MODELS, RATIOS, Case, case_of, peak, random_delta, random_lif
+from agreement import END, MODELS, RATIOS, case_of, random_delta, random_lif, random_readout
 from machines import DTYPES, on_host, one_of_equals, one_thread
 from potentials import check_probes, expected_readout
 
@@ -39,21 +39,6 @@ def test_recorded_values_of_every_model_are_exact(machine, name, refractory):
 @pytest.mark.parametrize("model", ["LIF", "LIFDelta", "IAFDelta"])
 def test_recorded_values_are_exact(machine, model):
     assert sum(check_probes(case, machine, times) for case, times in layers_and_times(model, machine.dtype)) > 150
-
-
-def random_readout(rng, ratio, n_neurons=12, n_events=15):
-    tau_mem = 10 ** rng.uniform(-1, 1)
-    neuron = evsim.LI(
-        tau_mem=tau_mem,
-        tau_syn=tau_mem / ratio,
-        v_rest=rng.uniform(-2, 2, n_neurons),
-        bias=rng.uniform(-2, 2, n_neurons),
-        v_init=rng.uniform(-2, 2, n_neurons),
-        i_init=rng.uniform(-2, 2, n_neurons),
-    )
-    times = np.cumsum(rng.exponential(tau_mem / 2, n_events) * (rng.random(n_events) > 0.2))
-    weights = rng.uniform(-1, 1, (n_neurons, n_events)) / peak(ratio) * 2
-    return Case(neuron, weights, np.arange(n_events), times, times[-1] + rng.uniform(0, 5) * tau_mem)
 
 
 @ratios

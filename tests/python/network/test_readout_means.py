@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import oracle
 import pytest
-from agreement import RATIOS, Case, peak
+from agreement import RATIOS, random_readout
 from machines import DTYPES, Machine, on_cpu, on_host, one_of_equals, one_thread
 
 import evsim
@@ -14,22 +14,6 @@ import evsim
 EPSILON = {"float32": 2.0**-24, "float64": 2.0**-53}
 ratios = pytest.mark.parametrize("ratio", RATIOS)
 dtypes = pytest.mark.parametrize("dtype", DTYPES)
-
-
-def random_readout(seed, ratio, n_neurons=12, n_events=25):
-    rng = np.random.default_rng(seed)
-    tau_mem = 10 ** rng.uniform(-1, 1)
-    neuron = evsim.LI(
-        tau_mem=tau_mem,
-        tau_syn=tau_mem / ratio,
-        v_rest=rng.uniform(-2, 2, n_neurons),
-        bias=rng.uniform(-2, 2, n_neurons),
-        v_init=rng.uniform(-2, 2, n_neurons),
-        i_init=rng.uniform(-2, 2, n_neurons),
-    )
-    times = np.cumsum(rng.exponential(tau_mem / 2, n_events) * (rng.random(n_events) > 0.2))
-    weights = rng.uniform(-1, 1, (n_neurons, n_events)) / peak(ratio) * 2
-    return Case(neuron, weights, np.arange(n_events), times, times[-1] + rng.uniform(0, 5) * tau_mem)
 
 
 def check(mean, case, dtype):
@@ -50,7 +34,7 @@ def check(mean, case, dtype):
 @ratios
 def test_means_are_exact(machine, ratio):
     for seed in range(3):
-        case = random_readout([21, RATIOS.index(ratio), seed], ratio)
+        case = random_readout(np.random.default_rng([21, RATIOS.index(ratio), seed]), ratio, n_events=25)
         net = case.network(machine)
         net.infer([(case.indices, case.times)] * machine.copies(case.work), start=case.start, until=case.until)
         check(one_of_equals(net[0].mean), case, machine.dtype)
@@ -85,7 +69,7 @@ def test_nothing_drifts_in_a_long_recording(machine):
 
 @one_thread
 def test_a_mean_has_the_same_bits_however_the_recording_is_cut(machine):
-    case = random_readout(22, 4.0)
+    case = random_readout(np.random.default_rng(22), 4.0, n_events=25)
     net = case.network(machine)
     net.infer(case.indices, case.times, start=0.0, until=case.until)
     whole = on_host(net[0].mean)
@@ -103,7 +87,7 @@ def test_a_mean_has_the_same_bits_however_the_recording_is_cut(machine):
 @one_thread
 def test_a_copy_remembers_what_the_network_did(machine):
     """Also of the time after the last input, of which the state of a stream knows nothing."""
-    case = random_readout(23, 2.0)
+    case = random_readout(np.random.default_rng(23), 2.0, n_events=25)
     net = case.network(machine)
     for samples in ([(case.indices, case.times)], [(case.indices[:9], case.times[:9]), ([], [])]):
         net.infer(samples, start=0.0, until=case.until)
@@ -136,7 +120,7 @@ def test_at_the_start_and_after_infinite_time(machine):
 
 @one_thread
 def test_every_sample_of_a_batch_has_its_own(machine):
-    case = random_readout(24, 10.0)
+    case = random_readout(np.random.default_rng(24), 10.0, n_events=25)
     net = case.network(machine)
     samples = [(case.indices[k:], case.times[k:]) for k in (0, 7, 25)]
     net.infer(samples, start=0.0, until=case.until)
