@@ -49,7 +49,7 @@ void poisson_layer(benchmark::State& state, const char* model, int value_bytes, 
     if (std::string(model) == "lif_refractory") parameters.shared.push_back(1.0);
     const auto kernel = evsim::find_kernel(model, value_bytes);
     const auto population =
-        std::make_shared<evsim::Population>(kernel, evsim::Layout::row(n_neurons, kernel->info.lanes), parameters);
+        std::make_shared<evsim::Population>(kernel, evsim::Layout::row(n_neurons, kernel->info), parameters);
     const auto projection = std::make_shared<evsim::Projection>(population, n_inputs);
     evsim::Dense& dense = *projection->dense();
     const std::vector<float> values = weights(n_neurons);

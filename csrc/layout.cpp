@@ -8,16 +8,16 @@ namespace evsim {
 
 namespace {
 
-/// Tiles of 4 vectors, then the cheapest cover of the rest: a wider tile with some padding costs less than two narrow
+/// The largest tiles, then the cheapest cover of the rest: a wider tile with some padding costs less than two narrow
 /// ones.
-std::vector<TileRange> cover(std::int32_t n_neurons, int lanes) {
+std::vector<TileRange> cover(std::int32_t n_neurons, const ModelInfo& model) {
     std::vector<TileRange> tiles;
     std::int32_t first = 0;
     while (first < n_neurons) {
-        const std::int32_t left = (n_neurons - first + lanes - 1) / lanes;
-        const std::int32_t vectors = left >= 3 ? 4 : left;
+        const std::int32_t left = (n_neurons - first + model.lanes - 1) / model.lanes;
+        const std::int32_t vectors = left < model.most_vectors ? left == 3 ? 4 : left : model.most_vectors;
         tiles.push_back({first, vectors});
-        first += vectors * lanes;
+        first += vectors * model.lanes;
     }
     return tiles;
 }
@@ -30,12 +30,12 @@ std::int32_t checked_size(std::int64_t n, const char* name) {
     return static_cast<std::int32_t>(n);
 }
 
-Layout Layout::row(std::int64_t n_neurons, int lanes) {
+Layout Layout::row(std::int64_t n_neurons, const ModelInfo& model) {
     Layout layout;
     layout.n_neurons_ = checked_size(n_neurons, "n_neurons");
-    layout.tiles_ = cover(layout.n_neurons_, lanes);
+    layout.tiles_ = cover(layout.n_neurons_, model);
     const TileRange& last = layout.tiles_.back();
-    layout.places_ = static_cast<std::size_t>(last.first_neuron + last.n_vectors * lanes);
+    layout.places_ = static_cast<std::size_t>(last.first_neuron + last.n_vectors * model.lanes);
     return layout;
 }
 

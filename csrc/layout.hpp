@@ -5,6 +5,8 @@
 #include <optional>
 #include <vector>
 
+#include <evsim/loops/neuron_kernel.h>
+
 #include "connection/conv2d.hpp"
 
 namespace evsim {
@@ -21,8 +23,8 @@ struct TileRange {
 /// [pixel][channel_stride], where an input reaches few pixels. Users number the latter by (channel, row, column).
 class Layout {
  public:
-    /// Throws InvalidArgument. `lanes`: neurons per SIMD vector.
-    static Layout row(std::int64_t n_neurons, int lanes);
+    /// Throws InvalidArgument.
+    static Layout row(std::int64_t n_neurons, const ModelInfo& model);
     static Layout image(const ImageShape& shape, int value_bytes);
 
     std::int32_t n_neurons() const { return n_neurons_; }

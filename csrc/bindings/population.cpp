@@ -37,7 +37,7 @@ void bind_populations(py::module_& module) {
         .def(py::init([](const KernelHandle& kernel, std::int64_t n_neurons, const std::optional<IntTriple>& image,
                          std::vector<double> shared, std::vector<std::vector<double>> per_neuron) {
                  const Layout layout = image ? Layout::image(as_shape(*image), kernel.kernel->info.weight_bytes)
-                                             : Layout::row(n_neurons, kernel.kernel->info.lanes);
+                                             : Layout::row(n_neurons, kernel.kernel->info);
                  return std::make_shared<Population>(kernel.kernel, layout,
                                                      NeuronParameters{std::move(shared), std::move(per_neuron)});
              }),

@@ -69,16 +69,6 @@ ImageShape output_of(const Conv2dSettings& s) {
     return output;
 }
 
-namespace {
-
-/// Positions of a kernel along one axis with the outputs they lead to, for inputs of one phase.
-struct Tap {
-    std::int32_t offset;    ///< of the output from the base
-    std::int32_t position;  ///< in the kernel
-};
-
-}  // namespace
-
 void require_indexable(const ImageShape& shape) {
     // In floating point: the product of three sizes may pass any integer type.
     const double size = static_cast<double>(shape.channels) * shape.height * shape.width;
@@ -94,6 +84,12 @@ void require_indexable(const ImageShape& shape) {
 /// but no more than positions lead anywhere.
 class Conv2d::Axis {
  public:
+    /// Positions of a kernel along one axis with the outputs they lead to, for inputs of one phase.
+    struct Tap {
+        std::int32_t offset;    ///< of the output from the base
+        std::int32_t position;  ///< in the kernel
+    };
+
     Axis(std::int32_t kernel, std::int32_t stride, std::int32_t padding, std::int32_t dilation, bool transposed)
         : stride_(stride), padding_(padding), transposed_(transposed) {
         for (std::int32_t k = 0; k < kernel; ++k) {
@@ -146,7 +142,7 @@ Conv2d::Conv2d(const Conv2dSettings& settings, int value_bytes)
     taps_per_input_ = static_cast<std::size_t>(settings_.kernel.y) * static_cast<std::size_t>(settings_.kernel.x);
     const double taps = static_cast<double>(settings_.kernel.y) * settings_.kernel.x * settings_.input.channels;
     const double plan =
-        static_cast<double>(taps_per_input_) * (sizeof(stretches_[0]) + sizeof(RelativeStretch) + sizeof(Tap));
+        static_cast<double>(taps_per_input_) * (sizeof(stretches_[0]) + sizeof(RelativeStretch) + sizeof(Axis::Tap));
     require_memory(taps * (2.0 * out_per_group() + weight_stride_) * value_bytes + plan,
                    "the weights of a convolution");
     n_weights_ = static_cast<std::size_t>(settings_.input.channels) * static_cast<std::size_t>(out_per_group()) *
@@ -171,8 +167,8 @@ void Conv2d::plan_stretches() {
     for (const auto& [phase_y, rows] : y.taps()) {
         for (const auto& [phase_x, columns] : x.taps()) {
             auto& stretches = stretches_.emplace_back();
-            for (const Tap& row : rows) {
-                for (const Tap& column : columns) {
+            for (const Axis::Tap& row : rows) {
+                for (const Axis::Tap& column : columns) {
                     const bool goes_on = !stretches.empty() && stretches.back().dy == row.offset &&
                                          stretches.back().dx + stretches.back().count == column.offset;
                     if (goes_on) {

@@ -7,8 +7,7 @@ int main() {
     // tau_mem, tau_syn; then threshold, v_rest, v_reset, bias, v_init, i_init
     const evsim::NeuronParameters parameters{{20.0, 10.0}, {{1.0}, {0.0}, {0.0}, {0.0}, {0.0}, {0.0}}};
     const auto kernel = evsim::find_kernel("lif", 4);
-    const auto neurons =
-        std::make_shared<evsim::Population>(kernel, evsim::Layout::row(1, kernel->info.lanes), parameters);
+    const auto neurons = std::make_shared<evsim::Population>(kernel, evsim::Layout::row(1, kernel->info), parameters);
     const auto projection = std::make_shared<evsim::Projection>(neurons, 2);
     auto* weights = reinterpret_cast<float*>(projection->dense()->data());
     weights[0 * projection->dense()->stride()] = weights[1 * projection->dense()->stride()] = 5.0f;

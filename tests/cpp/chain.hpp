@@ -28,7 +28,7 @@ struct TestLayer {
 inline TestLayer dense_layer(std::int64_t n_inputs, std::int64_t n_neurons, std::shared_ptr<const NeuronKernel> kernel,
                              const NeuronParameters& parameters, const RuleSettings& rule = {}) {
     TestLayer layer;
-    layer.population = std::make_shared<Population>(kernel, Layout::row(n_neurons, kernel->info.lanes), parameters);
+    layer.population = std::make_shared<Population>(kernel, Layout::row(n_neurons, kernel->info), parameters);
     layer.projection = std::make_shared<Projection>(layer.population, n_inputs, rule);
     return layer;
 }

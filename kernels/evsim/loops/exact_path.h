@@ -86,22 +86,49 @@ struct Crossings {
     }
 };
 
-/// A neuron whose state is kept in T through a gap. `move(state, whole)` moves the exact state through the gap, or, if
-/// not `whole`, through nothing at its end; true if it crossed.
-template <class Model, class T, class Move>
+/// Any `fired` of advance_on_clock.
+struct AnyFired {
+    void* fired;
+    bool (*crossed)(void*, double elapsed);
+    bool (*released)(void*, double elapsed, double last_arrival);
+
+    template <class Fired>
+    explicit AnyFired(Fired& of)
+        : fired(&of),
+          crossed([](void* any, double elapsed) { return (*static_cast<Fired*>(any))(elapsed); }),
+          released([](void* any, double elapsed, double last_arrival) {
+              return static_cast<Fired*>(any)->at_release(elapsed, last_arrival);
+          }) {}
+    bool operator()(double elapsed) const { return crossed(fired, elapsed); }
+    bool at_release(double elapsed, double last_arrival) const { return released(fired, elapsed, last_arrival); }
+};
+
+/// advance_on_clock where a call does not matter: compiled once for all who ask.
+template <class Model>
+[[gnu::noinline]] int advance_by_call(const Model& model, typename Model::template State<double>& state,
+                                      const typename Model::Neuron& neuron, const Interval& gap,
+                                      const typename Model::template Gap<double>& factors, bool closed,
+                                      Release& release, AnyFired fired) {
+    return advance_on_clock(model, state, neuron, gap, factors, closed, release, fired);
+}
+
+/// A neuron whose state is kept in T through a gap. `through_gap(state)` moves the exact state through it, and
+/// `at_end(state)` through nothing at its end; true if it crossed.
+template <class Model, class T, class ThroughGap, class AtEnd>
 inline typename Model::template State<T> advance_rounded(const Model& model, const typename Model::Neuron& neuron,
-                                                         const typename Model::template State<T>& before, Move&& move) {
+                                                         const typename Model::template State<T>& before,
+                                                         ThroughGap&& through_gap, AtEnd&& at_end) {
     using Exact = typename Model::template State<double>;
     using Lane = typename Model::template State<T>;
     Exact exact = converted<Exact, double, T>(before);
-    const bool crossed = move(exact, true);
+    const bool crossed = through_gap(exact);
     Lane after = converted<Lane, T, double>(exact);
     if (!crossed) {
         // Rounded to T, the potential may be at the threshold although the exact one stayed an ulp below. That is a
         // crossing at the end of the gap; left alone, the neuron would sit above threshold, mute.
         exact = converted<Exact, double, T>(after);
         if (model.at_threshold(exact, neuron)) {
-            move(exact, false);
+            at_end(exact);
             after = converted<Lane, T, double>(exact);
         }
     }

@@ -16,30 +16,41 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-template <class Model, class T>
+/// How many SIMD vectors of neurons a tile may have. More hide the latency of one another, as long as their variables
+/// stay in registers; where every neuron is moved by itself they would be code for nothing.
+template <class Model>
+inline constexpr int most_vectors = [] {
+    if constexpr (requires { Model::most_vectors; }) return Model::most_vectors;
+    return 4;
+}();
+
+template <class Model>
+inline constexpr int n_neuron_parameters = static_cast<int>(std::size(Model::neuron_names));
+
+/// The parameters in the given place of [place][parameter].
+template <class Model>
+inline typename Model::Neuron neuron_at(const double* neurons, std::size_t place) {
+    typename Model::Neuron neuron;
+    static_assert(sizeof(neuron) == n_neuron_parameters<Model> * sizeof(double));
+    std::memcpy(&neuron, neurons + place * n_neuron_parameters<Model>, sizeof(neuron));
+    return neuron;
+}
+
+/// `S`: the type of states.
+template <class Model, class S>
 struct ModelFacts {
     using Neuron = typename Model::Neuron;
-    using S = typename Model::template Stored<T>;
     using Lane = typename Model::template State<S>;
     using HotLane = typename Model::template Hot<S>;
 
-    static constexpr int n_neuron = static_cast<int>(std::size(Model::neuron_names));
     static constexpr bool remembers = requires { Model::memory_names; };
-    static_assert(sizeof(Neuron) == n_neuron * sizeof(double));
-    static_assert(std::is_same_v<S, T> || std::is_same_v<S, double>,
-                  "states are kept in the layer's type or in double");
 
-    static Neuron neuron_at(const double* neurons, std::int32_t n) {
-        Neuron neuron;
-        std::memcpy(&neuron, neurons + static_cast<std::size_t>(n) * n_neuron, sizeof(Neuron));
-        return neuron;
-    }
     static std::int32_t prepare(const double* shared, const double* neurons, std::size_t stride, void* hot, void* state,
                                 double* memory) {
         const Model model(shared);
         std::int32_t first_unfit = -1;
         for (std::int32_t n = 0; n < static_cast<std::int32_t>(stride); ++n) {
-            const Neuron neuron = neuron_at(neurons, n);
+            const Neuron neuron = neuron_at<Model>(neurons, static_cast<std::size_t>(n));
             Variables<HotLane, S>::store(model.template hot<S>(neuron), static_cast<S*>(hot) + n, stride);
             const Lane initial = converted<Lane, S, double>(model.initial(neuron));
             if (first_unfit < 0 && !finite<Lane, S>(initial)) first_unfit = n;
@@ -57,19 +68,20 @@ struct ModelFacts {
     static std::int32_t first_endless(const double* shared, const double* neurons, std::int32_t n_neurons) {
         const Model model(shared);
         for (std::int32_t n = 0; n < n_neurons; ++n) {
-            if (model.endless(neuron_at(neurons, n)) != Endless::never) return n;
+            if (model.endless(neuron_at<Model>(neurons, static_cast<std::size_t>(n))) != Endless::never) return n;
         }
         return -1;
     }
 
-    static ModelInfo info(const char* name) {
+    static ModelInfo info(const char* name, std::size_t weight_bytes) {
         ModelInfo info{};
         info.model = name;
-        info.weight_bytes = sizeof(T);
+        info.weight_bytes = static_cast<std::int32_t>(weight_bytes);
         info.state_bytes = sizeof(S);
         info.lanes = lanes<S>;
+        info.most_vectors = most_vectors<Model>;
         info.n_shared = Model::n_shared;
-        info.n_neuron = n_neuron;
+        info.n_neuron = n_neuron_parameters<Model>;
         info.n_hot = Variables<HotLane, S>::count;
         info.n_state = Variables<Lane, S>::count;
         info.n_observables = static_cast<std::int32_t>(std::size(Model::observable_names));

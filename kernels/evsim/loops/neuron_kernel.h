@@ -11,7 +11,7 @@
 
 namespace evsim {
 
-inline constexpr std::uint32_t kernel_abi = 6;
+inline constexpr std::uint32_t kernel_abi = 7;
 
 /// A spike and the input event in whose preceding gap it lies.
 struct Emission {
@@ -61,7 +61,7 @@ struct TileRun {
     void* releases;             ///< until when each neuron is held, as (time, rest); of models that hold
     std::size_t stride;         ///< neurons, padded to whole vectors
     std::int32_t first_neuron;  ///< of the tile
-    std::int32_t n_vectors;     ///< of the tile: 1, 2 or 4
+    std::int32_t n_vectors;     ///< of the tile: 1, 2 or 4, but not more than the model takes
     std::int32_t n_neurons;     ///< of the layer, without padding
 
     const void* events;  ///< made by `prepare_events`
@@ -206,6 +206,7 @@ struct ModelInfo {
     std::int32_t weight_bytes;  ///< 4 or 8: weights
     std::int32_t state_bytes;   ///< 4 or 8: state variables and `hot`
     std::int32_t lanes;         ///< neurons per SIMD vector
+    std::int32_t most_vectors;  ///< per tile of the dense engine
     std::int32_t n_shared, n_neuron, n_hot, n_state, n_memory, n_observables, n_ports;
     bool spikes;
     bool holds;  ///< after a spike: TileRun::releases is used

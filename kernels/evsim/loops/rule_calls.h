@@ -13,11 +13,10 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-/// No call of it is inlined: most layers have no rule, and their exact path is short.
-template <class Model, class T>
+/// No call of it is inlined: most layers have no rule, and their exact path is short. `S`: the type of states.
+template <class Model, class S>
 class RuleCalls {
  public:
-    using S = typename Model::template Stored<T>;
     using Exact = typename Model::template State<double>;
     using Lane = typename Model::template State<S>;
 
@@ -56,7 +55,7 @@ class RuleCalls {
 
  private:
     void on_input(std::int64_t event, double start) const {
-        double observables[4 * lanes<S> * n_context];  // of the largest tile
+        double observables[most_vectors<Model> * lanes<S> * n_context];  // of the largest tile
         if (rule_->uses_context) {
             for (int k = 0; k < run_.n_vectors * lanes<S>; ++k) {
                 const std::int32_t n = run_.first_neuron + k;
@@ -68,7 +67,7 @@ class RuleCalls {
     }
 
     void observe(const Exact& state, std::int32_t n, double* out) const {
-        const auto neuron = ModelFacts<Model, T>::neuron_at(run_.neurons, n);
+        const auto neuron = neuron_at<Model>(run_.neurons, static_cast<std::size_t>(n));
         for (int k = 0; k < n_context; ++k) out[k] = k < n_observables ? model_.observe(state, neuron, k) : never();
     }
     static void check(TileStatus status) {

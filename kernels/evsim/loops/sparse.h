@@ -2,109 +2,33 @@
 // else. All channels of a pixel share the time since it was last touched, and so the gap factors.
 #pragma once
 
-#include <bit>
 #include <cstring>
-#include <iterator>
 
-#include <evsim/loops/dense.h>
+#include <evsim/loops/dense_neurons.h>
 #include <evsim/loops/exact_path.h>
 #include <evsim/loops/neuron_kernel.h>
+#include <evsim/loops/sparse_neurons.h>
 #include <evsim/loops/variables.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {
 
+/// `T`: the type of weights.
 template <class Model, class T>
-struct SparseKernel {
-    using S = typename Model::template Stored<T>;  ///< of states, beside weights of T
-    using Neuron = typename Model::Neuron;
-    using Gap = typename Model::template Gap<S>;
-    using ExactGap = typename Model::template Gap<double>;
-    using Exact = typename Model::template State<double>;
-    using Lane = typename Model::template State<S>;
-    using HotLane = typename Model::template Hot<S>;
+struct SparseKernel : SparseNeurons<Model, typename Model::template Stored<T>> {
+    using S = typename Model::template Stored<T>;  ///< of states
+    using Neurons = SparseNeurons<Model, S>;
+    using Neurons::n_state, Neurons::release_of;
+    using typename Neurons::Gap;
+    using typename Neurons::Gaps;
+    using typename Neurons::Place;
 
-    static constexpr int n_state = Variables<Lane, S>::count;
-    static constexpr int n_neuron = static_cast<int>(std::size(Model::neuron_names));
-    static constexpr int block = PixelGroup::most_pixels;
-    static constexpr int gaps_at_once = 8;
     /// Whether touching a pixel takes so little that it is worth code of its own for each size.
     static constexpr bool short_touch = n_state <= 2;
 
     template <class V>
     static V load_vector(const T* from) {
         return converted_vector<V>(from);
-    }
-
-    /// A vector of channels of one pixel.
-    struct Place {
-        std::int32_t pixel, channel;
-        Interval gap;
-
-        std::size_t state(const SparseRun& run) const {
-            return static_cast<std::size_t>(pixel) * static_cast<std::size_t>(run.channel_stride) +
-                   static_cast<std::size_t>(channel);
-        }
-        std::size_t parameters(const SparseRun& run) const {
-            return static_cast<std::size_t>(pixel) * run.parameter_step + static_cast<std::size_t>(channel);
-        }
-        std::int32_t neuron(const SparseRun& run) const { return channel * run.n_pixels + pixel; }
-        Place next(int lane) const { return {pixel, channel + lane, gap}; }
-    };
-
-    static Neuron neuron_at(const SparseRun& run, const Place& place) {
-        Neuron neuron;
-        std::memcpy(&neuron, run.neurons + place.parameters(run) * n_neuron, sizeof(Neuron));
-        return neuron;
-    }
-
-    static Release release_of(const SparseRun& run, const Place& place) {
-        if constexpr (holds<Model>) return static_cast<const Release*>(run.releases)[place.state(run)];
-        return {};
-    }
-
-    /// Moves one neuron through `interval`; true if it crossed.
-    static bool advance_neuron(const SparseRun& run, const Model& model, Exact& state, Release& release,
-                               const Place& place, const Neuron& neuron, const Interval& interval, const ExactGap& gap,
-                               TileResult& result) {
-        const bool padding = place.channel >= run.channels;
-        const NeuronPlace who{padding ? 0 : place.neuron(run), place.state(run), padding};
-        const auto on_spike = [](double) {};
-        Crossings<Model, SparseRun, decltype(on_spike)> crossings{
-            run, model, state, neuron, who, 0, interval.start, interval.start + interval.duration, result, on_spike};
-        return advance_on_clock(model, state, neuron, interval, gap, !any_jumps(model), release, crossings) > 0;
-    }
-
-    /// The state after a gap in which the lanes of `flagged` may fire; of all others it is `decayed`.
-    template <class V>
-    [[gnu::noinline]] static typename Model::template State<V> advance_flagged(
-        const SparseRun& run, const Model& model, const Place& place, unsigned flagged,
-        const typename Model::template State<V>& state, const typename Model::template State<V>& decayed,
-        TileResult& result) {
-        using Wide = typename Model::template State<V>;
-        constexpr std::size_t width = sizeof(V) / sizeof(S);
-        const ExactGap gap = model.gap(place.gap.duration);
-        // Arrivals of one instant are applied together before the threshold is looked at.
-        if (place.gap.duration == 0.0) return decayed;
-        alignas(V) S before[n_state * width], after[n_state * width];
-        Variables<Wide, V>::store(state, before, width);
-        Variables<Wide, V>::store(decayed, after, width);
-        for (; flagged != 0; flagged &= flagged - 1) {
-            const int lane = std::countr_zero(flagged);
-            const Place one = place.next(lane);
-            const Neuron neuron = neuron_at(run, one);
-            Release release = release_of(run, one);
-            const Lane moved = advance_rounded<Model, S>(
-                model, neuron, Variables<Lane, S>::load(before + lane, width), [&](Exact& exact, bool whole) {
-                    return whole ? advance_neuron(run, model, exact, release, one, neuron, one.gap, gap, result)
-                                 : advance_neuron(run, model, exact, release, one, neuron, one.gap.at_end(),
-                                                  model.gap(0.0), result);
-                });
-            if constexpr (holds<Model>) static_cast<Release*>(run.releases)[one.state(run)] = release;
-            Variables<Lane, S>::store(moved, after + lane, width);
-            if (result.status != TileStatus::ok) break;
-        }
-        return Variables<Wide, V>::load(after, width);
     }
 
     /// Where the vectors of a layer lie.
@@ -114,28 +38,20 @@ struct SparseKernel {
         std::size_t stride, hot_stride;
     };
 
-    /// The lanes that something arriving at `time` finds held.
-    template <class V>
-    static auto held_lanes(const SparseRun& run, const Model& model, const Place& place, double time) {
-        decltype(V{} > V{}) held{};
-        for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(S)); ++lane)
-            held[lane] = release_of(run, place.next(lane)).holds_at(time, model.refractory) ? -1 : 0;
-        return held;
-    }
-
     /// As `touch`, where some are held or may fire.
     template <class V>
     [[gnu::noinline]] static typename Model::template State<V> touch_on_clock(
         const SparseRun& run, const Model& model, const Place& place, const V& excess, const T* weights,
         std::int32_t port, const typename Model::template State<V>& state,
         const typename Model::template State<V>& decayed, TileResult& result) {
-        const auto before_gap = held_lanes<V>(run, model, place, place.gap.start);
-        const auto still = before_gap & held_lanes<V>(run, model, place, place.gap.end);
+        const auto before_gap = Neurons::template held_lanes<V>(run, model, place, place.gap.start);
+        const auto still = before_gap & Neurons::template held_lanes<V>(run, model, place, place.gap.end);
         const V may_fire =
             select(before_gap, select(still, flows_while_held(model) ? V{} + S(1) : V{}, V{} + S(1)), excess);
-        auto moved = advance_flagged<V>(run, model, place, positive_lanes(may_fire), state, decayed, result);
+        auto moved =
+            Neurons::template advance_flagged<V>(run, model, place, positive_lanes(may_fire), state, decayed, result);
         model.hold(still, state, moved);
-        const auto at_arrival = held_lanes<V>(run, model, place, place.gap.end);
+        const auto at_arrival = Neurons::template held_lanes<V>(run, model, place, place.gap.end);
         const auto before_arrival = moved;
         Model::receive(moved, heard(model, at_arrival, load_vector<V>(weights)), port);
         model.hold(at_arrival, before_arrival, moved);
@@ -170,7 +86,7 @@ struct SparseKernel {
         if (flagged != 0) [[unlikely]] {
             const Wide before = state;  // so that it need not lie in memory otherwise
             Model::decay(state, own_gap);
-            state = advance_flagged<V>(run, model, place(), flagged, before, Wide(state), result);
+            state = Neurons::template advance_flagged<V>(run, model, place(), flagged, before, Wide(state), result);
         } else {
             Model::decay(state, own_gap);
         }
@@ -206,25 +122,6 @@ struct SparseKernel {
             for (; channel < channel_stride; channel += width) visit(ShortVector<S, 16>{}, channel);
         }
     }
-
-    /// Gaps between the touches of some pixels.
-    struct Gaps {
-        double end;
-        double starts[block], durations[block + gaps_at_once] = {};
-        ExactGap factors[block + gaps_at_once];
-
-        /// Computes the factors of the first n. Blocks of one size, which GCC vectorises.
-        void compute(const Model& model, int n) {
-            for (int first = 0; first < n; first += gaps_at_once) {
-#pragma GCC unroll 1
-                for (int k = 0; k < gaps_at_once; ++k) factors[first + k] = model.gap(durations[first + k]);
-            }
-        }
-        Gap rounded(int n) const { return converted<Gap, S, double>(factors[n]); }
-        Place place(int n, std::int32_t pixel, std::int32_t channel) const {
-            return {pixel, channel, {starts[n], end, durations[n]}};
-        }
-    };
 
     /// The gaps of the pixels of a group up to now, when they are touched.
     static void touch_pixels(const SparseRun& run, const PixelGroup& group, const PixelStretch* stretches, Gaps& gaps) {
@@ -308,92 +205,6 @@ struct SparseKernel {
         return result;
     }
 
-    /// Crossings of the lanes of `flagged` after the last touch of their pixel; the state is not changed.
-    template <class V>
-    [[gnu::noinline]] static void finish_flagged(const SparseRun& run, const Model& model, const Place& place,
-                                                 unsigned flagged, const S* values, TileResult& result) {
-        const ExactGap gap = model.gap(place.gap.duration);
-        for (; flagged != 0 && result.status == TileStatus::ok; flagged &= flagged - 1) {
-            const int lane = std::countr_zero(flagged);
-            const Place one = place.next(lane);
-            if (one.channel >= run.channels) return;
-            Exact exact = converted<Exact, double, S>(Variables<Lane, S>::load(values + lane, run.stride));
-            Release release = release_of(run, one);
-            advance_neuron(run, model, exact, release, one, neuron_at(run, one), one.gap, gap, result);
-            if (result.status == TileStatus::ok && !finite<Exact, double>(exact)) {
-                result = {TileStatus::not_finite, one.neuron(run), one.gap.start};
-            }
-        }
-    }
-
-    /// The pixels [first, first + count), count <= block.
-    static void finish_pixels(const SparseRun& run, const Model& model, std::int32_t first, int count,
-                              TileResult& result) {
-        Gaps gaps;
-        gaps.end = run.emit_until;
-        for (int n = 0; n < count; ++n) {
-            const double start = run.last_touch[first + n];
-            gaps.starts[n] = start;
-            gaps.durations[n] = run.emit_until - start;
-            // A little further than asked; see DenseKernel::finish_tile.
-            if constexpr (Model::spikes) {
-                const double end = std::fabs(run.emit_until), begin = std::fabs(start);
-                gaps.durations[n] += 4.0 * std::numeric_limits<double>::epsilon() * (end > begin ? end : begin);
-            }
-        }
-        gaps.compute(model, count);
-        for (int n = 0; n < count && result.status == TileStatus::ok; ++n) {
-            const Gap gap = gaps.rounded(n);
-            // Once per pixel and call: vectors of one width are fast enough, and a third of the code.
-            using V = ShortVector<S, 16>;
-            for (std::int32_t channel = 0; channel < run.channel_stride; channel += 16 / sizeof(S)) {
-                using Wide = typename Model::template State<V>;
-                using HotWide = typename Model::template Hot<V>;
-                const Place place = gaps.place(n, first + n, channel);
-                const S* const values = static_cast<const S*>(run.state) + place.state(run);
-                const Wide state = Variables<Wide, V>::load(values, run.stride);
-                const HotWide hot =
-                    Variables<HotWide, V>::load(static_cast<const S*>(run.hot) + place.parameters(run), run.hot_stride);
-                check_finite<V>(run, place, state, result);
-                if constexpr (concludes<Model>) conclude_pixel<V>(run, model, place, gaps.factors[n], values);
-                V excess = Model::excess(state, hot, gap_for<Model>(hot, gap));
-                if constexpr (holds<Model>) {
-                    if (run.pixel_releases[place.pixel] > place.gap.start)
-                        excess = select(held_lanes<V>(run, model, place, place.gap.start), V{} + S(1), excess);
-                }
-                const unsigned flagged = positive_lanes(excess);
-                if (flagged != 0) [[unlikely]]
-                    finish_flagged<V>(run, model, place, flagged, values, result);
-            }
-        }
-    }
-
-    template <class V>
-    static void conclude_pixel(const SparseRun& run, const Model& model, const Place& place, const ExactGap& gap,
-                               const S* values) {
-        for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(S)); ++lane) {
-            const Place one = place.next(lane);
-            if (one.channel >= run.channels) return;
-            conclude_at(run, model, converted<Exact, double, S>(Variables<Lane, S>::load(values + lane, run.stride)),
-                        neuron_at(run, one), one.state(run), one.gap.duration, gap);
-        }
-    }
-
-    /// x - x is 0 where x is finite, and NaN otherwise.
-    template <class V>
-    static void check_finite(const SparseRun& run, const Place& place, const typename Model::template State<V>& state,
-                             TileResult& result) {
-        V variables[n_state];
-        std::memcpy(variables, &state, sizeof(state));
-        V sum{};
-        for (int k = 0; k < n_state; ++k) sum += variables[k] - variables[k];
-        for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(S)); ++lane) {
-            if (sum[lane] == S(0) || place.channel + lane >= run.channels) continue;
-            if (result.status == TileStatus::ok)
-                result = {TileStatus::not_finite, place.next(lane).neuron(run), place.gap.start};
-        }
-    }
-
     static TileResult run(const SparseRun& run) {
         return guarded(run.message, TileRun::message_bytes, [&] {
             constexpr std::int32_t few = short_touch ? 16 / sizeof(S) : 0;
@@ -402,21 +213,8 @@ struct SparseKernel {
     }
 
     static const SparseLoops* loops() {
-        static constexpr SparseLoops loops{run, finish, DenseKernel<Model, T>::observe};
+        static constexpr SparseLoops loops{run, Neurons::finish, DenseNeurons<Model, S>::observe};
         return &loops;
-    }
-
-    static TileResult finish(const SparseRun& run) {
-        return guarded(run.message, TileRun::message_bytes, [&] {
-            const Model model(run.shared);
-            TileResult result{TileStatus::ok, 0, 0.0};
-            for (std::int32_t first = run.first_pixel; first < run.last_pixel; first += block) {
-                const std::int32_t left = run.last_pixel - first;
-                finish_pixels(run, model, first, left < block ? left : block, result);
-                if (result.status != TileStatus::ok) break;
-            }
-            return result;
-        });
     }
 };
 

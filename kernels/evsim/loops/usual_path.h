@@ -65,7 +65,7 @@ template <class Model, class S, int N, class Event, class Wide>
         const int lane = std::countr_zero(left);
         const std::uint64_t bit = left & -left;
         const std::int32_t n = run.first_neuron + lane;
-        const auto neuron = ModelFacts<Model, S>::neuron_at(run.neurons, n);
+        const auto neuron = neuron_at<Model>(run.neurons, static_cast<std::size_t>(n));
         Exact exact = converted<Exact, double, S>(Variables<Lane, S>::load(before + lane, tile));
         double progress = 0.0;
         const int crossings = model.usual_crossings(exact, neuron, now.exact_gap, progress);

@@ -119,46 +119,53 @@ struct Release {
     }
 };
 
-/// As `advance`, for a neuron that may be held: held, then free up to its next spike, and again. What is at its
-/// threshold when it is released waits for arrivals that count as at the release: such a spike is reported as
-/// fired.at_release(elapsed, last_arrival), certain only once `last_arrival` has passed.
+/// As `advance`, for a neuron that is held for a while after a spike: held, then free up to its next spike, and again.
+/// What is at its threshold when it is released waits for arrivals that count as at the release: such a spike is
+/// reported as fired.at_release(elapsed, last_arrival), certain only once `last_arrival` has passed.
+template <class Model, class Fired>
+EVSIM_FN int advance_held(const Model& model, typename Model::template State<double>& state,
+                          const typename Model::Neuron& neuron, const Interval& gap,
+                          const typename Model::template Gap<double>& factors, bool closed, Release& release,
+                          Fired&& fired) {
+    double elapsed = 0.0;
+    for (int crossings = 0;; ++crossings) {
+        const bool held = release.holds_at(gap.end, model.refractory);
+        const double last_arrival = release.last_arrival(model.refractory);
+        const bool to_the_end = held || !(last_arrival < gap.end);
+        double free_from = to_the_end ? gap.duration : release.since(gap.start);
+        if (!(free_from < gap.duration)) free_from = gap.duration;
+        if (free_from > elapsed) {
+            model.flow_held(state, neuron, free_from - elapsed);
+            elapsed = free_from;
+        }
+        if (held) return crossings;
+        release = {};
+        if (to_the_end) return crossings;
+        double crossing = 0.0;
+        const auto stop = [&crossing](double time) {
+            crossing = time;
+            return false;
+        };
+        const double left = gap.duration - elapsed;
+        const auto left_factors = elapsed > 0.0 ? model.gap(left) : factors;
+        if (advance(model, state, neuron, left, left_factors, closed, stop) == 0) return crossings;
+        const bool at_release = crossing == 0.0 && last_arrival > gap.start;
+        elapsed += crossing;
+        release = Release::after_spike(gap, elapsed, model.refractory);
+        if (!(at_release ? fired.at_release(elapsed, last_arrival) : fired(elapsed))) return crossings + 1;
+    }
+}
+
+/// Whichever of the two is right for the model and its refractory period.
 template <class Model, class Fired>
 EVSIM_FN int advance_on_clock(const Model& model, typename Model::template State<double>& state,
                               const typename Model::Neuron& neuron, const Interval& gap,
                               const typename Model::template Gap<double>& factors, bool closed, Release& release,
                               Fired&& fired) {
-    if constexpr (!holds<Model>) {
-        return advance(model, state, neuron, gap.duration, factors, closed, fired);
-    } else {
-        if (!(model.refractory > 0.0)) return advance(model, state, neuron, gap.duration, factors, closed, fired);
-        double elapsed = 0.0;
-        for (int crossings = 0;; ++crossings) {
-            const bool held = release.holds_at(gap.end, model.refractory);
-            const double last_arrival = release.last_arrival(model.refractory);
-            const bool to_the_end = held || !(last_arrival < gap.end);
-            double free_from = to_the_end ? gap.duration : release.since(gap.start);
-            if (!(free_from < gap.duration)) free_from = gap.duration;
-            if (free_from > elapsed) {
-                model.flow_held(state, neuron, free_from - elapsed);
-                elapsed = free_from;
-            }
-            if (held) return crossings;
-            release = {};
-            if (to_the_end) return crossings;
-            double crossing = 0.0;
-            const auto stop = [&crossing](double time) {
-                crossing = time;
-                return false;
-            };
-            const double left = gap.duration - elapsed;
-            const auto left_factors = elapsed > 0.0 ? model.gap(left) : factors;
-            if (advance(model, state, neuron, left, left_factors, closed, stop) == 0) return crossings;
-            const bool at_release = crossing == 0.0 && last_arrival > gap.start;
-            elapsed += crossing;
-            release = Release::after_spike(gap, elapsed, model.refractory);
-            if (!(at_release ? fired.at_release(elapsed, last_arrival) : fired(elapsed))) return crossings + 1;
-        }
+    if constexpr (holds<Model>) {
+        if (model.refractory > 0.0) return advance_held(model, state, neuron, gap, factors, closed, release, fired);
     }
+    return advance(model, state, neuron, gap.duration, factors, closed, fired);
 }
 
 /// For advance_on_clock, where nothing is reported and no spike has to be certain.

@@ -113,6 +113,7 @@ concept AdjointModel = NeuronModel<Model> && requires(const Model& model, typena
 template <class Model>
 struct ExactOnly : Model {
     static constexpr bool coupled = true;
+    static constexpr int most_vectors = 1;
     using Neuron = typename Model::Neuron;
     template <class V>
     using State = typename Model::template State<V>;
