@@ -3,11 +3,13 @@
 // 1e-16.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 
-#include <evsim/neuron/linear_flow.h>
+#include <evsim/loops/variables.h>
+#include <evsim/neuron/linear.h>
 
 #include "linear_circuits.hpp"
 #include "wide_flow.hpp"
@@ -18,22 +20,24 @@ namespace {
 struct Tally {
     long intervals = 0, grazing = 0, crossings = 0, missed = 0, invented = 0, early = 0, late = 0, undecidable = 0,
          sharp = 0;
+    long passed_by = 0, ruled_out = 0;  // by a bound: although it crosses; at all
     double worst = 0.0, slowest = 0.0;
 
-    long faults() const { return missed + invented + early + late; }
+    long faults() const { return missed + invented + early + late + passed_by; }
     Tally& operator+=(const Tally& b) {
         intervals += b.intervals, grazing += b.grazing, crossings += b.crossings, missed += b.missed;
         invented += b.invented, early += b.early, late += b.late, undecidable += b.undecidable, sharp += b.sharp;
+        passed_by += b.passed_by, ruled_out += b.ruled_out;
         worst = std::max(worst, b.worst), slowest = std::max(slowest, b.slowest);
         return *this;
     }
     void print(const char* what) const {
         std::printf(
             "%s: %ld intervals, %ld near-grazing, %ld crossings (%ld defined to 1e-12 membrane time constants, "
-            "worst error %.2g of them); missed %ld, invented %ld, early %ld, late %ld; undecidable %ld; slowest "
-            "%.2g ms\n",
+            "worst error %.2g of them); missed %ld, invented %ld, early %ld, late %ld; undecidable %ld; ruled out %ld, "
+            "wrongly %ld; slowest %.2g ms\n",
             what, intervals, grazing, crossings, sharp, worst * 1e-12, missed, invented, early, late, undecidable,
-            slowest * 1e3);
+            ruled_out, passed_by, slowest * 1e3);
     }
 };
 
@@ -47,8 +51,14 @@ struct Interval {
     std::vector<wide::State<N>> path;
     Row<N> x;
     double horizon, scale, threshold;
+    double highest;  ///< that the potential surely reaches
     bool grazing = false;
 
+    static double potential(const Circuit<N>& circuit, const wide::State<N>& state) {
+        double sum = 0.0;
+        for (int j = 0; j < N; ++j) sum += circuit.c[j] * static_cast<double>(state.at[j]);
+        return sum;
+    }
     Interval(const Circuit<N>& circuit, const wide::Flow<N>& exact, bool graze, Random& random) {
         std::vector<wide::Number> maxima;
         for (int trial = 0; trial < 10 && maxima.empty(); ++trial) {
@@ -56,6 +66,7 @@ struct Interval {
             for (int j = 0; j < circuit.size; ++j) {
                 x.at[j] = std::normal_distribution<double>()(random) * log_uniform(random, -1.0, 1.0);
                 if (uniform(random, 0.0, 1.0) < 0.15) x.at[j] = 0.0;
+                x.at[j] = static_cast<float>(x.at[j]);  // so that neurons of either type may have it
                 start.at[j] = x.at[j];
             }
             const double longest = circuit.membrane * log_uniform(random, graze ? -1.0 : -3.0, 1.3);
@@ -65,6 +76,7 @@ struct Interval {
             maxima = exact.maxima(path, horizon);
         }
         scale = 0.0;
+        highest = potential(circuit, exact.end(path, horizon));
         for (const auto& state : path) {
             double sum = 0.0;
             for (int j = 0; j < N; ++j) {
@@ -72,6 +84,7 @@ struct Interval {
                     circuit.ceiling[j] < 1e30 ? circuit.ceiling[j] : 1.0 + horizon / circuit.membrane;
                 sum += ceiling * std::fabs(static_cast<double>(state.at[j]));
             }
+            highest = std::max(highest, potential(circuit, state));
             scale = std::max(scale, sum);
         }
         threshold = scale * log_uniform(random, -3.0, 0.0);
@@ -82,9 +95,84 @@ struct Interval {
     }
 };
 
+/// When the threshold is reached, -1 for never: by a potential that is too large and too small by what rounding may do.
+struct Truth {
+    double horizon, tick, soonest, latest;
+
+    void judge(double found, Tally& tally) const {
+        const bool crosses = found <= horizon;
+        if (latest >= 0.0 && latest < horizon - tick && !crosses) ++tally.missed;
+        if (soonest < 0.0 && crosses) ++tally.invented;
+        if (crosses && soonest >= 0.0 && found < soonest - tick) ++tally.early;
+        if (crosses && latest >= 0.0 && found > latest + tick) ++tally.late;
+    }
+};
+
+/// The same circuit as a neuron: the bounds by which engines let it pass, and the search of one that has time constants
+/// of its own.
+template <int N>
+class BoundedNeuron {
+ public:
+    /// Without `curved`, as a control: a bound that takes the potential for straight.
+    explicit BoundedNeuron(const Circuit<N>& circuit, bool curved = true)
+        : model_(Values(circuit).all), flow_(&circuit.a[0][0]), curved_(curved) {}
+
+    void check(const Interval<N>& interval, const Truth& truth, Tally& tally) const {
+        check_bound<float>(interval, truth, tally);
+        check_bound<double>(interval, truth, tally);
+        const LinearSteps<N> steps(flow_, model_.crossing.readout[0]);
+        if (!(interval.horizon < steps.most * steps.unit)) return;
+        Row<N> x = interval.x;
+        truth.judge(steps.pass(x, interval.threshold, interval.horizon), tally);
+    }
+
+ private:
+    struct Values {
+        double all[Linear<N>::n_shared] = {};
+        explicit Values(const Circuit<N>& circuit) {
+            using At = typename Linear<N>::At;
+            for (int i = 0; i < N; ++i) {
+                for (int j = 0; j < N; ++j) all[At::flow + i * N + j] = circuit.a[i][j];
+                all[At::ceiling + i] = circuit.ceiling[i];
+                all[At::readout + i] = circuit.c[i];
+            }
+        }
+    };
+
+    /// At the threshold of the interval, and at one that the potential just reaches.
+    template <class T>
+    void check_bound(const Interval<N>& interval, const Truth& truth, Tally& tally) const {
+        if (interval.scale == 0.0) return;  // at rest, where the threshold is
+        const bool crosses = truth.latest >= 0.0 && truth.latest < interval.horizon * (1.0 - 1e-6);
+        auto rates = model_.template rates<T>();
+        if (!curved_) std::fill_n(rates.bend, N, T(0));
+        const auto own = Linear<N>::gap_of(rates, static_cast<T>(interval.horizon));
+        const auto shared = converted<typename Linear<N>::template Gap<T>, T, double>(model_.gap(interval.horizon));
+        tally.ruled_out += !may_cross<T>(interval, interval.threshold, own);
+        tally.passed_by += crosses && !may_cross<T>(interval, interval.threshold, own);
+        tally.passed_by += crosses && !may_cross<T>(interval, interval.threshold, shared);
+        const double reached = interval.highest - 1e-6 * interval.scale;
+        tally.passed_by += !may_cross<T>(interval, reached, own);
+        tally.passed_by += !may_cross<T>(interval, reached, shared);
+    }
+
+    template <class T, class Gap>
+    bool may_cross(const Interval<N>& interval, double threshold, const Gap& gap) const {
+        typename Linear<N>::template State<T> state;
+        for (int j = 0; j < N; ++j) state.x[j] = static_cast<T>(interval.x.at[j]);
+        typename Linear<N>::Neuron neuron{};
+        neuron.threshold = threshold;
+        return Linear<N>::excess(state, model_.template hot<T>(neuron), gap) > T(0);
+    }
+
+    Linear<N> model_;
+    const double* flow_;
+    bool curved_;
+};
+
 template <int N>
 void check_interval(const Circuit<N>& circuit, const wide::Flow<N>& exact, const LinearCrossing<N>& crossing,
-                    Random& random, Tally& tally) {
+                    const BoundedNeuron<N>& own, Random& random, Tally& tally) {
     const Interval<N> interval(circuit, exact, tally.intervals % 2 == 0, random);
     const double horizon = interval.horizon, threshold = interval.threshold;
     tally.grazing += interval.grazing;
@@ -96,23 +184,21 @@ void check_interval(const Circuit<N>& circuit, const wide::Flow<N>& exact, const
     const bool crosses = found <= horizon;
     const double allowed = roundings(horizon / crossing.flow.unit) * 0x1p-53 * interval.scale,
                  tick = 4.0 * 0x1p-53 * horizon;
-    const double soonest = static_cast<double>(exact.first(interval.path, horizon, threshold - allowed)),
-                 latest = static_cast<double>(exact.first(interval.path, horizon, threshold + allowed));
+    const Truth truth{horizon, tick, static_cast<double>(exact.first(interval.path, horizon, threshold - allowed)),
+                      static_cast<double>(exact.first(interval.path, horizon, threshold + allowed))};
     tally.crossings += crosses;
-    if (latest < 0.0 && soonest >= 0.0) ++tally.undecidable;
-    if (latest >= 0.0 && latest < horizon - tick && !crosses) ++tally.missed;
-    if (soonest < 0.0 && crosses) ++tally.invented;
-    if (crosses && soonest >= 0.0 && found < soonest - tick) ++tally.early;
-    if (crosses && latest >= 0.0 && found > latest + tick) ++tally.late;
-    if (crosses && latest >= 0.0 && latest - soonest < 1e-12 * circuit.membrane) {
+    if (truth.latest < 0.0 && truth.soonest >= 0.0) ++tally.undecidable;
+    truth.judge(found, tally);
+    own.check(interval, truth, tally);
+    if (crosses && truth.latest >= 0.0 && truth.latest - truth.soonest < 1e-12 * circuit.membrane) {
         ++tally.sharp;
-        const double truth = static_cast<double>(exact.first(interval.path, horizon, threshold));
-        tally.worst = std::max(tally.worst, (std::fabs(found - truth) - tick) / (1e-12 * circuit.membrane));
+        const double exactly = static_cast<double>(exact.first(interval.path, horizon, threshold));
+        tally.worst = std::max(tally.worst, (std::fabs(found - exactly) - tick) / (1e-12 * circuit.membrane));
     }
 }
 
 template <int N>
-Tally campaign(CircuitKind kind, std::uint64_t seed, long intervals) {
+Tally campaign(CircuitKind kind, std::uint64_t seed, long intervals, bool curved = true) {
     Random random(seed * 1000 + static_cast<std::uint64_t>(kind) * 10 + N);
     Tally tally;
     while (tally.intervals < intervals) {
@@ -120,7 +206,8 @@ Tally campaign(CircuitKind kind, std::uint64_t seed, long intervals) {
         const wide::Flow<N> exact(circuit.a, circuit.c);
         const LinearFlow<N> flow(&circuit.a[0][0]);
         const LinearCrossing<N> crossing(flow, circuit.c, circuit.ceiling);
-        for (int k = 0; k < 100; ++k) check_interval(circuit, exact, crossing, random, tally);
+        const BoundedNeuron<N> own(circuit, curved);
+        for (int k = 0; k < 100; ++k) check_interval(circuit, exact, crossing, own, random, tally);
     }
     return tally;
 }
@@ -140,6 +227,8 @@ void run(CircuitKind kind, const char* name) {
     EXPECT_EQ(tally.invented, 0);
     EXPECT_EQ(tally.early, 0);
     EXPECT_EQ(tally.late, 0);
+    EXPECT_EQ(tally.passed_by, 0);
+    EXPECT_GT(tally.ruled_out, tally.intervals / 50);
     EXPECT_LT(tally.worst, 1.0);
     EXPECT_GT(tally.grazing, tally.intervals / 10);
     EXPECT_GT(tally.crossings, tally.intervals / 8);
@@ -158,6 +247,11 @@ TEST(LinearCrossing, CascadeOfFive) { run<5>(CircuitKind::cascade, "cascade of 5
 TEST(LinearCrossing, ManyPartsInFive) { run<5>(CircuitKind::all, "many parts, 5"); }
 TEST(LinearCrossing, CascadeOfEight) { run<8>(CircuitKind::cascade, "cascade of 8"); }
 TEST(LinearCrossing, ManyPartsInEight) { run<8>(CircuitKind::all, "many parts, 8"); }
+
+TEST(LinearCrossing, TheCheckNoticesABoundThatKnowsNoCurvature) {
+    const Tally tally = campaign<3>(CircuitKind::alpha, 1, 1000, false);
+    EXPECT_GT(tally.passed_by, 0);
+}
 
 /// e^{A t} - 1, to the last places of the largest that each of its elements has been.
 template <int N>

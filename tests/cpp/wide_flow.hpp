@@ -159,6 +159,10 @@ class Flow {
         }
         return out;
     }
+    /// The state at the end of it.
+    State<N> end(const std::vector<State<N>>& path, double horizon) const {
+        return after(path.back(), (horizon - length_ * static_cast<double>(path.size() - 1)) / length_);
+    }
     /// First time in [0, horizon] with c x >= threshold, or `none`.
     Number first(const std::vector<State<N>>& path, double horizon, Number threshold) const {
         for (std::size_t k = 0; k < path.size(); ++k) {

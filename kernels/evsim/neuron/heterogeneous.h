@@ -37,8 +37,8 @@ template <class Soma>
 inline constexpr HeterogeneousParameters<Soma> heterogeneous_parameters{};
 
 /// Soma has, besides what models have: n_time_constants, the first of its shared parameters; Rates<V>, a struct of V
-/// only; rates<T>(), its own; and a static gap_of(rates, duration), what `excess` and
-/// `decay` take for SIMD vectors and single numbers; it may point to the rates.
+/// only; rates<T>(), its own; optionally most_vectors_of_own and advance_by_steps; and a static gap_of(rates,
+/// duration), what `excess` and `decay` take for SIMD vectors and single numbers; it may point to the rates.
 template <class Soma>
 struct Heterogeneous : Soma {
     using Parameters = HeterogeneousParameters<Soma>;
@@ -47,6 +47,11 @@ struct Heterogeneous : Soma {
     static constexpr const auto& shared_domains = heterogeneous_parameters<Soma>.shared_domains;
     static constexpr const auto& neuron_names = heterogeneous_parameters<Soma>.neuron_names;
     static constexpr const auto& neuron_domains = heterogeneous_parameters<Soma>.neuron_domains;
+
+    static constexpr int most_vectors = [] {
+        if constexpr (requires { Soma::most_vectors_of_own; }) return Soma::most_vectors_of_own;
+        return 4;
+    }();
 
     struct Neuron : Soma::Neuron {
         double time_constants[Parameters::n_moved];
@@ -106,6 +111,10 @@ struct Heterogeneous : Soma {
     template <class Fired>
     EVSIM_FN int advance(typename Soma::template State<double>& s, const Neuron& n, double gap, const Gap<double>&,
                          bool closed, Fired&& fired) const {
+        if constexpr (requires { this->advance_by_steps(n.time_constants, s, n, gap, closed, fired); }) {
+            const int crossings = this->advance_by_steps(n.time_constants, s, n, gap, closed, fired);
+            if (crossings >= 0) return crossings;
+        }
         const Soma own = soma(n);
         return evsim::advance(own, s, n, gap, own.gap(gap), closed, fired);
     }

@@ -79,7 +79,8 @@ struct Linear {
     static constexpr bool holds = true;
     static constexpr int n_ports = N;
     static constexpr int n_shared = At::count;
-    static constexpr int n_time_constants = At::reset;  ///< that neurons may have each their own of
+    static constexpr int n_time_constants = At::reset;         ///< that neurons may have each their own of
+    static constexpr int most_vectors_of_own = N > 4 ? 1 : 4;  ///< with those, whose rates fill the registers
     static constexpr const auto& shared_names = linear_parameters<N>.names;
     static constexpr const auto& shared_domains = linear_parameters<N>.domains;
     static constexpr const auto& neuron_names = linear_neuron_names<N>.names;
@@ -160,6 +161,25 @@ struct Linear {
             }
             elapsed += time;
             flow(s, n, time);
+            fire(s, n);
+            ++crossings;
+            if (!fired(elapsed)) return crossings;
+        }
+    }
+    /// `advance` with other time constants than its own; -1, and nothing has changed, where the gap is too long for it.
+    template <class Fired>
+    EVSIM_FN int advance_by_steps(const double* time_constants, State<double>& s, const Neuron& n, double gap,
+                                  bool closed, Fired&& fired) const {
+        const LinearSteps<N> steps(time_constants + At::flow, crossing.readout[0]);
+        if (!(gap < steps.most * steps.unit)) return -1;
+        double elapsed = 0.0;
+        for (int crossings = 0;;) {
+            const double left = gap - elapsed;
+            Row<N> x = row(s);
+            const double time = steps.pass(x, n.threshold, left);
+            for (int i = 0; i < N; ++i) s.x[i] = x.at[i];
+            if (!(closed ? time <= left : time < left)) return crossings;
+            elapsed += time;
             fire(s, n);
             ++crossings;
             if (!fired(elapsed)) return crossings;

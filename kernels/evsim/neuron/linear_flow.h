@@ -92,9 +92,10 @@ struct LinearFlow {
 
     /// Terms of the series that a duration of up to one unit needs, so that what N - 1 others pass on to a variable,
     /// which begins with the power N - 1, is right to the last digit too.
-    EVSIM_FN int terms(double duration) const {
+    EVSIM_FN int terms(double duration) const { return terms_up_to(duration * norm); }
+    EVSIM_FN static int terms_up_to(double change) {
         static_assert(5 + N <= degree);
-        return duration * norm > 0x1p-6 ? degree : duration * norm > 0x1p-10 ? 5 + N : 3 + N;
+        return change > 0x1p-6 ? degree : change > 0x1p-10 ? 5 + N : 3 + N;
     }
 
     /// e^{A t} - 1, by scaling, Taylor series and squaring (1 + Q)^2 - 1 = 2 Q + Q^2. Without cycles the diagonal is
@@ -140,6 +141,32 @@ struct LinearFlow {
         return q;
     }
 };
+
+/// The first t <= `length` where the polynomial f[0] + f[1] t + ... + f[last] t^last, negative at 0, is no longer; else
+/// more than `length`, or NaN. From the left, by steps to where f + f' s + M s^2 / 2 reaches 0, with M above f'' in all
+/// of the rest: they never pass a crossing, and come to it as fast as Newton's.
+EVSIM_FN double first_root(const double* f, int last, double length) {
+    double most_bent = 0.0;
+    for (int k = last; k >= 3; --k) most_bent = (most_bent + k * (k - 1) * larger(f[k], 0.0)) * length;
+    most_bent += 2.0 * f[2];
+    double t = 0.0;
+    for (;;) {
+        double value = f[last], slope = 0.0;
+        for (int k = last - 1; k >= 0; --k) {
+            slope = multiply_add(slope, t, value);
+            value = multiply_add(value, t, f[k]);
+        }
+        if (!(value < 0.0)) return t;
+        const double discriminant = slope * slope - 2.0 * most_bent * value;
+        if (!(discriminant >= 0.0)) return never();
+        const double denominator = slope + std::sqrt(discriminant);
+        if (!(denominator > 0.0)) return never();
+        const double next = t - 2.0 * value / denominator;
+        if (next > length) return never();
+        if (!(next > t)) return t;
+        t = next;
+    }
+}
 
 /// When c x first reaches a threshold. No step of it goes beyond a bound of c x, so no crossing is missed.
 template <int N>
@@ -271,34 +298,13 @@ struct LinearCrossing {
         return all;
     }
 
-    /// The same up to `length` <= unit, on f(t) = c e^{A t} x as a polynomial. From the left, by steps to where
-    /// f + f' s + M s^2 / 2 reaches the threshold, with M above f'' in all of the rest: they never pass a crossing, and
-    /// come to it as fast as Newton's.
+    /// The same up to `length` <= unit, on c e^{A t} x as a polynomial.
     EVSIM_FN double first_of_series(const Row<N>& x, double threshold, double length) const {
         const int last = flow.terms(length);
         double f[degree + 1];
         for (int k = 0; k <= last; ++k) f[k] = readout[k] * x;
         f[0] -= threshold;
-        double most_bent = 0.0;
-        for (int k = last; k >= 3; --k) most_bent = (most_bent + k * (k - 1) * larger(f[k], 0.0)) * length;
-        most_bent += 2.0 * f[2];
-        double t = 0.0;
-        for (;;) {
-            double value = f[last], slope = 0.0;
-            for (int k = last - 1; k >= 0; --k) {
-                slope = multiply_add(slope, t, value);
-                value = multiply_add(value, t, f[k]);
-            }
-            if (!(value < 0.0)) return t;
-            const double discriminant = slope * slope - 2.0 * most_bent * value;
-            if (!(discriminant >= 0.0)) return never();
-            const double denominator = slope + std::sqrt(discriminant);
-            if (!(denominator > 0.0)) return never();
-            const double next = t - 2.0 * value / denominator;
-            if (next > length) return never();
-            if (!(next > t)) return t;
-            t = next;
-        }
+        return first_root(f, last, length);
     }
 };
 

@@ -69,23 +69,12 @@ struct LinearSeries {
         return out;
     }
 
-    /// Positive where c x may reach the threshold within the gap: by its tangent and an arc of bounded curvature.
+    /// Positive where c x may reach the threshold within the gap.
     template <class V>
     EVSIM_FN static V excess(const V (&x)[N], const V& threshold, const LinearOwnGap<N, V>& gap) {
-        using T = LaneOf<V>;
-        const LinearRates<N, V>& of = *gap.rates;
-        const V squared = gap.units * gap.units;
-        V now = V{} - threshold, slope{};
-        for (int j = 0; j < N; ++j) {
-            now = multiply_add(x[j], of.readout[j], now);
-            now = multiply_add(magnitude(x[j]), multiply_add(squared, of.bend[j], of.edge[j]), now);
-            slope = multiply_add(x[j], of.slope[j], slope);
-        }
-        const V highest = multiply_add(positive_part(slope), gap.units, now);
-        if (gap.halvings == 0) return highest;
-        V ever = V{} - threshold;
-        for (int j = 0; j < N; ++j) ever = multiply_add(magnitude(x[j]), of.ceiling[j], ever);
-        return select(gap.units > broadcast<V>(T(1)), ever, highest);
+        if (gap.halvings == 0) return by_tangent(x, threshold, *gap.rates, gap.units);
+        const V ever = by_ceiling(x, threshold, *gap.rates);
+        return any_above(ever, LaneOf<V>(0)) ? step_by_step(x, threshold, gap) : ever;
     }
 
     template <class V>
@@ -98,23 +87,87 @@ struct LinearSeries {
     }
 
  private:
-    /// x + t A (x + t/2 A (x + ...))
+    /// Up to one unit: by the tangent and an arc of bounded curvature.
     template <class V>
-    EVSIM_FN static void step(V (&x)[N], const V (&flow)[N][N], const V& t, int last) {
+    EVSIM_FN static V by_tangent(const V (&x)[N], const V& threshold, const LinearRates<N, V>& of, const V& units) {
+        const V squared = units * units;
+        V now = V{} - threshold, slope{};
+        for (int j = 0; j < N; ++j) {
+            now = multiply_add(x[j], of.readout[j], now);
+            now = multiply_add(magnitude(x[j]), multiply_add(squared, of.bend[j], of.edge[j]), now);
+            slope = multiply_add(x[j], of.slope[j], slope);
+        }
+        return multiply_add(positive_part(slope), units, now);
+    }
+    template <class V>
+    EVSIM_FN static V by_ceiling(const V (&x)[N], const V& threshold, const LinearRates<N, V>& of) {
+        V ever = V{} - threshold;
+        for (int j = 0; j < N; ++j) ever = multiply_add(magnitude(x[j]), of.ceiling[j], ever);
+        return ever;
+    }
+    /// A long gap: by tangents as far as `pass` goes by steps, and by the ceiling from there.
+    template <class V>
+    EVSIM_NOINLINE static V step_by_step(const V (&x)[N], const V& threshold, const LinearOwnGap<N, V>& gap) {
         using T = LaneOf<V>;
-        V sum[N];
+        const LinearRates<N, V>& of = *gap.rates;
+        const bool goes_on = gap.halvings > most_halvings;
+        const int steps = 1 << (goes_on ? most_halvings : gap.halvings);
+        V part = gap.duration * (T(1) / T(steps)), units = gap.units * (T(1) / T(steps));
+        if (goes_on) {
+            part = select(units > broadcast<V>(T(1)), of.unit, part);
+            units = select(units > broadcast<V>(T(1)), broadcast<V>(T(1)), units);
+        }
+        V y[N], highest = V{} - threshold, rounded{};
+        for (int j = 0; j < N; ++j) y[j] = x[j];
+        for (int k = 0;; ++k) {
+            // What rounding has taken from y so far may have grown by e^2 since, which is less than 8.
+            for (int j = 0; j < N; ++j) {
+                const V least = multiply_add(of.bend[j], broadcast<V>(T(1e-6)), of.edge[j]);
+                rounded = multiply_add(magnitude(y[j]), V(least * T(8)), rounded);
+            }
+            const bool last = k == steps;
+            if (last && !goes_on) return highest;
+            const V here = last ? by_ceiling(y, threshold, of) : by_tangent(y, threshold, of, units);
+            highest = larger(highest, V(here + rounded));
+            if (last) return highest;
+            step(y, of.flow, part, gap.terms);
+        }
+    }
+
+    /// x + t A (x + t/2 A (x + ...)) = x + t A y: y
+    template <class V>
+    EVSIM_FN static void series(const V (&x)[N], const V (&flow)[N][N], const V& t, int last, V (&sum)[N]) {
+        using T = LaneOf<V>;
         for (int i = 0; i < N; ++i) sum[i] = x[i];
-        for (int k = last; k > 0; --k) {
+        for (int k = last; k > 1; --k) {
             const V part = t * (T(1) / T(k));
             V next[N];
-            for (int i = 0; i < N; ++i) {
-                V slope = flow[i][0] * sum[0];
-                for (int j = 1; j < N; ++j) slope = multiply_add(flow[i][j], sum[j], slope);
-                next[i] = multiply_add(slope, part, x[i]);
-            }
+            for (int i = 0; i < N; ++i) next[i] = multiply_add(slope(flow[i], sum), part, x[i]);
             for (int i = 0; i < N; ++i) sum[i] = next[i];
         }
-        for (int i = 0; i < N; ++i) x[i] = sum[i];
+    }
+    template <class V>
+    EVSIM_FN static V slope(const V (&flow)[N], const V (&x)[N]) {
+        V out = flow[0] * x[0];
+        for (int j = 1; j < N; ++j) out = multiply_add(flow[j], x[j], out);
+        return out;
+    }
+    template <class V>
+    EVSIM_FN static void step(V (&x)[N], const V (&flow)[N][N], const V& t, int last) {
+        V y[N];
+        series(x, flow, t, last, y);
+        for (int i = 0; i < N; ++i) x[i] = multiply_add(slope(flow[i], y), t, x[i]);
+    }
+    /// The same again and again; what they change is added up by itself, so that x is rounded only once.
+    template <class V>
+    EVSIM_FN static void steps(V (&x)[N], const V (&flow)[N][N], const V& t, int last, int count) {
+        V change[N] = {}, now[N], y[N];
+        for (int k = 0; k < count; ++k) {
+            for (int i = 0; i < N; ++i) now[i] = x[i] + change[i];
+            series(now, flow, t, last, y);
+            for (int i = 0; i < N; ++i) change[i] = multiply_add(slope(flow[i], y), t, change[i]);
+        }
+        for (int i = 0; i < N; ++i) x[i] = x[i] + change[i];
     }
 
     /// A long gap, or many variables.
@@ -122,9 +175,8 @@ struct LinearSeries {
     EVSIM_NOINLINE static void pass(V (&x)[N], const LinearOwnGap<N, V>& gap) {
         using T = LaneOf<V>;
         if (gap.halvings <= most_halvings) {
-            const int steps = 1 << gap.halvings;
-            const V part = gap.duration * (T(1) / T(steps));
-            for (int k = 0; k < steps; ++k) step(x, gap.rates->flow, part, gap.terms);
+            const int count = 1 << gap.halvings;
+            steps(x, gap.rates->flow, V(gap.duration * (T(1) / T(count))), gap.terms, count);
         } else {
             pass_by_squaring(x, gap);
         }
@@ -169,6 +221,60 @@ struct LinearSeries {
             for (int j = 0; j < N; ++j) moved[i] = multiply_add(change[i][j], x[j], moved[i]);
         }
         for (int i = 0; i < N; ++i) x[i] = moved[i];
+    }
+};
+
+/// One neuron by the series of its own state: for a few steps this takes far less than the tables of LinearFlow.
+template <int N>
+struct LinearSteps {
+    static constexpr int degree = LinearFlow<N>::degree;
+    static constexpr int most = 16;  ///< in one gap
+
+    Square<N> a;
+    const Row<N>& readout;
+    double norm = 0.0, unit;  ///< as in LinearFlow
+
+    EVSIM_FN LinearSteps(const double* flow, const Row<N>& readout_) : readout(readout_) {
+        for (int i = 0; i < N; ++i) {
+            double row = 0.0, column = 0.0;
+            for (int j = 0; j < N; ++j) {
+                a.at[i][j] = flow[i * N + j];
+                row += std::fabs(flow[i * N + j]);
+                column += std::fabs(flow[j * N + i]);
+            }
+            norm = larger(norm, larger(row, column));
+        }
+        unit = norm > 0.0 ? 0.25 / norm : 1.0;
+    }
+
+    /// Moves x to where c x first reaches the threshold and returns when that is; if it does not within `left`, which
+    /// is finite, moves x by that and returns more, or NaN.
+    EVSIM_FN double pass(Row<N>& x, double threshold, double left) const {
+        if (readout * x >= threshold) return 0.0;
+        for (int k = 0;; ++k) {
+            const double now = k * unit, rest = left - now, length = rest < unit ? rest : unit;
+            const int last = LinearFlow<N>::terms_up_to(length * norm);
+            Row<N> term[degree + 1];  // A^k x / k!
+            double f[degree + 1];
+            term[0] = x;
+            f[0] = readout * x - threshold;
+            for (int m = 1; m <= last; ++m) {
+                for (int i = 0; i < N; ++i) {
+                    double slope = 0.0;
+                    for (int j = 0; j < N; ++j) slope = multiply_add(a.at[i][j], term[m - 1].at[j], slope);
+                    term[m].at[i] = slope / m;
+                }
+                f[m] = readout * term[m];
+            }
+            const double crossing = first_root(f, last, length);
+            const bool crossed = crossing <= length;
+            const double t = crossed ? crossing : length;
+            x = term[last];
+            for (int m = last - 1; m >= 0; --m)
+                for (int i = 0; i < N; ++i) x.at[i] = multiply_add(x.at[i], t, term[m].at[i]);
+            if (crossed) return now + crossing;
+            if (!(rest > unit)) return never();
+        }
     }
 };
 
