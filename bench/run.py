@@ -26,6 +26,7 @@ from rich.table import Table
 from workloads import Workload, all_workloads, models, nonlinear_models, plastic_workloads, poisson
 
 import evsim
+from evsim.neurons import Alpha, DoubleExponential, Linear, ThresholdAdaptation
 
 HERE = Path(__file__).parent
 FLAGS = ["-O3", "-std=c++20", "-march=native", "-fPIC", "-shared"]
@@ -163,7 +164,7 @@ def measure_short_samples(repeats: int) -> dict[str, float]:
 
 
 def measure_time_constants(repeats: int) -> list[dict[str, Any]]:
-    """Time constants per neuron against one for all, where they cost most: 1000 neurons that do not fire."""
+    """Time constants per neuron against one for all: 1000 neurons, or 100, that are silent or fire."""
     rng = np.random.default_rng(0)
     n = 1000
     tau_mem, tau_syn = rng.uniform(15.0, 25.0, n), rng.uniform(4.0, 6.0, n)
@@ -173,16 +174,31 @@ def measure_time_constants(repeats: int) -> list[dict[str, Any]]:
         "LIF": (evsim.LIF(tau_mem=20.0, tau_syn=5.0), evsim.LIF(tau_mem=tau_mem, tau_syn=tau_syn)),
         "LIFDelta": (evsim.LIFDelta(tau_mem=20.0), evsim.LIFDelta(tau_mem=tau_mem)),
         "LIFAlpha": (evsim.LIFAlpha(tau_mem=20.0, tau_syn=5.0), evsim.LIFAlpha(tau_mem=tau_mem, tau_syn=tau_syn)),
+        "LIFAlpha, firing": (
+            evsim.LIFAlpha(tau_mem=20.0, tau_syn=5.0, threshold=0.05),
+            evsim.LIFAlpha(tau_mem=tau_mem, tau_syn=tau_syn, threshold=0.05),
+        ),
+        "eight variables, firing": (eight_variables(20.0), eight_variables(tau_mem[:100])),
     }
     rows = []
     for dtype in ("float32", "float64"):
         for name, neurons in models.items():
+            size = len(neurons[1].tau_mem)
             nets = [evsim.SpikingNetwork(dtype=dtype) for _ in neurons]
             for net, neuron in zip(nets, neurons, strict=True):
-                net.add_layer(evsim.Dense(n, n, weights=weights), neuron)
+                net.add_layer(evsim.Dense(n, size, weights=weights[:size]), neuron)
             shared, own = (best_of(lambda: net.infer(spikes), repeats) for net in nets)  # noqa: B023
-            rows.append({"model": name, "dtype": dtype, "shared_ms": shared * 1e3, "own_ms": own * 1e3})
+            n_spikes = int(nets[1][0].n_spikes.sum())
+            row = {"model": name, "dtype": dtype, "spikes": n_spikes, "shared_ms": shared * 1e3, "own_ms": own * 1e3}
+            rows.append(row)
     return rows
+
+
+def eight_variables(tau_mem: Any) -> Linear:
+    """A current of three parts, and a threshold that adapts."""
+    current = Alpha(5.0) + Alpha(8.0) + DoubleExponential(1.0, 9.0)
+    adaptation = ThresholdAdaptation(tau=100.0, jump=0.02)
+    return Linear(synapses=current, tau_mem=tau_mem, threshold=0.1, adaptation=adaptation)
 
 
 def measure_models(repeats: int) -> list[dict[str, Any]]:
@@ -329,8 +345,8 @@ def show(results: dict[str, Any]) -> None:
         )
     for row in results["time_constants"]:
         console.print(
-            f"{row['model']} {row['dtype']} silent: time constants shared {row['shared_ms']:.2f} ms, per neuron "
-            f"{row['own_ms']:.2f} ms, {row['own_ms'] / row['shared_ms']:.1f} times"
+            f"{row['model']} {row['dtype']}, {row['spikes']} spikes: time constants shared {row['shared_ms']:.2f} ms, "
+            f"per neuron {row['own_ms']:.2f} ms, {row['own_ms'] / row['shared_ms']:.1f} times"
         )
 
 

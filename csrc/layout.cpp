@@ -1,5 +1,6 @@
 #include "layout.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "core/errors.hpp"
@@ -15,7 +16,7 @@ std::vector<TileRange> cover(std::int32_t n_neurons, const ModelInfo& model) {
     std::int32_t first = 0;
     while (first < n_neurons) {
         const std::int32_t left = (n_neurons - first + model.lanes - 1) / model.lanes;
-        const std::int32_t vectors = left < model.most_vectors ? left == 3 ? 4 : left : model.most_vectors;
+        const std::int32_t vectors = std::min(left == 3 ? 4 : left, model.most_vectors);
         tiles.push_back({first, vectors});
         first += vectors * model.lanes;
     }

@@ -45,6 +45,7 @@ struct DenseKernel : DenseNeurons<Model, typename Model::template Stored<T>> {
         for (int k = 0; k < N * width * static_cast<int>(sizeof(T)); k += 64)
             __builtin_prefetch(reinterpret_cast<const char*>(weights) + k);
     }
+
     /// A gap as the vectors of a tile take it: shared, or each by its own time constants.
     template <int N>
     struct TileGap {
