@@ -46,7 +46,7 @@ void poisson_layer(benchmark::State& state, const char* model, int value_bytes, 
     evsim::set_num_threads(1);
     const int n_neurons = static_cast<int>(state.range(0));
     evsim::NeuronParameters parameters{{20.0, 10.0}, {{threshold}, {0.0}, {0.0}, {0.0}, {0.0}, {0.0}}};
-    if (std::string(model) == "lif_refractory") parameters.shared.push_back(1.0);
+    if (std::string(model) == "lif_refractory") parameters.per_neuron.push_back({1.0});
     const auto kernel = evsim::find_kernel(model, value_bytes);
     const auto population =
         std::make_shared<evsim::Population>(kernel, evsim::Layout::row(n_neurons, kernel->info), parameters);

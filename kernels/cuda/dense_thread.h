@@ -153,7 +153,7 @@ struct DenseThread {
     EVSIM_FN bool is_held() const { return holds<Model> && !(first == -infinity()); }
     EVSIM_FN void set_release(const Release& to) {
         release = to;
-        if constexpr (holds<Model>) first = to.first_arrival(model.refractory);
+        if constexpr (holds<Model>) first = to.first_arrival(neuron.refractory);
     }
     EVSIM_FN Count number() const { return static_cast<Count>(sample) * static_cast<Count>(run.n_neurons) + n; }
 

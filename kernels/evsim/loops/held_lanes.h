@@ -5,6 +5,7 @@
 
 #include <evsim/neuron/advance.h>
 
+#include <evsim/loops/model_facts.h>
 #include <evsim/loops/neuron_kernel.h>
 
 namespace evsim {
@@ -32,13 +33,17 @@ struct HeldLanes<Model, T, N, true> {
     static constexpr std::uint64_t all = ~std::uint64_t{0} >> (64 - N * width);
 
     const Model* model;
+    bool ever = false;             ///< whether anybody has a refractory period
     double earliest = infinity();  ///< the first arrival that finds one of them free
     std::uint64_t held = 0;        ///< one bit for each
     LaneMask<T> mask[N] = {};      ///< the same, for `select`
     double first[N * width];       ///< of those held: the first arrival that finds it free
 
     /// As of `time`, of the last event that passed.
-    HeldLanes(const TileRun& run, const Model& model_, double time) : model(&model_) { update(run, all, time); }
+    HeldLanes(const TileRun& run, const Model& model_, double time) : model(&model_) {
+        for (int lane = 0; lane < N * width; ++lane) ever = ever || period(run, lane) > 0.0;
+        update(run, all, time);
+    }
 
     std::uint64_t free() const { return ~held; }
     bool any_released(double time) const { return earliest <= time; }
@@ -71,11 +76,11 @@ struct HeldLanes<Model, T, N, true> {
     }
     /// The neurons of `moved` have been brought to `time`.
     void update(const TileRun& run, std::uint64_t moved, double time) {
-        if (!(model->refractory > 0.0)) return;
+        if (!ever) return;
         const Release* const releases = static_cast<const Release*>(run.releases) + run.first_neuron;
         for (std::uint64_t left = moved; left != 0; left &= left - 1) {
             const int lane = std::countr_zero(left);
-            first[lane] = releases[lane].first_arrival(model->refractory);
+            first[lane] = releases[lane].first_arrival(period(run, lane));
             const std::uint64_t bit = std::uint64_t{1} << lane;
             held = first[lane] <= time ? held & ~bit : held | bit;
         }
@@ -86,6 +91,11 @@ struct HeldLanes<Model, T, N, true> {
         }
         if (flows_while_held(*model) && held != 0) earliest = -infinity();
         for (int k = 0; k < N; ++k) mask[k] = lane_mask<T>(held >> k * width);
+    }
+
+ private:
+    static double period(const TileRun& run, int lane) {
+        return neuron_at<Model>(run.neurons, static_cast<std::size_t>(run.first_neuron + lane)).refractory;
     }
 };
 

@@ -44,14 +44,14 @@ struct SparseKernel : SparseNeurons<Model, typename Model::template Stored<T>> {
         const SparseRun& run, const Model& model, const Place& place, const V& excess, const T* weights,
         std::int32_t port, const typename Model::template State<V>& state,
         const typename Model::template State<V>& decayed, TileResult& result) {
-        const auto before_gap = Neurons::template held_lanes<V>(run, model, place, place.gap.start);
-        const auto still = before_gap & Neurons::template held_lanes<V>(run, model, place, place.gap.end);
+        const auto before_gap = Neurons::template held_lanes<V>(run, place, place.gap.start);
+        const auto still = before_gap & Neurons::template held_lanes<V>(run, place, place.gap.end);
         const V may_fire =
             select(before_gap, select(still, flows_while_held(model) ? V{} + S(1) : V{}, V{} + S(1)), excess);
         auto moved =
             Neurons::template advance_flagged<V>(run, model, place, positive_lanes(may_fire), state, decayed, result);
         model.hold(still, state, moved);
-        const auto at_arrival = Neurons::template held_lanes<V>(run, model, place, place.gap.end);
+        const auto at_arrival = Neurons::template held_lanes<V>(run, place, place.gap.end);
         const auto before_arrival = moved;
         Model::receive(moved, heard(model, at_arrival, load_vector<V>(weights)), port);
         model.hold(at_arrival, before_arrival, moved);

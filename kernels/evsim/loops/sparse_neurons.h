@@ -120,10 +120,13 @@ struct SparseNeurons {
 
     /// The lanes that something arriving at `time` finds held.
     template <class V>
-    static auto held_lanes(const SparseRun& run, const Model& model, const Place& place, double time) {
+    static auto held_lanes(const SparseRun& run, const Place& place, double time) {
         decltype(V{} > V{}) held{};
-        for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(S)); ++lane)
-            held[lane] = release_of(run, place.next(lane)).holds_at(time, model.refractory) ? -1 : 0;
+        for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(S)); ++lane) {
+            const Place one = place.next(lane);
+            const double period = neuron_at<Model>(run.neurons, one.parameters(run)).refractory;
+            held[lane] = release_of(run, one).holds_at(time, period) ? -1 : 0;
+        }
         return held;
     }
 
@@ -179,7 +182,7 @@ struct SparseNeurons {
                 V excess = Model::excess(state, hot, gap_for<Model>(hot, gap));
                 if constexpr (holds<Model>) {
                     if (run.pixel_releases[place.pixel] > place.gap.start)
-                        excess = select(held_lanes<V>(run, model, place, place.gap.start), V{} + S(1), excess);
+                        excess = select(held_lanes<V>(run, place, place.gap.start), V{} + S(1), excess);
                 }
                 const unsigned flagged = positive_lanes(excess);
                 if (flagged != 0) [[unlikely]]

@@ -129,8 +129,8 @@ EVSIM_FN int advance_held(const Model& model, typename Model::template State<dou
                           Fired&& fired) {
     double elapsed = 0.0;
     for (int crossings = 0;; ++crossings) {
-        const bool held = release.holds_at(gap.end, model.refractory);
-        const double last_arrival = release.last_arrival(model.refractory);
+        const bool held = release.holds_at(gap.end, neuron.refractory);
+        const double last_arrival = release.last_arrival(neuron.refractory);
         const bool to_the_end = held || !(last_arrival < gap.end);
         double free_from = to_the_end ? gap.duration : release.since(gap.start);
         if (!(free_from < gap.duration)) free_from = gap.duration;
@@ -151,7 +151,7 @@ EVSIM_FN int advance_held(const Model& model, typename Model::template State<dou
         if (advance(model, state, neuron, left, left_factors, closed, stop) == 0) return crossings;
         const bool at_release = crossing == 0.0 && last_arrival > gap.start;
         elapsed += crossing;
-        release = Release::after_spike(gap, elapsed, model.refractory);
+        release = Release::after_spike(gap, elapsed, neuron.refractory);
         if (!(at_release ? fired.at_release(elapsed, last_arrival) : fired(elapsed))) return crossings + 1;
     }
 }
@@ -163,7 +163,7 @@ EVSIM_FN int advance_on_clock(const Model& model, typename Model::template State
                               const typename Model::template Gap<double>& factors, bool closed, Release& release,
                               Fired&& fired) {
     if constexpr (holds<Model>) {
-        if (model.refractory > 0.0) return advance_held(model, state, neuron, gap, factors, closed, release, fired);
+        if (neuron.refractory > 0.0) return advance_held(model, state, neuron, gap, factors, closed, release, fired);
     }
     return advance(model, state, neuron, gap.duration, factors, closed, fired);
 }

@@ -26,7 +26,10 @@ struct HeterogeneousParameters {
             shared_names[k] = Soma::shared_names[n_moved + k];
             shared_domains[k] = Soma::shared_domains[n_moved + k];
         }
-        for (int k = 0; k < n_of_soma; ++k) neuron_names[k] = Soma::neuron_names[k];
+        for (int k = 0; k < n_of_soma; ++k) {
+            neuron_names[k] = Soma::neuron_names[k];
+            if constexpr (requires { Soma::neuron_domains; }) neuron_domains[k] = Soma::neuron_domains[k];
+        }
         for (int k = 0; k < n_moved; ++k) {
             neuron_names[n_of_soma + k] = Soma::shared_names[k];
             neuron_domains[n_of_soma + k] = Soma::shared_domains[k];

@@ -23,8 +23,7 @@ struct LinearParameters {
     static constexpr int deaf = coupled + 1;      ///< whether a held neuron loses its input
     static constexpr int quiet =
         deaf + 1;  ///< whether it surely falls silent without input if it rests below threshold
-    static constexpr int refractory = quiet + 1;
-    static constexpr int count = refractory + 1;
+    static constexpr int count = quiet + 1;
 
     const char* names[count];
     ParameterDomain domains[count] = {};
@@ -40,9 +39,7 @@ struct LinearParameters {
                        : k == jumps   ? "jumps"
                        : k == coupled ? "coupled"
                        : k == deaf    ? "deaf"
-                       : k == quiet   ? "quiet"
-                                      : "refractory";
-        domains[refractory] = ParameterDomain::not_negative;
+                                      : "quiet";
     }
 };
 template <int N>
@@ -50,10 +47,13 @@ inline constexpr LinearParameters<N> linear_parameters{};
 
 template <int N>
 struct LinearNeuronNames {
-    const char* names[3 * N + 1];
+    const char* names[3 * N + 2];
+    ParameterDomain domains[3 * N + 2] = {};
     constexpr LinearNeuronNames() {
         for (int k = 0; k <= 3 * N; ++k)
             names[k] = k == 0 ? "threshold" : k <= N ? "after_reset" : k <= 2 * N ? "initial" : "rest";
+        names[3 * N + 1] = "refractory";
+        domains[3 * N + 1] = ParameterDomain::not_negative;
     }
 };
 template <int N>
@@ -84,11 +84,13 @@ struct Linear {
     static constexpr const auto& shared_names = linear_parameters<N>.names;
     static constexpr const auto& shared_domains = linear_parameters<N>.domains;
     static constexpr const auto& neuron_names = linear_neuron_names<N>.names;
+    static constexpr const auto& neuron_domains = linear_neuron_names<N>.domains;
     static constexpr const auto& observable_names = linear_observable_names<N>.names;
 
     struct Neuron {
         double threshold;  ///< of c x
         double after_reset[N], initial[N], rest[N];
+        double refractory;
     };
     template <class V>
     struct State {
@@ -111,15 +113,13 @@ struct Linear {
     template <class V>
     using Rates = LinearRates<N, V>;
 
-    double refractory;
     LinearFlow<N> free, held;
     LinearCrossing<N> crossing;
     double reset[N][N], seen[N][N];
     bool is_held[N], moves_readout, coupled, deaf, quiet;
 
     EVSIM_FN explicit Linear(const double* shared)
-        : refractory(shared[At::refractory]),
-          free(shared + At::flow),
+        : free(shared + At::flow),
           held(shared + At::flow, shared + At::held),
           crossing(free, shared + At::readout, shared + At::ceiling),
           moves_readout(shared[At::jumps] != 0.0),

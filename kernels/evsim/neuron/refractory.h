@@ -8,38 +8,42 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-/// Names and defaults of the soma's shared parameters, and one more.
-template <class Soma>
+/// Names, defaults and domains of a neuron's parameters, and one more.
+template <class Neuron, class Soma>
 struct RefractoryParameters {
-    const char* names[Soma::n_shared + 1] = {};
-    double defaults[Soma::n_shared + 1] = {};
-    ParameterDomain domains[Soma::n_shared + 1] = {};
+    static constexpr int n_of_soma = static_cast<int>(sizeof(Neuron) / sizeof(double));
+
+    const char* names[n_of_soma + 1] = {};
+    double defaults[n_of_soma + 1] = {};
+    ParameterDomain domains[n_of_soma + 1] = {};
+
     constexpr RefractoryParameters() {
-        for (int k = 0; k <= Soma::n_shared; ++k) defaults[k] = std::numeric_limits<double>::quiet_NaN();
-        for (int k = 0; k < Soma::n_shared; ++k) {
-            names[k] = Soma::shared_names[k];
-            if constexpr (requires { Soma::shared_defaults; }) defaults[k] = Soma::shared_defaults[k];
-            if constexpr (requires { Soma::shared_domains; }) domains[k] = Soma::shared_domains[k];
+        for (double& value : defaults) value = std::numeric_limits<double>::quiet_NaN();
+        for (int k = 0; k < n_of_soma; ++k) {
+            names[k] = Soma::neuron_names[k];
+            if constexpr (requires { Soma::neuron_defaults; }) defaults[k] = Soma::neuron_defaults[k];
+            if constexpr (requires { Soma::neuron_domains; }) domains[k] = Soma::neuron_domains[k];
         }
-        names[Soma::n_shared] = "refractory";
-        domains[Soma::n_shared] = ParameterDomain::not_negative;
+        names[n_of_soma] = "refractory";
+        domains[n_of_soma] = ParameterDomain::not_negative;
     }
 };
-template <class Soma>
-inline constexpr RefractoryParameters<Soma> refractory_parameters{};
+template <class Neuron, class Soma>
+inline constexpr RefractoryParameters<Neuron, Soma> refractory_parameters{};
 
+/// `refractory` is the last parameter of a neuron, after those of the soma; 0 holds nobody.
 template <class Soma>
 struct Refractory : Soma {
     static constexpr bool holds = true;
-    static constexpr int n_shared = Soma::n_shared + 1;
-    static constexpr const auto& shared_names = refractory_parameters<Soma>.names;
-    static constexpr const auto& shared_domains = refractory_parameters<Soma>.domains;
-    static constexpr const auto& shared_defaults = refractory_parameters<Soma>.defaults;
+    static constexpr const auto& neuron_names = refractory_parameters<typename Soma::Neuron, Soma>.names;
+    static constexpr const auto& neuron_domains = refractory_parameters<typename Soma::Neuron, Soma>.domains;
+    static constexpr const auto& neuron_defaults = refractory_parameters<typename Soma::Neuron, Soma>.defaults;
 
-    double refractory;
+    struct Neuron : Soma::Neuron {
+        double refractory;
+    };
 
-    /// `refractory` is the last shared parameter, after those of the soma.
-    EVSIM_FN explicit Refractory(const double* shared) : Soma(shared), refractory(shared[Soma::n_shared]) {}
+    using Soma::Soma;
 };
 
 }  // namespace EVSIM_ISA

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include <evsim/neuron/parameters.h>
+#include <evsim/neuron/refractory.h>
 #include <evsim/neuron/series.h>
 #include <evsim/neuron/too_many_steps.h>
 #include <evsim/portable.h>
@@ -35,11 +36,13 @@ inline namespace EVSIM_ISA {
 ///     rise_to_peak(state), at_peak(state)           the time to the peak, NaN for never; the state then;
 ///     after(state, duration)                        and where that is later
 ///
-/// Shared parameters: the tolerance, how far off a spike may be, in units of 1 / rate[0]; the refractory period, 0 for
-/// none; whether a held neuron is deaf, that is loses its input.
+/// Shared parameters: the tolerance, how far off a spike may be, in units of 1 / rate[0]; whether a held neuron is
+/// deaf, that is loses its input. The refractory period is the last of a neuron's parameters, 0 for none.
 template <class Equations>
 struct Taylor : Equations {
-    using Neuron = typename Equations::Neuron;
+    struct Neuron : Equations::Neuron {
+        double refractory;
+    };
     using Flow = typename Equations::Flow;
     template <class V>
     using State = typename Equations::template State<V>;
@@ -48,19 +51,19 @@ struct Taylor : Equations {
     static constexpr bool spikes = true;
     static constexpr bool holds = true;
     static constexpr int n_ports = 1;
-    static constexpr int n_shared = 3;
-    static constexpr const char* shared_names[] = {"tolerance", "refractory", "deaf"};
-    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive, ParameterDomain::not_negative,
-                                                         ParameterDomain::any};
+    static constexpr int n_shared = 2;
+    static constexpr const char* shared_names[] = {"tolerance", "deaf"};
+    static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive, ParameterDomain::any};
+    static constexpr const auto& neuron_names = refractory_parameters<typename Equations::Neuron, Equations>.names;
+    static constexpr const auto& neuron_domains = refractory_parameters<typename Equations::Neuron, Equations>.domains;
 
-    double refractory;
     bool deaf;
     double tolerance;   ///< of one step
     double negligible;  ///< the exponent of what does not count
     int order;
 
     EVSIM_FN explicit Taylor(const double* shared)
-        : refractory(shared[1]), deaf(shared[2] != 0.0), tolerance(0.02 * shared[0]), negligible(std::log(tolerance)) {
+        : deaf(shared[1] != 0.0), tolerance(0.02 * shared[0]), negligible(std::log(tolerance)) {
         const double best = 4.0 - 0.65 * negligible;
         order = best < 4.0 ? 4 : best > PowerSeries::max_order ? PowerSeries::max_order : static_cast<int>(best);
     }

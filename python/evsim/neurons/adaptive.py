@@ -47,8 +47,8 @@ class AdEx(NonLinear):
         Per neuron. Potential (`v_rest`) and adaptation (0) at the beginning.
     peak_jump, tau_peak : float or array
         As for :class:`ExpLIF`: a peak that every spike raises.
-    refractory : float
-        As for :class:`ExpLIF`; w goes on as it does with V at the reset (NEST's ``t_ref``).
+    refractory : float or array
+        Per neuron. As for :class:`ExpLIF`; w goes on as it does with V at the reset (NEST's ``t_ref``).
     tolerance : float
         How far off a spike may be, in units of `capacitance` / `g_leak`: from 1e-14 to 1e-3.
 

@@ -53,6 +53,14 @@ def require_positive(model: Any, *names: str) -> None:
         object.__setattr__(model, name, value)
 
 
+def require_not_negative(model: Any, name: str) -> None:
+    """Set the parameter, one number or one per neuron. Raises InvalidArgumentError if one is negative."""
+    value = per_neuron(getattr(model, name), name)
+    if np.any(np.asarray(value) < 0):
+        raise InvalidArgumentError(f"{name} must not be negative, got {value}")
+    object.__setattr__(model, name, value)
+
+
 def require_reset(model: Any) -> None:
     """Set the parameter `reset`. Raises InvalidArgumentError unless it is "subtract", or a value or one per neuron."""
     if not isinstance(model.reset, str):

@@ -94,7 +94,8 @@ class LinearSystem:
     """Shape (n, N)."""
     held: tuple[bool, ...]
     """Which variables stay as they are while the neuron is refractory."""
-    refractory: float = 0.0
+    refractory: Floats = field(default_factory=lambda: np.zeros(1))
+    """Shape (n,)."""
     deaf: bool = False
     """Whether input is lost meanwhile."""
     quiet: bool = False
@@ -108,7 +109,7 @@ class LinearSystem:
     @property
     def n_neurons(self) -> int:
         """For how many neurons there are parameters; 1 if all have the same."""
-        return max(len(self.threshold), len(self.flow))
+        return max(len(self.threshold), len(self.flow), len(self.refractory))
 
     def kernel(self) -> CompiledSystem:
         """Return the numbers that the compiled kernel takes."""
@@ -138,15 +139,15 @@ class LinearSystem:
             *(_padded(matrix[None], compiled)[0] for matrix in (reset, basis, readout, held)),
             [
                 float(any(readout[p] != 0.0 for p in ports)),
-                float(self.refractory > 0 and bool(np.any(others))),
+                float(bool(np.any(self.refractory)) and bool(np.any(others))),
                 float(self.deaf),
                 float(self.quiet),
-                self.refractory,
             ],
         ]
         columns = [
             grown.threshold - rest @ readout,
             *(_padded(rows, compiled).T for rows in (after_reset, grown.initial @ inverse.T - rest, rest)),
+            self.refractory[None],
             *([own.T] if len(own) > 1 else []),
         ]
         per_neuron = [np.atleast_1d(columns[0]).tolist()]

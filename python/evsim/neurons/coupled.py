@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._lib.arrays import as_array, as_number
+from .._lib.arrays import as_array
 from .._lib.modules import only_public
 from ..errors import InvalidArgumentError, ShapeMismatchError
-from .base import PerNeuron, per_neuron, same_length
+from .base import PerNeuron, per_neuron, require_not_negative, same_length
 from .circuit import Circuit, LinearSystem, rows_of
 from .linear import LinearModel
 from .named import current
@@ -113,8 +113,8 @@ class MultiCompartmentLIF(LinearModel):
         G, >= 0: how much of the leak of compartment k its coupling to j is. The diagonal does not count.
     threshold, v_rest, v_reset : float or array
         Per neuron. `v_reset` is what the soma is set to; by default `v_rest`.
-    refractory : float
-        For this long the soma is held at reset, which the other compartments feel.
+    refractory : float or array
+        Per neuron. For this long the soma is held at reset, which the other compartments feel.
 
     Notes
     -----
@@ -139,7 +139,7 @@ class MultiCompartmentLIF(LinearModel):
     threshold: PerNeuron = 1.0
     v_rest: PerNeuron = 0.0
     v_reset: PerNeuron | None = None
-    refractory: float = 0.0
+    refractory: PerNeuron = 0.0
 
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:
@@ -163,10 +163,8 @@ class MultiCompartmentLIF(LinearModel):
         for name in ("threshold", "v_rest"):
             put(name, per_neuron(getattr(self, name), name))
         put("v_reset", self.v_rest if self.v_reset is None else per_neuron(self.v_reset, "v_reset"))
-        put("refractory", as_number(self.refractory, "refractory"))
-        if self.refractory < 0:
-            raise InvalidArgumentError(f"refractory must not be negative, got {self.refractory}")
-        same_length(self, "threshold", "v_rest", "v_reset")
+        require_not_negative(self, "refractory")
+        same_length(self, "threshold", "v_rest", "v_reset", "refractory")
         for name in ("v_rest", "v_reset"):
             if np.any(np.asarray(getattr(self, name)) >= np.asarray(self.threshold)):
                 raise InvalidArgumentError(
@@ -215,7 +213,7 @@ class MultiCompartmentLIF(LinearModel):
             offset,
             initial,
             tuple(bool(one) for one in soma),
-            self.refractory,
+            np.atleast_1d(self.refractory),
             # Passive compartments only even out: after a spike nothing rises above what it was.
             quiet=bool(np.all(v_reset <= v_rest)),
         )

@@ -117,8 +117,8 @@ class Izhikevich(NonLinear):
         Per neuron. Coefficients of the quadratic: 0.04, 5 and 140; the first > 0.
     v_u, u_leak : float or array
         Per neuron. u tends as :math:`\dot u = a (b (v - v_u) - u_{leak} u)`: 0 and 1.
-    refractory : float
-        As for :class:`ExpLIF`; u goes on as it does with v at `c`.
+    refractory : float or array
+        Per neuron. As for :class:`ExpLIF`; u goes on as it does with v at `c`.
     tolerance : float
         How far off a spike may be, in ms: from 1e-14 to 1e-3.
 

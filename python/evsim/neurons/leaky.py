@@ -7,9 +7,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from .._lib.arrays import as_number
 from ..errors import InvalidArgumentError
-from .base import NeuronModel, PerNeuron, Reset, per_neuron, require_positive, require_reset, same_length
+from .base import (
+    NeuronModel,
+    PerNeuron,
+    Reset,
+    per_neuron,
+    require_not_negative,
+    require_positive,
+    require_reset,
+    same_length,
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,7 +27,7 @@ class _Spiking(NeuronModel):
     threshold: PerNeuron = 1.0
     v_rest: PerNeuron = 0.0
     reset: Reset = "subtract"
-    refractory: float = 0.0
+    refractory: PerNeuron = 0.0
     v_init: PerNeuron | None = None
 
     _kernel: ClassVar[str] = ""
@@ -30,11 +38,8 @@ class _Spiking(NeuronModel):
         require_reset(self)
         v_init = self.v_rest if self.v_init is None else per_neuron(self.v_init, "v_init")
         object.__setattr__(self, "v_init", v_init)
-        refractory = as_number(self.refractory, "refractory")
-        if refractory < 0:
-            raise InvalidArgumentError(f"refractory must not be negative, got {refractory}")
-        object.__setattr__(self, "refractory", refractory)
-        same_length(self, "threshold", "v_rest", "reset", "v_init")
+        require_not_negative(self, "refractory")
+        same_length(self, "threshold", "v_rest", "reset", "v_init", "refractory")
         self._require_below_threshold("v_rest" if isinstance(self.reset, str) else "reset")
         self._require_below_threshold("v_init")
 
@@ -51,7 +56,7 @@ class _Spiking(NeuronModel):
         """Name of the compiled kernel."""
         if self._heterogeneous:
             return self._kernel + "_heterogeneous"
-        return self._kernel + ("_refractory" if self.refractory > 0 else "")
+        return self._kernel + ("_refractory" if np.any(self.refractory) else "")
 
     def _value(self, name: str) -> Any:
         if name == "v_reset":
@@ -64,8 +69,8 @@ class _Spiking(NeuronModel):
         name, shared, neuron = super().kernel_settings()
         # One kernel for neurons with time constants of their own, which holds them for 0 too: what that costs is lost
         # beside the rest, and a plain one would take as long to compile as any other.
-        holds = self._heterogeneous or self.refractory > 0
-        return name, shared + ([self.refractory] if holds else []), neuron
+        holds = self._heterogeneous or np.any(self.refractory)
+        return name, shared, neuron + ([np.atleast_1d(self.refractory).tolist()] if holds else [])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,8 +96,9 @@ class LIF(_Spiking):
     reset : "subtract" or float or array
         Per neuron. Subtract ``threshold - v_rest`` after a spike, or set the potential to this value. Spike times are
         exact here, so the potential is the threshold when the neuron fires and "subtract" ends at `v_rest`.
-    refractory : float
-        Absolute refractory period: for this long after a spike the potential is held at reset. The current goes on.
+    refractory : float or array
+        Per neuron. Absolute refractory period: for this long after a spike the potential is held at reset. The current
+        goes on.
     v_init, i_init : float or array
         Per neuron. Potential (default `v_rest`) and current at the beginning.
 

@@ -9,10 +9,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .._lib.arrays import as_number
 from .._lib.modules import only_public
 from ..errors import DTypeError, InvalidArgumentError, NoSuchParameterError, ShapeMismatchError
-from .base import NeuronModel, PerNeuron, Reset, per_neuron, require_reset, same_length
+from .base import (
+    NeuronModel,
+    PerNeuron,
+    Reset,
+    per_neuron,
+    require_not_negative,
+    require_reset,
+    same_length,
+)
 from .circuit import Circuit, LinearSystem, rows_of
 from .synapses import Synapse, as_ports, from_plain, positive
 
@@ -183,8 +190,8 @@ class Linear(LinearModel):
         threshold, as it is then), or the potential is set to this value.
     adaptation : sequence of ThresholdAdaptation or CurrentAdaptation
         What spikes leave behind.
-    refractory : float
-        For this long after a spike the potential is held at reset.
+    refractory : float or array
+        Per neuron. For this long after a spike the potential is held at reset.
     refractory_input : "kept" or "lost"
         Whether synapses go on to take input meanwhile. What a :class:`Delta` synapse brings is lost either way.
 
@@ -234,7 +241,7 @@ class Linear(LinearModel):
     bias: PerNeuron = 0.0
     reset: Reset = "subtract"
     adaptation: Sequence[_Adaptation] = ()
-    refractory: float = 0.0
+    refractory: PerNeuron = 0.0
     refractory_input: Literal["kept", "lost"] = "kept"
     v_init: PerNeuron | None = None
 
@@ -256,12 +263,10 @@ class Linear(LinearModel):
         for part in self.adaptation:
             if not isinstance(part, _Adaptation):
                 raise DTypeError(f"adaptation must be made of ThresholdAdaptation and CurrentAdaptation, got {part!r}")
-        put("refractory", as_number(self.refractory, "refractory"))
-        if self.refractory < 0:
-            raise InvalidArgumentError(f"refractory must not be negative, got {self.refractory}")
+        require_not_negative(self, "refractory")
         if self.refractory_input not in ("kept", "lost"):
             raise InvalidArgumentError(f"refractory_input must be 'kept' or 'lost', got {self.refractory_input!r}")
-        same_length(self, "threshold", "v_rest", "bias", "v_init", "reset")
+        same_length(self, "threshold", "v_rest", "bias", "v_init", "reset", "refractory")
         for name, value in (("the potential after reset", self._after_reset()), ("v_init", self.v_init)):
             if np.any(np.asarray(value) >= np.asarray(self.threshold)):
                 raise InvalidArgumentError(
@@ -334,7 +339,7 @@ class Linear(LinearModel):
             offset,
             initial,
             tuple(k == v for k in range(n)),
-            self.refractory,
+            np.atleast_1d(self.refractory),
             self.refractory_input == "lost",
             quiet and self.tau_mem is not None,
         )

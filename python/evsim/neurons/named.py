@@ -29,7 +29,7 @@ class FromParts(LinearModel):
     v_rest: PerNeuron = 0.0
     bias: PerNeuron = 0.0
     reset: Reset = "subtract"
-    refractory: float = 0.0
+    refractory: PerNeuron = 0.0
     refractory_input: Literal["kept", "lost"] = "kept"
     v_init: PerNeuron | None = None
 

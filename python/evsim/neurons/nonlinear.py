@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .._lib.arrays import as_number
 from ..errors import InvalidArgumentError, NoSuchParameterError, ShapeMismatchError
-from .base import NeuronModel, PerNeuron, per_neuron, require_positive, same_length
+from .base import NeuronModel, PerNeuron, per_neuron, require_not_negative, require_positive, same_length
 
 LONGEST = float(np.finfo(np.float64).max)
 """What stands for an infinite time constant."""
@@ -58,9 +58,9 @@ class NonLinear(NeuronModel):
     """Base class of the models that are integrated numerically, each neuron by itself, in double."""
 
     tolerance: float = 1e-9
-    refractory: float = 0.0
+    refractory: PerNeuron = 0.0
 
-    _shared: ClassVar[tuple[str, ...]] = ("tolerance", "refractory", "deaf")
+    _shared: ClassVar[tuple[str, ...]] = ("tolerance", "deaf")
     _positive: ClassVar[tuple[str, ...]] = ()
     _maybe_none: ClassVar[tuple[str, ...]] = ("v_init",)
     _kernel: ClassVar[str] = ""
@@ -72,10 +72,7 @@ class NonLinear(NeuronModel):
         if not 1e-14 <= tolerance <= 1e-3:
             raise InvalidArgumentError(f"tolerance must lie between 1e-14 and 1e-3, got {tolerance}")
         object.__setattr__(self, "tolerance", tolerance)
-        refractory = as_number(self.refractory, "refractory")
-        if refractory < 0:
-            raise InvalidArgumentError(f"refractory must not be negative, got {refractory}")
-        object.__setattr__(self, "refractory", refractory)
+        require_not_negative(self, "refractory")
         for name in self._names():
             if name == "tau_syn":
                 object.__setattr__(self, name, self._synapse())
@@ -83,11 +80,11 @@ class NonLinear(NeuronModel):
                 object.__setattr__(self, name, per_neuron(getattr(self, name), name))
         self._complete()
         require_positive(self, *self._positive)
-        same_length(self, *self._neuron, *(name for name in self._peak if hasattr(self, name)))
+        same_length(self, *self._neuron, "refractory", *(name for name in self._peak if hasattr(self, name)))
 
     @classmethod
     def _names(cls) -> list[str]:
-        return [field.name for field in fields(cls) if field.name not in cls._shared]
+        return [field.name for field in fields(cls) if field.name not in (*cls._shared, "refractory")]
 
     def _synapse(self) -> Any:
         """Time constants of the synapse: None, or all positive; infinite ones are allowed."""
@@ -132,7 +129,7 @@ class NonLinear(NeuronModel):
         """Kernel name, shared parameters and per-neuron parameters as the core takes them."""
         name, shared, neuron = super().kernel_settings()
         moving = [np.atleast_1d(getattr(self, one)).tolist() for one in self._peak] if self._peak_moves else []
-        return name, shared, neuron + moving
+        return name, shared, [*neuron, *moving, np.atleast_1d(self.refractory).tolist()]
 
     def observable(self, variable: str) -> str:
         """Return the core's name of a variable that can be recorded. Raises NoSuchParameterError."""
@@ -174,9 +171,9 @@ class ExpLIF(NonLinear):
     peak_jump, tau_peak : float or array
         Per neuron. Every spike raises the peak by `peak_jump`, and it comes back with time constant `tau_peak`, > 0:
         :math:`\tau_p \dot h = -h`, spike at :math:`V \ge V_{peak} + h`. Recorded as ``"peak"`` where it moves.
-    refractory : float
-        Absolute refractory period: for this long after a spike the potential is held at reset. A current goes on and
-        takes input; jumps of the potential (``tau_syn=None``) are lost.
+    refractory : float or array
+        Per neuron. Absolute refractory period: for this long after a spike the potential is held at reset. A current
+        goes on and takes input; jumps of the potential (``tau_syn=None``) are lost.
     tolerance : float
         How far off a spike may be, in units of `tau_mem`: from 1e-14 to 1e-3.
 
@@ -296,8 +293,8 @@ class COBALIF(NonLinear):
         Per neuron. Where the neuron fires, where the potential starts again, constant current.
     v_init : float or array, optional
         Per neuron. Potential at the beginning: `v_rest`. Lies below the threshold, as `v_reset` does.
-    refractory : float
-        For this long after a spike the potential is held at reset. Conductances go on and take input.
+    refractory : float or array
+        Per neuron. For this long after a spike the potential is held at reset. Conductances go on and take input.
     tolerance : float
         How far off a spike may be, in units of `capacitance` / `g_leak`: from 1e-14 to 1e-3.
 

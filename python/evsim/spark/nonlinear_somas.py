@@ -11,7 +11,7 @@ from ..errors import UnsupportedError
 from ..network import SpikingNetwork
 from ..neurons import AdEx, ExpLIF, Izhikevich, NeuronModel
 from ..probe import Probe
-from .config import ANY, ONE_NOT_NEGATIVE, POSITIVE, Config, config_class, quantity
+from .config import ANY, NOT_NEGATIVE, POSITIVE, Config, config_class, quantity
 from .somas import Soma, SomaConfig
 from .synapses import Drive
 
@@ -35,7 +35,7 @@ class ExponentialSomaConfig(SomaConfig):
 class RefractoryExponentialSomaConfig(ExponentialSomaConfig):
     """Configuration of :class:`RefractoryExponentialSoma`: those of :class:`ExponentialSoma`, and `cooldown` (ms)."""
 
-    cooldown: float = quantity(2.0, ONE_NOT_NEGATIVE, "ms")
+    cooldown: float = quantity(2.0, NOT_NEGATIVE, "ms")
 
 
 @config_class
@@ -53,7 +53,7 @@ class AdaptiveExponentialSomaConfig(ExponentialSomaConfig):
     adaptation_tau: float = quantity(100.0, POSITIVE, "ms")
     adaptation_subthreshold: float = quantity(0.5, ANY, "nS")
     adaptation_delta: float = quantity(7.0, ANY, "pA")
-    cooldown: float = quantity(0.0, ONE_NOT_NEGATIVE, "ms")
+    cooldown: float = quantity(0.0, NOT_NEGATIVE, "ms")
 
 
 @config_class
@@ -109,7 +109,7 @@ class ExponentialSoma(Soma):
             v_peak=one.threshold / scale,
             v_reset=self._start() / scale,
             tau_syn=tau_syn,
-            refractory=float(getattr(one, "cooldown", 0.0)),
+            refractory=getattr(one, "cooldown", 0.0),
             **self._adaptation(unit, height),
             **self._moving_peak(scale),
         )
@@ -152,18 +152,24 @@ class RefractoryExponentialSoma(ExponentialSoma):
             "v_reset": one.potential_reset,
             "v_init": one.potential_reset,
         }
-        if one.cooldown == 0:
+        if not np.any(one.cooldown):
             return super()._start()
         leaking = ExpLIF(tau_syn=None, **numbers)
-        net, n = SpikingNetwork(dtype="float64"), max(np.size(number) for number in numbers.values())
+        n = max(np.size(number) for number in (*numbers.values(), one.cooldown))
+        cooldown = np.broadcast_to(np.asarray(one.cooldown, dtype=np.float64), n)
+        net = SpikingNetwork(dtype="float64")
         net.add_layer(Dense(1, n, weights=np.zeros((n, 1))), leaking)
-        end = Probe(0, times=[one.cooldown])
-        if len(net.infer([], [], until=one.cooldown, record=end)):
+        ends, which = np.unique(cooldown, return_inverse=True)
+        potentials = Probe(0, times=ends)
+        spikes = net.infer([], [], until=ends[-1], record=potentials)
+        early = spikes.indices[spikes.times <= cooldown[spikes.indices]]
+        if len(early):
             raise UnsupportedError(
-                f"{type(self).__name__} with cooldown {one.cooldown:g} ms needs a potential_reset from which it does "
-                f"not run away by itself; got {one.potential_reset} with rheobase_threshold {one.rheobase_threshold}"
+                f"{type(self).__name__} with cooldown {cooldown[early[0]]:g} ms needs a potential_reset from which it "
+                f"does not run away by itself; got {one.potential_reset} with rheobase_threshold "
+                f"{one.rheobase_threshold}"
             )
-        return end.values[0] if n > 1 else end.values[0, 0]
+        return potentials.values[which, np.arange(n)] if n > 1 else potentials.values[0, 0]
 
 
 class SimplifiedAdaptiveExponentialSoma(RefractoryExponentialSoma):

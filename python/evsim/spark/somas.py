@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import InvalidArgumentError
 from ..neurons import LIF, Delta, Exponential, LIFDelta, Linear, NeuronModel, ThresholdAdaptation
-from .config import ANY, ONE_NOT_NEGATIVE, POSITIVE, Config, config_class, quantity
+from .config import ANY, NOT_NEGATIVE, POSITIVE, Config, config_class, quantity
 from .parts import Part
 from .refractory import LeakingWhileRefractory
 from .synapses import Drive
@@ -55,7 +55,7 @@ class LeakySomaConfig(SomaConfig):
 class RefractoryLeakySomaConfig(LeakySomaConfig):
     """Configuration of :class:`RefractoryLeakySoma`: those of :class:`LeakySoma`, and `cooldown` (ms)."""
 
-    cooldown: float = quantity(2.0, ONE_NOT_NEGATIVE, "ms")
+    cooldown: float = quantity(2.0, NOT_NEGATIVE, "ms")
 
 
 @config_class
@@ -127,8 +127,8 @@ class LeakySoma(Soma):
             return LIF(tau_syn=drive.terms[0][1], **values)
         return self._linear(drive)
 
-    def _cooldown(self) -> float:
-        return float(getattr(self.config, "cooldown", 0.0))
+    def _cooldown(self) -> Any:
+        return getattr(self.config, "cooldown", 0.0)
 
     def _potentials(self, drive: Drive) -> dict[str, Any]:
         scale = self.scale(drive)
@@ -177,11 +177,11 @@ class RefractoryLeakySoma(LeakySoma):
     @property
     def variables(self) -> tuple[str, ...]:  # type: ignore[override]
         """Variables of the model whose sum is the potential, in units of :meth:`scale`."""
-        return ("v", "v_reset") if self._cooldown() > 0 else ("v",)
+        return ("v", "v_reset") if np.any(self._cooldown()) else ("v",)
 
     def model(self, drive: Drive) -> NeuronModel:
         """Return evsim's model of this soma with synapses that bring `drive`."""
-        if self._cooldown() == 0:
+        if not np.any(self._cooldown()):
             return super().model(drive)
         return LeakingWhileRefractory(membrane=self._linear(drive))
 
@@ -206,7 +206,7 @@ class AdaptiveLeakySoma(RefractoryLeakySoma):
         jump = (np.asarray(one.threshold_delta) / self.scale(drive))[()]
         adaptation = ThresholdAdaptation(tau=one.threshold_tau, jump=jump)
         linear = self._linear(drive, adaptation=[adaptation])
-        return LeakingWhileRefractory(membrane=linear) if self._cooldown() > 0 else linear
+        return LeakingWhileRefractory(membrane=linear) if np.any(self._cooldown()) else linear
 
 
 def _synapse(drive: Drive) -> Any:

@@ -39,7 +39,7 @@ BAD_MODELS = {
     "tau_syn < 0": (evsim.LIF, {"tau_mem": 1.0, "tau_syn": -1.0}, errors.InvalidArgumentError, "tau_syn.*-1"),
     "tau_mem NaN": (evsim.LIFDelta, {"tau_mem": math.nan}, errors.NonFiniteError, "tau_mem"),
     "tau_syn infinite": (evsim.LI, {"tau_mem": 1.0, "tau_syn": math.inf}, errors.NonFiniteError, "tau_syn"),
-    "refractory an array": (evsim.LIF, {**LIF, "refractory": [1.0, 2.0]}, errors.DTypeError, "refractory"),
+    "refractory < 0 once": (evsim.LIF, {**LIF, "refractory": [1.0, -2.0]}, errors.InvalidArgumentError, "refractory"),
     "tau_mem a table": (evsim.LIF, {"tau_mem": [[1.0, 2.0]], "tau_syn": 1.0}, errors.ShapeMismatchError, "tau_mem"),
     "tau_mem a string": (evsim.LIFDelta, {"tau_mem": "fast"}, errors.DTypeError, "'fast'"),
     "refractory < 0": (evsim.LIF, {**LIF, "refractory": -0.1}, errors.InvalidArgumentError, "refractory.*-0.1"),

@@ -188,7 +188,13 @@ def test_without_an_end_where_every_neuron_falls_silent():
 @pytest.mark.parametrize("model", CURRENT)
 @pytest.mark.parametrize(
     ("value", "error"),
-    [(-0.1, InvalidArgumentError), (math.inf, NonFiniteError), (math.nan, NonFiniteError), ([1.0, 2.0], DTypeError)],
+    [
+        (-0.1, InvalidArgumentError),
+        (math.inf, NonFiniteError),
+        (math.nan, NonFiniteError),
+        ([1.0, -2.0], InvalidArgumentError),
+        (None, DTypeError),
+    ],
 )
 def test_what_is_no_period_is_refused(model, value, error):
     with pytest.raises(error, match="refractory"):

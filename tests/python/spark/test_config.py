@@ -81,7 +81,7 @@ def test_a_field_may_hold_a_dict():
         (lambda: spark.LeakySomaConfig(threshold="high"), TypeError, "got 'high'"),
         (lambda: spark.LeakySomaConfig(potential_reset=-40.0), ValueError, "potential_reset must be < threshold (mV)"),
         (lambda: spark.RefractoryLeakySomaConfig(cooldown=-1), ValueError, "cooldown must be >= 0 (ms), got -1"),
-        (lambda: spark.RefractoryLeakySomaConfig(cooldown=[1, 2]), TypeError, "cooldown must be >= 0 (ms), got"),
+        (lambda: spark.RefractoryLeakySomaConfig(cooldown=[1, -2]), ValueError, "cooldown must be >= 0 (ms), got -2"),
         (lambda: spark.NeuronConfig(units=1, inhibitory_rate=2), ValueError, "_rate must be from 0 to 1, got 2"),
         (lambda: spark.NeuronConfig(units=0), ValueError, "NeuronConfig.units must be from 1"),
         (lambda: spark.NeuronConfig(units=()), ValueError, "NeuronConfig.units"),

@@ -227,6 +227,19 @@ def test_without_cooldown_a_refractory_exponential_soma_is_an_exponential_one():
         assert spark.Neuron(config)(spikes, until=END)["out_spikes"] == expected
 
 
+@pytest.mark.parametrize("soma", ["refractory", "strict", "adaptive", "refractory exponential", "simplified", "adex"])
+def test_each_unit_has_its_own_cooldown(soma):
+    cooldowns = np.array([0.0, 0.7, 2.5, 9.0])
+    base = make(soma, "traced").config
+    together = spark.Neuron(base.replace(soma__cooldown=cooldowns))(recording(5), until=END)["out_spikes"]
+    assert len(set(np.bincount(together.indices, minlength=N_UNITS))) > 1
+    for unit, cooldown in enumerate(cooldowns):
+        alone = spark.Neuron(base.replace(soma__cooldown=cooldown))(recording(5), until=END)["out_spikes"]
+        np.testing.assert_allclose(
+            together.times[together.indices == unit], alone.times[alone.indices == unit], atol=1e-9, rtol=0.0
+        )
+
+
 def test_each_unit_leaks_from_its_own_reset():
     resets = np.array([-51.0, -60.0, -70.0, -80.0])
     base = make("refractory exponential", "traced").config
