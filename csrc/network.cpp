@@ -4,6 +4,7 @@
 #include <cmath>
 #include <tuple>
 
+#include "arrivals.hpp"
 #include "components.hpp"
 #include "core/errors.hpp"
 #include "core/fork.hpp"
@@ -15,6 +16,12 @@ namespace evsim {
 namespace {
 
 std::size_t at(std::int32_t node) { return static_cast<std::size_t>(node); }
+
+std::vector<std::int32_t> inputs_of(const std::vector<std::shared_ptr<Projection>>& projections) {
+    std::vector<std::int32_t> sizes;
+    for (const auto& projection : projections) sizes.push_back(projection->n_inputs());
+    return sizes;
+}
 
 }  // namespace
 
@@ -216,41 +223,23 @@ SpikeView Network::given(std::int32_t source, const Runs& runs, const SampleInpu
     return {spikes.indices.first(delivered), spikes.times.first(delivered)};
 }
 
-Arrivals Network::arrivals(const Entry& entry, const Runs& runs, const SampleInputs& inputs, std::size_t sample,
-                           double until, Merged& merged) const {
-    if (entry.sources.empty()) return {};
-    if (entry.sources.size() == 1) return {given(entry.sources.front(), runs, inputs, sample, until), {}};
-    std::vector<SpikeView> sources;
-    std::size_t total = 0;
-    for (const std::int32_t source : entry.sources)
-        total += sources.emplace_back(given(source, runs, inputs, sample, until)).size();
-    std::vector<std::size_t> next(sources.size(), 0);
-    for (std::size_t k = 0; k < total; ++k) {
-        std::size_t earliest = sources.size();
-        for (std::size_t p = 0; p < sources.size(); ++p) {
-            if (next[p] < sources[p].size() &&
-                (earliest == sources.size() || sources[p].times[next[p]] < sources[earliest].times[next[earliest]]))
-                earliest = p;
-        }
-        merged.projections.push_back(static_cast<std::int32_t>(earliest));
-        merged.indices.push_back(sources[earliest].indices[next[earliest]]);
-        merged.times.push_back(sources[earliest].times[next[earliest]++]);
-    }
-    return {{merged.indices, merged.times}, merged.projections};
-}
-
 void Network::advance(std::int32_t node, Runs& runs, const std::vector<SampleInputs>& samples, const CallPlan& plan,
                       const InferOptions& options, Interruption& interruption) const {
     const Entry& entry = entries_[at(node)];
     Run& run = *runs[at(node)];
-    std::vector<Merged> merged(samples.size());
+    std::vector<std::shared_ptr<const Delays>> delays;
+    for (const auto& projection : entry.projections) delays.push_back(projection->delays());
+    std::vector<ArrivalCollector> collectors(samples.size());
+    std::vector<SpikeView> sent(entry.sources.size());
     const std::shared_ptr<const NodeOutput> last = plan.fresh ? nullptr : entry.node()->output();
     for (std::size_t s = 0; s < samples.size(); ++s) {
         Sample& sample = run.samples[s];
-        sample.inputs = arrivals(entry, runs, samples[s], s, options.until, merged[s]);
+        sample.state = last ? last->states[s] : entry.node()->initial_state(plan.starts[s]);
+        for (std::size_t k = 0; k < sent.size(); ++k)
+            sent[k] = given(entry.sources[k], runs, samples[s], s, options.until);
+        sample.inputs = collectors[s].collect(sent, delays, options.until, sample.state.in_flight);
         sample.until = options.until;
         sample.from = plan.from;
-        sample.state = last ? last->states[s] : entry.node()->initial_state(plan.starts[s]);
         run.begin(sample, plan.fresh);
     }
     std::vector<Probe> probes;
@@ -361,6 +350,7 @@ Network::Snapshot Network::snapshot() const {
         snapshot.batch = outputs[k]->batch;
         for (const NodeState& state : outputs[k]->states) {
             PackedState& packed = states.emplace_back(entries[k].node()->pack(state));
+            packed.in_flight = state.in_flight;
             if (outputs[k]->rule) entries[k].projections.front()->pack_traces(state, *outputs[k]->rule, packed);
         }
     }
@@ -388,6 +378,9 @@ void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
         n_samples = snapshot.states[k].size();
         for (const PackedState& packed : snapshot.states[k]) {
             NodeState& state = output.states.emplace_back(entry.node()->unpack(packed));
+            check_in_flight(packed.in_flight, inputs_of(entry.projections),
+                            snapshot.time.value_or(-std::numeric_limits<double>::infinity()));
+            state.in_flight = packed.in_flight;
             if (plastic) entry.projections.front()->unpack_traces(packed, state);
             if (snapshot.time && state.last_event > *snapshot.time) {
                 throw InvalidArgument(text(entry.label, ": the last event, at ", packed.last_event,

@@ -84,11 +84,6 @@ class Network {
 
         Node* node() const { return population ? static_cast<Node*>(population.get()) : relay.get(); }
     };
-    /// Spikes of several sources, put into one order.
-    struct Merged {
-        std::vector<std::int32_t> projections, indices;
-        std::vector<double> times;
-    };
     using Runs = std::vector<std::unique_ptr<Run>>;
 
     std::int32_t add(Entry entry, Interruption& interruption);
@@ -101,8 +96,6 @@ class Network {
     /// What a source gives up to and including `until`.
     SpikeView given(std::int32_t source, const Runs& runs, const SampleInputs& inputs, std::size_t sample,
                     double until) const;
-    Arrivals arrivals(const Entry& entry, const Runs& runs, const SampleInputs& inputs, std::size_t sample,
-                      double until, Merged& merged) const;
     void advance(std::int32_t node, Runs& runs, const std::vector<SampleInputs>& samples, const CallPlan& plan,
                  const InferOptions& options, Interruption& interruption) const;
     void commit(Runs& runs, const InferOptions& options);

@@ -59,12 +59,23 @@ std::int32_t Projection::n_inputs() const {
     return dense() ? dense()->n_inputs() : static_cast<std::int32_t>(conv()->input().size());
 }
 
+std::shared_ptr<const Delays> Projection::delays() const {
+    const BriefLock lock(mutex_);
+    return delays_;
+}
+
+void Projection::set_delays(std::vector<double> values) {
+    auto delays = std::make_shared<const Delays>(std::move(values), n_inputs());
+    const BriefLock lock(mutex_);
+    delays_ = std::move(delays);
+}
+
 void Projection::require_rule() const {
     if (!plastic()) throw InvalidArgument("the projection has no kernel with callbacks");
 }
 
 std::shared_ptr<const Plasticity> Projection::rule() const {
-    const BriefLock lock(rule_mutex_);
+    const BriefLock lock(mutex_);
     return rule_;
 }
 
@@ -72,7 +83,7 @@ void Projection::set_rule_parameters(std::vector<double> parameters) {
     require_rule();
     auto rule = std::make_shared<const Plasticity>(target_->kernel(), std::move(parameters), rule_settings_.tau_syn,
                                                    rule_settings_.tau_mem);
-    const BriefLock lock(rule_mutex_);
+    const BriefLock lock(mutex_);
     rule_ = std::move(rule);
 }
 
@@ -87,19 +98,19 @@ void Projection::set_next_traces(Traces traces) {
         throw ShapeMismatch(text("the layer has ", neuron, " neuron traces and ", synaptic, " synaptic traces, got ",
                                  traces.neuron.size(), " and ", traces.synaptic.size()));
     }
-    const BriefLock lock(rule_mutex_);
+    const BriefLock lock(mutex_);
     if (next_traces_ && traces.neuron.empty()) traces.neuron = next_traces_->neuron;
     if (next_traces_ && traces.synaptic.empty()) traces.synaptic = next_traces_->synaptic;
     next_traces_ = std::make_shared<const Traces>(std::move(traces));
 }
 
 std::shared_ptr<const Traces> Projection::next_traces() const {
-    const BriefLock lock(rule_mutex_);
+    const BriefLock lock(mutex_);
     return next_traces_;
 }
 
 void Projection::clear_next_traces(const std::shared_ptr<const Traces>& used) {
-    const BriefLock lock(rule_mutex_);
+    const BriefLock lock(mutex_);
     if (next_traces_ == used) next_traces_.reset();
 }
 

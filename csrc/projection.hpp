@@ -10,6 +10,7 @@
 
 #include "connection/conv2d.hpp"
 #include "connection/dense.hpp"
+#include "delays.hpp"
 #include "plasticity.hpp"
 #include "population.hpp"
 
@@ -38,6 +39,10 @@ class Projection {
     std::int32_t n_inputs() const;
     /// Which kind of synapse of the target its spikes arrive at.
     std::int32_t port() const { return port_; }
+    /// How long its spikes travel, as of now.
+    std::shared_ptr<const Delays> delays() const;
+    /// Of spikes that are sent from the next call on. Throws like the constructor of Delays.
+    void set_delays(std::vector<double> values);
     Dense* dense() { return std::get_if<Dense>(&connection_); }
     const Dense* dense() const { return std::get_if<Dense>(&connection_); }
     Conv2d* conv() { return std::get_if<Conv2d>(&connection_); }
@@ -72,7 +77,8 @@ class Projection {
     std::int32_t port_;
     std::variant<Dense, Conv2d> connection_;
     RuleSettings rule_settings_;
-    mutable std::mutex rule_mutex_;  ///< for what follows
+    mutable std::mutex mutex_;  ///< for what follows
+    std::shared_ptr<const Delays> delays_ = std::make_shared<const Delays>();
     std::shared_ptr<const Plasticity> rule_;
     std::shared_ptr<const Traces> next_traces_;
     std::shared_ptr<BufferPool> pool_ = std::make_shared<BufferPool>();

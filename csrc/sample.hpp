@@ -12,6 +12,13 @@
 
 namespace evsim {
 
+/// Spikes that have been sent and not yet arrived, in the order of their projections and, of each, of their arrival.
+struct InFlight {
+    std::vector<std::int32_t> projections;  ///< among those that lead to a population
+    std::vector<std::int32_t> indices;      ///< who sent them
+    std::vector<double> times;              ///< of arrival
+};
+
 /// What a population or a relay carries from one call to the next, for one sample.
 struct NodeState {
     AlignedBuffer values;          ///< state variables as of the last input event, [n_state][place]
@@ -19,6 +26,7 @@ struct NodeState {
     std::vector<double> releases;  ///< of models that hold: until when, [place] of (time, rest)
     double last_event = 0.0;       ///< time of that event, or of the start
     TraceState traces;             ///< where a projection learns
+    InFlight in_flight;            ///< where projections have delays
 
     std::vector<double> last_touch;          ///< of populations in an image, per pixel: its own last input event
     std::vector<double> pixel_releases;      ///< likewise: the latest of the releases of its neurons
@@ -37,6 +45,7 @@ struct PackedState {
     std::vector<double> last_touch;  ///< as in NodeState, like the next two
     std::vector<std::int32_t> causes, pending;
     std::vector<double> releases;  ///< [n_neurons] of (time, rest), or none
+    InFlight in_flight;
 
     /// visit(name, array) for every array but `values`.
     template <class Packed, class Visit>
@@ -49,6 +58,9 @@ struct PackedState {
         visit("causes", state.causes);
         visit("pending", state.pending);
         visit("releases", state.releases);
+        visit("in_flight_projections", state.in_flight.projections);
+        visit("in_flight_indices", state.in_flight.indices);
+        visit("in_flight_times", state.in_flight.times);
     }
 };
 

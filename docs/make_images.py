@@ -356,6 +356,29 @@ def draw_temporal_fields() -> None:
     save(figure, "temporal_fields")
 
 
+def draw_delays() -> None:
+    """Draw how spikes one after the other arrive together."""
+    pattern = np.array([0.0, 4.0, 7.0, 12.0])
+    delays, times = pattern.max() - pattern, np.linspace(0.0, 58.0, 2001)
+    net = evsim.SpikingNetwork(dtype="float64")
+    cell = evsim.LIF(tau_mem=5.0, tau_syn=1.0, threshold=1.0)
+    net.add_layer(evsim.Dense(4, 1, weights=np.full((1, 4), 2.5)), cell, delay=delays)
+    sent = evsim.SpikeArray([0, 1, 2, 3, 3, 2, 1, 0], [*pattern, *(38.0 - pattern[::-1])])
+    probe = evsim.Probe(0, times=times)
+    spikes = net.infer(sent, until=58.0, record=probe)
+    figure = Figure(figsize=(7.0, 3.6), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True)
+    above.plot(sent.times, sent.indices, "|", markersize=14, color="tab:blue", label="sent")
+    above.plot(sent.times + delays[sent.indices], sent.indices, "|", markersize=14, color="tab:red", label="arrives")
+    above.set(ylabel="input", yticks=range(4), ylim=(-0.6, 3.6))
+    above.legend(loc="upper right")
+    below.plot(times, probe.values[:, 0], color="black", linewidth=1.2)
+    below.axhline(1.0, color="grey", linestyle="--", linewidth=1.0)
+    below.plot(spikes.times, np.full(len(spikes), 1.08), "v", color="tab:red")
+    below.set(xlabel="time (ms)", ylabel="V", ylim=(-0.05, 1.2), xlim=(-1.0, 58.0))
+    save(figure, "delays")
+
+
 def draw_linear_neurons() -> None:
     """Draw what four linear neurons make of spikes or a constant current."""
     figure = Figure(figsize=(8.4, 4.6), layout="constrained")
@@ -479,7 +502,7 @@ def draw_adex() -> None:
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     pictures = [draw_digit, draw_raster, draw_membrane, draw_weights, draw_exact, draw_stdp_window]
-    pictures += [draw_linear_neurons, draw_srm, draw_izhikevich, draw_adex]
+    pictures += [draw_delays, draw_linear_neurons, draw_srm, draw_izhikevich, draw_adex]
     pictures += [draw_event_frame, draw_maps, draw_segmentation, draw_instances]
     pictures += [draw_brightness_codes, draw_constant_currents, draw_poisson, draw_population, draw_delta_modulation]
     pictures += [draw_spatial_fields, draw_temporal_fields]

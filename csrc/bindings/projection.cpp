@@ -92,6 +92,8 @@ void bind_projection(py::module_& module) {
         .def_property_readonly("n_inputs", &Projection::n_inputs)
         .def_property_readonly("port", &Projection::port)
         .def_property_readonly("weights", &weights_view)
+        .def("delays", [](const Projection& self) { return as_array(self.delays()->values()); })
+        .def("set_delays", &Projection::set_delays, py::arg("values"))
         .def("rule_parameters", [](const Projection& self) { return rule_of(self)->parameters(); })
         .def("set_rule_parameters", &Projection::set_rule_parameters, py::arg("values"))
         .def("time_constants", [](const Projection& self) { return rule_of(self)->time_constants(); })

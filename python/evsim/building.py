@@ -6,6 +6,7 @@ from os import PathLike
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from . import _core, random
 from ._lib.modules import only_public
@@ -18,7 +19,7 @@ from .kernels import Kernel
 from .layer import Layer
 from .neurons import NeuronModel
 from .nodes import Input, Population, as_placement, check_neuron, compiled_kernel
-from .projection import Projection, rule_arguments
+from .projection import Projection, as_delays, rule_arguments
 
 __all__ = ["NetworkBuilder"]
 
@@ -142,7 +143,7 @@ class NetworkBuilder(NetworkGraph):
         *,
         source: Source = None,
         name: str | None = None,
-        delay: float | None = None,
+        delay: npt.ArrayLike | None = None,
         port: int | str | None = None,
         kernel: Code = None,
     ) -> Layer:
@@ -161,8 +162,9 @@ class NetworkBuilder(NetworkGraph):
             there is none.
         name : str, optional
             By which the network finds it; "layer 0", "layer 1", ... by default.
-        delay : float, optional
-            How long spikes travel; only 0 so far.
+        delay : float or array_like, optional
+            How long spikes travel, >= 0 and in the network's unit of time: one number, or one for each input, in an
+            array of shape (n_inputs,) or, of images, that of the input. See :attr:`Projection.delays`.
         port : int or str, optional
             Which synapse type of the neurons they arrive at, by number or name; needed where the model has several.
         kernel : Kernel, path or str, optional
@@ -180,15 +182,20 @@ class NetworkBuilder(NetworkGraph):
         InvalidArgumentError
             The connection does not go with the neurons, the kernel or the device, or the name is taken already.
         UnsupportedError
-            A delay, or on a GPU another graph than a chain.
+            Delays by synapse or of pooling without neurons, or on a GPU another graph than a chain.
         MemoryLimitError
             The weights do not fit into memory.
         KernelCompileError, CompilerNotFoundError, KernelCacheError, KernelLoadError
             The kernel cannot be compiled or loaded.
         """
-        kernel = self._checked(connection, neuron, delay, port, kernel)
+        kernel = self._checked(connection, neuron, port, kernel)
         fed_by = self._source(source)
         placed: Any = connection.placed(fed_by.shape if fed_by else None, first=fed_by is None)
+        delays = as_delays(delay, placed)
+        if neuron is None and np.any(delays):
+            raise UnsupportedError(
+                f"{placed!r} passes spikes on without neurons, at once; give the delay to the layer that takes them"
+            )
         label = f"layer {len(self._populations)}"
         new_name = self._new_name(name, label)
         for member in placed.requires:
@@ -204,7 +211,8 @@ class NetworkBuilder(NetworkGraph):
             core, compiled, projection = placed.relay(), None, None
         else:
             core, compiled = self._make(neuron, placed.n_neurons, placed.out_shape, kernel)
-            projection = self._projection(core, placed, rule_arguments(kernel, compiled, neuron), neuron.port(port))
+            rule = rule_arguments(kernel, compiled, neuron)
+            projection = self._projection(core, placed, rule, neuron.port(port), delays)
         if fed_by is None:
             fed_by = self.add_input(placed.in_shape or placed.n_inputs)
         node = self._add_core(core, name, neuron is None)
@@ -222,7 +230,7 @@ class NetworkBuilder(NetworkGraph):
         target: Population | str,
         connection: Connection,
         *,
-        delay: float | None = None,
+        delay: npt.ArrayLike | None = None,
         port: int | str | None = None,
         kernel: Code = None,
     ) -> Projection:
@@ -250,7 +258,7 @@ class NetworkBuilder(NetworkGraph):
         InvalidArgumentError
             The nodes belong to another network, or the target does not take such a connection.
         UnsupportedError
-            A delay, a projection that would close a cycle, or on a GPU another graph than a chain.
+            Delays by synapse, a projection that would close a cycle, or on a GPU another graph than a chain.
 
         Notes
         -----
@@ -273,8 +281,9 @@ class NetworkBuilder(NetworkGraph):
         neuron = end.neuron if isinstance(end, Population) else None
         if not isinstance(end, Population) or neuron is None:
             raise InvalidArgumentError(f"{end!r} takes no projection: it has no neurons")
-        kernel = self._checked(connection, neuron, delay, port, kernel)
+        kernel = self._checked(connection, neuron, port, kernel)
         placed: Any = connection.placed(start.shape)
+        delays = as_delays(delay, placed)
         if placed.n_inputs != start.n_neurons:
             raise ShapeMismatchError(
                 f"{placed!r} takes {placed.n_inputs} inputs, but {start.name} gives {start.n_neurons}"
@@ -291,7 +300,8 @@ class NetworkBuilder(NetworkGraph):
         compiled = None
         if first and (kernel is not None or placed.out_shape is not None):
             core, compiled = self._make(neuron, end.n_neurons, placed.out_shape, kernel)
-        projection = self._projection(core, placed, rule_arguments(kernel, compiled, neuron), neuron.port(port))
+        rule = rule_arguments(kernel, compiled, neuron)
+        projection = self._projection(core, placed, rule, neuron.port(port), delays)
         if core is not before:
             self._core.replace(end._node, core)
         try:
@@ -305,9 +315,7 @@ class NetworkBuilder(NetworkGraph):
             end._shape = placed.out_shape
         return self._wrapped(projection, start, end, placed, kernel, compiled, port)
 
-    def _checked(
-        self, connection: Any, neuron: NeuronModel | None, delay: Any, port: Any, kernel: Code
-    ) -> Kernel | None:
+    def _checked(self, connection: Any, neuron: NeuronModel | None, port: Any, kernel: Code) -> Kernel | None:
         """Raise where the parts of a projection do not go together; return the kernel as one."""
         if not isinstance(connection, Connection):
             raise DTypeError(f"connection must be one such as Dense(...) or Conv2d(...), got {connection!r}")
@@ -324,16 +332,16 @@ class NetworkBuilder(NetworkGraph):
                 raise InvalidArgumentError(
                     "convolution and pooling run on the CPU: SpikingNetwork(device='cpu') takes such layers"
                 )
-        check_delay(delay)
         if neuron is not None:
             neuron.port(port)
         elif isinstance(port, (bool, np.bool_)) or (port is not None and port != 0):
             raise InvalidArgumentError(f"pooling has one port, 0; got port={port!r}")
         return kernel if kernel is None or isinstance(kernel, Kernel) else Kernel(kernel)
 
-    def _projection(self, core: Any, placed: Any, rule: list[Any], port: int) -> Any:
+    def _projection(self, core: Any, placed: Any, rule: list[Any], port: int, delays: npt.NDArray[np.float64]) -> Any:
         """The projection of the core to a population, with its first weights."""
         projection = placed.project(core, self._backend.dense, rule, port)
+        projection.set_delays(delays)
         weights = placed.initial_weights(self.dtype, self._rng or random.generator())
         projection.weights[...] = self._backend.to_device(weights)
         return projection
@@ -351,19 +359,6 @@ class NetworkBuilder(NetworkGraph):
         projection = Projection(core, source, target, placed, kernel, compiled, self._backend, port)
         self._projections.append(projection)
         return projection
-
-
-def check_delay(delay: Any) -> None:
-    """Raise unless `delay` is one that is simulated."""
-    if delay is None:
-        return
-    values = np.asarray(delay)
-    if values.dtype.kind not in "iuf":
-        raise DTypeError(f"delay must be a number or one per input or synapse, got {delay!r}")
-    if not np.all(np.isfinite(values)) or np.any(values < 0):
-        raise InvalidArgumentError(f"delays must be finite and not negative, got {delay!r}")
-    if np.any(values > 0):
-        raise UnsupportedError("delays are not simulated yet; leave delay out, or give 0")
 
 
 __dir__ = only_public(__all__)

@@ -94,8 +94,13 @@ class NetworkDescription:
             "target": projection.target.name,
             "connection": connection.to_description(_name_of),
             "port": projection.port,
+            "delay": None,
             "kernel": None,
         }
+        if isinstance(projection.delays, float):
+            described["delay"] = projection.delays
+        else:
+            self.arrays[f"{name}.delays"] = np.array(projection.delays)
         if projection.kernel is not None:
             described["kernel"] = {
                 "name": Path(projection.kernel.source.name).name,
@@ -120,6 +125,10 @@ class NetworkDescription:
                 raise FileFormatError(f"the weights of {name} are {weights.dtype}, but the network is {self.dtype}")
         bare: Connection = connection.bare()
         return bare
+
+    def delay(self, name: str, described: dict[str, Any]) -> Any:
+        """Return the delays of a projection."""
+        return self.arrays.get(f"{name}.delays") if described["delay"] is None else described["delay"]
 
 
 def kernel_with_parameters(
@@ -185,14 +194,15 @@ def rebuild(
             raise InvalidArgumentError(f"{name} needs both neurons and a projection, or none of them")
         connection = description.connection(name, saved or {"connection": node["connection"]}, net._node_of)
         kernel = kernel_with_parameters(name, saved, kernel_of)
-        port = saved["port"] if saved else None
-        layer = net.add_layer(connection, neuron, source=node["source"], name=given, port=port, kernel=kernel)
+        options = {"port": saved["port"], "delay": description.delay(name, saved)} if saved else {}
+        layer = net.add_layer(connection, neuron, source=node["source"], name=given, kernel=kernel, **options)
         _fill(net, layer.projection, name, description)
     for saved in description.projections:
         name = f"projection {saved['number']}"
         connection = description.connection(name, saved, net._node_of)
         kernel = kernel_with_parameters(saved["target"], saved, kernel_of)
-        projection = net.connect(saved["source"], saved["target"], connection, port=saved["port"], kernel=kernel)
+        options = {"port": saved["port"], "delay": description.delay(name, saved)}
+        projection = net.connect(saved["source"], saved["target"], connection, kernel=kernel, **options)
         _fill(net, projection, name, description)
     if description.state is not None:
         states = [description.state["states"][node["name"]] for node in description.nodes]

@@ -17,7 +17,7 @@ from .errors import NoSuchParameterError
 from .kernels import Kernel
 from .neurons import NeuronModel
 from .nodes import Input, Population
-from .projection import Projection
+from .projection import Projection, delay_text
 
 __all__ = ["Layer"]
 
@@ -92,6 +92,15 @@ class Layer(Population):
         self._fed().weights = values
 
     @property
+    def delays(self) -> float | npt.NDArray[np.float64]:
+        """How long the spikes that feed the layer travel: see :attr:`Projection.delays`."""
+        return self._fed().delays
+
+    @delays.setter
+    def delays(self, values: npt.ArrayLike) -> None:
+        self._fed().delays = values
+
+    @property
     def kernel_parameters(self) -> dict[str, float]:
         """Parameters of the layer's kernel: see :attr:`Projection.kernel_parameters`."""
         return self._fed().kernel_parameters
@@ -133,6 +142,8 @@ class Layer(Population):
 
     def __repr__(self) -> str:
         parts = [repr(part) for part in (self.connection, self.neuron) if part is not None]
+        if self.projection and np.any(self.delays):
+            parts.append(delay_text(self.delays))
         return f"Layer({', '.join(parts)}{f', kernel={self.kernel!r}' if self.kernel else ''})"
 
     def _kind(self) -> str:

@@ -14,7 +14,14 @@ from ._lib.arrays import as_array
 from ._lib.modules import only_public
 from .connections import Connection, as_weights
 from .devices import Backend
-from .errors import DTypeError, InvalidArgumentError, NonFiniteError, NoSuchParameterError, ShapeMismatchError
+from .errors import (
+    DTypeError,
+    InvalidArgumentError,
+    NonFiniteError,
+    NoSuchParameterError,
+    ShapeMismatchError,
+    UnsupportedError,
+)
 from .kernels import Kernel, check_parameters, parameter_names
 from .neurons import NeuronModel
 from .nodes import Input, Population
@@ -45,6 +52,39 @@ def _rule_parameters(
             raise InvalidArgumentError(f"the kernel has no parameter {name!r}; it has: {', '.join(names) or 'none'}")
         merged[name] = value
     return list(merged.values())
+
+
+def as_delays(value: Any, connection: Any) -> npt.NDArray[np.float64]:
+    """Return `value`, one delay or one for each input of `connection`, as an array of them. None: no delay.
+
+    Raises DTypeError, ShapeMismatchError, NonFiniteError, InvalidArgumentError or UnsupportedError.
+    """
+    given = as_array(0.0 if value is None else value, "delays")
+    if given.dtype.kind not in "iuf":
+        raise DTypeError(f"a delay must be a number or one for each input, got {value!r}")
+    delays = given.astype(np.float64)
+    if not np.all(np.isfinite(delays)):
+        raise NonFiniteError(f"delays must be finite, got {delays[~np.isfinite(delays)].flat[0]}")
+    if np.any(delays < 0):
+        raise InvalidArgumentError(f"delays must not be negative, got {delays.min()}")
+    n_inputs, by_synapse = connection.n_inputs, (connection.n_neurons, connection.n_inputs)
+    if delays.ndim == 2 and delays.shape == by_synapse:
+        if np.any(delays != delays[:1]):
+            raise UnsupportedError("delays by synapse are not simulated yet; give one for all or one for each input")
+        delays = delays[0]
+    if delays.ndim and delays.shape not in ((n_inputs,), connection.in_shape):
+        raise ShapeMismatchError(
+            f"delays are one value or one for each of {n_inputs} inputs, got an array of shape {delays.shape}"
+        )
+    flat: npt.NDArray[np.float64] = delays.ravel()
+    return flat
+
+
+def delay_text(delays: float | npt.NDArray[np.float64]) -> str:
+    """Return delays as representations of projections and layers write them."""
+    if np.ndim(delays) == 0:
+        return f"delay={delays:g}"
+    return f"delay={np.min(delays):g} to {np.max(delays):g}"
 
 
 class Projection:
@@ -136,6 +176,25 @@ class Projection:
         checked = as_weights(self._backend.to_host(values), view.shape, view.dtype, self.connection.weight_names)
         view[...] = self._backend.to_device(checked)
 
+    @property
+    def delays(self) -> float | npt.NDArray[np.float64]:
+        """How long spikes travel, in the network's unit of time: one number, or one for each input.
+
+        An array has shape (n_inputs,), float64, and is a copy that cannot be written. Assign one number, or an array of
+        that shape or, of images, of the shape of the input; spikes sent from the next call on take as long. A spike
+        sent at t arrives at t + delay, not rounded to any grid; those that are on their way when a call ends arrive in
+        the next one with ``reset=False``.
+        """
+        values: npt.NDArray[np.float64] = self._core.delays()
+        if len(values) == 1:
+            return float(values[0])
+        values.flags.writeable = False
+        return values
+
+    @delays.setter
+    def delays(self, values: npt.ArrayLike) -> None:
+        self._core.set_delays(as_delays(self._backend.to_host(values), self.connection))
+
     def _host_weights(self) -> npt.NDArray[Any]:
         return np.ascontiguousarray(self._backend.to_host(self.weights))
 
@@ -216,7 +275,8 @@ class Projection:
 
     def __repr__(self) -> str:
         kernel = f", kernel={self.kernel!r}" if self.kernel else ""
-        return f"Projection({self.source.name!r} -> {self.target.name!r}, {self.connection!r}{kernel})"
+        delay = f", {delay_text(self.delays)}" if np.any(self.delays) else ""
+        return f"Projection({self.source.name!r} -> {self.target.name!r}, {self.connection!r}{delay}{kernel})"
 
 
 __dir__ = only_public(__all__)

@@ -45,8 +45,8 @@ def boxes(spikes: SpikeArray, n_inputs: int, *, width: float) -> SpikeArray:
     -----
     Currents that are added and taken away again leave what rounding has made of their sum, and nothing makes it decay.
     In a network of ``dtype="float64"`` nothing is left of weights that float32 holds: their sums are exact (as long as
-    weights and sums differ by less than a factor of 2**29). Neurons cannot box the spikes of others: that takes
-    projections with a delay.
+    weights and sums differ by less than a factor of 2**29). The spikes of
+    neurons make boxes by a second projection, of opposite weight and with a delay.
 
     Examples
     --------

@@ -77,7 +77,6 @@ class NDelays(Delays):
     """One delay for each input: uniform from 0 to `max_delay`, unless they are given.
 
     Delays are times. In Spark they are numbers of steps, of which the largest wraps around to 0; here it does not.
-    Until evsim simulates delays, a neuron with others than 0 raises UnsupportedError when it is built.
 
     Examples
     --------
@@ -95,6 +94,9 @@ class NDelays(Delays):
 
 class N2NDelays(Delays):
     """One delay for each connection, of shape (n_units, n_inputs); otherwise as :class:`NDelays`.
+
+    evsim does not simulate them yet: a neuron of several units whose delays differ between them raises
+    UnsupportedError when it is built.
 
     Examples
     --------

@@ -80,11 +80,31 @@ def test_zenke_without_c_and_d_is_a_sum_over_triplets():
     np.testing.assert_allclose(neuron.synapses.kernel - 400.0, change, rtol=1e-9)
 
 
+def test_spikes_of_each_input_arrive_after_its_delay():
+    delays, spikes = np.array([0.0, 2.5, 7.0]), evsim.SpikeArray([0, 1, 2, 0, 1, 2] * 3, np.arange(18.0))
+    weights = np.array([[900.0, 700.0, 800.0], [500.0, 900.0, 600.0]])
+    found = []
+    for given, arriving in ((delays, spikes.times), (None, spikes.times + delays[spikes.indices])):
+        parts = {} if given is None else {"delays": spark.NDelaysConfig(delays=given)}
+        neuron = spark.LIFNeuron(units=2, dtype="float64", synapses__kernel=weights, **parts)
+        order = np.argsort(arriving, kind="stable")
+        train = evsim.SpikeArray(spikes.indices[order], spikes.times[order] if parts else arriving[order])
+        found.append(neuron(train, until=40.0)["out_spikes"])
+    assert found[0] == found[1]
+    assert len(found[0]) > 3
+
+
+def test_drawn_delays():
+    drawn = spark.LIFNeuron(units=2, seed=3, delays=spark.NDelaysConfig())
+    drawn.build(4)
+    assert len(set(drawn.network[0].delays)) == 4
+    with pytest.raises(errors.UnsupportedError, match="delays by synapse"):
+        spark.LIFNeuron(units=2, delays=spark.N2NDelaysConfig()).build(3)
+
+
 @pytest.mark.parametrize("kind", [spark.NDelaysConfig, spark.N2NDelaysConfig])
 def test_delays_of_zero_and_of_another_shape(kind):
     neuron = spark.LIFNeuron(units=2, delays=kind(delays=0.0))
     neuron.build(3)
-    with pytest.raises(errors.UnsupportedError, match="delays are not simulated yet"):
-        spark.LIFNeuron(units=2, delays=kind()).build(3)
     with pytest.raises(errors.ShapeMismatchError, match="delays must be one or have shape"):
         spark.LIFNeuron(units=2, delays=kind(delays=[1.0] * 7)).build(3)

@@ -53,6 +53,8 @@ class Output:
 
     spikes: Batch
     state: State
+    in_flight: Batch
+    """Spikes that have been sent to the layer and not yet arrived."""
     final_memory: Any
     """At the end of the simulated time."""
     rates: list[float]
@@ -81,6 +83,7 @@ class Layer:
         self.mean_of_batch = False
         self.n_inputs, self.n_neurons, self.port = 0, n_neurons, 0
         self.by_input: Any = None
+        self._delays = np.zeros(1)
         self.n_neuron_traces = compiled.n_neuron_traces if self.has_rule else 0
         self.n_synaptic_traces = compiled.n_synaptic_traces if self.has_rule else 0
         self._program = functools.partial(
@@ -146,6 +149,15 @@ class Layer:
     def weights(self) -> Any:
         """Weights, shape (n_neurons, n_inputs): a view."""
         return self.by_input.T
+
+    def delays(self) -> npt.NDArray[np.float64]:
+        """Return how long spikes travel: one value, or one for each input; a copy."""
+        values: npt.NDArray[np.float64] = self._delays.copy()
+        return values
+
+    def set_delays(self, values: npt.NDArray[np.float64]) -> None:
+        """Take other delays for the spikes that are sent from the next call on."""
+        self._delays = np.array(values, np.float64)
 
     # What the last call left
 

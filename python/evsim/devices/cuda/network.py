@@ -11,6 +11,7 @@ import numpy as np
 from ... import _core
 from ..._lib.call_lock import CallLock
 from ...errors import NonFiniteError, ShapeMismatchError, UnsupportedError
+from .delays import arrivals, no_spikes, pack, unpack
 from .device import cupy, memory_errors
 from .engine import Limits, Run, run_layer
 from .layer import Layer, Output, State
@@ -99,8 +100,9 @@ class Network:
             fresh, since, starts = _core.plan_call(nodes, self._time, carried, first, until, start, reset, requests)
             probes = [Request(*request).checked(layers[request[0]]) for request in requests]
             limits = Limits(since, until, self._max_spikes_per_instant)
-            runs, recorded = self._run(delivered(xp, inputs, until), np.array(starts), limits, probes, not fresh)
-            self._commit(runs, batch, until)
+            sent = delivered(xp, inputs, until)
+            runs, in_flight, recorded = self._run(sent, np.array(starts), limits, probes, not fresh)
+            self._commit(runs, in_flight, batch, until)
             spikes = [runs[node - 1].spikes for node in outputs]
             return [[DeviceSpikeArray(*one.sample(s)) for s in range(one.n_samples)] for one in spikes], recorded
 
@@ -115,27 +117,31 @@ class Network:
 
     def _run(
         self, inputs: Batch, starts: Any, limits: Limits, probes: list[Request], goes_on: bool
-    ) -> tuple[list[Run], list[Any]]:
-        runs: list[Run] = []
+    ) -> tuple[list[Run], list[Batch], list[Any]]:
+        xp, runs, in_flight = cupy(), list[Run](), list[Batch]()
         recorded: list[Any] = [None] * len(probes)
         for k, (layer, label) in enumerate(zip(self._layers, self._labels, strict=True)):
-            before = layer.output_.state if goes_on and layer.output_ else layer.initial_state(starts)
+            last = layer.output_ if goes_on else None
+            before = last.state if last else layer.initial_state(starts)
+            waiting = last.in_flight if last else no_spikes(xp, len(starts))
+            inputs, later = arrivals(xp, waiting, inputs, layer.delays(), limits.until)
+            in_flight.append(later)
             before = layer.with_next_traces(before)
             runs.append(run_layer(layer, inputs, before, limits, label))
             for p, probe in enumerate(probes):
                 if probe.layer == k:
                     recorded[p] = record(layer, inputs, before, limits, probe, label)
             inputs = runs[-1].spikes
-        return runs, recorded
+        return runs, in_flight, recorded
 
-    def _commit(self, runs: list[Run], batch: bool, until: float) -> None:
+    def _commit(self, runs: list[Run], in_flight: list[Batch], batch: bool, until: float) -> None:
         learned = [
             _learned(layer, run, label) for layer, run, label in zip(self._layers, runs, self._labels, strict=True)
         ]
-        for layer, run, weights in zip(self._layers, runs, learned, strict=True):
+        for layer, run, later, weights in zip(self._layers, runs, in_flight, learned, strict=True):
             if weights is not None:
                 layer.by_input[...] = weights
-            layer.output_ = Output(run.spikes, run.state, run.final_memory, run.rates, batch)
+            layer.output_ = Output(run.spikes, run.state, later, run.final_memory, run.rates, batch)
             layer.next_traces = None
         self._time = until
 
@@ -144,11 +150,10 @@ class Network:
     def snapshot(self) -> dict[str, Any]:
         """What a stream carries, as ``_core.Network`` gives it."""
         with self._lock:
-            outputs = [layer.output_ for layer in self._layers]
+            xp, outputs = cupy(), [layer.output_ for layer in self._layers]
             states: list[list[dict[str, Any]]] = [[] for node in self._nodes if not isinstance(node, Layer)]
             for layer, output in zip(self._layers, outputs, strict=True):
-                n_samples = output.spikes.n_samples if output else 0
-                states.append([layer.pack(output.state, output.rates, s) for s in range(n_samples)] if output else [])
+                states.append(_packed(xp, layer, output) if output else [])
             return {"time": self._time, "batch": any(o.batch for o in outputs if o), "states": states}
 
     def restore(self, snapshot: dict[str, Any]) -> None:
@@ -159,17 +164,23 @@ class Network:
             layers = self._layers
             for layer, packed in zip(layers, states[len(states) - len(layers) :], strict=True):
                 state: State = layer.unpack(packed)
-                nothing = Batch(xp.empty(0, np.int32), xp.empty(0), np.zeros(len(packed) + 1, np.int64))
+                nothing, in_flight = no_spikes(xp, len(packed)), unpack(xp, packed, layer.n_inputs)
                 rates = [1.0 / tau for tau in layer.time_constants()]
                 batch = bool(snapshot["batch"])
                 memory = state.memory
                 if snapshot["time"] is not None and packed and not layer.spikes:
                     now = Limits(snapshot["time"], snapshot["time"], self._max_spikes_per_instant)
                     memory = run_layer(layer, nothing, state, now, "a readout").final_memory
-                outputs.append(Output(nothing, state, memory, rates, batch) if packed else None)
+                outputs.append(Output(nothing, state, in_flight, memory, rates, batch) if packed else None)
             for layer, output in zip(layers, outputs, strict=True):
                 layer.output_ = output
             self._time = snapshot["time"]
+
+
+def _packed(xp: Any, layer: Layer, output: Output) -> list[dict[str, Any]]:
+    """Return what each sample carries."""
+    samples = range(output.spikes.n_samples)
+    return [layer.pack(output.state, output.rates, s) | pack(xp, output.in_flight, s) for s in samples]
 
 
 def _learned(layer: Layer, run: Run, name: str) -> Any:

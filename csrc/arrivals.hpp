@@ -1,0 +1,31 @@
+// What reaches a population: the spikes of all that leads to it, delayed and put into one order.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/spike_array.hpp"
+#include "delays.hpp"
+#include "sample.hpp"
+
+namespace evsim {
+
+/// Of one sample of one node; what it has collected lies in it.
+class ArrivalCollector {
+ public:
+    /// `sent`: by every source of the node up to and including `until`. `delays`: of the projection of each, or none at
+    /// all where the node passes spikes on. What arrives after `until` replaces what was in flight.
+    Arrivals collect(std::span<const SpikeView> sent, std::span<const std::shared_ptr<const Delays>> delays,
+                     double until, InFlight& in_flight);
+
+ private:
+    Arrivals merged(std::span<const SpikeView> arriving);
+
+    std::vector<SpikeArray> delayed_;
+    std::vector<std::int32_t> projections_, indices_;
+    std::vector<double> times_;
+};
+
+}  // namespace evsim

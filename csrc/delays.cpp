@@ -1,0 +1,81 @@
+#include "delays.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/errors.hpp"
+
+namespace evsim {
+
+Delays::Delays(std::vector<double> values, std::int32_t n_inputs) : values_(std::move(values)) {
+    if (values_.size() != 1 && values_.size() != static_cast<std::size_t>(n_inputs))
+        throw ShapeMismatch(
+            text("delays are one value or one for each of ", n_inputs, " inputs, got ", values_.size()));
+    for (std::size_t k = 0; k < values_.size(); ++k) {
+        if (!std::isfinite(values_[k]))
+            throw NonFinite(text("delays must be finite, but delay ", k, " is ", values_[k]));
+        if (values_[k] < 0.0)
+            throw InvalidArgument(text("delays must not be negative, but delay ", k, " is ", values_[k]));
+        any_ = any_ || values_[k] > 0.0;
+    }
+}
+
+SpikeArray Delays::arrivals(const SpikeView& on_their_way, const SpikeView& sent) const {
+    std::vector<Spike> spikes;
+    spikes.reserve(on_their_way.size() + sent.size());
+    for (std::size_t k = 0; k < on_their_way.size(); ++k)
+        spikes.push_back({on_their_way.indices[k], on_their_way.times[k]});
+    const bool one = values_.size() == 1;
+    for (std::size_t k = 0; k < sent.size(); ++k) {
+        const std::int32_t input = sent.indices[k];
+        spikes.push_back({input, sent.times[k] + values_[one ? 0 : static_cast<std::size_t>(input)]});
+    }
+    for (const Spike& spike : spikes) {
+        if (std::isfinite(spike.time)) continue;
+        throw NonFinite(text("a spike of input ", spike.index, " would arrive at ", spike.time,
+                             "; its time and its delay are too large together"));
+    }
+    SpikeArray arrived;
+    arrived.append(spikes);
+    arrived.sort();
+    arrived.order_ties();
+    return arrived;
+}
+
+SpikeView on_their_way(const InFlight& all, std::int32_t projection) {
+    const auto [first, last] = std::equal_range(all.projections.begin(), all.projections.end(), projection);
+    const auto begin = static_cast<std::size_t>(first - all.projections.begin());
+    const auto count = static_cast<std::size_t>(last - first);
+    return {std::span(all.indices).subspan(begin, count), std::span(all.times).subspan(begin, count)};
+}
+
+SpikeView deliver(const SpikeArray& arrived, double until, std::int32_t projection, InFlight& later) {
+    const std::span<const std::int32_t> indices = arrived.indices();
+    const std::span<const double> times = arrived.times();
+    const auto end = std::upper_bound(times.begin(), times.end(), until);
+    const auto delivered = static_cast<std::size_t>(end - times.begin());
+    later.projections.insert(later.projections.end(), times.size() - delivered, projection);
+    later.indices.insert(later.indices.end(), indices.begin() + (end - times.begin()), indices.end());
+    later.times.insert(later.times.end(), end, times.end());
+    return {indices.first(delivered), times.first(delivered)};
+}
+
+void check_in_flight(const InFlight& all, std::span<const std::int32_t> n_inputs, double time) {
+    if (all.projections.size() != all.times.size() || all.indices.size() != all.times.size())
+        throw ShapeMismatch("spikes on their way need a projection, an index and a time each");
+    if (!std::is_sorted(all.projections.begin(), all.projections.end()))
+        throw UnsortedSpikes("spikes on their way must be ordered by projection");
+    if (!all.projections.empty() &&
+        (all.projections.front() < 0 || static_cast<std::size_t>(all.projections.back()) >= n_inputs.size()))
+        throw IndexOutOfRange(text("spikes are on their way by projections ", all.projections.front(), " to ",
+                                   all.projections.back(), " of ", n_inputs.size()));
+    for (std::size_t p = 0; p < n_inputs.size(); ++p) {
+        const SpikeView spikes = on_their_way(all, static_cast<std::int32_t>(p));
+        check_spikes(spikes.indices, spikes.times, n_inputs[p], "spikes on their way");
+        if (spikes.size() > 0 && !(spikes.times.front() > time))
+            throw InvalidArgument(text("a spike on its way would arrive at ", spikes.times.front(),
+                                       ", before the time of the network, ", time));
+    }
+}
+
+}  // namespace evsim
