@@ -77,13 +77,13 @@ def with_brian(problem: Problem, repeats: int) -> dict[str, Any]:
     for weights in problem.weights:
         group = b2.NeuronGroup(
             len(weights),
-            "dv/dt = (i - v) / (20 * ms) : 1 (unless refractory)\ndi/dt = -i / (10 * ms) : 1",
+            "dv/dt = (current - v) / (20 * ms) : 1 (unless refractory)\ndcurrent/dt = -current / (10 * ms) : 1",
             threshold="v >= 1",
             reset="v = 0",
             refractory=REFRACTORY * b2.ms,
             method="exact",
         )
-        synapses = b2.Synapses(before, group, "w : 1", on_pre="i_post += w", delay=DELAY * b2.ms)
+        synapses = b2.Synapses(before, group, "w : 1", on_pre="current_post += w", delay=DELAY * b2.ms)
         synapses.connect()
         synapses.w = weights.T.ravel()
         monitors.append(b2.SpikeMonitor(group))

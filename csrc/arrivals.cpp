@@ -17,11 +17,12 @@ Arrivals ArrivalCollector::collect(std::span<const SpikeView> sent,
         delayed_.push_back(delays[p]->arrivals(waiting, sent[p]));
         arriving[p] = deliver(delayed_.back(), until, number, in_flight);
     }
-    if (arriving.empty()) return {};
-    return arriving.size() == 1 ? Arrivals{arriving.front(), {}} : merged(arriving);
+    return merge(arriving);
 }
 
-Arrivals ArrivalCollector::merged(std::span<const SpikeView> arriving) {
+Arrivals ArrivalCollector::merge(std::span<const SpikeView> arriving) {
+    if (arriving.empty()) return {};
+    if (arriving.size() == 1) return {arriving.front(), {}};
     std::size_t total = 0;
     for (const SpikeView& spikes : arriving) total += spikes.size();
     std::vector<std::size_t> next(arriving.size(), 0);

@@ -19,10 +19,10 @@ class ArrivalCollector {
     /// all where the node passes spikes on. What arrives after `until` replaces what was in flight.
     Arrivals collect(std::span<const SpikeView> sent, std::span<const std::shared_ptr<const Delays>> delays,
                      double until, InFlight& in_flight);
+    /// What arrives by every projection, in one order.
+    Arrivals merge(std::span<const SpikeView> arriving);
 
  private:
-    Arrivals merged(std::span<const SpikeView> arriving);
-
     std::vector<SpikeArray> delayed_;
     std::vector<std::int32_t> projections_, indices_;
     std::vector<double> times_;

@@ -20,6 +20,8 @@ Delays::Delays(std::vector<double> values, std::int32_t n_inputs) : values_(std:
     }
 }
 
+double Delays::smallest() const { return *std::min_element(values_.begin(), values_.end()); }
+
 SpikeArray Delays::arrivals(const SpikeView& on_their_way, const SpikeView& sent) const {
     std::vector<Spike> spikes;
     spikes.reserve(on_their_way.size() + sent.size());
@@ -49,14 +51,18 @@ SpikeView on_their_way(const InFlight& all, std::int32_t projection) {
     return {std::span(all.indices).subspan(begin, count), std::span(all.times).subspan(begin, count)};
 }
 
+void keep(const SpikeView& spikes, std::int32_t projection, InFlight& all) {
+    all.projections.insert(all.projections.end(), spikes.size(), projection);
+    all.indices.insert(all.indices.end(), spikes.indices.begin(), spikes.indices.end());
+    all.times.insert(all.times.end(), spikes.times.begin(), spikes.times.end());
+}
+
 SpikeView deliver(const SpikeArray& arrived, double until, std::int32_t projection, InFlight& later) {
     const std::span<const std::int32_t> indices = arrived.indices();
     const std::span<const double> times = arrived.times();
     const auto end = std::upper_bound(times.begin(), times.end(), until);
     const auto delivered = static_cast<std::size_t>(end - times.begin());
-    later.projections.insert(later.projections.end(), times.size() - delivered, projection);
-    later.indices.insert(later.indices.end(), indices.begin() + (end - times.begin()), indices.end());
-    later.times.insert(later.times.end(), end, times.end());
+    keep({indices.subspan(delivered), times.subspan(delivered)}, projection, later);
     return {indices.first(delivered), times.first(delivered)};
 }
 
@@ -72,7 +78,7 @@ void check_in_flight(const InFlight& all, std::span<const std::int32_t> n_inputs
     for (std::size_t p = 0; p < n_inputs.size(); ++p) {
         const SpikeView spikes = on_their_way(all, static_cast<std::int32_t>(p));
         check_spikes(spikes.indices, spikes.times, n_inputs[p], "spikes on their way");
-        if (spikes.size() > 0 && !(spikes.times.front() > time))
+        if (spikes.size() > 0 && spikes.times.front() < time)
             throw InvalidArgument(text("a spike on its way would arrive at ", spikes.times.front(),
                                        ", before the time of the network, ", time));
     }

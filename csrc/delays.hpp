@@ -18,6 +18,7 @@ class Delays {
     Delays(std::vector<double> values, std::int32_t n_inputs);
 
     bool any() const { return any_; }
+    double smallest() const;
     const std::vector<double>& values() const { return values_; }
 
     /// The spikes that are on their way and those that are sent now, in the order in which they arrive; of those that
@@ -31,7 +32,9 @@ class Delays {
 
 /// The spikes on their way by one projection.
 SpikeView on_their_way(const InFlight& all, std::int32_t projection);
-/// Keeps those that arrive after `until` and takes them from `arrived`.
+/// Adds spikes that are still on their way by one projection.
+void keep(const SpikeView& spikes, std::int32_t projection, InFlight& all);
+/// Those up to and including `until`; the others are kept in `later`.
 SpikeView deliver(const SpikeArray& arrived, double until, std::int32_t projection, InFlight& later);
 /// Throws ShapeMismatch, IndexOutOfRange, NonFinite, UnsortedSpikes or InvalidArgument where a state holds something
 /// else: n_inputs of every projection; `time`: up to which has been simulated.

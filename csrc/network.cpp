@@ -5,9 +5,9 @@
 #include <tuple>
 
 #include "arrivals.hpp"
-#include "components.hpp"
 #include "core/errors.hpp"
 #include "core/fork.hpp"
+#include "coupled.hpp"
 #include "engine/dense_forward.hpp"
 #include "engine/sparse_forward.hpp"
 
@@ -17,10 +17,10 @@ namespace {
 
 std::size_t at(std::int32_t node) { return static_cast<std::size_t>(node); }
 
-std::vector<std::int32_t> inputs_of(const std::vector<std::shared_ptr<Projection>>& projections) {
-    std::vector<std::int32_t> sizes;
-    for (const auto& projection : projections) sizes.push_back(projection->n_inputs());
-    return sizes;
+/// Of a node among others, or -1.
+std::int32_t place_in(const std::vector<std::int32_t>& nodes, std::int32_t node) {
+    const auto found = std::find(nodes.begin(), nodes.end(), node);
+    return found == nodes.end() ? -1 : static_cast<std::int32_t>(found - nodes.begin());
 }
 
 }  // namespace
@@ -44,7 +44,6 @@ std::int32_t Network::add(Entry entry, Interruption& interruption) {
     }
     const auto node = static_cast<std::int32_t>(entries_.size());
     entries_.push_back(std::move(entry));
-    order_.push_back(node);
     time_.reset();
     return node;
 }
@@ -105,17 +104,21 @@ void Network::connect(std::int32_t source, std::int32_t target, std::shared_ptr<
     const std::int32_t takes = projection ? projection->n_inputs() : to.relay->n_inputs();
     if (takes != from.size)
         throw ShapeMismatch(text(to.label, " takes ", takes, " inputs, but its source gives ", from.size));
-    auto with = edges();
-    with.emplace_back(source, target);
-    std::vector<std::int32_t> order = order_of(with);
-    order_ = std::move(order);
-    entries_[at(target)].sources.push_back(source);
-    if (projection) entries_[at(target)].projections.push_back(std::move(projection));
+    Entry& entry = entries_[at(target)];
+    entry.sources.push_back(source);
+    if (projection) entry.projections.push_back(std::move(projection));
+    try {
+        stages(delays());
+    } catch (...) {
+        entry.sources.pop_back();
+        if (!entry.relay) entry.projections.pop_back();
+        throw;
+    }
     time_.reset();
 }
 
-std::vector<std::pair<std::int32_t, std::int32_t>> Network::edges() const {
-    std::vector<std::pair<std::int32_t, std::int32_t>> edges;
+Network::Edges Network::edges() const {
+    Edges edges;
     for (std::int32_t target = 0; at(target) < entries_.size(); ++target) {
         const Entry& to = entries_[at(target)];
         for (const std::int32_t source : to.sources) edges.emplace_back(source, target);
@@ -127,22 +130,55 @@ std::vector<std::pair<std::int32_t, std::int32_t>> Network::edges() const {
     return edges;
 }
 
-std::vector<std::int32_t> Network::order_of(const std::vector<std::pair<std::int32_t, std::int32_t>>& edges) const {
-    std::vector<std::int32_t> order;
-    for (const Component& component : components(static_cast<std::int32_t>(entries_.size()), edges)) {
-        const std::int32_t node = component.front();
-        const bool loops =
-            component.size() > 1 || std::find(edges.begin(), edges.end(), std::pair(node, node)) != edges.end();
-        if (loops) {
-            std::string members;
-            for (const std::int32_t member : component)
-                members += (members.empty() ? "" : ", ") + entries_[at(member)].label;
-            throw Unsupported(text("the projection would close a cycle through ", members,
-                                   "; recurrent networks are not simulated yet"));
-        }
-        order.push_back(node);
+Network::AllDelays Network::delays() const {
+    static const auto none = std::make_shared<const Delays>();
+    AllDelays delays;
+    for (const Entry& entry : entries_) {
+        auto& own = delays.emplace_back();
+        for (std::size_t p = 0; p < entry.sources.size(); ++p)
+            own.push_back(entry.relay ? none : entry.projections[p]->delays());
     }
-    return order;
+    return delays;
+}
+
+std::vector<Network::Stage> Network::stages(const AllDelays& delays) const {
+    const Edges edges = this->edges();
+    std::vector<Stage> stages;
+    for (const Component& component : components(static_cast<std::int32_t>(entries_.size()), edges)) {
+        const std::int32_t first = component.front();
+        const bool cyclic =
+            component.size() > 1 || std::find(edges.begin(), edges.end(), std::pair(first, first)) != edges.end();
+        stages.push_back(cyclic ? coupled_stage(component, delays) : Stage{component, 0.0});
+    }
+    return stages;
+}
+
+Network::Stage Network::coupled_stage(const Component& component, const AllDelays& delays) const {
+    std::vector<CoupledEdge> edges;
+    for (std::size_t k = 0; k < component.size(); ++k) {
+        const Entry& to = entry(component[k]);
+        if (to.relay && to.relay->partner())
+            throw Unsupported(text(to.label, " gives spikes of a pooling layer back and cannot lie on a cycle"));
+        for (std::size_t p = 0; p < to.sources.size(); ++p) {
+            const std::int32_t source = place_in(component, to.sources[p]);
+            if (source >= 0)
+                edges.push_back({source, static_cast<std::int32_t>(k), delays[at(component[k])][p]->smallest()});
+        }
+    }
+    const CoupledOrder order = coupled_order(static_cast<std::int32_t>(component.size()), edges);
+    if (order.nodes.empty()) {
+        throw Unsupported(text("a cycle through ", labels_of(component),
+                               " needs a delay on its way (delay=...); cycles without any are not simulated yet"));
+    }
+    Stage stage{{}, order.window};
+    for (const std::int32_t place : order.nodes) stage.nodes.push_back(component[at(place)]);
+    return stage;
+}
+
+std::string Network::labels_of(const Component& component) const {
+    std::string labels;
+    for (const std::int32_t node : component) labels += (labels.empty() ? "" : ", ") + entry(node).label;
+    return labels;
 }
 
 // Running
@@ -180,74 +216,115 @@ void Network::check_inputs(const std::vector<SampleInputs>& samples) const {
     }
 }
 
-Network::Runs Network::make_runs(std::size_t n_samples) const {
+std::unique_ptr<Run> Network::make_run(const Entry& entry, const Runs& runs, std::size_t n_samples) const {
+    if (entry.relay) {
+        const Run* partner = nullptr;
+        for (std::size_t other = 0; other < entries_.size(); ++other) {
+            if (entry.relay->partner() && entries_[other].node() == entry.relay->partner()) partner = runs[other].get();
+        }
+        if (entry.relay->partner() && !partner)
+            throw InvalidArgument("the pooling layer of an unpooling layer must lie before it in the same network");
+        return entry.relay->forward(partner, n_samples);
+    }
+    if (!entry.population) return nullptr;
+    if (entry.population->plastic() && entry.projections.empty())
+        throw InvalidArgument(text(entry.label, " has a kernel with callbacks, but no projection"));
+    return entry.population->layout().image() ? sparse_forward(*entry.population, entry.projections, n_samples)
+                                              : dense_forward(*entry.population, entry.projections, n_samples);
+}
+
+Network::Runs Network::make_runs(const std::vector<Stage>& stages, std::size_t n_samples) const {
     Runs runs(entries_.size());
     double bytes = 0.0;
-    for (const std::int32_t node : order_) {
-        const Entry& entry = entries_[at(node)];
-        std::unique_ptr<Run>& run = runs[at(node)];
-        if (entry.relay) {
-            const Run* partner = nullptr;
-            for (std::size_t other = 0; other < entries_.size(); ++other) {
-                if (entry.relay->partner() && entries_[other].node() == entry.relay->partner())
-                    partner = runs[other].get();
-            }
-            if (entry.relay->partner() && !partner) {
-                throw InvalidArgument("the pooling layer of an unpooling layer must lie before it in the same network");
-            }
-            run = entry.relay->forward(partner, n_samples);
-        } else if (entry.population) {
-            if (entry.population->plastic() && entry.projections.empty())
-                throw InvalidArgument(text(entry.label, " has a kernel with callbacks, but no projection"));
-            run = entry.population->layout().image() ? sparse_forward(*entry.population, entry.projections, n_samples)
-                                                     : dense_forward(*entry.population, entry.projections, n_samples);
+    for (const Stage& stage : stages) {
+        for (const std::int32_t node : stage.nodes) {
+            runs[at(node)] = make_run(entries_[at(node)], runs, n_samples);
+            if (runs[at(node)]) bytes += runs[at(node)]->extra_bytes();
         }
-        if (run) bytes += run->extra_bytes();
     }
     if (bytes > 0.0) require_memory(bytes, text("the traces and weights of ", n_samples, " samples"));
     return runs;
 }
 
-SpikeView Network::given(std::int32_t source, const Runs& runs, const SampleInputs& inputs, std::size_t sample,
-                         double until) const {
+SpikeView Network::given(std::int32_t source, std::size_t sample, const Call& call) const {
     const Entry& from = entries_[at(source)];
     SpikeView spikes;
     if (from.input >= 0) {
-        spikes = inputs[at(from.input)];
+        spikes = call.samples[sample][at(from.input)];
     } else {
-        const SpikeArray& found = runs[at(source)]->samples[sample].spikes;
+        const SpikeArray& found = call.runs[at(source)]->samples[sample].spikes;
         spikes = {found.indices(), found.times()};
     }
-    const auto end = std::upper_bound(spikes.times.begin(), spikes.times.end(), until);
+    const auto end = std::upper_bound(spikes.times.begin(), spikes.times.end(), call.options.until);
     const auto delivered = static_cast<std::size_t>(end - spikes.times.begin());
     return {spikes.indices.first(delivered), spikes.times.first(delivered)};
 }
 
-void Network::advance(std::int32_t node, Runs& runs, const std::vector<SampleInputs>& samples, const CallPlan& plan,
-                      const InferOptions& options, Interruption& interruption) const {
+void Network::begin(std::int32_t node, const Call& call) const {
     const Entry& entry = entries_[at(node)];
-    Run& run = *runs[at(node)];
-    std::vector<std::shared_ptr<const Delays>> delays;
-    for (const auto& projection : entry.projections) delays.push_back(projection->delays());
-    std::vector<ArrivalCollector> collectors(samples.size());
-    std::vector<SpikeView> sent(entry.sources.size());
-    const std::shared_ptr<const NodeOutput> last = plan.fresh ? nullptr : entry.node()->output();
-    for (std::size_t s = 0; s < samples.size(); ++s) {
+    Run& run = *call.runs[at(node)];
+    const std::shared_ptr<const NodeOutput> last = call.plan.fresh ? nullptr : entry.node()->output();
+    for (std::size_t s = 0; s < run.samples.size(); ++s) {
         Sample& sample = run.samples[s];
-        sample.state = last ? last->states[s] : entry.node()->initial_state(plan.starts[s]);
-        for (std::size_t k = 0; k < sent.size(); ++k)
-            sent[k] = given(entry.sources[k], runs, samples[s], s, options.until);
-        sample.inputs = collectors[s].collect(sent, delays, options.until, sample.state.in_flight);
-        sample.until = options.until;
-        sample.from = plan.from;
-        run.begin(sample, plan.fresh);
+        sample.state = last ? last->states[s] : entry.node()->initial_state(call.plan.starts[s]);
+        sample.until = call.options.until;
+        sample.from = call.plan.from;
+        run.begin(sample, call.plan.fresh);
     }
+}
+
+std::vector<Probe> Network::probes_of(std::int32_t node, const Call& call) {
     std::vector<Probe> probes;
-    for (const RecordRequest& request : options.record) {
+    for (const RecordRequest& request : call.options.record) {
         if (request.node == node) probes.push_back(request.probe);
     }
-    run.advance(probes, {num_threads(), max_spikes_per_instant_, entry.label.c_str()}, interruption);
+    return probes;
+}
+
+void Network::advance(std::int32_t node, const Call& call, Interruption& interruption) const {
+    const Entry& entry = entries_[at(node)];
+    if (!entry.node()) return;
+    Run& run = *call.runs[at(node)];
+    begin(node, call);
+    std::vector<ArrivalCollector> collectors(run.samples.size());
+    std::vector<SpikeView> sent(entry.sources.size());
+    for (std::size_t s = 0; s < run.samples.size(); ++s) {
+        Sample& sample = run.samples[s];
+        for (std::size_t p = 0; p < sent.size(); ++p) sent[p] = given(entry.sources[p], s, call);
+        sample.inputs = collectors[s].collect(sent, call.delays[at(node)], call.options.until, sample.state.in_flight);
+    }
+    run.advance(probes_of(node, call), limits_of(entry), interruption);
     for (Sample& sample : run.samples) sample.inputs = {};  // what it lies in ends here
+}
+
+void Network::advance(const Stage& stage, const Call& call, Interruption& interruption) const {
+    if (stage.window == 0.0) return advance(stage.nodes.front(), call, interruption);
+    if (std::isinf(call.options.until)) {
+        throw InvalidArgument(text(labels_of(stage.nodes), ": spikes may go round in a cycle for ever; give until="));
+    }
+    std::vector<CoupledNode> nodes;
+    for (const std::int32_t node : stage.nodes) {
+        const Entry& entry = entries_[at(node)];
+        begin(node, call);
+        CoupledNode& coupled = nodes.emplace_back();
+        coupled.run = call.runs[at(node)].get();
+        coupled.limits = limits_of(entry);
+        coupled.delays = call.delays[at(node)];
+        coupled.probes = probes_of(node, call);
+        for (const std::int32_t source : entry.sources) {
+            coupled.sources.push_back(place_in(stage.nodes, source));
+            auto& sent = coupled.sent.emplace_back();
+            for (std::size_t s = 0; coupled.sources.back() < 0 && s < coupled.run->samples.size(); ++s)
+                sent.push_back(given(source, s, call));
+        }
+    }
+    const std::vector<double>& starts = call.plan.starts;
+    const double from = starts.empty() ? call.plan.from : *std::min_element(starts.begin(), starts.end());
+    run_coupled(nodes, stage.window, from, interruption);
+}
+
+CallLimits Network::limits_of(const Entry& entry) const {
+    return {num_threads(), max_spikes_per_instant_, entry.label.c_str()};
 }
 
 void Network::commit(Runs& runs, const InferOptions& options) {
@@ -299,10 +376,10 @@ Inference Network::infer(const std::vector<SampleInputs>& samples, const InferOp
         if (!entry(node).node()) throw InvalidArgument("an input has no output spikes");
     }
     const CallPlan plan = plan_call(known, asked);
-    Runs runs = make_runs(samples.size());
-    for (const std::int32_t node : order_) {
-        if (runs[at(node)]) advance(node, runs, samples, plan, options, interruption);
-    }
+    const AllDelays delays = this->delays();
+    const std::vector<Stage> stages = this->stages(delays);
+    Runs runs = make_runs(stages, samples.size());
+    for (const Stage& stage : stages) advance(stage, {samples, options, plan, delays, runs}, interruption);
     Inference result;
     std::vector<std::size_t> next_probe(entries_.size(), 0);
     for (const RecordRequest& request : options.record) {
@@ -330,72 +407,6 @@ void Network::reset(Interruption&& interruption) {
 std::optional<double> Network::time() const {
     const BriefLock lock(mutex_);
     return time_;
-}
-
-// Copies
-
-Network::Snapshot Network::snapshot() const {
-    std::vector<Entry> entries;
-    std::vector<std::shared_ptr<const NodeOutput>> outputs;
-    Snapshot snapshot;
-    {
-        const BriefLock lock(mutex_);
-        snapshot.time = time_;
-        entries = entries_;
-        for (const Entry& entry : entries) outputs.push_back(entry.node() ? entry.node()->output() : nullptr);
-    }
-    for (std::size_t k = 0; k < entries.size(); ++k) {
-        auto& states = snapshot.states.emplace_back();
-        if (!outputs[k]) continue;
-        snapshot.batch = outputs[k]->batch;
-        for (const NodeState& state : outputs[k]->states) {
-            PackedState& packed = states.emplace_back(entries[k].node()->pack(state));
-            packed.in_flight = state.in_flight;
-            if (outputs[k]->rule) entries[k].projections.front()->pack_traces(state, *outputs[k]->rule, packed);
-        }
-    }
-    return snapshot;
-}
-
-void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
-    const CallLock::Held held = calls_.hold(interruption);
-    const BriefLock lock(mutex_);
-    if (snapshot.states.size() != entries_.size()) throw ShapeMismatch("one list of states for each node is needed");
-    if (snapshot.time && std::isnan(*snapshot.time)) throw NonFinite("the time of a network must not be NaN");
-    std::vector<std::shared_ptr<NodeOutput>> outputs(entries_.size());
-    std::optional<std::size_t> n_samples;
-    for (std::size_t k = 0; k < entries_.size(); ++k) {
-        const Entry& entry = entries_[k];
-        if (!entry.node()) continue;
-        NodeOutput& output = *(outputs[k] = std::make_shared<NodeOutput>());
-        output.batch = snapshot.batch;
-        const bool plastic = entry.population && entry.population->plastic() && !entry.projections.empty();
-        if (plastic) output.rule = entry.projections.front()->rule();
-        if (snapshot.states[k].size() != n_samples.value_or(snapshot.states[k].size())) {
-            throw ShapeMismatch(text(entry.label, " has the states of ", snapshot.states[k].size(),
-                                     " samples, but the first layer those of ", *n_samples));
-        }
-        n_samples = snapshot.states[k].size();
-        for (const PackedState& packed : snapshot.states[k]) {
-            NodeState& state = output.states.emplace_back(entry.node()->unpack(packed));
-            check_in_flight(packed.in_flight, inputs_of(entry.projections),
-                            snapshot.time.value_or(-std::numeric_limits<double>::infinity()));
-            state.in_flight = packed.in_flight;
-            if (plastic) entry.projections.front()->unpack_traces(packed, state);
-            if (snapshot.time && state.last_event > *snapshot.time) {
-                throw InvalidArgument(text(entry.label, ": the last event, at ", packed.last_event,
-                                           ", lies after the time of the network, ", *snapshot.time));
-            }
-            output.final_memory.push_back(
-                entry.population && snapshot.time ? entry.population->memory_at(state, *snapshot.time) : state.memory);
-        }
-        output.post_spikes.resize(output.states.size());
-        output.causes.resize(output.states.size());
-    }
-    for (std::size_t k = 0; k < entries_.size(); ++k) {
-        if (outputs[k]) entries_[k].node()->set_output(std::move(outputs[k]));
-    }
-    time_ = snapshot.time;
 }
 
 }  // namespace evsim

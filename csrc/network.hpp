@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "components.hpp"
 #include "core/call_lock.hpp"
 #include "core/threads.hpp"
 #include "engine/relay.hpp"
@@ -48,7 +49,7 @@ class Network {
     void replace(std::int32_t node, std::shared_ptr<Population> population,
                  Interruption&& interruption = Interruption());
     /// Spikes of `source` reach `target` by a projection, or, without one, a relay. Throws ShapeMismatch if it does not
-    /// take what the source gives, InvalidArgument, and Unsupported where it would close a cycle.
+    /// take what the source gives, InvalidArgument, and Unsupported where it would close a cycle without any delay.
     void connect(std::int32_t source, std::int32_t target, std::shared_ptr<Projection> projection = nullptr,
                  Interruption&& interruption = Interruption());
 
@@ -85,23 +86,45 @@ class Network {
         Node* node() const { return population ? static_cast<Node*>(population.get()) : relay.get(); }
     };
     using Runs = std::vector<std::unique_ptr<Run>>;
+    using Edges = std::vector<std::pair<std::int32_t, std::int32_t>>;
+    using AllDelays = std::vector<std::vector<std::shared_ptr<const Delays>>>;  ///< [node][source]
+    /// Nodes that are run together: one alone, or those that lie on cycles, in windows.
+    struct Stage {
+        std::vector<std::int32_t> nodes;
+        double window = 0.0;  ///< 0 for one alone
+    };
+    /// What a call is about.
+    struct Call {
+        const std::vector<SampleInputs>& samples;
+        const InferOptions& options;
+        const CallPlan& plan;
+        const AllDelays& delays;
+        Runs& runs;
+    };
 
     std::int32_t add(Entry entry, Interruption& interruption);
     const Entry& entry(std::int32_t node) const;
-    std::vector<std::pair<std::int32_t, std::int32_t>> edges() const;
-    std::vector<std::int32_t> order_of(const std::vector<std::pair<std::int32_t, std::int32_t>>& edges) const;
+    Edges edges() const;
+    AllDelays delays() const;
+    /// Sources first. Throws Unsupported for a cycle without any delay.
+    std::vector<Stage> stages(const AllDelays& delays) const;
+    Stage coupled_stage(const Component& component, const AllDelays& delays) const;
+    std::string labels_of(const Component& component) const;
     CallFacts facts(const std::vector<SampleInputs>& samples) const;
     void check_inputs(const std::vector<SampleInputs>& samples) const;
-    Runs make_runs(std::size_t n_samples) const;
-    /// What a source gives up to and including `until`.
-    SpikeView given(std::int32_t source, const Runs& runs, const SampleInputs& inputs, std::size_t sample,
-                    double until) const;
-    void advance(std::int32_t node, Runs& runs, const std::vector<SampleInputs>& samples, const CallPlan& plan,
-                 const InferOptions& options, Interruption& interruption) const;
+    Runs make_runs(const std::vector<Stage>& stages, std::size_t n_samples) const;
+    std::unique_ptr<Run> make_run(const Entry& entry, const Runs& runs, std::size_t n_samples) const;
+    /// What a source gives up to and including the end of the call.
+    SpikeView given(std::int32_t source, std::size_t sample, const Call& call) const;
+    /// The samples of a node, without their inputs.
+    void begin(std::int32_t node, const Call& call) const;
+    static std::vector<Probe> probes_of(std::int32_t node, const Call& call);
+    CallLimits limits_of(const Entry& entry) const;
+    void advance(std::int32_t node, const Call& call, Interruption& interruption) const;
+    void advance(const Stage& stage, const Call& call, Interruption& interruption) const;
     void commit(Runs& runs, const InferOptions& options);
 
     std::vector<Entry> entries_;
-    std::vector<std::int32_t> order_;  ///< of all nodes: sources first
     std::int32_t n_inputs_ = 0, n_labelled_ = 0;
     std::int32_t max_spikes_per_instant_;
     std::optional<double> time_;

@@ -1,0 +1,87 @@
+// What a network carries from one call to the next, taken out and put back.
+#include "network.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include "core/errors.hpp"
+#include "core/fork.hpp"
+#include "delays.hpp"
+
+namespace evsim {
+
+namespace {
+
+std::vector<std::int32_t> inputs_of(const std::vector<std::shared_ptr<Projection>>& projections) {
+    std::vector<std::int32_t> sizes;
+    for (const auto& projection : projections) sizes.push_back(projection->n_inputs());
+    return sizes;
+}
+
+}  // namespace
+
+Network::Snapshot Network::snapshot() const {
+    std::vector<Entry> entries;
+    std::vector<std::shared_ptr<const NodeOutput>> outputs;
+    Snapshot snapshot;
+    {
+        const BriefLock lock(mutex_);
+        snapshot.time = time_;
+        entries = entries_;
+        for (const Entry& entry : entries) outputs.push_back(entry.node() ? entry.node()->output() : nullptr);
+    }
+    for (std::size_t k = 0; k < entries.size(); ++k) {
+        auto& states = snapshot.states.emplace_back();
+        if (!outputs[k]) continue;
+        snapshot.batch = outputs[k]->batch;
+        for (const NodeState& state : outputs[k]->states) {
+            PackedState& packed = states.emplace_back(entries[k].node()->pack(state));
+            packed.in_flight = state.in_flight;
+            if (outputs[k]->rule) entries[k].projections.front()->pack_traces(state, *outputs[k]->rule, packed);
+        }
+    }
+    return snapshot;
+}
+
+void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
+    const CallLock::Held held = calls_.hold(interruption);
+    const BriefLock lock(mutex_);
+    if (snapshot.states.size() != entries_.size()) throw ShapeMismatch("one list of states for each node is needed");
+    if (snapshot.time && std::isnan(*snapshot.time)) throw NonFinite("the time of a network must not be NaN");
+    std::vector<std::shared_ptr<NodeOutput>> outputs(entries_.size());
+    std::optional<std::size_t> n_samples;
+    for (std::size_t k = 0; k < entries_.size(); ++k) {
+        const Entry& entry = entries_[k];
+        if (!entry.node()) continue;
+        NodeOutput& output = *(outputs[k] = std::make_shared<NodeOutput>());
+        output.batch = snapshot.batch;
+        const bool plastic = entry.population && entry.population->plastic() && !entry.projections.empty();
+        if (plastic) output.rule = entry.projections.front()->rule();
+        if (snapshot.states[k].size() != n_samples.value_or(snapshot.states[k].size())) {
+            throw ShapeMismatch(text(entry.label, " has the states of ", snapshot.states[k].size(),
+                                     " samples, but the first layer those of ", *n_samples));
+        }
+        n_samples = snapshot.states[k].size();
+        for (const PackedState& packed : snapshot.states[k]) {
+            NodeState& state = output.states.emplace_back(entry.node()->unpack(packed));
+            check_in_flight(packed.in_flight, inputs_of(entry.projections),
+                            snapshot.time.value_or(-std::numeric_limits<double>::infinity()));
+            state.in_flight = packed.in_flight;
+            if (plastic) entry.projections.front()->unpack_traces(packed, state);
+            if (snapshot.time && state.last_event > *snapshot.time) {
+                throw InvalidArgument(text(entry.label, ": the last event, at ", packed.last_event,
+                                           ", lies after the time of the network, ", *snapshot.time));
+            }
+            output.final_memory.push_back(
+                entry.population && snapshot.time ? entry.population->memory_at(state, *snapshot.time) : state.memory);
+        }
+        output.post_spikes.resize(output.states.size());
+        output.causes.resize(output.states.size());
+    }
+    for (std::size_t k = 0; k < entries_.size(); ++k) {
+        if (outputs[k]) entries_[k].node()->set_output(std::move(outputs[k]));
+    }
+    time_ = snapshot.time;
+}
+
+}  // namespace evsim
