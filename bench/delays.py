@@ -1,4 +1,5 @@
-"""Measure a feed-forward network with delays, beside itself without and beside other simulators, all on one thread.
+"""Measure networks with delays on one thread: one that feeds forward, beside itself without and beside other simulators;
+and what a window of a cycle costs.
 
 python bench/delays.py                    # the table; rivals that are not installed are left out
 python bench/delays.py -o bench/results   # and a file named after the machine and the date
@@ -137,6 +138,27 @@ def with_nest(problem: Problem, repeats: int) -> dict[str, Any]:
     return {"seconds": min(seconds), "spikes": counts}
 
 
+def windows(smoke: bool) -> list[dict[str, Any]]:
+    """Silent populations that reach themselves: what a window costs by itself."""
+    n, delay, until = (50 if smoke else 1000), 0.1, 10.0 if smoke else 100.0
+    neurons = {
+        "LIF": evsim.LIF(tau_mem=20.0, tau_syn=5.0),
+        "LIF, refractory": evsim.LIF(tau_mem=20.0, tau_syn=5.0, refractory=2.0),
+        "LIF, driven to 0.9 of its threshold": evsim.LIF(tau_mem=20.0, tau_syn=5.0, bias=0.9),
+        "LIFDelta": evsim.LIFDelta(tau_mem=20.0),
+        "LIFAlpha": evsim.LIFAlpha(tau_mem=20.0, tau_syn=5.0),
+        "Izhikevich": evsim.Izhikevich.preset("tonic_spiking"),
+    }
+    rows = []
+    for name, neuron in neurons.items():
+        net = evsim.SpikingNetwork()
+        net.add_population(n, neuron, name="loop")
+        net.connect("loop", "loop", evsim.Dense(n, n, weights=np.zeros((n, n))), delay=delay)
+        seconds = best_of(lambda: net.infer(until=until), 2 if smoke else 5)  # noqa: B023
+        rows.append({"neurons": name, "n": n, "ns_per_neuron_and_window": seconds * 1e9 / n / (until / delay)})
+    return rows
+
+
 RIVALS = {"Brian2, 0.1 ms": ("brian2", with_brian), "NEST, exact": ("nest", with_nest)}
 
 
@@ -166,7 +188,13 @@ def main() -> None:
         spikes, ms = ", ".join(map(str, row["spikes"])), row["seconds"] * 1e3
         table.add_row(name, spikes, f"{ms:.2f}", f"{row['ns_per_event']:.2f}", f"{row['seconds'] / base:.2f}")
     results = {"machine": machine(), "input_spikes": len(problem.times), "rows": rows}
-    Console(width=120).print("  ".join(f"{k}: {v}" for k, v in results["machine"].items()), table)
+    results["windows"] = windows(arguments.smoke)
+    console = Console(width=120)
+    console.print("  ".join(f"{k}: {v}" for k, v in results["machine"].items()), table)
+    for row in results["windows"]:
+        console.print(
+            f"window of {row['n']} silent {row['neurons']}: {row['ns_per_neuron_and_window']:.1f} ns a neuron"
+        )
     if arguments.output:
         write(results, arguments.output, "delays-")
 

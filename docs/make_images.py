@@ -18,6 +18,7 @@ from PIL import Image
 import evsim
 from evsim import encoders
 from evsim.cli import demo
+from evsim.neurons import Exponential, Linear
 from evsim.spikeseg import EncoderConfig, EncoderOutput, LayerConfig, SpikeSEG, find_instances, track_instances
 
 FOLDER = Path(__file__).parent / "images"
@@ -379,6 +380,35 @@ def draw_delays() -> None:
     save(figure, "delays")
 
 
+def draw_recurrent() -> None:
+    """Draw the spikes of an excitatory and an inhibitory population that reach each other."""
+    rng = np.random.default_rng(3)
+    synapses = {"excitation": Exponential(5.0), "inhibition": Exponential(10.0)}
+    net = evsim.SpikingNetwork(seed=3)
+    sizes = {"E": 160, "I": 40}
+    for name, n in sizes.items():
+        v_init = rng.uniform(0.0, 9.9, n)
+        cells = Linear(
+            synapses=synapses, tau_mem=20.0, threshold=10.0, reset=0.0, bias=11.0, refractory=5.0, v_init=v_init
+        )
+        net.add_population(n, cells, name=name)
+    for source, weight, port in (("E", 1.0, "excitation"), ("I", -6.0, "inhibition")):
+        for target, n in sizes.items():
+            weights = weight * (rng.random((n, sizes[source])) < 0.2)
+            net.connect(source, target, evsim.Dense(sizes[source], n, weights=weights), port=port, delay=1.5)
+    spikes = net.infer(until=300.0, outputs=["E", "I"])
+    both = evsim.SpikeArray(spikes["E"].indices, spikes["E"].times)
+    both = both.merge(evsim.SpikeArray(spikes["I"].indices + np.int32(160), spikes["I"].times))
+    figure = Figure(figsize=(7.0, 3.4), layout="constrained")
+    ax = figure.subplots()
+    evsim.plot.raster(both, ax=ax, n_neurons=200, time_unit="ms")
+    ax.axhline(159.5, color="tab:red", linewidth=1.0)
+    ax.set_xlim(0.0, 300.0)
+    for name, middle in (("excitatory", 80.0), ("inhibitory", 180.0)):
+        ax.text(1.02, middle, name, va="center", rotation=90, transform=ax.get_yaxis_transform())
+    save(figure, "recurrent")
+
+
 def draw_linear_neurons() -> None:
     """Draw what four linear neurons make of spikes or a constant current."""
     figure = Figure(figsize=(8.4, 4.6), layout="constrained")
@@ -502,7 +532,7 @@ def draw_adex() -> None:
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     pictures = [draw_digit, draw_raster, draw_membrane, draw_weights, draw_exact, draw_stdp_window]
-    pictures += [draw_delays, draw_linear_neurons, draw_srm, draw_izhikevich, draw_adex]
+    pictures += [draw_delays, draw_recurrent, draw_linear_neurons, draw_srm, draw_izhikevich, draw_adex]
     pictures += [draw_event_frame, draw_maps, draw_segmentation, draw_instances]
     pictures += [draw_brightness_codes, draw_constant_currents, draw_poisson, draw_population, draw_delta_modulation]
     pictures += [draw_spatial_fields, draw_temporal_fields]
