@@ -1,5 +1,5 @@
-"""Measure networks with delays on one thread: one that feeds forward, beside itself without and beside other simulators;
-and what a window of a cycle costs.
+"""Measure networks with delays on one thread: one that feeds forward, beside itself without and beside
+others, and what a window of a cycle costs.
 
 python bench/delays.py                    # the table; rivals that are not installed are left out
 python bench/delays.py -o bench/results   # and a file named after the machine and the date

@@ -20,7 +20,7 @@ void check_times(const CallFacts& facts, const CallOptions& options, bool fresh)
     if (options.start && !std::isfinite(*options.start))
         throw NonFinite(text("start must be finite, got ", *options.start));
     for (std::size_t s = 0; s < facts.first_spikes.size(); ++s) {
-        const double first = std::isinf(facts.first_spikes[s]) ? options.until : facts.first_spikes[s];
+        const double first = facts.first_spikes[s];
         if (options.start && first < *options.start) {
             throw StreamOrder(
                 text(input_name(facts, s), ": the first spike, at ", first, ", lies before start = ", *options.start));

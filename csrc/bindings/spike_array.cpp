@@ -16,6 +16,12 @@ py::capsule keeper(const SpikeArray& spikes) {
 
 void bind_spike_array(py::module_& module) {
     module.def("falls", [](const TimeArray& times) { return falls(as_span(times)); }, py::arg("times").noconvert());
+    module.def(
+        "check_spikes",
+        [](const IndexArray& indices, const TimeArray& times, std::int64_t n, const std::string& what) {
+            check_spikes(as_span(indices), as_span(times), n, what.c_str());
+        },
+        py::arg("indices").noconvert(), py::arg("times").noconvert(), py::arg("n"), py::arg("what"));
     py::class_<SpikeArray>(module, "SpikeArray")
         .def(py::init<>())
         .def("copy", [](const SpikeArray& self) { return SpikeArray(self); })

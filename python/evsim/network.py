@@ -22,13 +22,13 @@ from .kernels import Kernel
 from .neurons import MODELS, NeuronModel
 from .nodes import Population
 from .probe import Probe
-from .shorthands import LayerShorthands
+from .simulation import Simulation
 from .spikes import SpikeArray
 
 __all__ = ["SpikingNetwork"]
 
 
-class SpikingNetwork(LayerShorthands):
+class SpikingNetwork(Simulation):
     """Populations of spiking neurons and the projections between them, simulated event by event with exact spike times.
 
     Parameters
@@ -256,15 +256,6 @@ class SpikingNetwork(LayerShorthands):
     def __call__(self, *args: Any, **options: Any) -> Any:
         """Run spikes through the network: :meth:`infer`."""
         return self.infer(*args, **options)
-
-    def _wanted(self, outputs: Any) -> list[Population]:
-        if isinstance(outputs, (str, Population)) or not isinstance(outputs, Sequence):
-            raise DTypeError(f"outputs must be a list of layers or their names, got {outputs!r}")
-        wanted = [self._node_of(output) for output in outputs]
-        populations = [node for node in wanted if isinstance(node, Population)]
-        if len(populations) < len(wanted):
-            raise InvalidArgumentError("an input has no output spikes: outputs names layers and populations")
-        return populations
 
     def _recorded(self, layer: Any) -> Population:
         node = self[layer] if not isinstance(layer, (str, Population)) else self._node_of(layer)
