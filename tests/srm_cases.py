@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ class SrmCase:
         tally = Tally()
         rounded = self.weights.astype(machine.dtype).astype(float)
         for n, times in enumerate(found):
-            settings = (self.neuron.tau_syn, self.neuron.tau_refractory, self.of("threshold", n))
+            settings = [self.of(name, n) for name in ("tau_syn", "tau_refractory", "threshold")]
             expected = srm_alpha(
                 *settings,
                 self.of("refractory_scale", n),
@@ -54,7 +54,7 @@ class SrmCase:
                 rounded[n, self.indices],
                 until=self.until,
             )
-            one = compare(times, expected, min(self.neuron.tau_syn, self.neuron.tau_refractory), "float64")
+            one = compare(times, expected, min(settings[:2]), "float64")
             one.faults = [f"neuron {n} of {self.neuron} on {machine}: {fault}" for fault in one.faults]
             tally += one
         return tally
@@ -81,6 +81,21 @@ def random_case(rng: np.random.Generator, *, n_neurons: int = 4, n_events: int =
         refractory_scale=rng.uniform(0.0, 3.0, n_neurons) * rng.choice([0.1, 1.0, 1.0]),
     )
     return SrmCase(neuron, weights, rng.integers(0, n_inputs, n_events), times, float(times[-1] + 8 * tau))
+
+
+def spread(case: SrmCase, rng: np.random.Generator) -> SrmCase:
+    """The same with time constants of each neuron's own, some of them nearly equal."""
+    n = len(case.weights)
+    tau = case.neuron.tau_syn * 10 ** rng.uniform(-0.3, 0.3, n)
+    ratios = rng.choice((*NEAR, 0.1, 0.1, 0.1), n)
+    return replace(case, neuron=replace(case.neuron, tau_syn=tau, tau_refractory=tau * ratios))
+
+
+def beside_another(case: SrmCase) -> SrmCase:
+    """The one neuron of a case, and a second one of other time constants."""
+    one = case.neuron
+    both = replace(one, tau_syn=one.tau_syn * np.array([1.0, 1.3]), tau_refractory=one.tau_refractory)
+    return replace(case, neuron=both, weights=np.repeat(case.weights, 2, axis=0))
 
 
 def _silent(case: SrmCase, n: int) -> list[tuple[Any, Any, bool]]:

@@ -40,8 +40,9 @@ template <class Soma>
 inline constexpr HeterogeneousParameters<Soma> heterogeneous_parameters{};
 
 /// Soma has, besides what models have: n_time_constants, the first of its shared parameters; Rates<V>, a struct of V
-/// only; rates<T>(), its own; optionally most_vectors_of_own and advance_by_steps; and a static gap_of(rates,
-/// duration), what `excess` and `decay` take for SIMD vectors and single numbers; it may point to the rates.
+/// only; rates<T>(), its own; optionally most_vectors_of_own, advance_by_steps and, where at_threshold looks at time
+/// constants, threshold_by_slope; and a static gap_of(rates, duration), what `excess` and `decay` take for SIMD vectors
+/// and single numbers; it may point to the rates.
 template <class Soma>
 struct Heterogeneous : Soma {
     using Parameters = HeterogeneousParameters<Soma>;
@@ -96,6 +97,13 @@ struct Heterogeneous : Soma {
     }
     EVSIM_FN void flow(typename Soma::template State<double>& s, const Neuron& n, double duration) const {
         soma(n).flow(s, n, duration);
+    }
+    EVSIM_FN bool at_threshold(const typename Soma::template State<double>& s, const Neuron& n) const {
+        if constexpr (requires { Soma::threshold_by_slope; }) {
+            return soma(n).at_threshold(s, n);
+        } else {
+            return Soma::at_threshold(s, n);
+        }
     }
     EVSIM_FN void flow_held(typename Soma::template State<double>& s, const Neuron& n, double duration) const {
         soma(n).flow_held(s, n, duration);

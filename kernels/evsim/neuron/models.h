@@ -42,6 +42,7 @@
     model(linear_8, Linear<8>)                                             \
     model(linear_8_heterogeneous, Heterogeneous<Linear<8>>)                 \
     model(srm_alpha, SrmAlpha)                                             \
+    model(srm_alpha_heterogeneous, Heterogeneous<SrmAlphaBy<SrmSteps>>)     \
     model(stepped_if, SteppedIf)                                           \
     model(stepped_if_once, FireOnce<SteppedIf>)
 // clang-format on

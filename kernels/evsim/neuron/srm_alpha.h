@@ -6,17 +6,22 @@
 #pragma once
 
 #include <evsim/exponential.h>
-#include <evsim/neuron/linear_flow.h>
 #include <evsim/neuron/parameters.h>
+#include <evsim/neuron/srm_search.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-struct SrmAlpha {
+/// `Search`: SrmTables or SrmSteps.
+template <class Search>
+struct SrmAlphaBy {
     static constexpr bool spikes = true;
     static constexpr int n_ports = 1;
     EVSIM_FN static constexpr bool jumps(int) { return false; }
     static constexpr int n_shared = 2;
+    static constexpr int n_time_constants = 2;
+    static constexpr bool threshold_by_slope = true;  ///< whether it is at its threshold depends on time constants
+    static constexpr int most_vectors_of_own = 1;     ///< which with the gap of their own fill the registers
     static constexpr const char* shared_names[] = {"tau_syn", "tau_refractory"};
     static constexpr ParameterDomain shared_domains[] = {ParameterDomain::positive, ParameterDomain::positive};
     static constexpr const char* neuron_names[] = {"threshold", "refractory_scale"};
@@ -26,7 +31,7 @@ struct SrmAlpha {
     struct Neuron {
         double threshold, refractory_scale;
     };
-    /// Each kernel as a cascade: rise' = -rise / tau, psp' = (e rise - psp) / tau.
+    /// The kernel of the synapse and the neuron's own; see srm_search.h.
     template <class V>
     struct State {
         V rise, psp;
@@ -40,29 +45,20 @@ struct SrmAlpha {
     struct Hot {
         V below, above;  ///< the threshold, by a few ulp
     };
-    /// What a gap does to one of the kernels. An arc of bounded curvature lies between its chord and an eighth of the
-    /// squared gap times the curvature: `bend` for each |psp| and `rise_bend` for each |rise|.
-    template <class T>
-    struct KernelGap {
-        T change, gain;
-        T bend, rise_bend;
-    };
     template <class T>
     struct Gap {
-        KernelGap<T> synapse, refractory;
+        SrmKernelGap<T> synapse, refractory;
+    };
+    template <class V>
+    struct Rates {
+        V tau_syn, tau_refractory;
     };
 
-    static constexpr double e = 2.71828182845904523536;
     double tau_syn, tau_refractory;
-    LinearFlow<4> linear;
-    LinearCrossing<4> up, down;
+    Search search;
 
-    EVSIM_FN explicit SrmAlpha(const double* shared)
-        : tau_syn(shared[0]),
-          tau_refractory(shared[1]),
-          linear(Matrices(shared).flow),
-          up(linear, Matrices(shared).readout, Matrices(shared).ceiling),
-          down(linear, Matrices(shared).opposite, Matrices(shared).ceiling) {}
+    EVSIM_FN explicit SrmAlphaBy(const double* shared)
+        : tau_syn(shared[0]), tau_refractory(shared[1]), search(shared[0], shared[1]) {}
 
     EVSIM_FN State<double> initial(const Neuron&) const { return {0.0, 0.0, 0.0, 0.0, 1.0}; }
     /// Every spike lowers u, and what drives it decays.
@@ -71,7 +67,7 @@ struct SrmAlpha {
     EVSIM_FN double first_crossing(State<double> s, const Neuron& n, double horizon) const {
         const double waited = waits(s, n) ? arm(s, n, horizon) : 0.0;
         if (!(waited <= horizon) || falls(s, n, horizon - waited)) return never();
-        return waited + up.first(row(s), n.threshold, horizon - waited);
+        return waited + search.rising(row(s), n.threshold, horizon - waited);
     }
     EVSIM_FN void flow(State<double>& s, const Neuron& n, double duration) const {
         const double waited = waits(s, n) ? arm(s, n, duration) : 0.0;
@@ -93,8 +89,16 @@ struct SrmAlpha {
         return observable == 0 ? potential(s) : observable == 1 ? s.psp : s.after;
     }
 
-    EVSIM_FN Gap<double> gap(double duration) const {
-        return {over(duration, tau_syn), over(duration, tau_refractory)};
+    EVSIM_FN Gap<double> gap(double duration) const { return gap_of(Rates<double>{tau_syn, tau_refractory}, duration); }
+    template <class T>
+    EVSIM_FN Rates<T> rates() const {
+        return {T(tau_syn), T(tau_refractory)};
+    }
+    template <class V>
+    EVSIM_FN static Gap<V> gap_of(const Rates<V>& rates, const V& duration) {
+        constexpr double rounding = 1e-12;  // of the sums in `excess`
+        return {SrmKernelGap<V>::over(duration, rates.tau_syn, rounding),
+                SrmKernelGap<V>::over(duration, rates.tau_refractory, rounding)};
     }
     template <class T>
     EVSIM_FN Hot<T> hot(const Neuron& n) const {
@@ -105,36 +109,22 @@ struct SrmAlpha {
     template <class V, class T>
     EVSIM_FN static V excess(const State<V>& s, const Hot<V>& hot, const Gap<T>& gap) {
         const V now = s.psp + s.after;
-        const V change = rise_of(s.psp, s.rise, gap.synapse) + rise_of(s.after, s.after_rise, gap.refractory);
-        const V bend = bend_of(s.psp, s.rise, gap.synapse) + bend_of(s.after, s.after_rise, gap.refractory);
+        const V change = gap.synapse.rise_of(s.psp, s.rise) + gap.refractory.rise_of(s.after, s.after_rise);
+        const V bend = gap.synapse.bend_of(s.psp, s.rise) + gap.refractory.bend_of(s.after, s.after_rise);
         const V highest = now + positive_part(change) + bend, lowest = now - positive_part(V{} - change) - bend;
         return select(s.armed > V{}, highest - hot.below, hot.above - lowest);
     }
     template <class V, class T>
     EVSIM_FN static void decay(State<V>& s, const Gap<T>& gap) {
-        s.psp = s.psp + rise_of(s.psp, s.rise, gap.synapse);
-        s.rise = multiply_add(s.rise, broadcast<V>(gap.synapse.change), s.rise);
-        s.after = s.after + rise_of(s.after, s.after_rise, gap.refractory);
-        s.after_rise = multiply_add(s.after_rise, broadcast<V>(gap.refractory.change), s.after_rise);
+        gap.synapse.pass(s.psp, s.rise);
+        gap.refractory.pass(s.after, s.after_rise);
     }
 
  private:
-    /// The same cascades for the search: rise, psp, after_rise, after. No kernel is above 1.
-    struct Matrices {
-        double flow[16] = {};
-        double readout[4] = {0.0, 1.0, 0.0, 1.0}, opposite[4] = {0.0, -1.0, 0.0, -1.0};
-        double ceiling[4] = {1.0, 1.0, 1.0, 1.0};
-
-        EVSIM_FN explicit Matrices(const double* tau) {
-            for (int k = 0; k < 4; ++k) flow[5 * k] = -1.0 / tau[k / 2];
-            flow[4] = e / tau[0];
-            flow[14] = e / tau[1];
-        }
-    };
-    EVSIM_FN static Row<4> row(const State<double>& s) { return {{s.rise, s.psp, s.after_rise, s.after}}; }
+    EVSIM_FN static SrmKernels row(const State<double>& s) { return {{s.rise, s.psp, s.after_rise, s.after}}; }
     EVSIM_FN static double potential(const State<double>& s) { return s.psp + s.after; }
     EVSIM_FN double slope(const State<double>& s) const {
-        return (e * s.rise - s.psp) / tau_syn + (e * s.after_rise - s.after) / tau_refractory;
+        return (euler * s.rise - s.psp) / tau_syn + (euler * s.after_rise - s.after) / tau_refractory;
     }
     /// Takes away what rounding has made of u where it is known.
     EVSIM_FN static void put(State<double>& s, double potential_) { s.psp += potential_ - potential(s); }
@@ -146,7 +136,7 @@ struct SrmAlpha {
     }
     /// Where u has fallen below the threshold: lower by more than rounding, which would else arm who has just fired.
     EVSIM_FN static double below(const State<double>& s, const Neuron& n) {
-        const double size = row(s).magnitude() * Row<4>{{1.0, 1.0, 1.0, 1.0}};
+        const double size = row(s).magnitude() * SrmKernels{{1.0, 1.0, 1.0, 1.0}};
         const double rounding = 4.0 * epsilon<double>() * (size + n.threshold);
         return n.threshold - (rounding < 0.5 * n.threshold ? rounding : 0.5 * n.threshold);
     }
@@ -157,7 +147,7 @@ struct SrmAlpha {
         if (!(horizon > 0.0)) return never();
         const double level = below(s, n);
         const bool at_once = potential(s) - n.threshold <= n.threshold - level && slope(s) < 0.0;
-        const double time = at_once ? 0.0 : down.first(row(s), -level, horizon);
+        const double time = at_once ? 0.0 : search.falling(row(s), level, horizon);
         if (!(time <= horizon)) return time;
         decay(s, gap(time));
         if (potential(s) > level) put(s, level);
@@ -167,29 +157,13 @@ struct SrmAlpha {
     /// Whether u surely stays below where it is now, and that is below threshold.
     EVSIM_FN bool falls(const State<double>& s, const Neuron& n, double duration) const {
         const double bend =
-            (std::fabs(s.psp) + 2.0 * e * std::fabs(s.rise)) / (tau_syn * tau_syn) +
-            (std::fabs(s.after) + 2.0 * e * std::fabs(s.after_rise)) / (tau_refractory * tau_refractory);
+            (std::fabs(s.psp) + 2.0 * euler * std::fabs(s.rise)) / (tau_syn * tau_syn) +
+            (std::fabs(s.after) + 2.0 * euler * std::fabs(s.after_rise)) / (tau_refractory * tau_refractory);
         return potential(s) < n.threshold && slope(s) + 0.5 * bend * duration < 0.0;
     }
-
-    EVSIM_FN static KernelGap<double> over(double duration, double tau) {
-        constexpr double rounding = 1e-12;  // of the sums in `excess`
-        const double ratio = duration / tau < 1e3 ? duration / tau : 1e3;
-        const Exponential<double> factor = exponential_of_nonpositive(-ratio);
-        // |psp''| <= (|psp| + 2 e |rise|) / tau^2 from any state, and neither part leaves [-1, 1] times its beginning.
-        const double arc = 0.125 * ratio * ratio, rise_arc = 2.0 * e * arc;
-        return {factor.minus_one, e * ratio * factor.value, (arc < 2.0 ? arc : 2.0) + rounding,
-                (rise_arc < 2.0 ? rise_arc : 2.0) + rounding};
-    }
-    template <class V, class T>
-    EVSIM_FN static V rise_of(const V& psp, const V& rise, const KernelGap<T>& gap) {
-        return multiply_add(rise, broadcast<V>(gap.gain), psp * broadcast<V>(gap.change));
-    }
-    template <class V, class T>
-    EVSIM_FN static V bend_of(const V& psp, const V& rise, const KernelGap<T>& gap) {
-        return multiply_add(magnitude(rise), broadcast<V>(gap.rise_bend), magnitude(psp) * broadcast<V>(gap.bend));
-    }
 };
+
+using SrmAlpha = SrmAlphaBy<SrmTables>;
 
 }  // namespace EVSIM_ISA
 }  // namespace evsim

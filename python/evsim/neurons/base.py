@@ -28,6 +28,8 @@ def per_neuron(value: Any, name: str) -> float | npt.NDArray[np.float64]:
         raise DTypeError(f"{name} must be a number or an array of numbers, got {value!r}")
     if array.ndim > 1:
         raise ShapeMismatchError(f"{name} must be a number or have shape (n_neurons,), got shape {array.shape}")
+    if array.size == 0:
+        raise ShapeMismatchError(f"{name} must be a number or have one value for each neuron, above 0 in all, got none")
     array = array.astype(np.float64)
     if not np.all(np.isfinite(array)):
         raise NonFiniteError(f"{name} must be finite, got {value!r}")
@@ -71,7 +73,11 @@ def require_reset(model: Any) -> None:
 
 def same_length(model: Any, *names: str) -> None:
     """Raise ShapeMismatchError unless all arrays among these parameters have one length."""
-    lengths = {name: len(v) for name in names if isinstance(v := model._value(name), np.ndarray)}
+    require_one_length({name: len(v) for name in names if isinstance(v := model._value(name), np.ndarray)})
+
+
+def require_one_length(lengths: Mapping[str, int]) -> None:
+    """Raise ShapeMismatchError unless all of these numbers of neurons, by parameter, are the same."""
     if len(set(lengths.values())) > 1:
         raise ShapeMismatchError(f"parameters per neuron must have one length, got {lengths}")
 

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from .._lib.arrays import as_array
 from .._lib.modules import only_public
-from ..errors import InvalidArgumentError, ShapeMismatchError
-from .base import PerNeuron, per_neuron, require_not_negative, same_length
-from .circuit import Circuit, LinearSystem, rows_of
+from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
+from .base import PerNeuron, per_neuron, require_not_negative, require_one_length
+from .circuit import Circuit, Floats, LinearSystem, rows_of
 from .linear import LinearModel
 from .named import current
 from .synapses import positive
@@ -105,16 +105,25 @@ class MultiCompartmentLIF(LinearModel):
 
     Parameters
     ----------
-    tau_mem : array_like, shape (n_compartments,)
-        Membrane time constants; > 0. With synaptic currents up to 4 compartments, without up to 8.
-    tau_syn : float or None
-        That of the synaptic currents; None for spikes that move the potential of their compartment.
-    coupling : array_like, shape (n_compartments, n_compartments)
-        G, >= 0: how much of the leak of compartment k its coupling to j is. The diagonal does not count.
+    tau_mem : array_like, shape (n_compartments,) or (n_neurons, n_compartments)
+        Membrane time constants, of all neurons or of each; > 0. With synaptic currents up to 4 compartments, without
+        up to 8.
+    tau_syn : float or array, or None
+        Per neuron. That of the synaptic currents; None for spikes that move the potential of their compartment.
+    coupling : array_like, shape (n_compartments, n_compartments) or (n_neurons, n_compartments, n_compartments)
+        G, >= 0: how much of the leak of compartment k its coupling to j is, in all neurons or in each. The diagonal
+        does not count.
     threshold, v_rest, v_reset : float or array
         Per neuron. `v_reset` is what the soma is set to; by default `v_rest`.
     refractory : float or array
         Per neuron. For this long the soma is held at reset, which the other compartments feel.
+
+    Raises
+    ------
+    InvalidArgumentError, NonFiniteError, DTypeError, ShapeMismatchError
+        For values outside these domains, and shapes that do not fit each other.
+    UnsupportedError
+        More than 8 variables.
 
     Notes
     -----
@@ -131,10 +140,21 @@ class MultiCompartmentLIF(LinearModel):
     >>> layer = net.add_layer(evsim.Dense(1, 1, weights=[[30.0]]), neuron, port="dendrite_1")
     >>> net.infer([0], [0.0], until=50.0).times.round(3)
     array([ 6.63 , 10.794, 15.871])
+
+    Neurons of one layer whose dendrites differ:
+
+    >>> neuron = evsim.MultiCompartmentLIF(
+    ...     tau_mem=[[10.0, 20.0], [10.0, 5.0]], tau_syn=5.0, coupling=[[0.0, 0.8], [0.4, 0.0]]
+    ... )
+    >>> net = evsim.SpikingNetwork(dtype="float64")
+    >>> layer = net.add_layer(evsim.Dense(1, 2, weights=[[30.0]] * 2), neuron, port="dendrite_1")
+    >>> out = net.infer([0], [0.0], until=50.0)
+    >>> [int(np.sum(out.indices == n)) for n in range(2)]
+    [3, 6]
     """
 
     tau_mem: npt.ArrayLike
-    tau_syn: float | None
+    tau_syn: PerNeuron | None
     coupling: npt.ArrayLike
     threshold: PerNeuron = 1.0
     v_rest: PerNeuron = 0.0
@@ -145,56 +165,64 @@ class MultiCompartmentLIF(LinearModel):
         def put(name: str, value: Any) -> None:
             object.__setattr__(self, name, value)
 
-        tau: Any = np.asarray(as_array(self.tau_mem, "tau_mem", "an array of shape (n_compartments,)"), float)
-        coupling: Any = np.asarray(as_array(self.coupling, "coupling", "a square matrix"), float)
-        if tau.ndim != 1 or coupling.shape != (tau.size, tau.size):
+        tau = _numbers(self.tau_mem, "tau_mem", "an array of shape (n_compartments,) or (n_neurons, n_compartments)")
+        coupling = _numbers(self.coupling, "coupling", "a square matrix, or one for each neuron")
+        n = tau.shape[-1] if tau.ndim else 0
+        if tau.ndim not in (1, 2) or coupling.ndim not in (2, 3) or coupling.shape[-2:] != (n, n) or tau.size == 0:
             raise ShapeMismatchError(
-                f"tau_mem has one value for each of n compartments and coupling shape (n, n), got {tau.shape} and "
-                f"{coupling.shape}"
+                "tau_mem has one value for each of n compartments and coupling shape (n, n), or one row and one matrix "
+                f"for each neuron; got shapes {tau.shape} and {coupling.shape}"
             )
-        if not np.all(tau > 0) or not np.all(np.isfinite(tau)):
-            raise InvalidArgumentError(f"tau_mem must be positive and finite, got {tau}")
-        if not np.all(coupling >= 0) or not np.all(np.isfinite(coupling)):
-            raise InvalidArgumentError(f"coupling must be finite and not negative, got {coupling}")
-        for array in (tau, coupling):
-            array.flags.writeable = False
+        if not np.all(tau > 0):
+            raise InvalidArgumentError(f"tau_mem must be positive, got {tau}")
+        if not np.all(coupling >= 0):
+            raise InvalidArgumentError(f"coupling must not be negative, got {coupling}")
         put("tau_mem", tau)
         put("coupling", coupling)
+        if self.tau_syn is not None:
+            put("tau_syn", positive(self.tau_syn, "tau_syn"))
         for name in ("threshold", "v_rest"):
             put(name, per_neuron(getattr(self, name), name))
         put("v_reset", self.v_rest if self.v_reset is None else per_neuron(self.v_reset, "v_reset"))
         require_not_negative(self, "refractory")
-        same_length(self, "threshold", "v_rest", "v_reset", "refractory")
+        require_one_length(self._lengths())
         for name in ("v_rest", "v_reset"):
             if np.any(np.asarray(getattr(self, name)) >= np.asarray(self.threshold)):
                 raise InvalidArgumentError(
                     f"threshold must lie above {name} for every neuron; got threshold {self.threshold} and "
                     f"{getattr(self, name)}"
                 )
-        self.system().kernel()
+        _ = self._compiled  # what is wrong with the parts together shows here
+
+    def _lengths(self) -> dict[str, int]:
+        """For how many neurons there are values of those parameters that are given per neuron."""
+        shared = {"tau_mem": 1, "coupling": 2}
+        names = ("tau_mem", "tau_syn", "coupling", "threshold", "v_rest", "v_reset", "refractory")
+        return {name: len(getattr(self, name)) for name in names if np.ndim(getattr(self, name)) > shared.get(name, 0)}
 
     @property
     def port_names(self) -> tuple[str, ...]:
         """Names of the compartments."""
-        return ("soma", *(f"dendrite_{k}" for k in range(1, np.size(self.tau_mem))))
+        return ("soma", *(f"dendrite_{k}" for k in range(1, np.shape(self.tau_mem)[-1])))
 
     def system(self) -> LinearSystem:
         """Return the matrices."""
-        tau, coupling = np.asarray(self.tau_mem), np.asarray(self.coupling)
         circuit, names, n = Circuit(), self.port_names, len(self.port_names)
+        tau, coupling = np.atleast_2d(self.tau_mem), np.reshape(self.coupling, (-1, n, n))
         synapse = current(self.tau_syn)
         first = 0 if self.tau_syn is None else n
-        arrivals = [synapse.build(circuit, f"_{names[k]}", first + k, 1.0 / tau[k]) for k in range(n)]
+        arrivals = [synapse.build(circuit, f"_{names[k]}", first + k, 1.0 / tau[:, k]) for k in range(n)]
         for k in range(n):
-            others = float(np.sum(coupling[k])) - coupling[k, k]
-            circuit.add(f"v_{names[k]}", (1.0 + others) / tau[k])
+            others = np.sum(coupling[:, k], axis=1) - coupling[:, k, k]
+            circuit.add(f"v_{names[k]}", (1.0 + others) / tau[:, k])
         for k in range(n):
             for j in range(n):
-                if j != k and coupling[k, j] != 0:
-                    circuit.couple(first + j, first + k, coupling[k, j] / tau[k])
+                if j != k and np.any(coupling[:, k, j]):
+                    circuit.couple(first + j, first + k, coupling[:, k, j] / tau[:, k])
         size = len(circuit.names)
         threshold, v_rest, v_reset = rows_of(self.threshold, self.v_rest, self.v_reset)
-        drive, offset, initial = np.zeros((3, len(threshold), size))
+        offset, initial = np.zeros((2, len(threshold), size))
+        drive = np.zeros((max(len(threshold), len(tau)), size))
         drive[:, first:] = v_rest[:, None] / tau
         initial[:, first:] = v_rest[:, None]
         reset = np.eye(size)
@@ -217,6 +245,18 @@ class MultiCompartmentLIF(LinearModel):
             # Passive compartments only even out: after a spike nothing rises above what it was.
             quiet=bool(np.all(v_reset <= v_rest)),
         )
+
+
+def _numbers(values: Any, name: str, expected: str) -> Floats:
+    """Return a read-only array of finite numbers. Raises DTypeError, ShapeMismatchError or NonFiniteError."""
+    array: npt.NDArray[Any] = as_array(values, name, expected)
+    if array.dtype.kind not in "biuf":
+        raise DTypeError(f"{name} must be {expected}, got {values!r}")
+    numbers: Floats = np.array(array, np.float64)
+    if not np.all(np.isfinite(numbers)):
+        raise NonFiniteError(f"{name} must be finite, got {values!r}")
+    numbers.flags.writeable = False
+    return numbers
 
 
 __dir__ = only_public(__all__)

@@ -11,7 +11,7 @@ import numpy as np
 from .._lib.modules import only_public
 from ..errors import InvalidArgumentError, UnsupportedError
 from .base import NeuronModel, PerNeuron, per_neuron, require_positive, same_length
-from .synapses import positive_number
+from .synapses import positive, positive_number
 
 __all__ = ["SRMAlpha"]
 
@@ -39,11 +39,12 @@ class SRMAlpha(NeuronModel):
 
     Parameters
     ----------
-    tau_syn : float
-        Time constant of the synapse, and time from a spike to the peak of its kernel, of height `w` (SLAYER's
-        ``tauSr``); > 0.
-    tau_refractory : float
-        That of the refractory kernel (``tauRef``); > 0.
+    tau_syn : float or array
+        Per neuron. Time constant of the synapse, and time from a spike to the peak of its kernel, of height `w`
+        (SLAYER's ``tauSr``); > 0.
+    tau_refractory : float or array
+        Per neuron. That of the refractory kernel (``tauRef``); > 0. With `grid` all neurons of a layer have the same
+        time constants.
     threshold : float or array
         Per neuron. :math:`\theta`; > 0.
     refractory_scale : float or array
@@ -60,7 +61,7 @@ class SRMAlpha(NeuronModel):
     InvalidArgumentError, NonFiniteError, DTypeError, ShapeMismatchError
         For values outside these domains.
     UnsupportedError
-        On a grid, for kernels of more than 1024 steps.
+        On a grid, for kernels of more than 1024 steps, and for time constants that differ between neurons.
 
     Notes
     -----
@@ -83,47 +84,70 @@ class SRMAlpha(NeuronModel):
     ...     net.infer([0], [0.0]).times.round(3)
     array([ 3.869,  7.977, 12.107, 17.233])
     array([ 4.,  9., 14.])
+
+    Neurons of one layer with time constants of their own:
+
+    >>> net = evsim.SpikingNetwork(dtype="float64")
+    >>> neuron = evsim.SRMAlpha(tau_syn=[5.0, 10.0], tau_refractory=[1.0, 4.0], threshold=10.0)
+    >>> layer = net.add_layer(evsim.Dense(1, 2, weights=[[14.0]] * 2), neuron)
+    >>> net.infer([0], [0.0]).times.round(3)
+    array([1.935, 3.869, 6.016])
     """
 
-    tau_syn: float
-    tau_refractory: float
+    tau_syn: PerNeuron
+    tau_refractory: PerNeuron
     threshold: PerNeuron = 1.0
     refractory_scale: PerNeuron = 2.0
     grid: float | None = None
     refractory_cutoff: float = _CUTOFF
 
+    _shared: ClassVar[tuple[str, ...]] = ("tau_syn", "tau_refractory")
+    _time_constants: ClassVar[tuple[str, ...]] = ("tau_syn", "tau_refractory")
     _neuron: ClassVar[tuple[str, ...]] = ("threshold", "refractory_scale")
 
     def __post_init__(self) -> None:
-        for name in ("tau_syn", "tau_refractory", "refractory_cutoff"):
-            object.__setattr__(self, name, positive_number(getattr(self, name), name))
-        for name in ("tau_syn", "tau_refractory"):
-            if not _RATES[0] < 1.0 / getattr(self, name) < _RATES[1]:
-                raise InvalidArgumentError(f"{name} is out of range, got {getattr(self, name)}; choose another unit")
-        if not 1.0 / _RATIO <= self.tau_syn / self.tau_refractory <= _RATIO:
-            raise InvalidArgumentError(
-                f"tau_syn and tau_refractory are too far apart: {self.tau_syn}, {self.tau_refractory}"
-            )
+        object.__setattr__(self, "refractory_cutoff", positive_number(self.refractory_cutoff, "refractory_cutoff"))
+        self._take_time_constants()
         require_positive(self, "threshold")
         scale = per_neuron(self.refractory_scale, "refractory_scale")
         if np.any(np.asarray(scale) < 0):
             raise InvalidArgumentError(f"refractory_scale must not be negative, got {self.refractory_scale}")
         object.__setattr__(self, "refractory_scale", scale)
-        same_length(self, *self._neuron)
+        same_length(self, *self._neuron, *self._time_constants)
         if self.grid is not None:
             object.__setattr__(self, "grid", positive_number(self.grid, "grid"))
             self._grid_kernel()
         elif self.refractory_cutoff != _CUTOFF:
             raise InvalidArgumentError(f"refractory_cutoff needs a grid; got {self.refractory_cutoff} without")
 
+    def _take_time_constants(self) -> None:
+        for name in self._time_constants:
+            tau = positive(getattr(self, name), name)
+            object.__setattr__(self, name, tau)
+            rate = 1.0 / np.asarray(tau)
+            if not np.all((rate > _RATES[0]) & (rate < _RATES[1])):
+                raise InvalidArgumentError(f"{name} is out of range, got {tau}; choose another unit")
+        same_length(self, *self._time_constants)
+        tau_syn, tau_refractory = map(np.asarray, (self.tau_syn, self.tau_refractory))
+        ratio = tau_syn / tau_refractory
+        if np.any((ratio < 1.0 / _RATIO) | (ratio > _RATIO)):
+            raise InvalidArgumentError(f"tau_syn and tau_refractory are too far apart: {tau_syn}, {tau_refractory}")
+
     def _grid_kernel(self) -> str:
         """Name of the compiled kernel that holds both kernels of the neuron. Raises UnsupportedError."""
         assert self.grid is not None
+        taus = [np.ravel(getattr(self, name)) for name in self._time_constants]
+        if self._heterogeneous:
+            raise UnsupportedError(
+                f"with grid={self.grid} all neurons of a layer have the same time constants, got tau_syn {taus[0]} and "
+                f"tau_refractory {taus[1]}; make a layer for each, or leave out grid"
+            )
+        tau_syn, tau_refractory = (float(tau[0]) for tau in taus)
         depth = float(np.max(np.asarray(self.threshold) * np.asarray(self.refractory_scale)))
         fitting = _SHORT
         for name, tau, height, cutoff in (
-            ("tau_syn", self.tau_syn, 1.0, _CUTOFF),
-            ("tau_refractory", self.tau_refractory, depth, self.refractory_cutoff),
+            ("tau_syn", tau_syn, 1.0, _CUTOFF),
+            ("tau_refractory", tau_refractory, depth, self.refractory_cutoff),
         ):
             if _ends_within(_LONGEST * self.grid / tau, height, cutoff):
                 fitting = fitting if _ends_within(_SHORT * self.grid / tau, height, cutoff) else _LONGEST
@@ -136,13 +160,14 @@ class SRMAlpha(NeuronModel):
     @property
     def kernel_name(self) -> str:
         """Name of the compiled kernel."""
-        return "srm_alpha" if self.grid is None else self._grid_kernel()
+        if self.grid is not None:
+            return self._grid_kernel()
+        return "srm_alpha_heterogeneous" if self._heterogeneous else "srm_alpha"
 
     def kernel_settings(self) -> tuple[str, list[float], list[list[float]]]:
         """Kernel name, shared parameters and per-neuron parameters as the core takes them."""
-        taus = [self.tau_syn, self.tau_refractory]
-        shared = taus if self.grid is None else [self.grid, *taus, self.refractory_cutoff]
-        return self.kernel_name, shared, super().kernel_settings()[2]
+        name, shared, neuron = super().kernel_settings()
+        return name, shared if self.grid is None else [self.grid, *shared, self.refractory_cutoff], neuron
 
     def check_times(self, layer: str, *, start: float | None, until: float) -> None:
         """Raise InvalidArgumentError if a call begins or ends beside the grid: what lies beyond would be lost."""

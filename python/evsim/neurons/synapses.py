@@ -33,12 +33,21 @@ def positive(value: Any, name: str) -> Any:
 
     Raises DTypeError, ShapeMismatchError, NonFiniteError or InvalidArgumentError.
     """
-    if np.ndim(value) == 0:
+    if not isinstance(value, (list, tuple)) and np.ndim(value) == 0:
         return positive_number(value, name)
     values = per_neuron(value, name)
     for worst in np.asarray(values)[np.asarray(values) < 1e-300][:1]:
         positive_number(float(worst), name)
     return values
+
+
+def _factor(value: Any) -> float:
+    if isinstance(value, (list, tuple)) or np.ndim(value):
+        raise DTypeError(
+            f"the factor of a synapse must be one number for all neurons, got {value!r}; multiply the weights of each "
+            "neuron by its own factor, and in a sum make each synapse a port, with a projection and weights of its own"
+        )
+    return as_number(value, "the factor of a synapse")
 
 
 class Synapse:
@@ -81,7 +90,7 @@ class Synapse:
         return SynapseSum(self.terms() + other.terms())
 
     def __mul__(self, factor: Any) -> SynapseSum:
-        number = as_number(factor, "the factor of a synapse")
+        number = _factor(factor)
         return SynapseSum(tuple((number * own, one) for own, one in self.terms()))
 
     __rmul__ = __mul__
@@ -248,7 +257,7 @@ class SynapseSum(Synapse):
         for _, one in pairs:
             if not isinstance(one, Synapse) or isinstance(one, SynapseSum):
                 raise DTypeError(f"a sum of synapses is made of (factor, synapse), got {one!r}")
-        numbers = [as_number(factor, "the factor of a synapse") for factor, _ in pairs]
+        numbers = [_factor(factor) for factor, _ in pairs]
         object.__setattr__(self, "parts", tuple((number, one) for number, (_, one) in zip(numbers, pairs, strict=True)))
 
     def terms(self) -> tuple[tuple[float, Synapse], ...]:

@@ -44,6 +44,10 @@ MODELS = {
     "exp_lif": (evsim.ExpLIF(tau_mem=20.0, tau_syn=5.0), None),
     "exp_lif, moving peak": (evsim.ExpLIF(tau_mem=20.0, v_peak=-48.0, peak_jump=3.0, tau_peak=30.0), None),
     "srm_alpha": (evsim.SRMAlpha(tau_syn=10.0, tau_refractory=2.0), None),
+    "srm_alpha, time constants": (
+        evsim.SRMAlpha(tau_syn=np.linspace(5.0, 15.0, N_NEURONS), tau_refractory=2.0),
+        None,
+    ),
     "srm_alpha on a grid": (evsim.SRMAlpha(tau_syn=10.0, tau_refractory=1.0, grid=1.0), None),
     "srm_alpha, long": (evsim.SRMAlpha(tau_syn=30.0, tau_refractory=1.0, grid=1.0), None),
 }

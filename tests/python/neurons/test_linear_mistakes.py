@@ -122,7 +122,7 @@ def test_values_per_neuron(name, value, error):
             ShapeMismatchError,
             r"\[2, 3\]",
         ),
-        ({"adaptation": ThresholdAdaptation(9.0, [])}, ShapeMismatchError, "above 0"),
+        ({"threshold": []}, ShapeMismatchError, "threshold must .* above 0"),
         ({"reset": "add"}, InvalidArgumentError, "'add'"),
         ({"reset": 1.0}, InvalidArgumentError, "above the potential after reset"),
         ({"v_init": [0.0, 1.0]}, InvalidArgumentError, "above v_init"),
@@ -195,3 +195,32 @@ def test_a_neuron_that_fires_for_ever_at_once_is_an_error(dtype):
     net.add_layer(evsim.Dense(1, 1, weights=[[50.0]]), neuron(adaptation=ThresholdAdaptation(1e6, -3.0)))
     with pytest.raises(evsim.errors.EvsimError, match="neuron 0"):
         net.infer([0], [0.0], until=100.0)
+
+
+@pytest.mark.parametrize(
+    "factors", [np.array([0.5, 2.0]), [0.5, 2.0], (0.5, 2.0), np.ones((2, 2)), [[1.0], [1.0, 2.0]]]
+)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda factors: factors * Exponential(5.0),
+        lambda factors: Exponential(5.0) * factors,
+        lambda factors: factors * (Exponential(5.0) + Alpha(2.0)),
+        lambda factors: SynapseSum(((factors, Exponential(5.0)),)),
+    ],
+)
+def test_a_factor_of_a_synapse_is_one_for_all_neurons(make, factors):
+    with pytest.raises(DTypeError, match=r"(?s)one number for all neurons, got .*multiply the weights .* a port"):
+        make(factors)
+
+
+@pytest.mark.parametrize("tau", [[[1.0], [1.0, 2.0]], [], ((1.0,), (2.0,))])
+def test_time_constants_are_in_one_row(tau):
+    for make in (Exponential, Alpha, lambda tau: evsim.LIFAlpha(tau_mem=tau, tau_syn=1.0)):
+        with pytest.raises(ShapeMismatchError, match="tau"):
+            make(tau)
+
+
+def test_one_value_for_each_of_no_neurons():
+    with pytest.raises(ShapeMismatchError, match=r"jump must .* above 0"):
+        ThresholdAdaptation(9.0, [])

@@ -157,6 +157,40 @@ def test_equations(name):
     assert np.max(np.abs(run(neuron, weight, port, "float32") - expected)) < max(1e-3, tolerance)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_equations_of_compartments_that_differ_between_neurons(dtype):
+    """Of two compartments with currents, every parameter each neuron's own."""
+    tau, tau_syn = np.array([[8.0, 15.0], [12.0, 5.0], [6.0, 9.0]]), np.array([3.0, 6.0, 4.0])
+    coupling = np.array([[[0, 0.9], [0.5, 0]], [[0.1, 2.0], [1.5, 0]], [[0, 0.8], [0.0, 0.7]]])
+    rest, threshold, reset = np.array([0.1, 0.0, -0.2]), np.array([1.0, 0.8, 1.1]), np.array([-0.1, 0.0, -0.5])
+    neuron = evsim.MultiCompartmentLIF(
+        tau_mem=tau, tau_syn=tau_syn, coupling=coupling, threshold=threshold, v_rest=rest, v_reset=reset
+    )
+    net = evsim.SpikingNetwork(dtype=dtype)
+    net.add_layer(evsim.Dense(1, 3, weights=[[30.0]] * 3), neuron, port="dendrite_1")
+    found = net.infer(np.zeros(len(TIMES), int), TIMES, until=UNTIL)
+    for n in range(3):
+        (g, h), (soma, dendrite), s = (coupling[n, 0, 1], coupling[n, 1, 0]), tau[n], tau_syn[n]
+        expected = solve(  # in the order i_soma, i_dendrite, v_soma, v_dendrite; s is made unlike the others
+            [
+                [-1 / (s * (1 + 1e-9)), 0, 0, 0],
+                [0, -1 / s, 0, 0],
+                [1 / soma, 0, -(1 + g) / soma, g / soma],
+                [0, 1 / dendrite, h / dendrite, -(1 + h) / dendrite],
+            ],
+            [0, 0, rest[n] / soma, rest[n] / dendrite],
+            [0, 0, rest[n], rest[n]],
+            np.array([0, 0, 1, 0]),
+            threshold[n],
+            lambda x, n=n: [x[0], x[1], reset[n], x[3]],
+            [0, 30.0, 0, 0],
+        )
+        assert len(expected) >= 2
+        times = found.times[found.indices == n]
+        assert len(times) == len(expected)
+        assert np.max(np.abs(times - expected)) < (1e-3 if dtype == "float32" else 1e-9)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_copies_and_files_give_the_same_spikes(name, tmp_path):
     neuron, weight, port, *_ = CASES[name]
@@ -209,6 +243,11 @@ def test_names_are_parts():
         (
             lambda: evsim.MultiCompartmentLIF(tau_mem=[1.0, 0.0], tau_syn=1.0, coupling=np.zeros((2, 2))),
             InvalidArgumentError,
+            "tau_mem",
+        ),
+        (
+            lambda: evsim.MultiCompartmentLIF(tau_mem=[1.0, np.inf], tau_syn=1.0, coupling=np.zeros((2, 2))),
+            NonFiniteError,
             "tau_mem",
         ),
         (

@@ -224,7 +224,7 @@ def test_models_compare_hash_and_go_through_plain_values():
         ({"tau_syn": 0.0}, InvalidArgumentError, "tau_syn must be positive"),
         ({"tau_refractory": -1.0}, InvalidArgumentError, "tau_refractory must be positive"),
         ({"tau_syn": math.nan}, NonFiniteError, "tau_syn"),
-        ({"tau_syn": [1.0, 2.0]}, DTypeError, "tau_syn"),
+        ({"tau_syn": [1.0, "2.0"]}, DTypeError, "tau_syn"),
         ({"tau_syn": "1"}, DTypeError, "tau_syn"),
         ({"tau_syn": 1e-19, "tau_refractory": 1e-19}, InvalidArgumentError, "tau_syn is out of range"),
         ({"tau_syn": 1e7, "tau_refractory": 1e-7}, InvalidArgumentError, "too far apart"),
