@@ -29,6 +29,7 @@ __all__: list[str] = [
     "UnpoolRelay",
     "UnpoolStage",
     "active_isa",
+    "check_spikes",
     "falls",
     "mark_active_features",
     "model_names",
@@ -425,6 +426,12 @@ class ConvLearner:
     ) -> None: ...
 
 def active_isa() -> str: ...
+def check_spikes(
+    indices: numpy.typing.NDArray[numpy.int32],
+    times: numpy.typing.NDArray[numpy.float64],
+    n: typing.SupportsInt | typing.SupportsIndex,
+    what: str,
+) -> None: ...
 def falls(times: numpy.typing.NDArray[numpy.float64]) -> bool: ...
 def mark_active_features(
     features: StepSpikes,
