@@ -68,9 +68,9 @@ struct AdaptivePeak : Equations {
             series[watched].c[0] = series[0].c[0] - s.h;
         }
         EVSIM_FN double exponent(const PowerSeries* series) const { return membrane.exponent(series); }
-        EVSIM_FN void next(int k, PowerSeries* series) const {
+        EVSIM_INLINE void next(int k, PowerSeries* series) const {
             membrane.next(k, series);
-            series[moved].c[k + 1] = -peak_rate * series[moved].c[k] / (k + 1);
+            series[moved].c[k + 1] = -peak_rate * series[moved].c[k] * (1.0 / (k + 1));
             series[watched].c[k + 1] = series[0].c[k + 1] - series[moved].c[k + 1];
         }
         /// The membrane's, up to where the peak is by then: while v is so steep, the peak hardly moves.

@@ -48,14 +48,15 @@ struct AdExEquations : TakesInput {
             series[3].c[0] = std::exp(exponent(series));
         }
         EVSIM_FN double exponent(const PowerSeries* series) const { return (series[0].c[0] - n.v_t) * steepness; }
-        EVSIM_FN void next(int k, PowerSeries* series) const {
+        EVSIM_INLINE void next(int k, PowerSeries* series) const {
             PowerSeries &v = series[0], &w = series[1], &i = series[2], &upswing = series[3];
             const double share = 1.0 / (k + 1), from_rest = k == 0 ? v.c[0] - n.v_rest : v.c[k];
-            const double current = n.g_leak * (n.delta_t * upswing.c[k] - from_rest) - w.c[k] + i.c[k];
-            v.c[k + 1] = (k == 0 ? current + n.bias : current) * per_capacitance * share;
-            w.c[k + 1] = (n.a * from_rest - w.c[k]) * w_rate * share;
+            const double current = i.c[k] - w.c[k] + (k == 0 ? n.bias : 0.0);
+            const double rest = multiply_add(-n.g_leak, from_rest, current) * (per_capacitance * share);
+            v.c[k + 1] = multiply_add(n.g_leak * n.delta_t * per_capacitance * share, upswing.c[k], rest);
+            w.c[k + 1] = multiply_add(n.a * w_rate * share, from_rest, -(w_rate * share) * w.c[k]);
             i.c[k + 1] = -input.rate * i.c[k] * share;
-            upswing.c[k + 1] = next_of_exponential(upswing, v, k) * steepness;
+            upswing.c[k + 1] = next_of_exponential(upswing, v, steepness, k);
         }
         /// As of ExpLif.
         EVSIM_FN double rest_of_upswing(const PowerSeries* series, double tolerance, State<double>& end) const {

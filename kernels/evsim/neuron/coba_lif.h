@@ -44,19 +44,21 @@ struct CobaLifEquations {
             series[1].c[0] = s.g_exc;
             series[2].c[0] = s.g_inh;
         }
-        EVSIM_FN void next(int k, PowerSeries* series) const {
+        EVSIM_INLINE void next(int k, PowerSeries* series) const {
             PowerSeries &v = series[0], &g_exc = series[1], &g_inh = series[2];
             const double share = 1.0 / (k + 1);
+            const double unit = per_capacitance * share, v0 = v.c[0];
             // Away from the potentials that pull, so that what is at rest has a slope of exactly zero.
-            double current = -n.g_leak * v.c[k];
+            const double pull = g_exc.c[k] * (n.e_exc - v0) + g_inh.c[k] * (n.e_inh - v0);
             if (k == 0) {
-                const double v0 = v.c[0];
-                current =
-                    n.g_leak * (n.v_rest - v0) + g_exc.c[0] * (n.e_exc - v0) + g_inh.c[0] * (n.e_inh - v0) + n.bias;
+                v.c[1] = (n.g_leak * (n.v_rest - v0) + pull + n.bias) * unit;
             } else {
-                current += g_exc.c[k] * n.e_exc + g_inh.c[k] * n.e_inh - product(g_exc, v, k) - product(g_inh, v, k);
+                double moved = 0.0;
+                EVSIM_UNROLL
+                for (int j = 1; j < k; ++j) moved = multiply_add(g_exc.c[k - j] + g_inh.c[k - j], v.c[j], moved);
+                const double all = n.g_leak + g_exc.c[0] + g_inh.c[0];
+                v.c[k + 1] = multiply_add(-all * unit, v.c[k], (pull - moved) * unit);
             }
-            v.c[k + 1] = current * per_capacitance * share;
             g_exc.c[k + 1] = -exc_rate * g_exc.c[k] * share;
             g_inh.c[k + 1] = -inh_rate * g_inh.c[k] * share;
         }

@@ -89,12 +89,13 @@ struct ExpLifEquations : TakesInput {
             series[2].c[0] = std::exp(exponent(series));
         }
         EVSIM_FN double exponent(const PowerSeries* series) const { return (series[0].c[0] - n.v_t) * steepness; }
-        EVSIM_FN void next(int k, PowerSeries* series) const {
+        EVSIM_INLINE void next(int k, PowerSeries* series) const {
             PowerSeries &v = series[0], &i = series[1], &upswing = series[2];
             const double share = 1.0 / (k + 1), constant = k == 0 ? n.v_rest + n.bias : 0.0;
-            v.c[k + 1] = (constant - v.c[k] + n.delta_t * upswing.c[k] + i.c[k]) * mem_rate * share;
+            const double rest = (constant - v.c[k] + i.c[k]) * (mem_rate * share);
+            v.c[k + 1] = multiply_add(n.delta_t * mem_rate * share, upswing.c[k], rest);
             i.c[k + 1] = -input.rate * i.c[k] * share;
-            upswing.c[k + 1] = next_of_exponential(upswing, v, k) * steepness;
+            upswing.c[k + 1] = next_of_exponential(upswing, v, steepness, k);
         }
         /// The end of an upswing in closed form, where that is good enough: how long it takes, and the state then.
         EVSIM_FN double rest_of_upswing(const PowerSeries* series, double tolerance, State<double>& end) const {

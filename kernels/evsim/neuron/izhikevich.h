@@ -42,15 +42,19 @@ struct IzhikevichEquations : TakesInput {
             series[1].c[0] = s.u;
             series[2].c[0] = input.i(s);
         }
-        EVSIM_FN void next(int k, PowerSeries* series) const {
+        EVSIM_INLINE void next(int k, PowerSeries* series) const {
             PowerSeries &v = series[0], &u = series[1], &i = series[2];
             const double share = 1.0 / (k + 1), at = v.c[0];
-            const double rest = k == 0 ? (n.square * at + n.linear) * at + n.constant + n.bias - u.c[0] + i.c[0]
-                                       : n.square * inside_of_square(v, k) - u.c[k] + i.c[k];
-            const double pull = k == 0 ? n.b * (at - n.v_u) : n.b * v.c[k];
-            v.c[k + 1] = k == 0 ? rest : ((2.0 * n.square * at + n.linear) * v.c[k] + rest) * share;
-            u.c[k + 1] = n.a * (pull - n.u_leak * u.c[k]) * share;
             i.c[k + 1] = -input.rate * i.c[k] * share;
+            if (k == 0) {
+                v.c[1] = (n.square * at + n.linear) * at + n.constant + n.bias - u.c[0] + i.c[0];
+                u.c[1] = n.a * (n.b * (at - n.v_u) - n.u_leak * u.c[0]);
+            } else {
+                const double rest = with_inside_of_square(i.c[k], n.square, v, k) * share;
+                v.c[k + 1] =
+                    multiply_add((2.0 * n.square * at + n.linear) * share, v.c[k], multiply_add(-share, u.c[k], rest));
+                u.c[k + 1] = multiply_add(n.a * n.b, v.c[k], -n.a * n.u_leak * u.c[k]) * share;
+            }
         }
         EVSIM_FN bool quiet(const State<double>&) const { return false; }
     };

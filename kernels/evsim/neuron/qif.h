@@ -45,13 +45,17 @@ struct QifEquations : TakesInput {
             series[0].c[0] = input.v(s);
             series[1].c[0] = input.i(s);
         }
-        EVSIM_FN void next(int k, PowerSeries* series) const {
+        EVSIM_INLINE void next(int k, PowerSeries* series) const {
             PowerSeries &v = series[0], &i = series[1];
             const double share = 1.0 / (k + 1);
             const double slope = n.gain * (2.0 * v.c[0] - n.v_rest - n.v_c);  // of the parabola
-            const double dv =
-                k == 0 ? n.drive(v.c[0], i.c[0] + n.bias) : slope * v.c[k] + (n.gain * inside_of_square(v, k) + i.c[k]);
-            v.c[k + 1] = dv * mem_rate * share;
+            const double unit = mem_rate * share;
+            if (k == 0) {
+                v.c[1] = n.drive(v.c[0], i.c[0] + n.bias) * unit;
+            } else {
+                const double rest = with_inside_of_square(unit * i.c[k], unit * n.gain, v, k);
+                v.c[k + 1] = multiply_add(slope * unit, v.c[k], rest);
+            }
             i.c[k + 1] = -input.rate * i.c[k] * share;
         }
         /// With constant input there is no need for series.

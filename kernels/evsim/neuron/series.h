@@ -1,7 +1,16 @@
 // Polynomials in time: the coefficients of a Taylor series, and where one first rises to a value.
 #pragma once
 
+#include <cstring>
+
 #include <evsim/portable.h>
+
+// A loop whose bounds are known where its function is inlined: nothing is left of it but what it does.
+#if defined(__CUDACC__) || defined(__clang__)
+#define EVSIM_UNROLL _Pragma("unroll")
+#else
+#define EVSIM_UNROLL _Pragma("GCC unroll 32")
+#endif
 
 namespace evsim {
 inline namespace EVSIM_ISA {
@@ -12,14 +21,14 @@ struct PowerSeries {
 
     EVSIM_FN double at(double s, int order) const {
         double value = c[order];
-        for (int k = order; k-- > 0;) value = value * s + c[k];
+        for (int k = order; k-- > 0;) value = multiply_add(value, s, c[k]);
         return value;
     }
     /// By how much it may rise up to s: never less than it does.
     EVSIM_FN double most_rise(double s, int order) const {
         double rise = 0.0;
-        for (int k = order; k > 0; --k) rise = (rise + positive_part(c[k])) * s;
-        return rise;
+        for (int k = order; k > 0; --k) rise = multiply_add(rise, s, positive_part(c[k]));
+        return rise * s;
     }
 
     /// The first time up to `until` at which it is at `level` or above, NaN if there is none. `reach` >= until is where
@@ -32,8 +41,8 @@ struct PowerSeries {
         for (;;) {
             double value = c[order], slope = 0.0;
             for (int k = order; k-- > 0;) {
-                slope = slope * s + value;
-                value = value * s + c[k];
+                slope = multiply_add(slope, s, value);
+                value = multiply_add(value, s, c[k]);
             }
             const double missing = level - value;
             if (missing <= 0.0) return s;
@@ -46,44 +55,52 @@ struct PowerSeries {
     }
 };
 
-// The newest coefficients come last: what is left to do when they are known is then little.
+// Steps need no exact powers: their length only has to be the same on every machine. By the bits of a double, whose
+// exponent is the whole part of its logarithm.
 
-/// Coefficient k of the product of two series.
-EVSIM_FN double product(const PowerSeries& a, const PowerSeries& b, int k) {
-    double even = 0.0, odd = 0.0;
-    int j = 1;
-    for (; j + 1 < k; j += 2) {
-        even += a.c[j] * b.c[k - j];
-        odd += a.c[j + 1] * b.c[k - j - 1];
-    }
-    if (j < k) even += a.c[j] * b.c[k - j];
-    const double ends = k > 0 ? a.c[0] * b.c[k] + a.c[k] * b.c[0] : a.c[0] * b.c[0];
-    return even + odd + ends;
+/// Good to 0.1 and never more than the logarithm, for any number that is not negative; of infinity 1024.
+EVSIM_FN double rough_log2(double x) {
+    std::int64_t bits;
+    std::memcpy(&bits, &x, sizeof(x));
+    return static_cast<double>(bits) * 0x1p-52 - 1023.0;
 }
-/// Coefficient k > 0 of a square, without 2 a_0 a_k: in half the multiplications, and none of the newest.
-EVSIM_FN double inside_of_square(const PowerSeries& a, int k) {
-    double even = 0.0, odd = 0.0;
-    int j = 1;
-    for (; 2 * j + 2 < k; j += 2) {
-        even += a.c[j] * a.c[k - j];
-        odd += a.c[j + 1] * a.c[k - j - 1];
-    }
-    if (2 * j < k) even += a.c[j] * a.c[k - j];
-    const double middle = k % 2 == 0 ? a.c[k / 2] * a.c[k / 2] : 0.0;
-    return 2.0 * (even + odd) + middle;
+/// Good to 0.4 % for |x| < 1022.
+EVSIM_FN double rough_exp2(double x) {
+    const auto whole = static_cast<std::int64_t>(x + 1023.0);
+    const double part = (x + 1023.0) - static_cast<double>(whole);
+    const std::int64_t bits = whole << 52;
+    double power;
+    std::memcpy(&power, &bits, sizeof(power));
+    return power * (1.0 + part * (2.0 / 3.0 + part / 3.0));
 }
-/// Coefficient k + 1 of w = e^{x}, from w' = w x'.
-EVSIM_FN double next_of_exponential(const PowerSeries& w, const PowerSeries& x, int k) {
-    double even = 0.0, odd = 0.0;
-    int j = 1;
-    for (; j + 1 < k; j += 2) {
-        even += j * x.c[j] * w.c[k + 1 - j];
-        odd += (j + 1) * x.c[j + 1] * w.c[k - j];
+
+// Recurrences, for a k that is known when they are inlined: no loop is left, and no division. The newest coefficients
+// come last, so that little is left to do when they are known.
+
+/// base + factor * coefficient k > 0 of a square without 2 a_0 a_k: in half the multiplications, and none of the
+/// newest.
+EVSIM_INLINE double with_inside_of_square(double base, double factor, const PowerSeries& a, int k) {
+    if (k % 2 == 0) base = multiply_add(factor * a.c[k / 2], a.c[k / 2], base);
+    if (k < 3) return base;
+    double sum = a.c[(k - 1) / 2] * a.c[k - (k - 1) / 2];
+    EVSIM_UNROLL
+    for (int j = (k - 1) / 2 - 1; j > 0; --j) sum = multiply_add(a.c[j], a.c[k - j], sum);
+    return multiply_add(2.0 * factor, sum, base);
+}
+/// Coefficient k + 1 of w = e^{steepness x}, from w' = steepness w x'.
+EVSIM_INLINE double next_of_exponential(const PowerSeries& w, const PowerSeries& x, double steepness, int k) {
+    const double unit = steepness * (1.0 / (k + 1));
+    double sum = 0.0;
+    if (k > 0) {
+        double left = k > 1 ? k * x.c[k] * w.c[1] : 0.0, right = 0.0;
+        EVSIM_UNROLL
+        for (int j = (k + 1) / 2, l = k + 1 - j; j > 1; --j, ++l) {
+            left = multiply_add(j * x.c[j], w.c[l], left);
+            if (j != l) right = multiply_add(l * x.c[l], w.c[j], right);
+        }
+        sum = multiply_add(x.c[1] * unit, w.c[k], (left + right) * unit);
     }
-    for (; j < k; ++j) even += j * x.c[j] * w.c[k + 1 - j];
-    even += odd;
-    if (k > 0) even += k * x.c[k] * w.c[1];
-    return even / (k + 1) + x.c[k + 1] * w.c[0];
+    return multiply_add(x.c[k + 1], w.c[0] * steepness, sum);
 }
 
 }  // namespace EVSIM_ISA

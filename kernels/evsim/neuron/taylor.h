@@ -64,7 +64,7 @@ struct Taylor : Equations {
 
     EVSIM_FN explicit Taylor(const double* shared)
         : deaf(shared[1] != 0.0), tolerance(0.02 * shared[0]), negligible(std::log(tolerance)) {
-        const double best = 4.0 - 0.65 * negligible;
+        const double best = 6.0 - 0.65 * negligible;
         order = best < 4.0 ? 4 : best > PowerSeries::max_order ? PowerSeries::max_order : static_cast<int>(best);
     }
 
@@ -212,25 +212,45 @@ struct Taylor : Equations {
         // An error of the potential is one of time too: what a fast upswing passes in no time matters as little.
         for (int j = 0; j < n_series; ++j)
             weight[j] = 1.0 / (tolerance * (flow.rate[j] * flow.scale[j] * nearness + std::fabs(series[j].c[1])));
-        double power = 1.0;  // of `remaining`
-        for (int k = 1; k < order; ++k) {
-            flow.next(k, series);
-            power *= remaining;
-            if (k > 1 && std::fabs(series[watched].c[k + 1]) * weight[watched] * power <= 1.0 &&
-                reaches(flow, series, k + 1, weight, power, remaining)) {
-                const double error = remaining / weight[watched] + epsilon<double>() * std::fabs(series[watched].c[0]);
-                const double highest =
-                    series[watched].c[0] + series[watched].most_rise(remaining, k + 1) + 16.0 * error;
-                if (highest < peak) return {k + 1, remaining, true};
-                power = infinity();
-            }
-        }
+        if (const int enough = expand_from<1>(flow, series, weight, remaining, 1.0, peak))
+            return {enough, remaining, true};
         // By step: long ones are few. Never a large part of a value, however steep it is.
         for (int j = 0; j < n_series; ++j)
             weight[j] = larger(weight[j] * flow.rate[j], 1e3 / (flow.scale[j] + std::fabs(series[j].c[0])));
-        const double reach = smaller(std::pow(largest(series, order, weight), -1.0 / order),
-                                     std::pow(largest(series, order - 1, weight), -1.0 / (order - 1)));
+        const double last = largest(series, order, weight), before = largest(series, order - 1, weight);
+        if (!(last < infinity() && before < infinity())) return {order, 0.0, false};
+        const double reach = rough_exp2(-larger(rough_log2(last) / order, rough_log2(before) / (order - 1)));
         return {order, resolved(flow, series, 0.9 * reach, order), false};
+    }
+    /// Coefficients from k + 1 on, and how many are enough; 0 if all of them are not. `power`: of `remaining`.
+    template <int k>
+    EVSIM_INLINE int expand_from(const Flow& flow, PowerSeries (&series)[n_series], const double (&weight)[n_series],
+                                 double remaining, double power, double peak) const {
+        if constexpr (n_series > 4) {  // as a loop: unrolled, it would take long to compile
+            for (int next = k; next < order; ++next)
+                if (extend(flow, series, next, weight, remaining, power, peak)) return next + 1;
+        } else if constexpr (k < PowerSeries::max_order) {
+            if (k == order) return 0;
+            if (extend(flow, series, k, weight, remaining, power, peak)) return k + 1;
+            return expand_from<k + 1>(flow, series, weight, remaining, power, peak);
+        }
+        return 0;
+    }
+    /// Coefficients k + 1; true if they are enough.
+    EVSIM_INLINE bool extend(const Flow& flow, PowerSeries (&series)[n_series], int k, const double (&weight)[n_series],
+                             double remaining, double& power, double peak) const {
+        flow.next(k, series);
+        power *= remaining;
+        return k > 1 && std::fabs(series[watched].c[k + 1]) * weight[watched] * power <= 1.0 &&
+               stays_below(flow, series, k + 1, weight, power, remaining, peak);
+    }
+    /// Whether `count` coefficients reach to the end of a gap, and no crossing lies before it.
+    EVSIM_NOINLINE bool stays_below(const Flow& flow, const PowerSeries (&series)[n_series], int count,
+                                    const double (&weight)[n_series], double power, double remaining,
+                                    double peak) const {
+        if (!reaches(flow, series, count, weight, power, remaining)) return false;
+        const double error = remaining / weight[watched] + epsilon<double>() * std::fabs(series[watched].c[0]);
+        return series[watched].c[0] + series[watched].most_rise(remaining, count) + 16.0 * error < peak;
     }
     /// Whether `count` coefficients reach to the end of a gap. By unit of time: short gaps are many.
     EVSIM_FN bool reaches(const Flow& flow, const PowerSeries (&series)[n_series], int count,
