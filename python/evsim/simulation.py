@@ -79,9 +79,9 @@ class Simulation(LayerShorthands):
         >>> net = evsim.SpikingNetwork()
         >>> layer = net.add_layer(evsim.Dense(1, 1, weights=[[9.0]]), evsim.LIF(tau_mem=20.0, tau_syn=10.0))
         >>> net.simulate(10.0, ([0], [2.0])).times.round(3)
-        array([4.658, 7.849])
+        array([4.724, 8.628])
         >>> net.simulate(20.0, ([0], [11.0])).times.round(3)
-        array([13.04 , 15.478, 19.144])
+        array([11.951, 13.972, 16.551])
         >>> net.time
         20.0
         """
