@@ -15,8 +15,8 @@ namespace evsim {
 /// Of one sample of one node; what it has collected lies in it.
 class ArrivalCollector {
  public:
-    /// `sent`: by every source of the node up to and including `until`. `delays`: of the projection of each, or none at
-    /// all where the node passes spikes on. What arrives after `until` replaces what was in flight.
+    /// `sent`: by every source of the node up to and including `until`. `delays`: of each. What arrives after `until`
+    /// replaces what was in flight.
     Arrivals collect(std::span<const SpikeView> sent, std::span<const std::shared_ptr<const Delays>> delays,
                      double until, InFlight& in_flight);
     /// What arrives by every projection, in one order.

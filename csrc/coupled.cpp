@@ -42,10 +42,9 @@ class Queue {
 struct Track {
     std::vector<Queue> queues;  ///< of each source
     double begin = 0.0;         ///< where the sample's own time begins
-    double until = 0.0;         ///< of the call
     SpikeArray spikes;          ///< so far
     std::vector<std::int32_t> causes;
-    std::vector<std::vector<double>> recorded;
+    std::vector<std::vector<double>> recorded;  ///< of each probe
 };
 
 class CoupledRun {
@@ -53,6 +52,7 @@ class CoupledRun {
     CoupledRun(std::span<CoupledNode> nodes, Interruption& interruption)
         : nodes_(nodes), interruption_(interruption), targets_(nodes.size()), tracks_(nodes.size()) {
         for (std::size_t k = 0; k < nodes_.size(); ++k) {
+            next_times_.emplace_back(nodes_[k].probes.size(), 0);
             for (std::size_t p = 0; p < nodes_[k].sources.size(); ++p) {
                 if (nodes_[k].sources[p] >= 0)
                     targets_[static_cast<std::size_t>(nodes_[k].sources[p])].emplace_back(k, p);
@@ -78,7 +78,6 @@ class CoupledRun {
         Sample& sample = node.run->samples[s];
         Track track;
         track.begin = sample.state.last_event;
-        track.until = sample.until;
         track.recorded.resize(node.probes.size());
         for (std::size_t p = 0; p < node.sources.size(); ++p) {
             Queue& queue = track.queues.emplace_back();
@@ -100,18 +99,19 @@ class CoupledRun {
             sample.until = std::max(end, track.begin);
             sample.recorded.clear();
         }
-        node.run->advance(probes_within(node.probes, end, last), node.limits, interruption_);
+        node.run->advance(probes_within(k, last), node.limits, interruption_);
         for (std::size_t s = 0; s < tracks_[k].size(); ++s) collect(k, s, end);
     }
 
-    /// Those up to `last`, which are taken from the probes.
-    static std::vector<Probe> probes_within(std::vector<Probe>& probes, double end, double last) {
+    /// The probes of a node with those of their times that lie in a window.
+    std::vector<Probe> probes_within(std::size_t k, double last) {
         std::vector<Probe> within;
-        for (Probe& probe : probes) {
-            const auto to = end > last ? std::lower_bound(probe.times.begin(), probe.times.end(), end)
-                                       : std::upper_bound(probe.times.begin(), probe.times.end(), last);
-            within.push_back({probe.neurons, {probe.times.begin(), to}, probe.observable});
-            probe.times.erase(probe.times.begin(), to);
+        for (std::size_t p = 0; p < nodes_[k].probes.size(); ++p) {
+            const Probe& probe = nodes_[k].probes[p];
+            const auto from = probe.times.begin() + static_cast<std::ptrdiff_t>(next_times_[k][p]);
+            const auto to = std::upper_bound(from, probe.times.end(), last);
+            within.push_back({probe.neurons, {from, to}, probe.observable});
+            next_times_[k][p] = static_cast<std::size_t>(to - probe.times.begin());
         }
         return within;
     }
@@ -132,7 +132,6 @@ class CoupledRun {
     }
 
     static void finish(Sample& sample, Track& track) {
-        sample.until = track.until;
         sample.spikes = std::move(track.spikes);
         sample.causes = std::move(track.causes);
         sample.recorded = std::move(track.recorded);
@@ -144,8 +143,9 @@ class CoupledRun {
     std::span<CoupledNode> nodes_;
     Interruption& interruption_;
     std::vector<std::vector<std::pair<std::size_t, std::size_t>>>
-        targets_;                             ///< of each: a node, and by which projection
-    std::vector<std::vector<Track>> tracks_;  ///< [node][sample]
+        targets_;                                       ///< of each: a node, and by which projection
+    std::vector<std::vector<Track>> tracks_;            ///< [node][sample]
+    std::vector<std::vector<std::size_t>> next_times_;  ///< [node][probe]: the first of its times that is still to come
 };
 
 }  // namespace

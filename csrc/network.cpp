@@ -108,7 +108,7 @@ void Network::connect(std::int32_t source, std::int32_t target, std::shared_ptr<
     entry.sources.push_back(source);
     if (projection) entry.projections.push_back(std::move(projection));
     try {
-        stages(delays());
+        update_stages();
     } catch (...) {
         entry.sources.pop_back();
         if (!entry.relay) entry.projections.pop_back();
@@ -151,6 +151,13 @@ std::vector<Network::Stage> Network::stages(const AllDelays& delays) const {
         stages.push_back(cyclic ? coupled_stage(component, delays) : Stage{component, 0.0});
     }
     return stages;
+}
+
+void Network::update_stages() {
+    AllDelays delays = this->delays();
+    if (delays == staged_) return;
+    stages_ = stages(delays);
+    staged_ = std::move(delays);
 }
 
 Network::Stage Network::coupled_stage(const Component& component, const AllDelays& delays) const {
@@ -233,10 +240,10 @@ std::unique_ptr<Run> Network::make_run(const Entry& entry, const Runs& runs, std
                                               : dense_forward(*entry.population, entry.projections, n_samples);
 }
 
-Network::Runs Network::make_runs(const std::vector<Stage>& stages, std::size_t n_samples) const {
+Network::Runs Network::make_runs(std::size_t n_samples) const {
     Runs runs(entries_.size());
     double bytes = 0.0;
-    for (const Stage& stage : stages) {
+    for (const Stage& stage : stages_) {
         for (const std::int32_t node : stage.nodes) {
             runs[at(node)] = make_run(entries_[at(node)], runs, n_samples);
             if (runs[at(node)]) bytes += runs[at(node)]->extra_bytes();
@@ -376,10 +383,9 @@ Inference Network::infer(const std::vector<SampleInputs>& samples, const InferOp
         if (!entry(node).node()) throw InvalidArgument("an input has no output spikes");
     }
     const CallPlan plan = plan_call(known, asked);
-    const AllDelays delays = this->delays();
-    const std::vector<Stage> stages = this->stages(delays);
-    Runs runs = make_runs(stages, samples.size());
-    for (const Stage& stage : stages) advance(stage, {samples, options, plan, delays, runs}, interruption);
+    update_stages();
+    Runs runs = make_runs(samples.size());
+    for (const Stage& stage : stages_) advance(stage, {samples, options, plan, staged_, runs}, interruption);
     Inference result;
     std::vector<std::size_t> next_probe(entries_.size(), 0);
     for (const RecordRequest& request : options.record) {

@@ -98,7 +98,7 @@ class Network {
         const std::vector<SampleInputs>& samples;
         const InferOptions& options;
         const CallPlan& plan;
-        const AllDelays& delays;
+        const AllDelays& delays;  ///< as of its beginning
         Runs& runs;
     };
 
@@ -108,11 +108,13 @@ class Network {
     AllDelays delays() const;
     /// Sources first. Throws Unsupported for a cycle without any delay.
     std::vector<Stage> stages(const AllDelays& delays) const;
+    /// The same for the delays of now, made anew where one has changed.
+    void update_stages();
     Stage coupled_stage(const Component& component, const AllDelays& delays) const;
     std::string labels_of(const Component& component) const;
     CallFacts facts(const std::vector<SampleInputs>& samples) const;
     void check_inputs(const std::vector<SampleInputs>& samples) const;
-    Runs make_runs(const std::vector<Stage>& stages, std::size_t n_samples) const;
+    Runs make_runs(std::size_t n_samples) const;
     std::unique_ptr<Run> make_run(const Entry& entry, const Runs& runs, std::size_t n_samples) const;
     /// What a source gives up to and including the end of the call.
     SpikeView given(std::int32_t source, std::size_t sample, const Call& call) const;
@@ -125,6 +127,8 @@ class Network {
     void commit(Runs& runs, const InferOptions& options);
 
     std::vector<Entry> entries_;
+    std::vector<Stage> stages_;  ///< of the last call or projection
+    AllDelays staged_;           ///< the delays that they were made for
     std::int32_t n_inputs_ = 0, n_labelled_ = 0;
     std::int32_t max_spikes_per_instant_;
     std::optional<double> time_;

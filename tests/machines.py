@@ -76,6 +76,16 @@ def on_host(values: Any) -> Any:
     return gpu.CUPY.asnumpy(values) if isinstance(values, gpu.CUPY.ndarray) else np.asarray(values)
 
 
+def assert_batches_are_as_alone(net: evsim.SpikingNetwork, spikes: evsim.SpikeArray, until: float, work: int) -> None:
+    """Equal samples of a batch, on one thread and on two, against one alone that fires; `work`: as of `copies`."""
+    alone = net.infer(spikes, until=until)
+    assert len(alone) > 0
+    for threads in (1, 2):
+        machine = Machine(net.dtype, threads=threads)
+        with machine.in_use():
+            assert all(found == alone for found in net.infer([spikes] * machine.copies(work), until=until))
+
+
 def one_of_equals(samples: Any) -> Any:
     """The first of the results of a batch in which every sample was the same."""
     first, *others = map(on_host, samples)

@@ -258,7 +258,8 @@ class NetworkBuilder(NetworkGraph):
         InvalidArgumentError
             The nodes belong to another network, or the target does not take such a connection.
         UnsupportedError
-            Delays by synapse, a projection that would close a cycle, or on a GPU another graph than a chain.
+            Delays by synapse, a projection that would close a cycle without any delay, or on a GPU another graph than a
+            chain.
 
         Notes
         -----

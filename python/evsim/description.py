@@ -42,7 +42,8 @@ class NetworkDescription:
         ("input", "population" or "layer") and a ``size`` or ``shape``; populations and layers a ``neuron`` (its
         ``model`` and ``parameters``, or None); layers the ``projection`` that feeds them.
     projections : list of dict
-        Those made by :meth:`SpikingNetwork.connect`: ``source``, ``target``, ``connection`` and ``kernel``.
+        Those made by :meth:`SpikingNetwork.connect`: ``source``, ``target``, ``connection``, ``port``, ``delay``
+        (None where there is one for each input, in `arrays`) and ``kernel``.
     arrays : dict of str to ndarray
         Weights and parameters per neuron, ``"hidden.weights"``, ``"hidden.neuron.threshold"``.
     state : dict or None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import Any
 
@@ -113,6 +113,15 @@ class NetworkGraph:
         if self._nodes.get(node.name) is not node:
             raise InvalidArgumentError(f"{node!r} belongs to another network")
         return node
+
+    def _wanted(self, outputs: Any) -> list[Population]:
+        if isinstance(outputs, (str, Population)) or not isinstance(outputs, Sequence):
+            raise DTypeError(f"outputs must be a list of layers or their names, got {outputs!r}")
+        wanted = [self._node_of(output) for output in outputs]
+        populations = [node for node in wanted if isinstance(node, Population)]
+        if len(populations) < len(wanted):
+            raise InvalidArgumentError("an input has no output spikes: outputs names layers and populations")
+        return populations
 
     def _source(self, source: Source) -> Input | Population | None:
         """Who feeds a layer: by default the last one, or the last input; None if there is nothing yet."""

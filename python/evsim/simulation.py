@@ -13,7 +13,7 @@ import numpy as np
 from . import _core
 from ._lib.arrays import as_float
 from ._lib.modules import only_public
-from .errors import DTypeError, InvalidArgumentError
+from .errors import InvalidArgumentError
 from .inputs import samples_of
 from .nodes import Population
 from .shorthands import LayerShorthands
@@ -112,15 +112,6 @@ class Simulation(LayerShorthands):
             fresh = False
         spikes = {one.name: joined([part[one.name] for part in found]) for one in wanted}
         return spikes if record_spikes is not None else spikes[wanted[0].name]
-
-    def _wanted(self, outputs: Any) -> list[Population]:
-        if isinstance(outputs, (str, Population)) or not isinstance(outputs, Sequence):
-            raise DTypeError(f"outputs must be a list of layers or their names, got {outputs!r}")
-        wanted = [self._node_of(output) for output in outputs]
-        populations = [node for node in wanted if isinstance(node, Population)]
-        if len(populations) < len(wanted):
-            raise InvalidArgumentError("an input has no output spikes: outputs names layers and populations")
-        return populations
 
 
 def joined(parts: Sequence[Any]) -> Any:

@@ -9,7 +9,7 @@ import pickle
 
 import numpy as np
 import pytest
-from machines import Machine, on_cpu, on_host
+from machines import Machine, on_cpu, on_host, one_thread
 from oracle.lif import LifParameters, lif
 from oracle.membrane import Membrane
 
@@ -351,16 +351,23 @@ def test_arrivals_beyond_all_numbers_change_nothing():
     [
         ({"in_flight_indices": [N_INPUTS]}, errors.IndexOutOfRangeError),
         ({"in_flight_indices": [-1]}, errors.IndexOutOfRangeError),
-        ({"in_flight_projections": [1]}, errors.IndexOutOfRangeError),
-        ({"in_flight_projections": [-1]}, errors.IndexOutOfRangeError),
         ({"in_flight_times": [3.5]}, errors.InvalidArgumentError),
         ({"in_flight_times": [math.nan]}, errors.NonFiniteError),
         ({"in_flight_times": []}, errors.ShapeMismatchError),
     ],
     ids=str,
 )
-def test_a_damaged_state_is_refused(change, error):
-    net = network(Machine("float32"), "lif", 5.0)
+@one_thread
+def test_a_damaged_state_is_refused(machine, change, error):
+    damage(network(machine, "lif", 5.0), change, error)
+
+
+@pytest.mark.parametrize("number", [1, -1])
+def test_a_state_of_a_projection_that_there_is_not(number):
+    damage(network(Machine("float32"), "lif", 5.0), {"in_flight_projections": [number]}, errors.IndexOutOfRangeError)
+
+
+def damage(net, change, error):
     net.infer([1], [1.0], until=4.0)
     description = net.to_description(state=True)
     (state,) = description.state["states"]["layer 0"]

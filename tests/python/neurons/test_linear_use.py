@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from agreement import per_neuron
 from linear_cases import LinearCase, spread
-from machines import DTYPES, Machine
+from machines import DTYPES, Machine, assert_batches_are_as_alone
 
 import evsim
 from evsim.neurons import Alpha, CurrentAdaptation, Delta, Exponential, Linear, ThresholdAdaptation
@@ -153,11 +153,7 @@ def test_batches_and_threads_give_the_same_bits(dtype):
     net = one_layer(neuron, weights, dtype)
     rng = np.random.default_rng(6)
     spikes = evsim.SpikeArray(rng.integers(0, 5, 300), np.sort(rng.uniform(0.0, 200.0, 300)))
-    alone = net.infer(spikes, until=220.0)
-    for threads in (1, 2):
-        machine = Machine(dtype, threads=threads)
-        with machine.in_use():
-            assert all(found == alone for found in net.infer([spikes] * machine.copies(300 * 64), until=220.0))
+    assert_batches_are_as_alone(net, spikes, 220.0, 300 * 64)
 
 
 @dtypes

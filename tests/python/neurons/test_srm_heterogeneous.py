@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 from agreement import Tally, assert_agreement, per_neuron
-from machines import DTYPES, Machine, one_thread
+from machines import DTYPES, Machine, assert_batches_are_as_alone, one_thread
 from srm_cases import (
     SrmCase,
     beside_another,
@@ -187,12 +187,8 @@ def test_batches_and_threads_give_the_same_bits(dtype):
     neuron = evsim.SRMAlpha(tau_syn=rng.uniform(4.0, 12.0, 64), tau_refractory=rng.uniform(1.0, 3.0, 64))
     net.add_layer(evsim.Dense(5, 64, weights=rng.uniform(-0.5, 1.2, (64, 5))), neuron)
     spikes = evsim.SpikeArray(rng.integers(0, 5, 300), np.sort(rng.uniform(0.0, 200.0, 300)))
-    single = net.infer(spikes, until=220.0)
-    assert len(single) > 500
-    for threads in (1, 2):
-        machine = Machine(dtype, threads=threads)
-        with machine.in_use():
-            assert all(found == single for found in net.infer([spikes] * machine.copies(300 * 64), until=220.0))
+    assert len(net.infer(spikes, until=220.0)) > 500
+    assert_batches_are_as_alone(net, spikes, 220.0, 300 * 64)
 
 
 @dtypes

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...errors import NonFiniteError
-from .samples import Batch, batch_of
+from ...errors import InvalidArgumentError, NonFiniteError
+from .samples import Batch, batch_of, number
 
 
 def no_spikes(xp: Any, n_samples: int) -> Batch:
@@ -49,8 +49,11 @@ def pack(xp: Any, in_flight: Batch, s: int) -> dict[str, Any]:
     return {"in_flight_projections": projections, "in_flight_indices": indices, "in_flight_times": times}
 
 
-def unpack(xp: Any, packed: Sequence[dict[str, Any]], n_inputs: int) -> Batch:
-    """Return what was on its way, one mapping per sample. Raises as the checks of input spikes do."""
+def unpack(xp: Any, packed: Sequence[dict[str, Any]], n_inputs: int, time: float | None) -> Batch:
+    """Return what was on its way at `time`, one mapping per sample.
+
+    Raises as the checks of input spikes do, and InvalidArgumentError for arrivals before `time`.
+    """
     nothing = np.empty(0)
     samples = [
         (
@@ -59,6 +62,11 @@ def unpack(xp: Any, packed: Sequence[dict[str, Any]], n_inputs: int) -> Batch:
         )
         for one in packed
     ]
+    for _, times in samples:
+        if time is not None and len(times) and times[0] < time:
+            raise InvalidArgumentError(
+                f"a spike on its way would arrive at {number(times[0])}, before the time of the network, {number(time)}"
+            )
     return batch_of(xp, samples, n_inputs)
 
 

@@ -164,7 +164,7 @@ class Network:
             layers = self._layers
             for layer, packed in zip(layers, states[len(states) - len(layers) :], strict=True):
                 state: State = layer.unpack(packed)
-                nothing, in_flight = no_spikes(xp, len(packed)), unpack(xp, packed, layer.n_inputs)
+                nothing, in_flight = no_spikes(xp, len(packed)), unpack(xp, packed, layer.n_inputs, snapshot["time"])
                 rates = [1.0 / tau for tau in layer.time_constants()]
                 batch = bool(snapshot["batch"])
                 memory = state.memory
