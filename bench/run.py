@@ -178,12 +178,16 @@ def measure_time_constants(repeats: int) -> list[dict[str, Any]]:
             evsim.LIFAlpha(tau_mem=20.0, tau_syn=5.0, threshold=0.05),
             evsim.LIFAlpha(tau_mem=tau_mem, tau_syn=tau_syn, threshold=0.05),
         ),
+        "SRMAlpha": (
+            evsim.SRMAlpha(tau_syn=10.0, tau_refractory=2.0, threshold=10.0),
+            evsim.SRMAlpha(tau_syn=0.5 * tau_mem, tau_refractory=0.4 * tau_syn, threshold=10.0),
+        ),
         "eight variables, firing": (eight_variables(20.0), eight_variables(tau_mem[:100])),
     }
     rows = []
     for dtype in ("float32", "float64"):
         for name, neurons in models.items():
-            size = len(neurons[1].tau_mem)
+            size = len(getattr(neurons[1], "tau_mem", tau_mem))
             nets = [evsim.SpikingNetwork(dtype=dtype) for _ in neurons]
             for net, neuron in zip(nets, neurons, strict=True):
                 net.add_layer(evsim.Dense(n, size, weights=weights[:size]), neuron)

@@ -1,5 +1,6 @@
 #include "arrivals.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace evsim {
@@ -7,6 +8,8 @@ namespace evsim {
 Arrivals ArrivalCollector::collect(std::span<const SpikeView> sent,
                                    std::span<const std::shared_ptr<const Delays>> delays, double until,
                                    InFlight& in_flight) {
+    const auto delayed = [](const std::shared_ptr<const Delays>& one) { return one->any(); };
+    if (in_flight.times.empty() && std::none_of(delays.begin(), delays.end(), delayed)) return merge(sent);
     const InFlight before = std::exchange(in_flight, {});
     std::vector<SpikeView> arriving(sent.begin(), sent.end());
     delayed_.reserve(sent.size());
