@@ -69,7 +69,8 @@ class CoupledRun {
 
     void finish() {
         for (std::size_t k = 0; k < nodes_.size(); ++k) {
-            for (std::size_t s = 0; s < tracks_[k].size(); ++s) finish(nodes_[k].run->samples[s], tracks_[k][s]);
+            for (std::size_t s = 0; s < tracks_[k].size(); ++s)
+                finish(nodes_[k], nodes_[k].run->samples[s], tracks_[k][s]);
         }
     }
 
@@ -97,6 +98,7 @@ class CoupledRun {
             for (Queue& queue : track.queues) arriving.push_back(queue.take(last));
             sample.inputs = collectors[s].merge(arriving);
             sample.until = std::max(end, track.begin);
+            sample.last_arrival = std::max(last, track.begin);
             sample.recorded.clear();
         }
         node.run->advance(probes_within(k, last), node.limits, interruption_);
@@ -131,13 +133,18 @@ class CoupledRun {
             tracks_[target][s].queues[p].put(*nodes_[target].delays[p], {found.indices(), found.times()});
     }
 
-    static void finish(Sample& sample, Track& track) {
+    static void finish(const CoupledNode& node, Sample& sample, Track& track) {
         sample.spikes = std::move(track.spikes);
         sample.causes = std::move(track.causes);
         sample.recorded = std::move(track.recorded);
         sample.state.in_flight = {};
-        for (std::size_t p = 0; p < track.queues.size(); ++p)
-            keep(track.queues[p].waiting(), static_cast<std::int32_t>(p), sample.state.in_flight);
+        const InFlight travelling = std::exchange(sample.state.travelling, {});
+        for (std::size_t p = 0; p < track.queues.size(); ++p) {
+            const auto number = static_cast<std::int32_t>(p);
+            keep(on_their_way(travelling, number), number, sample.state.travelling);
+            keep(track.queues[p].waiting(), number,
+                 node.delays[p]->by_synapse() ? sample.state.travelling : sample.state.in_flight);
+        }
     }
 
     std::span<CoupledNode> nodes_;
@@ -171,6 +178,7 @@ CoupledOrder coupled_order(std::int32_t n_nodes, std::span<const CoupledEdge> ed
 
 void run_coupled(std::span<CoupledNode> nodes, double window, double begin, Interruption& interruption) {
     CoupledRun run(nodes, interruption);
+    for (CoupledNode& node : nodes) node.run->expect_windows(window);
     const double until = nodes.front().run->samples.empty() ? begin : nodes.front().run->samples.front().until;
     double time = begin;
     do {

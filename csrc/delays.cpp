@@ -7,10 +7,12 @@
 
 namespace evsim {
 
-Delays::Delays(std::vector<double> values, std::int32_t n_inputs) : values_(std::move(values)) {
-    if (values_.size() != 1 && values_.size() != static_cast<std::size_t>(n_inputs))
-        throw ShapeMismatch(
-            text("delays are one value or one for each of ", n_inputs, " inputs, got ", values_.size()));
+Delays::Delays(std::vector<double> values, std::size_t n, bool by_synapse)
+    : values_(std::move(values)), by_synapse_(by_synapse) {
+    if (values_.size() != n && (by_synapse || values_.size() != 1)) {
+        throw ShapeMismatch(text("delays are one value or one for each of ", n, by_synapse ? " synapses" : " inputs",
+                                 ", got ", values_.size()));
+    }
     for (std::size_t k = 0; k < values_.size(); ++k) {
         if (!std::isfinite(values_[k]))
             throw NonFinite(text("delays must be finite, but delay ", k, " is ", values_[k]));
@@ -20,18 +22,21 @@ Delays::Delays(std::vector<double> values, std::int32_t n_inputs) : values_(std:
     }
 }
 
-double Delays::smallest() const { return *std::min_element(values_.begin(), values_.end()); }
+double Delays::smallest() const { return values_.empty() ? 0.0 : *std::min_element(values_.begin(), values_.end()); }
+double Delays::largest() const { return values_.empty() ? 0.0 : *std::max_element(values_.begin(), values_.end()); }
+
+double Delays::of_input(std::int32_t input) const {
+    if (by_synapse_) return 0.0;
+    return values_[values_.size() == 1 ? 0 : static_cast<std::size_t>(input)];
+}
 
 SpikeArray Delays::arrivals(const SpikeView& on_their_way, const SpikeView& sent) const {
     std::vector<Spike> spikes;
     spikes.reserve(on_their_way.size() + sent.size());
     for (std::size_t k = 0; k < on_their_way.size(); ++k)
         spikes.push_back({on_their_way.indices[k], on_their_way.times[k]});
-    const bool one = values_.size() == 1;
-    for (std::size_t k = 0; k < sent.size(); ++k) {
-        const std::int32_t input = sent.indices[k];
-        spikes.push_back({input, sent.times[k] + values_[one ? 0 : static_cast<std::size_t>(input)]});
-    }
+    for (std::size_t k = 0; k < sent.size(); ++k)
+        spikes.push_back({sent.indices[k], sent.times[k] + of_input(sent.indices[k])});
     for (const Spike& spike : spikes) {
         if (std::isfinite(spike.time)) continue;
         throw NonFinite(text("a spike of input ", spike.index, " would arrive at ", spike.time,
@@ -66,7 +71,9 @@ SpikeView deliver(const SpikeArray& arrived, double until, std::int32_t projecti
     return {indices.first(delivered), times.first(delivered)};
 }
 
-void check_in_flight(const InFlight& all, std::span<const std::int32_t> n_inputs, double time) {
+namespace {
+
+void check_spikes_of(const InFlight& all, std::span<const std::int32_t> n_inputs) {
     if (all.projections.size() != all.times.size() || all.indices.size() != all.times.size())
         throw ShapeMismatch("spikes on their way need a projection, an index and a time each");
     if (!std::is_sorted(all.projections.begin(), all.projections.end()))
@@ -78,10 +85,25 @@ void check_in_flight(const InFlight& all, std::span<const std::int32_t> n_inputs
     for (std::size_t p = 0; p < n_inputs.size(); ++p) {
         const SpikeView spikes = on_their_way(all, static_cast<std::int32_t>(p));
         check_spikes(spikes.indices, spikes.times, n_inputs[p], "spikes on their way");
-        if (spikes.size() > 0 && spikes.times.front() < time)
-            throw InvalidArgument(text("a spike on its way would arrive at ", spikes.times.front(),
-                                       ", before the time of the network, ", time));
     }
+}
+
+}  // namespace
+
+void check_in_flight(const InFlight& all, std::span<const std::int32_t> n_inputs, double time) {
+    check_spikes_of(all, n_inputs);
+    const auto early = std::find_if(all.times.begin(), all.times.end(), [&](double arrival) { return arrival < time; });
+    if (early != all.times.end())
+        throw InvalidArgument(
+            text("a spike on its way would arrive at ", *early, ", before the time of the network, ", time));
+}
+
+void check_travelling(const InFlight& all, std::span<const std::int32_t> n_inputs, double time) {
+    check_spikes_of(all, n_inputs);
+    const auto late = std::find_if(all.times.begin(), all.times.end(), [&](double sent) { return sent > time; });
+    if (late != all.times.end())
+        throw InvalidArgument(
+            text("a spike on its way would have been sent at ", *late, ", after the time of the network, ", time));
 }
 
 }  // namespace evsim

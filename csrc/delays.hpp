@@ -10,15 +10,20 @@
 
 namespace evsim {
 
-/// One time for all spikes of a projection, or one for each input.
+/// One time for all spikes of a projection, or one for each input; or one for each synapse, on the way to which spikes
+/// are here taken as they are sent.
 class Delays {
  public:
     Delays() = default;
-    /// One value or `n_inputs` of them. Throws ShapeMismatch, NonFinite or InvalidArgument.
-    Delays(std::vector<double> values, std::int32_t n_inputs);
+    /// One value or `n` of them: for each input or, `by_synapse`, for each synapse. Throws ShapeMismatch, NonFinite or
+    /// InvalidArgument.
+    Delays(std::vector<double> values, std::size_t n, bool by_synapse = false);
 
-    bool any() const { return any_; }
+    /// Whether spikes arrive later than they are sent, all at once.
+    bool any() const { return any_ && !by_synapse_; }
+    bool by_synapse() const { return by_synapse_; }
     double smallest() const;
+    double largest() const;
     const std::vector<double>& values() const { return values_; }
 
     /// The spikes that are on their way and those that are sent now, in the order in which they arrive; of those that
@@ -26,8 +31,11 @@ class Delays {
     SpikeArray arrivals(const SpikeView& on_their_way, const SpikeView& sent) const;
 
  private:
+    double of_input(std::int32_t input) const;
+
     std::vector<double> values_{0.0};
     bool any_ = false;  ///< whether one is above 0
+    bool by_synapse_ = false;
 };
 
 /// The spikes on their way by one projection.
@@ -39,5 +47,7 @@ SpikeView deliver(const SpikeArray& arrived, double until, std::int32_t projecti
 /// Throws ShapeMismatch, IndexOutOfRange, NonFinite, UnsortedSpikes or InvalidArgument where a state holds something
 /// else: n_inputs of every projection; `time`: up to which has been simulated.
 void check_in_flight(const InFlight& all, std::span<const std::int32_t> n_inputs, double time);
+/// The same of those that synapses have still to feel, at the times at which they were sent.
+void check_travelling(const InFlight& all, std::span<const std::int32_t> n_inputs, double time);
 
 }  // namespace evsim

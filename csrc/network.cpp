@@ -9,6 +9,7 @@
 #include "core/fork.hpp"
 #include "coupled.hpp"
 #include "engine/dense_forward.hpp"
+#include "engine/scatter_forward.hpp"
 #include "engine/sparse_forward.hpp"
 
 namespace evsim {
@@ -236,8 +237,14 @@ std::unique_ptr<Run> Network::make_run(const Entry& entry, const Runs& runs, std
     if (!entry.population) return nullptr;
     if (entry.population->plastic() && entry.projections.empty())
         throw InvalidArgument(text(entry.label, " has a kernel with callbacks, but no projection"));
-    return entry.population->layout().image() ? sparse_forward(*entry.population, entry.projections, n_samples)
-                                              : dense_forward(*entry.population, entry.projections, n_samples);
+    const Population& population = *entry.population;
+    if (population.layout().image()) return sparse_forward(population, entry.projections, n_samples);
+    const auto& delays = staged_[static_cast<std::size_t>(&entry - entries_.data())];
+    for (std::size_t p = 0; p < delays.size(); ++p) {
+        if (entry.projections[p]->sparse() || delays[p]->by_synapse())
+            return scatter_forward(population, entry.projections, delays, n_samples);
+    }
+    return dense_forward(population, entry.projections, n_samples);
 }
 
 Network::Runs Network::make_runs(std::size_t n_samples) const {
@@ -274,7 +281,7 @@ void Network::begin(std::int32_t node, const Call& call) const {
     for (std::size_t s = 0; s < run.samples.size(); ++s) {
         Sample& sample = run.samples[s];
         sample.state = last ? last->states[s] : entry.node()->initial_state(call.plan.starts[s]);
-        sample.until = call.options.until;
+        sample.until = sample.last_arrival = call.options.until;
         sample.from = call.plan.from;
         run.begin(sample, call.plan.fresh);
     }

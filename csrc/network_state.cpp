@@ -37,6 +37,7 @@ Network::Snapshot Network::snapshot() const {
         for (const NodeState& state : outputs[k]->states) {
             PackedState& packed = states.emplace_back(entries[k].node()->pack(state));
             packed.in_flight = state.in_flight;
+            packed.travelling = state.travelling;
             if (outputs[k]->rule) entries[k].projections.front()->pack_traces(state, *outputs[k]->rule, packed);
         }
     }
@@ -64,9 +65,11 @@ void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
         n_samples = snapshot.states[k].size();
         for (const PackedState& packed : snapshot.states[k]) {
             NodeState& state = output.states.emplace_back(entry.node()->unpack(packed));
-            check_in_flight(packed.in_flight, inputs_of(entry.projections),
-                            snapshot.time.value_or(-std::numeric_limits<double>::infinity()));
+            constexpr double infinity = std::numeric_limits<double>::infinity();
+            check_in_flight(packed.in_flight, inputs_of(entry.projections), snapshot.time.value_or(-infinity));
+            check_travelling(packed.travelling, inputs_of(entry.projections), snapshot.time.value_or(infinity));
             state.in_flight = packed.in_flight;
+            state.travelling = packed.travelling;
             if (plastic) entry.projections.front()->unpack_traces(packed, state);
             if (snapshot.time && state.last_event > *snapshot.time) {
                 throw InvalidArgument(text(entry.label, ": the last event, at ", packed.last_event,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 
 #include "core/errors.hpp"
 #include "kernel/parameters.hpp"
@@ -134,6 +135,16 @@ std::vector<double> Population::memory_at(const NodeState& state, double time) c
         });
         return std::move(copy.memory);
     }
+    if (!copy.last_touch.empty()) {
+        std::vector<std::int32_t> all(count(n_neurons()));
+        std::iota(all.begin(), all.end(), 0);
+        finish(scatter_run(*this, copy), [&](ScatterRun& run) {
+            run.touched = all.data();
+            run.n_touched = static_cast<std::int64_t>(all.size());
+            kernel_->scatter->conclude(run);
+        });
+        return std::move(copy.memory);
+    }
     finish(dense_run(*this, copy), [&](TileRun& run) {
         for (const TileRange& tile : layout_.tiles()) {
             run.first_neuron = tile.first_neuron;
@@ -199,6 +210,7 @@ PackedState Population::pack(const NodeState& state) const {
     PackedState packed;
     packed.last_event = state.last_event;
     packed.last_touch = state.last_touch;
+    for (const double touch : packed.last_touch) packed.last_event = std::max(packed.last_event, touch);
     packed.values.resize(count(kernel_->info.n_state) * n * bytes);
     packed.memory.resize(count(kernel_->info.n_memory) * n);
     for_each_value(layout_, kernel_->info.n_state, [&](std::size_t place, std::size_t neuron) {
@@ -215,9 +227,10 @@ PackedState Population::pack(const NodeState& state) const {
 
 NodeState Population::unpack(const PackedState& packed) const {
     const std::size_t bytes = count(kernel_->info.state_bytes), n = count(n_neurons());
+    const bool own_clocks = !layout_.image() && kernel_->scatter && packed.last_touch.size() == n;
     if (packed.values.size() != count(kernel_->info.n_state) * n * bytes ||
         packed.memory.size() != count(kernel_->info.n_memory) * n ||
-        packed.last_touch.size() != initial_.last_touch.size()) {
+        (!own_clocks && packed.last_touch.size() != initial_.last_touch.size())) {
         throw ShapeMismatch(text("a state of ", packed.values.size(), " bytes and ", packed.last_touch.size(),
                                  " pixels does not fit a population of ", n, " neurons"));
     }
@@ -253,6 +266,20 @@ TileRun dense_run(const Population& population, NodeState& state) {
     run.stride = population.places();
     run.n_neurons = population.n_neurons();
     run.last_time = state.last_event;
+    return run;
+}
+
+ScatterRun scatter_run(const Population& population, NodeState& state) {
+    ScatterRun run{};
+    run.shared = population.shared().data();
+    run.neurons = population.neurons();
+    run.hot = population.hot();
+    run.state = state.values.data();
+    run.last_touch = state.last_touch.data();
+    run.memory = state.memory.data();
+    run.releases = state.releases.data();
+    run.stride = population.places();
+    run.weight_bytes = population.kernel().info.weight_bytes;
     return run;
 }
 

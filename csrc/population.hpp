@@ -73,5 +73,7 @@ class Population final : public Node {
 /// What is the same in all runs through a population in a row, or in an image. `state` must outlive it.
 TileRun dense_run(const Population& population, NodeState& state);
 SparseRun sparse_run(const Population& population, NodeState& state);
+/// Or in a row where every neuron goes by a clock of its own.
+ScatterRun scatter_run(const Population& population, NodeState& state);
 
 }  // namespace evsim

@@ -5,18 +5,21 @@
 
 #include "core/errors.hpp"
 #include "core/fork.hpp"
+#include "kernel/parameters.hpp"
 
 namespace evsim {
 
 namespace {
 
+void require_row(const Population& target, const char* kind) {
+    if (!target.layout().image()) return;
+    throw InvalidArgument(text("a population that a convolution reaches does not take a ", kind,
+                               " connection as well; give it a layer of its own"));
+}
+
 /// Weights, and what a rule needs beside them, fit into memory.
 Dense dense_to(const Population& target, std::int64_t n_inputs) {
-    if (target.layout().image()) {
-        throw InvalidArgument(
-            "a population that a convolution reaches does not take a dense connection as well; give it a layer of its "
-            "own");
-    }
+    require_row(target, "dense");
     const std::int32_t n = checked_size(n_inputs, "n_inputs");
     const NeuronKernel& kernel = target.kernel();
     const double copies = target.plastic() ? 1.0 + kernel.rule->n_synaptic_traces + kernel.rule->writes_weights : 1.0;
@@ -55,7 +58,17 @@ Projection::Projection(std::shared_ptr<const Population> target, Conv2d connecti
     }
 }
 
+Projection::Projection(std::shared_ptr<const Population> target, Sparse connection, std::int32_t port)
+    : target_(std::move(target)), port_(checked_port(*target_, port)), connection_(std::move(connection)) {
+    require_row(*target_, "sparse");
+    require_scatter(target_->kernel());
+    if (sparse()->n_neurons() != target_->n_neurons())
+        throw ShapeMismatch(text("the connection reaches ", sparse()->n_neurons(), " neurons, but the population has ",
+                                 target_->n_neurons()));
+}
+
 std::int32_t Projection::n_inputs() const {
+    if (sparse()) return sparse()->n_inputs();
     return dense() ? dense()->n_inputs() : static_cast<std::int32_t>(conv()->input().size());
 }
 
@@ -64,10 +77,28 @@ std::shared_ptr<const Delays> Projection::delays() const {
     return delays_;
 }
 
-void Projection::set_delays(std::vector<double> values) {
-    auto delays = std::make_shared<const Delays>(std::move(values), n_inputs());
+void Projection::set_delays(std::vector<double> values, bool by_synapse) {
+    std::size_t n = count(n_inputs());
+    if (by_synapse) {
+        if (conv()) throw Unsupported("delays by synapse are not there for convolutions; give one for each input");
+        require_scatter(target_->kernel());
+        n = sparse() ? sparse()->n_synapses() : n * count(target_->n_neurons());
+    }
+    auto delays = std::make_shared<const Delays>(std::move(values), n, by_synapse);
     const BriefLock lock(mutex_);
     delays_ = std::move(delays);
+}
+
+FanOut Projection::fan_out(std::int32_t input, const Delays& delays) const {
+    const double* const own = delays.by_synapse() ? delays.values().data() : nullptr;
+    if (const Sparse* const synapses = sparse()) {
+        const std::size_t first = synapses->first(input);
+        return {synapses->neurons().data() + first, synapses->data() + first * count(synapses->value_bytes()),
+                own ? own + first : nullptr, synapses->first(input + 1) - first};
+    }
+    const std::size_t n = count(target_->n_neurons());
+    return {nullptr, dense()->data() + count(input) * dense()->stride() * count(dense()->value_bytes()),
+            own ? own + count(input) * n : nullptr, n};
 }
 
 void Projection::require_rule() const {

@@ -10,6 +10,7 @@
 
 #include "connection/conv2d.hpp"
 #include "connection/dense.hpp"
+#include "connection/sparse.hpp"
 #include "delays.hpp"
 #include "plasticity.hpp"
 #include "population.hpp"
@@ -24,6 +25,14 @@ struct RuleSettings {
     BatchUpdate batch_update = BatchUpdate::sum;
 };
 
+/// Of one input of a projection.
+struct FanOut {
+    const std::int32_t* neurons;  ///< ascending; nullptr where it is all of them
+    const std::byte* weights;
+    const double* delays;  ///< nullptr where synapses have none of their own
+    std::size_t n_synapses;
+};
+
 class Projection {
  public:
     /// Every input reaches every neuron of `target`, which lies in a row. Weights start at 0; `rule` is for kernels
@@ -35,6 +44,9 @@ class Projection {
     /// ShapeMismatch, InvalidArgument or what Conv2d does.
     Projection(std::shared_ptr<const Population> target, Conv2d connection, std::int32_t port = 0);
 
+    /// Synapses into `target`, which lies in a row.
+    Projection(std::shared_ptr<const Population> target, Sparse connection, std::int32_t port = 0);
+
     const std::shared_ptr<const Population>& target() const { return target_; }
     std::int32_t n_inputs() const;
     /// Which kind of synapse of the target its spikes arrive at.
@@ -42,11 +54,14 @@ class Projection {
     /// How long its spikes travel, as of now.
     std::shared_ptr<const Delays> delays() const;
     /// Of spikes that are sent from the next call on. Throws like the constructor of Delays.
-    void set_delays(std::vector<double> values);
+    void set_delays(std::vector<double> values, bool by_synapse = false);
+    FanOut fan_out(std::int32_t input, const Delays& delays) const;
     Dense* dense() { return std::get_if<Dense>(&connection_); }
     const Dense* dense() const { return std::get_if<Dense>(&connection_); }
     Conv2d* conv() { return std::get_if<Conv2d>(&connection_); }
     const Conv2d* conv() const { return std::get_if<Conv2d>(&connection_); }
+    Sparse* sparse() { return std::get_if<Sparse>(&connection_); }
+    const Sparse* sparse() const { return std::get_if<Sparse>(&connection_); }
 
     bool plastic() const { return target_->plastic(); }
     bool learns() const { return target_->learns(); }
@@ -75,7 +90,7 @@ class Projection {
 
     std::shared_ptr<const Population> target_;
     std::int32_t port_;
-    std::variant<Dense, Conv2d> connection_;
+    std::variant<Dense, Conv2d, Sparse> connection_;
     RuleSettings rule_settings_;
     mutable std::mutex mutex_;  ///< for what follows
     std::shared_ptr<const Delays> delays_ = std::make_shared<const Delays>();

@@ -27,8 +27,10 @@ struct NodeState {
     double last_event = 0.0;       ///< time of that event, or of the start
     TraceState traces;             ///< where a projection learns
     InFlight in_flight;            ///< where projections have delays
+    InFlight travelling;           ///< where synapses have: spikes that some have not felt, at the times of sending
 
-    std::vector<double> last_touch;          ///< of populations in an image, per pixel: its own last input event
+    std::vector<double> last_touch;          ///< per pixel its own last input event; or, of neurons that go by clocks
+                                             ///< of their own, of each the last arrival or spike
     std::vector<double> pixel_releases;      ///< likewise: the latest of the releases of its neurons
     std::vector<std::uint8_t> touched_rows;  ///< likewise: rows that an input has reached
     std::vector<std::int32_t> causes;        ///< of relays, per cell: the input that caused its last spike, or -1
@@ -45,7 +47,7 @@ struct PackedState {
     std::vector<double> last_touch;  ///< as in NodeState, like the next two
     std::vector<std::int32_t> causes, pending;
     std::vector<double> releases;  ///< [n_neurons] of (time, rest), or none
-    InFlight in_flight;
+    InFlight in_flight, travelling;
 
     /// visit(name, array) for every array but `values`.
     template <class Packed, class Visit>
@@ -61,6 +63,9 @@ struct PackedState {
         visit("in_flight_projections", state.in_flight.projections);
         visit("in_flight_indices", state.in_flight.indices);
         visit("in_flight_times", state.in_flight.times);
+        visit("travelling_projections", state.travelling.projections);
+        visit("travelling_indices", state.travelling.indices);
+        visit("travelling_times", state.travelling.times);
     }
 };
 
@@ -91,6 +96,7 @@ struct Sample {
     NodeState state;                         ///< in: where the last call stopped; out: after the last input spike
     double from = 0.0;                       ///< spikes before this time were reported by the last call
     double until = 0.0;                      ///< spikes at or after this time are left to the next call
+    double last_arrival = 0.0;               ///< what arrives later is too
     std::shared_ptr<const Plasticity> rule;  ///< where the projection has one
     PooledBuffer weights;                    ///< of a projection that learns: this sample's own
 

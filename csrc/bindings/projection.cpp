@@ -12,7 +12,7 @@ py::array_t<double> as_array(const std::vector<double>& values) {
     return py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
-/// Writable view of the weights: (n_neurons, n_inputs); of a convolution (out, in / groups, rows, columns) or,
+/// Writable view of the weights: (n_neurons, n_inputs); of synapses one by one (n_synapses,); of a convolution (out, in / groups, rows, columns) or,
 /// transposed, (in, out / groups, rows, columns). Keeps the projection alive.
 py::array weights_view(const Handle& projection) {
     const auto dtype = [](int value_bytes) {
@@ -24,6 +24,9 @@ py::array weights_view(const Handle& projection) {
                          {bytes, bytes * static_cast<py::ssize_t>(dense->stride())}, dense->data(),
                          py::cast(projection));
     }
+    if (Sparse* const sparse = projection->sparse())
+        return py::array(dtype(sparse->value_bytes()), {static_cast<py::ssize_t>(sparse->n_synapses())}, {},
+                         sparse->data(), py::cast(projection));
     Conv2d& conv = *projection->conv();
     const Conv2dSettings& settings = conv.settings();
     const std::vector<py::ssize_t> shape{settings.transposed ? settings.input.channels : settings.out_channels,
@@ -89,11 +92,21 @@ void bind_projection(py::module_& module) {
                 return std::make_shared<Projection>(std::move(target), Conv2d(connection, weight_bytes), port);
             },
             py::arg("target"), py::arg("connection"), py::arg("port"))
+        .def_static(
+            "sparse",
+            [](std::shared_ptr<Population> target, std::int32_t n_inputs, const IndexArray& sources,
+               const IndexArray& targets, std::int32_t port) {
+                const ModelInfo& info = target->kernel().info;
+                Sparse connection(n_inputs, target->n_neurons(), as_span(sources), as_span(targets), info.weight_bytes);
+                return std::make_shared<Projection>(std::move(target), std::move(connection), port);
+            },
+            py::arg("target"), py::arg("n_inputs"), py::arg("sources"), py::arg("targets"), py::arg("port"))
         .def_property_readonly("n_inputs", &Projection::n_inputs)
         .def_property_readonly("port", &Projection::port)
         .def_property_readonly("weights", &weights_view)
         .def("delays", [](const Projection& self) { return as_array(self.delays()->values()); })
-        .def("set_delays", &Projection::set_delays, py::arg("values"))
+        .def_property_readonly("delays_by_synapse", [](const Projection& self) { return self.delays()->by_synapse(); })
+        .def("set_delays", &Projection::set_delays, py::arg("values"), py::arg("by_synapse"))
         .def("rule_parameters", [](const Projection& self) { return rule_of(self)->parameters(); })
         .def("set_rule_parameters", &Projection::set_rule_parameters, py::arg("values"))
         .def("time_constants", [](const Projection& self) { return rule_of(self)->time_constants(); })

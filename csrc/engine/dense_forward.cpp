@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 
+#include "core/errors.hpp"
 #include "engine/emissions.hpp"
 
 namespace evsim {
@@ -292,6 +293,11 @@ class DenseForward final : public Run {
         return copies * static_cast<double>(learner()->dense()->bytes()) * static_cast<double>(samples.size());
     }
     void begin(Sample& sample, bool fresh) override {
+        if (!sample.state.last_touch.empty()) {
+            throw Unsupported(
+                "a population whose synapses had delays of their own cannot do without them in the middle of a "
+                "stream; call reset() first");
+        }
         if (!learner()) return;
         sample.rule = rule_;
         if (fresh) learner()->begin_traces(sample.state);

@@ -22,6 +22,8 @@ class Run {
     virtual double extra_bytes() const { return 0.0; }
     /// Completes a sample whose state is set, from the last call or, if `fresh`, from the beginning.
     virtual void begin(Sample& /*sample*/, bool /*fresh*/) {}
+    /// It will be advanced in windows of that length.
+    virtual void expect_windows(double /*length*/) {}
     /// Throws RunawaySpiking, NonFinite, KernelFailed or Interrupted; `samples` are then of no further use.
     virtual void advance(std::span<const Probe> probes, const CallLimits& limits, Interruption& interruption) = 0;
     /// Works out what has been learned. Throws NonFinite.

@@ -55,8 +55,9 @@ std::shared_ptr<const NeuronKernel> with_rule(std::shared_ptr<const NeuronKernel
     };
     auto pair = std::make_shared<Pair>(Pair{model, rule, *model});
     pair->both.rule = rule.get();
-    // Rules see spikes in the order of time, which the sparse engine does not keep.
+    // Rules see spikes in the order of time, which these engines do not keep.
     pair->both.sparse = nullptr;
+    pair->both.scatter = nullptr;
     return {pair, &pair->both};
 }
 

@@ -92,6 +92,13 @@ void require_sparse(const NeuronKernel& kernel) {
     throw InvalidArgument(text("neuron model '", kernel.info.model, "' has no convolutional layers"));
 }
 
+void require_scatter(const NeuronKernel& kernel) {
+    if (kernel.scatter) return;
+    if (kernel.rule)
+        throw Unsupported("kernels with callbacks need a dense connection with one delay for all or for each input");
+    throw Unsupported(text("neuron model '", kernel.info.model, "' has no loops for sparse connections"));
+}
+
 void prepare(const NeuronKernel& kernel, const std::vector<double>& shared, const std::vector<double>& neurons,
              std::size_t n, void* hot, void* state, std::vector<double>& memory) {
     const std::int32_t unfit = kernel.info.prepare(shared.data(), neurons.data(), n, hot, state, memory.data());

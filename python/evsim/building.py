@@ -152,7 +152,7 @@ class NetworkBuilder(NetworkGraph):
         Parameters
         ----------
         connection : Connection
-            :class:`Dense`, :class:`Conv2d`, :class:`ConvTranspose2d`, :class:`Pool2d` or :class:`Unpool2d`. It must
+            :class:`Dense`, :class:`Sparse`, :class:`Conv2d`, :class:`ConvTranspose2d`, :class:`Pool2d` or :class:`Unpool2d`. It must
             take what the source gives.
         neuron : NeuronModel, optional
             Such as ``LIF(...)``. None for pooling that only passes spikes on. In a convolutional layer, parameters
@@ -163,8 +163,10 @@ class NetworkBuilder(NetworkGraph):
         name : str, optional
             By which the network finds it; "layer 0", "layer 1", ... by default.
         delay : float or array_like, optional
-            How long spikes travel, >= 0 and in the network's unit of time: one number, or one for each input, in an
-            array of shape (n_inputs,) or, of images, that of the input. See :attr:`Projection.delays`.
+            How long spikes travel, >= 0 and in the network's unit of time: one number; one for each input, in an
+            array of shape (n_inputs,) or, of images, that of the input; or one for each synapse, in the shape of the
+            weights of a dense connection or in the order in which the synapses of a sparse one were given. See
+            :attr:`Projection.delays`.
         port : int or str, optional
             Which synapse type of the neurons they arrive at, by number or name; needed where the model has several.
         kernel : Kernel, path or str, optional
@@ -182,7 +184,7 @@ class NetworkBuilder(NetworkGraph):
         InvalidArgumentError
             The connection does not go with the neurons, the kernel or the device, or the name is taken already.
         UnsupportedError
-            Delays by synapse or of pooling without neurons, or on a GPU another graph than a chain.
+            Delays of pooling without neurons, delays by synapse with a kernel, or on a GPU another graph than a chain.
         MemoryLimitError
             The weights do not fit into memory.
         KernelCompileError, CompilerNotFoundError, KernelCacheError, KernelLoadError
@@ -191,8 +193,8 @@ class NetworkBuilder(NetworkGraph):
         kernel = self._checked(connection, neuron, port, kernel)
         fed_by = self._source(source)
         placed: Any = connection.placed(fed_by.shape if fed_by else None, first=fed_by is None)
-        delays = as_delays(delay, placed)
-        if neuron is None and np.any(delays):
+        delays = as_delays(delay, placed, first=True)
+        if neuron is None and np.any(delays[0]):
             raise UnsupportedError(
                 f"{placed!r} passes spikes on without neurons, at once; give the delay to the layer that takes them"
             )
@@ -258,8 +260,8 @@ class NetworkBuilder(NetworkGraph):
         InvalidArgumentError
             The nodes belong to another network, or the target does not take such a connection.
         UnsupportedError
-            Delays by synapse, a projection that would close a cycle without any delay, or on a GPU another graph than a
-            chain.
+            A projection that would close a cycle without any delay, delays by synapse with a kernel, or on a GPU
+            another graph than a chain.
 
         Notes
         -----
@@ -284,7 +286,7 @@ class NetworkBuilder(NetworkGraph):
             raise InvalidArgumentError(f"{end!r} takes no projection: it has no neurons")
         kernel = self._checked(connection, neuron, port, kernel)
         placed: Any = connection.placed(start.shape)
-        delays = as_delays(delay, placed)
+        delays = as_delays(delay, placed, first=True)
         if placed.n_inputs != start.n_neurons:
             raise ShapeMismatchError(
                 f"{placed!r} takes {placed.n_inputs} inputs, but {start.name} gives {start.n_neurons}"
@@ -331,7 +333,7 @@ class NetworkBuilder(NetworkGraph):
                 raise InvalidArgumentError("kernels with callbacks need a Dense connection")
             if self.device != "cpu":
                 raise InvalidArgumentError(
-                    "convolution and pooling run on the CPU: SpikingNetwork(device='cpu') takes such layers"
+                    f"{type(connection).__name__} connections run on the CPU: SpikingNetwork(device='cpu') takes them"
                 )
         if neuron is not None:
             neuron.port(port)
@@ -339,10 +341,12 @@ class NetworkBuilder(NetworkGraph):
             raise InvalidArgumentError(f"pooling has one port, 0; got port={port!r}")
         return kernel if kernel is None or isinstance(kernel, Kernel) else Kernel(kernel)
 
-    def _projection(self, core: Any, placed: Any, rule: list[Any], port: int, delays: npt.NDArray[np.float64]) -> Any:
+    def _projection(
+        self, core: Any, placed: Any, rule: list[Any], port: int, delays: tuple[npt.NDArray[np.float64], bool]
+    ) -> Any:
         """The projection of the core to a population, with its first weights."""
         projection = placed.project(core, self._backend.dense, rule, port)
-        projection.set_delays(delays)
+        projection.set_delays(*delays)
         weights = placed.initial_weights(self.dtype, self._rng or random.generator())
         projection.weights[...] = self._backend.to_device(weights)
         return projection

@@ -20,7 +20,6 @@ from .errors import (
     NonFiniteError,
     NoSuchParameterError,
     ShapeMismatchError,
-    UnsupportedError,
 )
 from .kernels import Kernel, check_parameters, parameter_names
 from .neurons import NeuronModel
@@ -54,8 +53,10 @@ def _rule_parameters(
     return list(merged.values())
 
 
-def as_delays(value: Any, connection: Any) -> npt.NDArray[np.float64]:
-    """Return `value`, one delay or one for each input of `connection`, as an array of them. None: no delay.
+def as_delays(value: Any, connection: Any, *, first: bool = False) -> tuple[npt.NDArray[np.float64], bool]:
+    """Return `value`, one delay or one for each input or synapse of `connection`, as an array of them. None: no delay.
+
+    And whether they are of synapses. `first`: those of synapses come in the order in which these were given.
 
     Raises DTypeError, ShapeMismatchError, NonFiniteError, InvalidArgumentError or UnsupportedError.
     """
@@ -67,17 +68,16 @@ def as_delays(value: Any, connection: Any) -> npt.NDArray[np.float64]:
         raise NonFiniteError(f"delays must be finite, got {delays[~np.isfinite(delays)].flat[0]}")
     if np.any(delays < 0):
         raise InvalidArgumentError(f"delays must not be negative, got {delays.min()}")
-    n_inputs, by_synapse = connection.n_inputs, (connection.n_neurons, connection.n_inputs)
-    if delays.ndim == 2 and delays.shape == by_synapse:
-        if np.any(delays != delays[:1]):
-            raise UnsupportedError("delays by synapse are not simulated yet; give one for all or one for each input")
-        delays = delays[0]
-    if delays.ndim and delays.shape not in ((n_inputs,), connection.in_shape):
-        raise ShapeMismatchError(
-            f"delays are one value or one for each of {n_inputs} inputs, got an array of shape {delays.shape}"
-        )
+    if delays.ndim and delays.shape not in ((connection.n_inputs,), connection.in_shape):
+        of_synapses = connection.delays_of_synapses(delays, first)
+        if of_synapses is None:
+            raise ShapeMismatchError(
+                f"delays are one value, one for each of {connection.n_inputs} inputs or one for each synapse, got an "
+                f"array of shape {delays.shape} for {connection!r}"
+            )
+        return of_synapses, True
     flat: npt.NDArray[np.float64] = delays.ravel()
-    return flat
+    return flat, False
 
 
 def delay_text(delays: float | npt.NDArray[np.float64]) -> str:
@@ -159,7 +159,7 @@ class Projection:
     def weights(self) -> npt.NDArray[Any]:
         """Weights in the network's dtype: a view, so writing into it changes the projection.
 
-        Shape (n_neurons, n_inputs), or that of a convolution: see :class:`Conv2d` and :class:`ConvTranspose2d`. Those
+        Shape (n_neurons, n_inputs); (n_synapses,) of :class:`Sparse`; or that of a convolution: see :class:`Conv2d` and :class:`ConvTranspose2d`. Those
         of pooling are fixed and cannot be written. Do not write while another thread runs ``infer``, nor read while
         it runs a kernel that learns.
         """
@@ -178,22 +178,25 @@ class Projection:
 
     @property
     def delays(self) -> float | npt.NDArray[np.float64]:
-        """How long spikes travel, in the network's unit of time: one number, or one for each input.
+        """How long spikes travel, in the network's unit of time: one number, one for each input or for each synapse.
 
-        An array has shape (n_inputs,), float64, and is a copy that cannot be written. Assign one number, or an array of
-        that shape or, of images, of the shape of the input; spikes sent from the next call on take as long. A spike
-        sent at t arrives at t + delay, not rounded to any grid; those that are on their way when a call ends arrive in
-        the next one with ``reset=False``.
+        An array has shape (n_inputs,) or, of synapses, that of :attr:`weights`, (n_neurons, n_inputs) or (n_synapses,);
+        it is float64, and a copy that cannot be written. Assign one number, or an array of such a shape or, of images,
+        of that of the input; spikes sent from the next call on take as long. A spike sent at t arrives at t + delay,
+        not rounded to any grid; those that are on their way when a call ends arrive in the next one with
+        ``reset=False``.
         """
         values: npt.NDArray[np.float64] = self._core.delays()
-        if len(values) == 1:
+        if self._core.delays_by_synapse:
+            values = np.ascontiguousarray(self.connection.of_synapses(values))
+        elif len(values) == 1:
             return float(values[0])
         values.flags.writeable = False
         return values
 
     @delays.setter
     def delays(self, values: npt.ArrayLike) -> None:
-        self._core.set_delays(as_delays(self._backend.to_host(values), self.connection))
+        self._core.set_delays(*as_delays(self._backend.to_host(values), self.connection))
 
     def _host_weights(self) -> npt.NDArray[Any]:
         return np.ascontiguousarray(self._backend.to_host(self.weights))

@@ -11,7 +11,7 @@
 
 namespace evsim {
 
-inline constexpr std::uint32_t kernel_abi = 7;
+inline constexpr std::uint32_t kernel_abi = 8;
 
 /// A spike and the input event in whose preceding gap it lies.
 struct Emission {
@@ -143,6 +143,43 @@ struct SparseRun {
     char* message;  ///< as in TileRun
 };
 
+/// What arrives at one neuron; `S` is the type of states.
+template <class S>
+struct TimedArrival {
+    double time;
+    S weight;
+    std::int32_t port;
+};
+
+/// Neurons that go by clocks of their own, each from arrival to arrival. A spike of theirs counts as a touch too: the
+/// state is kept as of the last of either, so that it does not matter who asks when.
+///
+/// State, hot and memory as in TileRun.
+struct ScatterRun {
+    const double* shared;
+    const double* neurons;
+    const void* hot;
+    void* state;         ///< as of each neuron's last touch
+    double* last_touch;  ///< per neuron
+    double* memory;
+    void* releases;  ///< as in TileRun
+    std::size_t stride;
+    std::int32_t weight_bytes;  ///< of the weights that arrivals were made of
+
+    const std::int32_t* touched;  ///< the neurons to be moved; for `run` those with most arrivals first
+    std::int64_t n_touched;
+    const void* arrivals;                ///< of TimedArrival<S>, those of a neuron in a row and in order of time
+    const std::int64_t* first_arrivals;  ///< per neuron
+    const std::int32_t* n_arrivals;      ///< likewise
+
+    double* due;                   ///< out, by `finish`, per neuron: untouched, it will not fire before
+    double look_ahead;             ///< how far beyond emit_until that is to be found out
+    double emit_from, emit_until;  ///< as in TileRun
+    std::int32_t max_spikes_per_instant;
+    EmissionBuffer* emissions;
+    char* message;  ///< as in TileRun
+};
+
 /// Weights of one projection, [input][neuron].
 struct WeightRows {
     const void* weights;
@@ -255,8 +292,20 @@ struct SparseLoops {
                           std::int32_t observable, double* out, std::size_t out_stride);
 };
 
-struct ScatterLoops;  ///< of engines to come
-struct AdjointLoops;
+/// Populations whose neurons go by clocks of their own.
+struct ScatterLoops {
+    /// Of every touched neuron: up to each arrival its crossings, then the arrival.
+    TileResult (*run)(const ScatterRun&);
+    /// Crossings of the touched neurons since their last touch, up to emit_until; then `due`.
+    TileResult (*finish)(const ScatterRun&);
+    /// What the touched neurons, of a model that is a readout, remember at emit_until.
+    void (*conclude)(const ScatterRun&);
+    /// As that of DenseLoops.
+    TileResult (*observe)(const TileRun&, std::int32_t neuron, const double* durations, std::int64_t count,
+                          std::int32_t observable, double* out, std::size_t out_stride);
+};
+
+struct AdjointLoops;  ///< of an engine to come
 
 /// A model and the engines that it has, a null pointer for each that it lacks; and a rule beside it.
 struct NeuronKernel {

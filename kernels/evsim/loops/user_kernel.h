@@ -4,8 +4,8 @@
 #include <evsim/loops/kernel_table.h>
 
 /// What a compiled library exports.
-#define EVSIM_EXPORT_KERNEL(name, ...)                                                                 \
-    extern "C" __attribute__((visibility("default"))) const evsim::NeuronKernel* evsim_kernel() {      \
-        static const evsim::NeuronKernel kernel = evsim::kernel_table<__VA_ARGS__, evsim::real>(name); \
-        return &kernel;                                                                                \
+#define EVSIM_EXPORT_KERNEL(name, ...)                                                                               \
+    extern "C" __attribute__((visibility("default"))) const evsim::NeuronKernel* evsim_kernel() {                    \
+        static const evsim::NeuronKernel kernel = evsim::kernel_table<__VA_ARGS__, evsim::real, evsim::Alone>(name); \
+        return &kernel;                                                                                              \
     }

@@ -51,7 +51,7 @@ struct FireOnce : DomainsOf<Soma> {
     EVSIM_FN Gap<double> gap(double duration) const { return soma.gap(duration); }
     template <class V, class T>
     EVSIM_FN static V excess(const State<V>& s, const Hot<V>& h, const Gap<T>& g) {
-        return select(s.fired > V{}, V{} - T(1), Soma::excess(s.soma, h, g));
+        return select(s.fired > V{}, V{} - LaneOf<V>(1), Soma::excess(s.soma, h, g));
     }
     template <class V, class T>
     EVSIM_FN static void decay(State<V>& s, const Gap<T>& g) {

@@ -27,6 +27,7 @@ struct LinearOwnGap {
     const LinearRates<N, V>* rates;
     V duration;
     V units;       ///< the gap in each neuron's unit
+    static constexpr bool joint = true;  ///< what follows is one for all lanes
     int terms;     ///< of the series, for a gap of one of them or what part of it all stay within
     int halvings;  ///< of a longer gap, after which it is no longer than one for any of them
 };

@@ -131,7 +131,7 @@ struct ExactOnly : Model {
     }
     template <class V, class T>
     EVSIM_FN static V excess(const State<V>&, const Hot<V>&, const Gap<T>&) {
-        return V{} + T(1);
+        return V{} + LaneOf<V>(1);
     }
     template <class V, class T>
     EVSIM_FN static void decay(State<V>&, const Gap<T>&) {}

@@ -68,6 +68,19 @@ class Connection:
         """Return the node of the core that passes spikes on without neurons."""
         raise NotImplementedError
 
+    def delays_of_synapses(
+        self, delays: npt.NDArray[np.float64], first: bool
+    ) -> npt.NDArray[np.float64] | None:
+        """Return one delay for each synapse in the order of the core, or None where the shape is another.
+
+        `first`: they come in the order in which the synapses were given.
+        """
+        return None
+
+    def of_synapses(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return values of the core's synapses in the shape of the weights."""
+        raise NotImplementedError
+
     def bare(self) -> Any:
         """Return the connection without its first weights."""
         return self

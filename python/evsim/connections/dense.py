@@ -67,6 +67,16 @@ class Dense(Connection):
         """Return the projection of the core to `population`, with weights of 0."""
         return dense(population, self.n_inputs, *rule, port)
 
+    def delays_of_synapses(
+        self, delays: npt.NDArray[np.float64], first: bool
+    ) -> npt.NDArray[np.float64] | None:
+        """Return one delay for each synapse, those of an input in a row, or None where the shape is another."""
+        return delays.T.ravel() if delays.shape == self.weight_shape else None
+
+    def of_synapses(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return values of all synapses, shape (n_neurons, n_inputs)."""
+        return values.reshape(self.n_inputs, self.n_neurons).T
+
     def bare(self) -> Dense:
         """Return the connection without its first weights."""
         return replace(self, initializer=ConstantInitializer(), weights=None)

@@ -155,8 +155,15 @@ class Layer:
         values: npt.NDArray[np.float64] = self._delays.copy()
         return values
 
-    def set_delays(self, values: npt.NDArray[np.float64]) -> None:
-        """Take other delays for the spikes that are sent from the next call on."""
+    @property
+    def delays_by_synapse(self) -> bool:
+        """Whether every synapse has a delay of its own: never, there."""
+        return False
+
+    def set_delays(self, values: npt.NDArray[np.float64], by_synapse: bool) -> None:
+        """Take other delays for the spikes that are sent from the next call on. Raises UnsupportedError by synapse."""
+        if by_synapse:
+            raise UnsupportedError("delays by synapse run on the CPU: SpikingNetwork(device='cpu') takes them")
         self._delays = np.array(values, np.float64)
 
     # What the last call left

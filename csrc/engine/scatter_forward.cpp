@@ -1,0 +1,158 @@
+#include "engine/scatter_forward.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "arrivals.hpp"
+#include "core/errors.hpp"
+#include "engine/scatter_part.hpp"
+
+namespace evsim {
+
+namespace {
+
+/// Fewer neurons than this are not worth a part of their own.
+constexpr std::int32_t neurons_worth_a_part = 64;
+
+/// One sample on its way.
+struct SampleParts {
+    explicit SampleParts(std::size_t n_neurons) : arrays(n_neurons) {}
+
+    ScatterArrays arrays;
+    std::vector<std::unique_ptr<ScatterPart>> parts;
+    std::vector<InFlight> travelling;  ///< of each projection whose synapses have delays, what was sent
+};
+
+class ScatterForward final : public Run {
+ public:
+    ScatterForward(const Population& population, std::span<const std::shared_ptr<Projection>> projections,
+                   std::span<const std::shared_ptr<const Delays>> delays, std::size_t n_samples)
+        : Run(n_samples),
+          population_(population),
+          projections_(projections.begin(), projections.end()),
+          delays_(delays.begin(), delays.end()) {
+        for (const auto& one : delays_) any_by_synapse_ = any_by_synapse_ || one->by_synapse();
+        for (const auto& projection : projections_) mean_fan_out_ = std::max(mean_fan_out_, mean_of(*projection));
+    }
+
+    double extra_bytes() const override {
+        return static_cast<double>(samples.size()) * static_cast<double>(population_.n_neurons()) * 40.0;
+    }
+    void begin(Sample& sample, bool /*fresh*/) override {
+        std::vector<double>& last_touch = sample.state.last_touch;
+        if (last_touch.empty()) last_touch.assign(count(population_.n_neurons()), sample.state.last_event);
+        sample.final_memory = sample.state.memory;
+    }
+    void expect_windows(double length) override { window_ = length; }
+
+    void advance(std::span<const Probe> probes, const CallLimits& limits, Interruption& interruption) override {
+        if (all_parts_.empty()) start(limits.threads);
+        double events = 0.0;
+        for (std::size_t s = 0; s < samples.size(); ++s) {
+            Sample& sample = samples[s];
+            events += static_cast<double>(sample.inputs.size()) * mean_fan_out_;
+            for (const Probe& probe : probes) sample.recorded.emplace_back(probe.times.size() * probe.neurons.size());
+        }
+        const std::size_t per_sample = all_parts_.empty() ? 1 : all_parts_.front().parts.size();
+        const auto n = static_cast<std::int64_t>(samples.size() * per_sample);
+        const int threads =
+            static_cast<int>(std::clamp(events / events_worth_a_thread, 1.0, static_cast<double>(limits.threads)));
+        parallel_for(n, threads, interruption, [&](std::int64_t task) {
+            const std::size_t s = static_cast<std::size_t>(task) / per_sample;
+            all_parts_[s].parts[static_cast<std::size_t>(task) % per_sample]->advance(
+                {samples[s], probes, limits, interruption});
+        });
+        for (std::size_t s = 0; s < samples.size(); ++s) end(samples[s], all_parts_[s]);
+    }
+
+ private:
+    static double mean_of(const Projection& projection) {
+        const Sparse* const sparse = projection.sparse();
+        return sparse ? static_cast<double>(sparse->n_synapses()) / std::max(1, sparse->n_inputs())
+                      : projection.target()->n_neurons();
+    }
+
+    void start(int threads) {
+        const std::int32_t n = population_.n_neurons();
+        const auto n_samples = static_cast<int>(std::max<std::size_t>(1, samples.size()));
+        const std::int32_t n_parts =
+            std::clamp((threads + n_samples - 1) / n_samples, 1, std::max(1, n / neurons_worth_a_part));
+        for (const Sample& sample : samples) all_parts_.emplace_back(count(n));
+        for (std::size_t s = 0; s < samples.size(); ++s) {
+            SampleParts& mine = all_parts_[s];
+            for (std::int32_t k = 0; k < n_parts; ++k) {
+                const auto border = [&](std::int32_t part) {
+                    return static_cast<std::int32_t>(std::int64_t{n} * part / n_parts);
+                };
+                mine.parts.push_back(scatter_part({population_, projections_, delays_}, mine.arrays,
+                                                   {border(k), border(k + 1)}, window_));
+            }
+            resume(samples[s], mine);
+        }
+    }
+
+    /// What synapses have still to feel of the last call's spikes.
+    void resume(Sample& sample, SampleParts& mine) {
+        if (!any_by_synapse_) return;
+        std::vector<SpikeView> sent;
+        for (std::size_t p = 0; p < projections_.size(); ++p) {
+            InFlight& own = mine.travelling.emplace_back();
+            const auto number = static_cast<std::int32_t>(p);
+            if (delays_[p]->by_synapse()) keep(on_their_way(sample.state.travelling, number), number, own);
+            sent.push_back({own.indices, own.times});
+        }
+        ArrivalCollector collector;
+        const Arrivals all = collector.merge(sent);
+        for (const auto& part : mine.parts) part->resume(all, sample.from);
+    }
+
+    void end(Sample& sample, SampleParts& mine) {
+        std::vector<Spike> spikes;
+        for (const auto& part : mine.parts) {
+            for (const Emission& e : part->spikes.spikes()) spikes.push_back({e.neuron, e.time});
+        }
+        if (!spikes.empty()) {
+            stable_sort_by_time(spikes);
+            sample.spikes.append(spikes);
+            sample.spikes.order_ties();
+        }
+        if (any_by_synapse_) keep_travelling(sample, mine);
+    }
+
+    void keep_travelling(Sample& sample, SampleParts& mine) const {
+        const std::span<const std::int32_t> projections = sample.inputs.projections;
+        for (std::size_t k = 0; k < sample.inputs.size(); ++k) {
+            const std::size_t p = projections.empty() ? 0 : static_cast<std::size_t>(projections[k]);
+            if (!delays_[p]->by_synapse()) continue;
+            mine.travelling[p].indices.push_back(sample.inputs.indices[k]);
+            mine.travelling[p].times.push_back(sample.inputs.times[k]);
+        }
+        sample.state.travelling = {};
+        for (std::size_t p = 0; p < projections_.size(); ++p) {
+            InFlight& own = mine.travelling[p];
+            const double longest = delays_[p]->largest();
+            std::size_t felt = 0;
+            while (felt < own.times.size() && own.times[felt] + longest <= sample.last_arrival) ++felt;
+            own.indices.erase(own.indices.begin(), own.indices.begin() + static_cast<std::ptrdiff_t>(felt));
+            own.times.erase(own.times.begin(), own.times.begin() + static_cast<std::ptrdiff_t>(felt));
+            keep({own.indices, own.times}, static_cast<std::int32_t>(p), sample.state.travelling);
+        }
+    }
+
+    const Population& population_;
+    std::vector<std::shared_ptr<Projection>> projections_;
+    std::vector<std::shared_ptr<const Delays>> delays_;
+    bool any_by_synapse_ = false;
+    double mean_fan_out_ = 0.0, window_ = 0.0;
+    std::vector<SampleParts> all_parts_;
+};
+
+}  // namespace
+
+std::unique_ptr<Run> scatter_forward(const Population& population,
+                                     std::span<const std::shared_ptr<Projection>> projections,
+                                     std::span<const std::shared_ptr<const Delays>> delays, std::size_t n_samples) {
+    return std::make_unique<ScatterForward>(population, projections, delays, n_samples);
+}
+
+}  // namespace evsim

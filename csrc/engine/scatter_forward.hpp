@@ -1,0 +1,18 @@
+// Exact event-driven inference through a population whose neurons are each reached by spikes of their own.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "engine/run.hpp"
+#include "projection.hpp"
+
+namespace evsim {
+
+/// `projections`: all that lead to the population, sparse or dense, and their `delays`. They and the population must
+/// outlive the run.
+std::unique_ptr<Run> scatter_forward(const Population& population,
+                                     std::span<const std::shared_ptr<Projection>> projections,
+                                     std::span<const std::shared_ptr<const Delays>> delays, std::size_t n_samples);
+
+}  // namespace evsim

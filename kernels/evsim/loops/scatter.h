@@ -1,0 +1,289 @@
+// The scatter engine's inner loop over any neuron model: every neuron is reached by spikes of its own, at times of its
+// own. As many neurons as a SIMD vector holds go side by side, each through its own gaps.
+#pragma once
+
+#include <cstring>
+#include <type_traits>
+
+#include <evsim/loops/dense_neurons.h>
+#include <evsim/loops/neuron_kernel.h>
+#include <evsim/loops/scatter_neurons.h>
+#include <evsim/loops/variables.h>
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+/// `S`: the type of states; `V`: a vector of them, or S itself.
+template <class Model, class S, class V>
+struct ScatterKernel : ScatterNeurons<Model, S> {
+    using Neurons = ScatterNeurons<Model, S>;
+    using typename Neurons::Exact;
+    using typename Neurons::ExactGap;
+    using typename Neurons::Lane;
+    using typename Neurons::Neuron;
+    using Wide = typename Model::template State<V>;
+    using HotWide = typename Model::template Hot<V>;
+    using WideGap = typename Model::template Gap<V>;
+
+    static constexpr int width = sizeof(V) / sizeof(S);
+    static constexpr int n_state = Variables<Lane, S>::count;
+    static constexpr int n_hot = Variables<typename Model::template Hot<S>, S>::count;
+    static constexpr int n_gap = Variables<ExactGap, double>::count;
+
+    /// The condition of every lane, for `select`.
+    using Mask = decltype(V{} > V{});
+    static Mask mask_of(unsigned bits) {
+        if constexpr (width == 1) {
+            return bits != 0;
+        } else {
+            Mask mask{};
+            for (int lane = 0; lane < width; ++lane) mask[lane] = (bits >> lane & 1) != 0 ? -1 : 0;
+            return mask;
+        }
+    }
+    static unsigned positive(const V& v) {
+        if constexpr (width == 1) {
+            return v > S(0);
+        } else {
+            return positive_lanes(v);
+        }
+    }
+
+    /// Some neurons side by side, on their way.
+    struct Group {
+        int n;  ///< of the lanes, those in use
+        std::int32_t places[width];
+        double last[width] = {}, next[width] = {};  ///< begin and end of each neuron's gap
+        double free_from[width];                    ///< the first arrival that finds it free
+        bool ever_held = false;
+        alignas(V) S weights[width] = {};
+        std::int32_t ports[width] = {};
+        Wide state;
+        HotWide hot;
+
+        Group(const ScatterRun& run, std::int64_t first) {
+            const std::int64_t left = run.n_touched - first;
+            n = left < width ? static_cast<int>(left) : width;
+            alignas(V) S variables[(n_state > 0 ? n_state : 1) * width], of_hot[(n_hot > 0 ? n_hot : 1) * width];
+            for (int lane = 0; lane < width; ++lane) {
+                const std::int32_t place = places[lane] = run.touched[first + (lane < n ? lane : n - 1)];
+                last[lane] = next[lane] = run.last_touch[place];
+                const S* const state_at = static_cast<const S*>(run.state) + place;
+                for (int k = 0; k < n_state; ++k) variables[k * width + lane] = state_at[k * run.stride];
+                const S* const hot_at = static_cast<const S*>(run.hot) + place;
+                for (int k = 0; k < n_hot; ++k) of_hot[k * width + lane] = hot_at[k * run.stride];
+                if constexpr (holds<Model>) look_at_clock(run, lane);
+            }
+            state = Variables<Wide, V>::load(variables, width);
+            hot = Variables<HotWide, V>::load(of_hot, width);
+        }
+
+        void look_at_clock(const ScatterRun& run, int lane) {
+            const auto place = static_cast<std::size_t>(places[lane]);
+            const Release& release = static_cast<const Release*>(run.releases)[place];
+            if (!(release.time > -infinity())) {
+                free_from[lane] = -infinity();
+                return;
+            }
+            free_from[lane] = release.first_arrival(neuron_at<Model>(run.neurons, place).refractory);
+            ever_held = ever_held || free_from[lane] > last[lane];
+        }
+
+        /// Those whom an arrival at `times` finds held.
+        unsigned held(const double (&times)[width]) const {
+            unsigned bits = 0;
+            for (int lane = 0; lane < width; ++lane) bits |= unsigned{free_from[lane] > times[lane]} << lane;
+            return bits;
+        }
+
+        void store(const ScatterRun& run) const {
+            alignas(V) S variables[(n_state > 0 ? n_state : 1) * width];
+            Variables<Wide, V>::store(state, variables, width);
+            for (int lane = 0; lane < n; ++lane) {
+                S* const state_at = static_cast<S*>(run.state) + places[lane];
+                for (int k = 0; k < n_state; ++k) state_at[k * run.stride] = variables[k * width + lane];
+                run.last_touch[places[lane]] = last[lane];
+            }
+        }
+    };
+
+    /// What the model needs of the lanes' gaps.
+    static WideGap gaps_of(const Model& model, const double (&durations)[width]) {
+        ExactGap factors[width];
+#pragma GCC unroll 1
+        for (int lane = 0; lane < width; ++lane) factors[lane] = model.gap(durations[lane]);
+        if constexpr (n_gap == 0) {
+            return {};
+        } else {
+            double values[width][n_gap];
+            std::memcpy(values, factors, sizeof(values));
+            alignas(V) S rounded[n_gap * width];
+            for (int k = 0; k < n_gap; ++k)
+                for (int lane = 0; lane < width; ++lane) rounded[k * width + lane] = static_cast<S>(values[lane][k]);
+            return Variables<WideGap, V>::load(rounded, width);
+        }
+    }
+
+    /// The lanes of `flagged` through their gaps one by one.
+    [[gnu::noinline]] static void move_flagged(const ScatterRun& run, const Model& model, Group& group,
+                                               const Wide& before, unsigned flagged, TileResult& result) {
+        alignas(V) S from[n_state * width], to[n_state * width];
+        Variables<Wide, V>::store(before, from, width);
+        Variables<Wide, V>::store(group.state, to, width);
+        for (; flagged != 0; flagged &= flagged - 1) {
+            const int lane = std::countr_zero(flagged);
+            Lane state = Variables<Lane, S>::load(from + lane, width);
+            double start = group.last[lane];
+            Neurons::move(run, model, group.places[lane], state, start, group.next[lane], result);
+            Variables<Lane, S>::store(state, to + lane, width);
+            if constexpr (holds<Model>) group.look_at_clock(run, lane);
+            if (result.status != TileStatus::ok) break;
+        }
+        group.state = Variables<Wide, V>::load(to, width);
+    }
+
+    /// Every lane through its gap.
+    [[gnu::always_inline]] static void pass_gaps(const ScatterRun& run, const Model& model, Group& group,
+                                                 TileResult& result) {
+        alignas(V) double durations[width];
+        unsigned moving = 0;
+        for (int lane = 0; lane < width; ++lane) durations[lane] = group.next[lane] - group.last[lane];
+        for (int lane = 0; lane < width; ++lane) moving |= unsigned{durations[lane] > 0.0} << lane;
+        const WideGap gaps = gaps_of(model, durations);
+        const auto& own_gaps = gap_for<Model>(group.hot, gaps);
+        unsigned flagged = positive(Model::excess(group.state, group.hot, own_gaps));
+        [[maybe_unused]] unsigned still = 0;
+        if constexpr (holds<Model>) {
+            if (group.ever_held) {
+                const unsigned before = group.held(group.last);
+                still = before & group.held(group.next);
+                flagged = flows_while_held(model) ? flagged | before : (flagged & ~before) | (before & ~still);
+            }
+        }
+        flagged &= moving;
+        const Wide before = group.state;
+        Model::decay(group.state, own_gaps);
+        if constexpr (holds<Model>) {
+            if (still != 0) model.hold(mask_of(still), before, group.state);
+        }
+        if (flagged != 0) [[unlikely]]
+            move_flagged(run, model, group, before, flagged, result);
+    }
+
+    /// The weights at the ends of the gaps.
+    [[gnu::always_inline]] static void receive(const Model& model, Group& group) {
+        const Wide before = group.state;
+        V weights = Variables<V, V>::load(group.weights, width);
+        [[maybe_unused]] unsigned held = 0;
+        if constexpr (holds<Model>) {
+            if (group.ever_held) held = group.held(group.next);
+            if (held != 0) weights = heard(model, mask_of(held), weights);
+        }
+        if constexpr (Model::n_ports == 1) {
+            Model::receive(group.state, weights, 0);
+        } else {
+            for (int port = 0; port < Model::n_ports; ++port) {
+                unsigned here = 0;
+                for (int lane = 0; lane < width; ++lane) here |= unsigned{group.ports[lane] == port} << lane;
+                if (here == 0) continue;
+                Wide with = group.state;
+                Model::receive(with, weights, port);
+                group.state = select_state<V>(mask_of(here), with, group.state);
+            }
+        }
+        if constexpr (holds<Model>) {
+            if (held != 0) model.hold(mask_of(held), before, group.state);
+        }
+    }
+
+    static TileResult run(const ScatterRun& run) {
+        return guarded(run.message, TileRun::message_bytes, [&] {
+            const Model model(run.shared);
+            TileResult result{TileStatus::ok, 0, 0.0};
+            for (std::int64_t first = 0; first < run.n_touched && result.status == TileStatus::ok; first += width)
+                run_group(run, model, first, result);
+            return result;
+        });
+    }
+
+    static void run_group(const ScatterRun& run, const Model& model, std::int64_t first, TileResult& result) {
+        const auto* const arrivals = static_cast<const TimedArrival<S>*>(run.arrivals);
+        Group group(run, first);
+        std::int64_t begin[width], counts[width];
+        for (int lane = 0; lane < group.n; ++lane) {
+            begin[lane] = run.first_arrivals[group.places[lane]];
+            counts[lane] = run.n_arrivals[group.places[lane]];
+        }
+        int active = group.n;
+        for (std::int64_t k = 0; k < counts[0]; ++k) {
+            for (; counts[active - 1] <= k; --active) {
+                group.weights[active - 1] = 0;
+                group.ports[active - 1] = -1;
+            }
+            for (int lane = 0; lane < active; ++lane) {
+                const TimedArrival<S>& arrival = arrivals[begin[lane] + k];
+                group.next[lane] = arrival.time;
+                group.weights[lane] = arrival.weight;
+                group.ports[lane] = arrival.port;
+            }
+            pass_gaps(run, model, group, result);
+            receive(model, group);
+            if constexpr (concludes<Model>) Neurons::collect(run, group.places, group.weights, active);
+            for (int lane = 0; lane < width; ++lane) group.last[lane] = group.next[lane];
+            if (result.status != TileStatus::ok) return;
+        }
+        group.store(run);
+        Neurons::check_finite(run, group.places, group.n, result);
+    }
+
+    static TileResult finish(const ScatterRun& run) {
+        return guarded(run.message, TileRun::message_bytes, [&] {
+            const Model model(run.shared);
+            TileResult result{TileStatus::ok, 0, 0.0};
+            for (std::int64_t first = 0; first < run.n_touched && result.status == TileStatus::ok; first += width)
+                finish_group(run, model, first, result);
+            return result;
+        });
+    }
+
+    /// Lanes that may cross within `ahead` after emit_until. A little further than asked: whether a spike lies before
+    /// the end is decided by its time.
+    static unsigned may_cross(const ScatterRun& run, const Model& model, const Group& group, double ahead) {
+        double durations[width];
+        for (int lane = 0; lane < width; ++lane)
+            durations[lane] = Neurons::beyond(run.emit_until + ahead, group.last[lane]) - group.last[lane];
+        const WideGap gaps = gaps_of(model, durations);
+        return positive(Model::excess(group.state, group.hot, gap_for<Model>(group.hot, gaps)));
+    }
+
+    static void finish_group(const ScatterRun& run, const Model& model, std::int64_t first, TileResult& result) {
+        const Group group(run, first);
+        const unsigned in_use = ~0u >> (32 - group.n);
+        unsigned by_itself = may_cross(run, model, group, 0.0);
+        if constexpr (holds<Model>) {
+            if (group.ever_held) by_itself |= group.held(group.last);
+        }
+        by_itself &= in_use;
+        unsigned safe = in_use & ~by_itself;
+        for (int lane = 0; lane < group.n; ++lane) run.due[group.places[lane]] = run.emit_until;
+        // The longest of a few stretches of time that the bound still passes.
+        double ahead = run.look_ahead;
+        for (int tries = 0; tries < 3 && safe != 0 && ahead > 0.0; ++tries, ahead *= 0.25) {
+            for (unsigned found = safe & ~may_cross(run, model, group, ahead); found != 0; found &= found - 1) {
+                const int lane = std::countr_zero(found);
+                run.due[group.places[lane]] = run.emit_until + ahead;
+                safe &= ~(1u << lane);
+            }
+        }
+        for (; by_itself != 0 && result.status == TileStatus::ok; by_itself &= by_itself - 1)
+            Neurons::finish_neuron(run, model, group.places[std::countr_zero(by_itself)], result);
+    }
+
+    static const ScatterLoops* loops() {
+        static constexpr ScatterLoops loops{run, finish, Neurons::conclude, DenseNeurons<Model, S>::observe};
+        return &loops;
+    }
+};
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim

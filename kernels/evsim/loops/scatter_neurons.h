@@ -1,0 +1,184 @@
+// What the scatter engine does with neurons one by one: the exact way from touch to touch, and the end of a call.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include <evsim/neuron/advance.h>
+#include <evsim/neuron/readout.h>
+
+#include <evsim/loops/exact_path.h>
+#include <evsim/loops/model_facts.h>
+#include <evsim/loops/neuron_kernel.h>
+#include <evsim/loops/variables.h>
+
+namespace evsim {
+inline namespace EVSIM_ISA {
+
+/// `S`: the type of states.
+template <class Model, class S>
+struct ScatterNeurons {
+    using Neuron = typename Model::Neuron;
+    using ExactGap = typename Model::template Gap<double>;
+    using Exact = typename Model::template State<double>;
+    using Lane = typename Model::template State<S>;
+
+    static constexpr auto nobody_listens = [](double) {};
+    using AllCrossings = Crossings<Model, ScatterRun, decltype(nobody_listens)>;
+
+    /// Lets a neuron stop at its next crossing.
+    struct OneCrossing {
+        AllCrossings& all;
+        bool go_on = true;
+
+        bool operator()(double elapsed) {
+            go_on = all(elapsed);
+            return false;
+        }
+        bool at_release(double elapsed, double last_arrival) {
+            go_on = all.at_release(elapsed, last_arrival);
+            return false;
+        }
+    };
+
+    /// One neuron between touches: its state as it is kept, and what follows from it.
+    struct Walk {
+        const ScatterRun& run;
+        const Model& model;
+        TileResult& result;
+        Neuron neuron;
+        NeuronPlace place;
+        Exact exact{};
+        Release release;
+        AllCrossings crossings;
+        bool found = false;  ///< whether the last gap holds a crossing, be it of this call or a later one
+
+        Walk(const ScatterRun& run_, const Model& model_, std::int32_t index, TileResult& result_)
+            : run(run_),
+              model(model_),
+              result(result_),
+              neuron(neuron_at<Model>(run.neurons, static_cast<std::size_t>(index))),
+              place{index, static_cast<std::size_t>(index), false},
+              release(release_of(run, index)),
+              crossings{run, model, exact, neuron, place, 0, 0.0, 0.0, result, nobody_listens} {}
+        Walk(const Walk&) = delete;
+
+        /// Moves `exact` through the gap or to the first crossing in it; true if there is one, at crossings.last_time,
+        /// that belongs to this call.
+        bool crosses(const Interval& gap, bool closed) {
+            crossings.start = gap.start;
+            crossings.end = gap.start + gap.duration;
+            crossings.last_elapsed = 0.0;
+            OneCrossing one{crossings};
+            found = advance_by_call(model, exact, neuron, gap, model.gap(gap.duration), closed, release,
+                                    AnyFired(one)) > 0;
+            return found && result.status == TileStatus::ok && crossings.last_time < run.emit_until;
+        }
+    };
+
+    static Release release_of(const ScatterRun& run, std::int32_t place) {
+        if constexpr (holds<Model>) return static_cast<const Release*>(run.releases)[place];
+        return {};
+    }
+    static void keep_release(const ScatterRun& run, std::int32_t place, const Release& release) {
+        if constexpr (holds<Model>) static_cast<Release*>(run.releases)[place] = release;
+    }
+
+    /// Moves one neuron from `last` to `end`, from crossing to crossing.
+    [[gnu::noinline]] static void move(const ScatterRun& run, const Model& model, std::int32_t place, Lane& state,
+                                       double& last, double end, TileResult& result) {
+        Walk walk(run, model, place, result);
+        const bool closed = !any_jumps(model);
+        for (bool at_end = false;;) {
+            const Interval gap{last, end, end - last};
+            walk.exact = converted<Exact, double, S>(state);
+            const bool crossed = walk.crosses(gap, closed || at_end);
+            state = converted<Lane, S, double>(walk.exact);
+            if (result.status != TileStatus::ok) return;
+            last = crossed ? walk.crossings.last_time : end;
+            if (crossed) continue;
+            if (at_end) break;
+            // Rounded, the potential may be at the threshold although the exact one stayed below: a crossing at the end
+            // of the gap. Left alone, the neuron would sit above its threshold, mute.
+            if (!model.at_threshold(converted<Exact, double, S>(state), walk.neuron)) break;
+            at_end = true;
+        }
+        keep_release(run, place, walk.release);
+    }
+
+    /// A time so little after `end` that rounding cannot hide a crossing before `end` from who looks up to there.
+    static double beyond(double end, double start) {
+        if constexpr (!Model::spikes) return end;
+        const double late = std::fabs(end), early = std::fabs(start);
+        return end + 4.0 * std::numeric_limits<double>::epsilon() * (late > early ? late : early);
+    }
+
+    /// Spikes of a neuron before emit_until, each of which becomes its last touch; and when the next may come.
+    [[gnu::noinline]] static void finish_neuron(const ScatterRun& run, const Model& model, std::int32_t place,
+                                                TileResult& result) {
+        S* const at = static_cast<S*>(run.state) + place;
+        Walk walk(run, model, place, result);
+        double& last = run.last_touch[place];
+        for (;;) {
+            const double end = beyond(run.emit_until + run.look_ahead, last);
+            walk.exact = converted<Exact, double, S>(Variables<Lane, S>::load(at, run.stride));
+            walk.release = release_of(run, place);
+            const bool crossed = walk.crosses({last, end, end - last}, true);
+            if (result.status != TileStatus::ok) return;
+            if (!crossed) break;
+            Variables<Lane, S>::store(converted<Lane, S, double>(walk.exact), at, run.stride);
+            keep_release(run, place, walk.release);
+            last = walk.crossings.last_time;
+        }
+        if (!finite<Exact, double>(walk.exact)) result = {TileStatus::not_finite, place, last};
+        double& due = run.due[place];
+        due = run.emit_until + run.look_ahead;
+        const double next = walk.crossings.last_time;
+        if (walk.found && next < due) due = next - 1e-9 * (next - last);
+    }
+
+    static void check_finite(const ScatterRun& run, const std::int32_t* places, int n, TileResult& result) {
+        for (int k = 0; k < n && result.status == TileStatus::ok; ++k) {
+            const S* const at = static_cast<const S*>(run.state) + places[k];
+            if (!finite<Lane, S>(Variables<Lane, S>::load(at, run.stride)))
+                result = {TileStatus::not_finite, places[k], run.last_touch[places[k]]};
+        }
+    }
+
+    /// Adds up what has arrived.
+    static void collect(const ScatterRun& run, const std::int32_t* places, const S* weights, int n) {
+        for (int k = 0; k < n; ++k) {
+            double& charge = run.memory[Model::charge_memory * run.stride + static_cast<std::size_t>(places[k])];
+            double& lost = run.memory[Model::lost_memory * run.stride + static_cast<std::size_t>(places[k])];
+            if (run.weight_bytes == sizeof(float))
+                add_charge<float>(charge, lost, static_cast<double>(weights[k]));
+            else
+                add_charge<double>(charge, lost, static_cast<double>(weights[k]));
+        }
+    }
+
+    /// What readouts remember at emit_until. Nothing of it is a touch.
+    static void conclude(const ScatterRun& run) {
+        if constexpr (requires { Model::memory_names; }) {
+            const Model model(run.shared);
+            TileResult result{TileStatus::ok, 0, 0.0};
+            for (std::int64_t k = 0; k < run.n_touched; ++k) conclude_neuron(run, model, run.touched[k], result);
+        }
+    }
+
+    static void conclude_neuron(const ScatterRun& run, const Model& model, std::int32_t place, TileResult& result) {
+        const S* const at = static_cast<const S*>(run.state) + place;
+        const double start = run.last_touch[place], duration = run.emit_until - start;
+        const Exact before = converted<Exact, double, S>(Variables<Lane, S>::load(at, run.stride));
+        Walk walk(run, model, place, result);
+        walk.exact = before;
+        for (double last = start; walk.crosses({last, run.emit_until, run.emit_until - last}, true);)
+            last = walk.crossings.last_time;
+        if constexpr (concludes<Model>)
+            conclude_at(run, model, before, walk.neuron, walk.place.memory, duration, model.gap(duration));
+    }
+};
+
+}  // namespace EVSIM_ISA
+}  // namespace evsim
