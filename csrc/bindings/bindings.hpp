@@ -69,5 +69,6 @@ void bind_projection(py::module_& module);
 void bind_network(py::module_& module);
 void bind_recordings(py::module_& module);
 void bind_stepped(py::module_& module);
+void bind_synapse_rules(py::module_& module);
 
 }  // namespace evsim

@@ -21,6 +21,7 @@ from .connections import (
     ConvTranspose2d as ConvTranspose2d,
     Dense as Dense,
     Pool2d as Pool2d,
+    Sparse as Sparse,
     Unpool2d as Unpool2d,
     coordinates_of as coordinates_of,
     index_of as index_of,

@@ -29,16 +29,22 @@ __all__: list[str] = [
     "UnpoolRelay",
     "UnpoolStage",
     "active_isa",
+    "by_distance",
     "check_spikes",
     "falls",
+    "fixed_in_degree",
+    "fixed_out_degree",
     "mark_active_features",
     "model_names",
     "num_threads",
+    "one_to_one",
     "plan_call",
+    "random_pairs",
     "select_winners",
     "set_num_threads",
     "spikes_from_dense",
     "supported_isas",
+    "synapse_order",
 ]
 
 class SpikeArray:
@@ -426,6 +432,17 @@ class ConvLearner:
     ) -> None: ...
 
 def active_isa() -> str: ...
+def by_distance(
+    in_grid: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+    out_grid: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+    targets: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+    profile: str,
+    probability: typing.SupportsFloat | typing.SupportsIndex,
+    sigma: typing.SupportsFloat | typing.SupportsIndex,
+    periodic: bool,
+    autapses: bool,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]: ...
 def check_spikes(
     indices: numpy.typing.NDArray[numpy.int32],
     times: numpy.typing.NDArray[numpy.float64],
@@ -433,6 +450,22 @@ def check_spikes(
     what: str,
 ) -> None: ...
 def falls(times: numpy.typing.NDArray[numpy.float64]) -> bool: ...
+def fixed_in_degree(
+    sizes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+    targets: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+    degree: typing.SupportsInt | typing.SupportsIndex,
+    autapses: bool,
+    multapses: bool,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]: ...
+def fixed_out_degree(
+    sizes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+    targets: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+    degree: typing.SupportsInt | typing.SupportsIndex,
+    autapses: bool,
+    multapses: bool,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]: ...
 def mark_active_features(
     features: StepSpikes,
     shape: tuple[
@@ -452,6 +485,10 @@ def mark_active_features(
 ) -> None: ...
 def model_names() -> list[str]: ...
 def num_threads() -> int: ...
+def one_to_one(
+    sizes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+    targets: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]: ...
 def plan_call(
     nodes: collections.abc.Sequence[
         tuple[str, typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex | None]
@@ -471,6 +508,13 @@ def plan_call(
         ]
     ],
 ) -> tuple[bool, float, list[float]]: ...
+def random_pairs(
+    sizes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+    targets: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+    probability: typing.SupportsFloat | typing.SupportsIndex,
+    autapses: bool,
+    seed: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]: ...
 def select_winners(
     spikes: StepSpikes,
     shape: tuple[
@@ -485,5 +529,10 @@ def select_winners(
 def set_num_threads(n: typing.SupportsInt | typing.SupportsIndex) -> None: ...
 def spikes_from_dense(dense: numpy.ndarray) -> list[StepSpikes]: ...
 def supported_isas() -> list[str]: ...
+def synapse_order(
+    sources: numpy.typing.NDArray[numpy.int32],
+    targets: numpy.typing.NDArray[numpy.int32],
+    sizes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+) -> numpy.typing.NDArray[numpy.int64] | None: ...
 
 __version__: str = "0.1.0"

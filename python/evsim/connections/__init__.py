@@ -6,6 +6,7 @@ from .conv import Conv2d, ConvTranspose2d
 from .dense import Dense
 from .images import coordinates_of, index_of
 from .pool import Pool2d, Unpool2d
+from .sparse import Sparse
 
 __all__ = [
     "Connection",
@@ -13,6 +14,7 @@ __all__ = [
     "ConvTranspose2d",
     "Dense",
     "Pool2d",
+    "Sparse",
     "Unpool2d",
     "as_weights",
     "coordinates_of",
