@@ -82,12 +82,16 @@ class Lif:
 
 def simulate(
     populations: dict[str, list[Lif]],
-    edges: Iterable[tuple[str, str, Any, Sequence[float]]],
+    edges: Iterable[tuple[str, str, Any, Sequence[Any]]],
     inputs: dict[str, Iterable[tuple[float, int]]],
     until: float,
 ) -> dict[str, list[tuple[float, int]]]:
-    """Return the spikes of each population. Edges: source, target, weights [target][source], delay of each source."""
-    fan_out: dict[str, list[tuple[str, Any, Sequence[float]]]] = {}
+    """Return the spikes of each population.
+
+    Edges: source, target, weights [target][source], and a delay of each source or, likewise, [target][source]. A weight
+    of NaN is no synapse.
+    """
+    fan_out: dict[str, list[tuple[str, Any, Sequence[Any]]]] = {}
     for source, target, weights, delays in edges:
         fan_out.setdefault(source, []).append((target, weights, delays))
     arrivals: list[tuple[float, int, str, int, float]] = []
@@ -96,7 +100,10 @@ def simulate(
     def send(source: str, time: float, index: int) -> None:
         for target, weights, delays in fan_out.get(source, ()):
             for n in range(len(populations[target])):
-                heapq.heappush(arrivals, (time + delays[index], next(number), target, n, weights[n][index]))
+                if math.isnan(weights[n][index]):
+                    continue
+                delay = delays[n][index] if isinstance(delays[0], list) else delays[index]
+                heapq.heappush(arrivals, (time + delay, next(number), target, n, weights[n][index]))
 
     for name, spikes in inputs.items():
         for time, index in spikes:
