@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/errors.hpp"
 
@@ -22,7 +23,11 @@ Delays::Delays(std::vector<double> values, std::size_t n, bool by_synapse)
     }
 }
 
-double Delays::smallest() const { return values_.empty() ? 0.0 : *std::min_element(values_.begin(), values_.end()); }
+double Delays::smallest() const {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    return values_.empty() ? infinity : *std::min_element(values_.begin(), values_.end());
+}
+
 double Delays::largest() const { return values_.empty() ? 0.0 : *std::max_element(values_.begin(), values_.end()); }
 
 double Delays::of_input(std::int32_t input) const {

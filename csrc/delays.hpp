@@ -22,6 +22,7 @@ class Delays {
     /// Whether spikes arrive later than they are sent, all at once.
     bool any() const { return any_ && !by_synapse_; }
     bool by_synapse() const { return by_synapse_; }
+    /// Infinity where there is not one synapse.
     double smallest() const;
     double largest() const;
     const std::vector<double>& values() const { return values_; }

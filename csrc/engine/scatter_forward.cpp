@@ -43,7 +43,7 @@ class ScatterForward final : public Run {
         if (last_touch.empty()) last_touch.assign(count(population_.n_neurons()), sample.state.last_event);
         sample.final_memory = sample.state.memory;
     }
-    void expect_windows(double length) override { window_ = length; }
+    void expect_windows(double length) override { window_ = std::isfinite(length) ? length : 0.0; }
 
     void advance(std::span<const Probe> probes, const CallLimits& limits, Interruption& interruption) override {
         if (all_parts_.empty()) start(limits.threads);

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ._lib.modules import only_public
 from .building import NetworkBuilder
-from .connections import Connection, Conv2d, ConvTranspose2d, Dense, Pool2d, Unpool2d
+from .connections import Connection, Conv2d, ConvTranspose2d, Dense, Pool2d, Sparse, Unpool2d
 from .errors import FileFormatError, InvalidArgumentError
 from .kernels import Kernel
 from .layer import Layer
@@ -23,7 +23,7 @@ from .projection import Projection
 __all__ = ["NetworkDescription"]
 
 CONNECTIONS: dict[str, type[Connection]] = {
-    kind.__name__: kind for kind in (Dense, Conv2d, ConvTranspose2d, Pool2d, Unpool2d)
+    kind.__name__: kind for kind in (Dense, Sparse, Conv2d, ConvTranspose2d, Pool2d, Unpool2d)
 }
 
 
@@ -43,9 +43,10 @@ class NetworkDescription:
         ``model`` and ``parameters``, or None); layers the ``projection`` that feeds them.
     projections : list of dict
         Those made by :meth:`SpikingNetwork.connect`: ``source``, ``target``, ``connection``, ``port``, ``delay``
-        (None where there is one for each input, in `arrays`) and ``kernel``.
+        (None where there is one for each input or synapse, in `arrays`) and ``kernel``.
     arrays : dict of str to ndarray
-        Weights and parameters per neuron, ``"hidden.weights"``, ``"hidden.neuron.threshold"``.
+        Weights, parameters per neuron and the ends of synapses: ``"hidden.weights"``, ``"hidden.neuron.threshold"``,
+        ``"hidden.sources"``.
     state : dict or None
         What a stream carries: ``time``, ``batch``, ``states`` (by node a list with the named arrays of every sample)
         and ``waiting_traces`` (by the target of a projection, those that the next call begins with).
@@ -90,6 +91,8 @@ class NetworkDescription:
         connection = projection.connection
         if connection.learnable:
             self.arrays[f"{name}.weights"] = projection._host_weights()
+        for key, values in connection.arrays().items():
+            self.arrays[f"{name}.{key}"] = values
         described: dict[str, Any] = {
             "source": projection.source.name,
             "target": projection.target.name,
@@ -115,7 +118,11 @@ class NetworkDescription:
         kind = CONNECTIONS.get(values["type"])
         if kind is None:
             raise FileFormatError(f"a connection {values['type']!r} is not known")
-        connection: Any = kind.from_description(values, None, named)
+        for key in kind.array_names:
+            if f"{name}.{key}" not in self.arrays:
+                raise FileFormatError(f"{name} needs an array {key!r}")
+        arrays = {key: self.arrays[f"{name}.{key}"] for key in kind.array_names}
+        connection: Any = kind.from_description({**values, **arrays}, None, named)
         if connection.learnable:
             weights = self.arrays.get(f"{name}.weights")
             shape = connection.weight_shape

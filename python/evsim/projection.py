@@ -68,14 +68,14 @@ def as_delays(value: Any, connection: Any, *, first: bool = False) -> tuple[npt.
         raise NonFiniteError(f"delays must be finite, got {delays[~np.isfinite(delays)].flat[0]}")
     if np.any(delays < 0):
         raise InvalidArgumentError(f"delays must not be negative, got {delays.min()}")
-    if delays.ndim and delays.shape not in ((connection.n_inputs,), connection.in_shape):
-        of_synapses = connection.delays_of_synapses(delays, first)
-        if of_synapses is None:
-            raise ShapeMismatchError(
-                f"delays are one value, one for each of {connection.n_inputs} inputs or one for each synapse, got an "
-                f"array of shape {delays.shape} for {connection!r}"
-            )
+    of_synapses = connection.delays_of_synapses(delays, first) if delays.ndim else None
+    if of_synapses is not None:
         return of_synapses, True
+    if delays.ndim and delays.shape not in ((connection.n_inputs,), connection.in_shape):
+        raise ShapeMismatchError(
+            f"delays are one value, one for each of {connection.n_inputs} inputs or one for each synapse, got an array "
+            f"of shape {delays.shape} for {connection!r}"
+        )
     flat: npt.NDArray[np.float64] = delays.ravel()
     return flat, False
 
@@ -181,7 +181,8 @@ class Projection:
         """How long spikes travel, in the network's unit of time: one number, one for each input or for each synapse.
 
         An array has shape (n_inputs,) or, of synapses, that of :attr:`weights`, (n_neurons, n_inputs) or (n_synapses,);
-        it is float64, and a copy that cannot be written. Assign one number, or an array of such a shape or, of images,
+        it is float64, and a copy that cannot be written. Of a sparse connection, an array as long as there are synapses
+        is always one for each of them. Assign one number, or an array of such a shape or, of images,
         of that of the input; spikes sent from the next call on take as long. A spike sent at t arrives at t + delay,
         not rounded to any grid; those that are on their way when a call ends arrive in the next one with
         ``reset=False``.

@@ -23,6 +23,7 @@ struct ScatterNeurons {
     using ExactGap = typename Model::template Gap<double>;
     using Exact = typename Model::template State<double>;
     using Lane = typename Model::template State<S>;
+    using HotLane = typename Model::template Hot<S>;
 
     static constexpr auto nobody_listens = [](double) {};
     using AllCrossings = Crossings<Model, ScatterRun, decltype(nobody_listens)>;
@@ -85,7 +86,33 @@ struct ScatterNeurons {
         if constexpr (holds<Model>) static_cast<Release*>(run.releases)[place] = release;
     }
 
-    /// Moves one neuron from `last` to `end`, from crossing to crossing.
+    /// Lets a neuron pass a gap in which it cannot fire as one lane of a vector does, to the same bits; false if it may.
+    static bool passes(const ScatterRun& run, const Walk& walk, Lane& state, double last, double end) {
+        const double duration = end - last;
+        if (!(duration > 0.0)) return true;
+        const HotLane hot =
+            Variables<HotLane, S>::load(static_cast<const S*>(run.hot) + walk.place.memory, run.stride);
+        const auto gap = converted<typename Model::template Gap<S>, S, double>(walk.model.gap(duration));
+        const auto& own_gap = gap_for<Model>(hot, gap);
+        bool may_fire = Model::excess(state, hot, own_gap) > S(0);
+        [[maybe_unused]] bool still = false;
+        if constexpr (holds<Model>) {
+            const double free_from = walk.release.first_arrival(walk.neuron.refractory);
+            const bool held = free_from > last;
+            still = held && free_from > end;
+            may_fire = flows_while_held(walk.model) ? may_fire || held : held ? !still : may_fire;
+        }
+        if (may_fire) return false;
+        [[maybe_unused]] const Lane before = state;
+        Model::decay(state, own_gap);
+        if constexpr (holds<Model>) {
+            if (still) walk.model.hold(true, before, state);
+        }
+        return true;
+    }
+
+    /// Moves one neuron that may fire from `last` to `end`, from crossing to crossing. Behind each it is as if the gap
+    /// had begun there.
     [[gnu::noinline]] static void move(const ScatterRun& run, const Model& model, std::int32_t place, Lane& state,
                                        double& last, double end, TileResult& result) {
         Walk walk(run, model, place, result);
@@ -97,7 +124,10 @@ struct ScatterNeurons {
             state = converted<Lane, S, double>(walk.exact);
             if (result.status != TileStatus::ok) return;
             last = crossed ? walk.crossings.last_time : end;
-            if (crossed) continue;
+            if (crossed) {
+                if (!at_end && passes(run, walk, state, last, end)) break;
+                continue;
+            }
             if (at_end) break;
             // Rounded, the potential may be at the threshold although the exact one stayed below: a crossing at the end
             // of the gap. Left alone, the neuron would sit above its threshold, mute.

@@ -28,6 +28,8 @@ class Connection:
     """What the axes of the weights are."""
     learnable: ClassVar[bool] = True
     """Whether its weights can be set."""
+    array_names: ClassVar[tuple[str, ...]] = ()
+    """What :meth:`arrays` gives."""
     takes_kernels: ClassVar[bool] = False
     """Whether callbacks and plasticity rules go with it."""
 
@@ -68,9 +70,7 @@ class Connection:
         """Return the node of the core that passes spikes on without neurons."""
         raise NotImplementedError
 
-    def delays_of_synapses(
-        self, delays: npt.NDArray[np.float64], first: bool
-    ) -> npt.NDArray[np.float64] | None:
+    def delays_of_synapses(self, delays: npt.NDArray[np.float64], first: bool) -> npt.NDArray[np.float64] | None:
         """Return one delay for each synapse in the order of the core, or None where the shape is another.
 
         `first`: they come in the order in which the synapses were given.
@@ -88,6 +88,10 @@ class Connection:
     def to_description(self, name_of: Callable[[Any], str]) -> dict[str, Any]:
         """Return plain values to make it of; `name_of`: the name of a layer."""
         return {"type": type(self).__name__, **{name: getattr(self, name) for name in self.settings}}
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the arrays to make it of, besides its description and its weights."""
+        return {}
 
     @classmethod
     def from_description(

@@ -67,9 +67,7 @@ class Dense(Connection):
         """Return the projection of the core to `population`, with weights of 0."""
         return dense(population, self.n_inputs, *rule, port)
 
-    def delays_of_synapses(
-        self, delays: npt.NDArray[np.float64], first: bool
-    ) -> npt.NDArray[np.float64] | None:
+    def delays_of_synapses(self, delays: npt.NDArray[np.float64], first: bool) -> npt.NDArray[np.float64] | None:
         """Return one delay for each synapse, those of an input in a row, or None where the shape is another."""
         return delays.T.ravel() if delays.shape == self.weight_shape else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -96,6 +96,7 @@ class Sparse(RuledConnection):
     _order: npt.NDArray[np.int64] | None
 
     settings: ClassVar[tuple[str, ...]] = ("n_inputs", "n_neurons")
+    array_names: ClassVar[tuple[str, ...]] = ("sources", "targets")
     weight_names: ClassVar[str] = "(n_synapses,)"
 
     def __init__(
@@ -277,6 +278,20 @@ class Sparse(RuledConnection):
             return np.empty(0, dtype)
         drawn = as_weights((self.initializer or UniformInitializer())(shape, rng), shape, dtype, self.weight_names)
         return drawn if self.inhibitory is None else _signed(drawn, self.inhibitory[self.sources])
+
+    def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any], port: int) -> Any:
+        """Return the projection of the core to `population`, with weights of 0."""
+        return _core.Projection.sparse(population, self.n_inputs, self.sources, self.targets, port)
+
+    def delays_of_synapses(self, delays: npt.NDArray[np.float64], first: bool) -> npt.NDArray[np.float64] | None:
+        """Return one delay for each synapse, or None where the shape is another."""
+        if delays.shape != self.weight_shape:
+            return None
+        return self.sorted_like_synapses(delays, "delays") if first else delays
+
+    def of_synapses(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return values of all synapses, shape (n_synapses,)."""
+        return values
 
     def bare(self) -> Sparse:
         """Return the connection without its first weights."""
