@@ -12,7 +12,7 @@ MODULES = [
     "evsim",
     *(m.name for m in pkgutil.walk_packages(evsim.__path__, "evsim.") if not m.name.endswith("_core")),
 ]
-NEEDS = {"evsim.analysis.spectra": "scipy", "evsim.io.neo_trains": "neo"}
+NEEDS = {"evsim.analysis.spectra": "scipy", "evsim.io.neo_trains": "neo", "evsim.plot.trains": "scipy"}
 """Packages that only the examples of a module need."""
 
 
