@@ -409,6 +409,27 @@ def draw_recurrent() -> None:
     save(figure, "recurrent")
 
 
+def draw_analysis() -> None:
+    """Draw activity, intervals and spectrum of Brunel's network, made small."""
+    n, jump = 500, 0.5
+    rng = np.random.default_rng(1)
+    weights = np.where(np.arange(n) < 400, jump, -5 * jump) * (rng.random((n, n)) < 0.1)
+    cells = evsim.LIFDelta(tau_mem=20.0, threshold=20.0, reset=10.0, refractory=2.0)
+    net = evsim.SpikingNetwork()
+    net.add_layer(evsim.Dense(n, n, weights=jump * np.eye(n)), cells, name="cells")
+    net.connect("cells", "cells", evsim.Dense(n, n, weights=weights), delay=1.5)
+    spikes = net.infer(encoders.poisson(np.full(n, 4.0), until=1000.0, seed=1), until=1000.0)
+    figure = Figure(figsize=(8.4, 4.4), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1.5, 1))
+    pair = left.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    shown = {"start": 200.0, "n_neurons": n, "bin_width": 1.0, "time_unit": "ms"}
+    evsim.plot.raster_with_rate(spikes, stop=400.0, axes=pair, **shown)
+    top, bottom = right.subplots(2, 1)
+    evsim.plot.intervals(spikes, start=200.0, log=True, ax=top, time_unit="ms")
+    evsim.plot.spectrum(spikes, stop=1000.0, ax=bottom, **shown)
+    save(figure, "analysis")
+
+
 def draw_linear_neurons() -> None:
     """Draw what four linear neurons make of spikes or a constant current."""
     figure = Figure(figsize=(8.4, 4.6), layout="constrained")
@@ -532,7 +553,7 @@ def draw_adex() -> None:
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     pictures = [draw_digit, draw_raster, draw_membrane, draw_weights, draw_exact, draw_stdp_window]
-    pictures += [draw_delays, draw_recurrent, draw_linear_neurons, draw_srm, draw_izhikevich, draw_adex]
+    pictures += [draw_delays, draw_recurrent, draw_analysis, draw_linear_neurons, draw_srm, draw_izhikevich, draw_adex]
     pictures += [draw_event_frame, draw_maps, draw_segmentation, draw_instances]
     pictures += [draw_brightness_codes, draw_constant_currents, draw_poisson, draw_population, draw_delta_modulation]
     pictures += [draw_spatial_fields, draw_temporal_fields]

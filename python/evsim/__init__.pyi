@@ -1,5 +1,6 @@
 # What `import evsim` offers; __init__.py reads the names from here.
 from . import (
+    analysis as analysis,
     datasets as datasets,
     encoders as encoders,
     errors as errors,

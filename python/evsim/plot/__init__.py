@@ -1,4 +1,4 @@
-"""Pictures of spikes, membrane potentials and weights, of camera events and of what was found in them.
+"""Pictures of spikes and their statistics, of potentials and weights, of camera events and of what was found in them.
 
 Every function draws into matplotlib axes and returns them; without ``ax=`` it makes a new figure. Nothing is
 shown or saved: that is left to the caller (``ax.figure.savefig("raster.png")``); only :func:`animation` writes a
@@ -12,6 +12,7 @@ from .frames import event_frame
 from .maps import feature_maps, kernels
 from .matrices import weights
 from .segmentation import instances, saliency, trajectories
+from .trains import intervals, raster_with_rate, spectrum
 from .video import animation
 
 __all__ = [
@@ -21,10 +22,13 @@ __all__ = [
     "event_frame",
     "feature_maps",
     "instances",
+    "intervals",
     "kernels",
     "membrane",
     "raster",
+    "raster_with_rate",
     "saliency",
+    "spectrum",
     "trajectories",
     "weights",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._lib.arrays import as_times
+from .._lib.trains import count_neurons
 from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
 from ..probe import Probe
 from ..spikes import SpikeArray
@@ -75,7 +76,7 @@ def raster(
     """
     if not isinstance(spikes, SpikeArray):
         raise DTypeError(f"spikes must be a SpikeArray, got {type(spikes).__name__}")
-    rows = _rows(spikes, n_neurons)
+    rows = count_neurons(spikes.indices, spikes.shape, n_neurons)
     axes = new_axes(ax)
     colors = _mark_colors(color, spikes)
     few = len(spikes) <= _BARS_UP_TO
@@ -179,15 +180,6 @@ def membrane(
         axes.legend(frameon=False)
     axes.set(xlabel=time_label(time_unit), ylabel="synaptic current" if variable == "i" else "membrane potential")
     return axes
-
-
-def _rows(spikes: SpikeArray, n_neurons: int | None) -> int:
-    needed = int(spikes.indices.max()) + 1 if len(spikes) else 0
-    if n_neurons is None:
-        return int(np.prod(spikes.shape)) if spikes.shape else needed
-    if n_neurons < needed:
-        raise ShapeMismatchError(f"n_neurons = {n_neurons}, but neuron {needed - 1} fired")
-    return n_neurons
 
 
 def _bar_height(axes: Any, rows: int) -> float:
