@@ -72,7 +72,7 @@ def test_equal_delays_of_all_synapses_of_an_input_are_the_delay_of_that_input(ma
     by_input = delays(2, N_INPUTS, is_stepped(name))
     spikes = train(3, whole=is_stepped(name))
     times, variable = np.linspace(0.0, END, 60), "v_soma" if name == "compartments" else "v"
-    shared, own = (evsim.Probe(0, variable, times=times) for _ in range(2))
+    shared, own = (evsim.Probe(0, times, variable=variable) for _ in range(2))
     expected = feed_forward(machine, name, by_input).infer(spikes, until=END, record=shared)
     found = feed_forward(machine, name, np.tile(by_input, (N, 1))).infer(spikes, until=END, record=own)
     assert len(expected) > 30
