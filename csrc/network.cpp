@@ -11,6 +11,7 @@
 #include "engine/dense_forward.hpp"
 #include "engine/scatter_forward.hpp"
 #include "engine/sparse_forward.hpp"
+#include "kernel/parameters.hpp"
 
 namespace evsim {
 
@@ -115,6 +116,22 @@ void Network::connect(std::int32_t source, std::int32_t target, std::shared_ptr<
         if (!entry.relay) entry.projections.pop_back();
         throw;
     }
+    time_.reset();
+}
+
+void Network::add_drive(std::int32_t target, DriveSettings settings, Interruption&& interruption) {
+    const CallLock::Held held = calls_.hold(interruption);
+    const BriefLock lock(mutex_);
+    const Entry& to = entry(target);
+    if (!to.population) throw InvalidArgument("a drive needs neurons");
+    if (to.population->layout().image())
+        throw Unsupported(text(to.label, ": neurons that a convolution reaches take no drive yet"));
+    require_scatter(to.population->kernel());
+    if (settings.port < 0 || settings.port >= to.population->kernel().info.n_ports)
+        throw InvalidArgument(text(to.label, " has no port ", settings.port));
+    auto drive = std::make_shared<const Drive>(std::move(settings), to.size, n_drives_);
+    entries_[at(target)].drives.push_back(std::move(drive));
+    ++n_drives_;
     time_.reset();
 }
 
@@ -240,10 +257,10 @@ std::unique_ptr<Run> Network::make_run(const Entry& entry, const Runs& runs, std
     const Population& population = *entry.population;
     if (population.layout().image()) return sparse_forward(population, entry.projections, n_samples);
     const auto& delays = staged_[static_cast<std::size_t>(&entry - entries_.data())];
-    for (std::size_t p = 0; p < delays.size(); ++p) {
-        if (entry.projections[p]->sparse() || delays[p]->by_synapse())
-            return scatter_forward(population, entry.projections, delays, n_samples);
-    }
+    bool scatters = !entry.drives.empty();
+    for (std::size_t p = 0; p < delays.size(); ++p)
+        scatters = scatters || entry.projections[p]->sparse() || delays[p]->by_synapse();
+    if (scatters) return scatter_forward(population, entry.projections, delays, entry.drives, n_samples);
     return dense_forward(population, entry.projections, n_samples);
 }
 
@@ -388,6 +405,10 @@ Inference Network::infer(const std::vector<SampleInputs>& samples, const InferOp
     }
     for (const std::int32_t node : options.outputs) {
         if (!entry(node).node()) throw InvalidArgument("an input has no output spikes");
+    }
+    for (const Entry& entry : entries_) {
+        if (!entry.drives.empty() && std::isinf(options.until))
+            throw InvalidArgument(text(entry.label, " is driven for ever; give until="));
     }
     const CallPlan plan = plan_call(known, asked);
     update_stages();

@@ -11,6 +11,7 @@
 #include "components.hpp"
 #include "core/call_lock.hpp"
 #include "core/threads.hpp"
+#include "drive.hpp"
 #include "engine/relay.hpp"
 #include "engine/run.hpp"
 #include "plan.hpp"
@@ -53,6 +54,9 @@ class Network {
     void connect(std::int32_t source, std::int32_t target, std::shared_ptr<Projection> projection = nullptr,
                  Interruption&& interruption = Interruption());
 
+    /// Lets a population be driven from outside. Throws InvalidArgument, ShapeMismatch, NonFinite or Unsupported.
+    void add_drive(std::int32_t target, DriveSettings settings, Interruption&& interruption = Interruption());
+
     /// Runs the samples through all nodes; output and state are left in the nodes. Safe to call from several threads,
     /// one call runs after the other. After an error nothing has changed.
     Inference infer(const std::vector<SampleInputs>& samples, const InferOptions& options, Interruption& interruption);
@@ -82,6 +86,7 @@ class Network {
         std::shared_ptr<Relay> relay;
         std::vector<std::int32_t> sources;
         std::vector<std::shared_ptr<Projection>> projections;  ///< by which they come; none of relays
+        std::vector<std::shared_ptr<const Drive>> drives;
 
         Node* node() const { return population ? static_cast<Node*>(population.get()) : relay.get(); }
     };
@@ -130,6 +135,7 @@ class Network {
     std::vector<Stage> stages_;  ///< of the last call or projection
     AllDelays staged_;           ///< the delays that they were made for
     std::int32_t n_inputs_ = 0, n_labelled_ = 0;
+    std::uint64_t n_drives_ = 0;
     std::int32_t max_spikes_per_instant_;
     std::optional<double> time_;
     CallLock calls_;            ///< of what changes the network

@@ -1,6 +1,7 @@
 // What a network carries from one call to the next, taken out and put back.
 #include "network.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -16,6 +17,17 @@ std::vector<std::int32_t> inputs_of(const std::vector<std::shared_ptr<Projection
     std::vector<std::int32_t> sizes;
     for (const auto& projection : projections) sizes.push_back(projection->n_inputs());
     return sizes;
+}
+
+/// `n`: neurons of all drives.
+void check_drives(const PackedState& packed, std::size_t n) {
+    if (packed.drive_times.size() != n || packed.drive_counts.size() != n)
+        throw ShapeMismatch(text("a state of ", packed.drive_times.size(), " driven neurons, but there are ", n));
+    const auto wrong = [](double time) { return std::isnan(time); };
+    if (std::any_of(packed.drive_times.begin(), packed.drive_times.end(), wrong))
+        throw NonFinite("the next arrivals of drives must not be NaN");
+    if (std::any_of(packed.drive_counts.begin(), packed.drive_counts.end(), [](std::int64_t k) { return k < 1; }))
+        throw InvalidArgument("a drive has drawn at least one interval for each neuron");
 }
 
 }  // namespace
@@ -38,6 +50,8 @@ Network::Snapshot Network::snapshot() const {
             PackedState& packed = states.emplace_back(entries[k].node()->pack(state));
             packed.in_flight = state.in_flight;
             packed.travelling = state.travelling;
+            packed.drive_times = state.drive_times;
+            packed.drive_counts = state.drive_counts;
             if (outputs[k]->rule) entries[k].projections.front()->pack_traces(state, *outputs[k]->rule, packed);
         }
     }
@@ -70,6 +84,9 @@ void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
             check_travelling(packed.travelling, inputs_of(entry.projections), snapshot.time.value_or(infinity));
             state.in_flight = packed.in_flight;
             state.travelling = packed.travelling;
+            check_drives(packed, entry.drives.size() * static_cast<std::size_t>(entry.size));
+            state.drive_times = packed.drive_times;
+            state.drive_counts = packed.drive_counts;
             if (plastic) entry.projections.front()->unpack_traces(packed, state);
             if (snapshot.time && state.last_event > *snapshot.time) {
                 throw InvalidArgument(text(entry.label, ": the last event, at ", packed.last_event,

@@ -29,6 +29,8 @@ struct NodeState {
     InFlight in_flight;            ///< where projections have delays
     InFlight travelling;           ///< where synapses have: spikes that some have not felt, at the times of sending
 
+    std::vector<double> drive_times;         ///< of drives, [drive][neuron]: the next arrival
+    std::vector<std::int64_t> drive_counts;  ///< likewise: intervals drawn so far
     std::vector<double> last_touch;          ///< per pixel its own last input event; or, of neurons that go by clocks
                                              ///< of their own, of each the last arrival or spike
     std::vector<double> pixel_releases;      ///< likewise: the latest of the releases of its neurons
@@ -48,6 +50,8 @@ struct PackedState {
     std::vector<std::int32_t> causes, pending;
     std::vector<double> releases;  ///< [n_neurons] of (time, rest), or none
     InFlight in_flight, travelling;
+    std::vector<double> drive_times;  ///< as in NodeState, like the next
+    std::vector<std::int64_t> drive_counts;
 
     /// visit(name, array) for every array but `values`.
     template <class Packed, class Visit>
@@ -63,6 +67,8 @@ struct PackedState {
         visit("in_flight_projections", state.in_flight.projections);
         visit("in_flight_indices", state.in_flight.indices);
         visit("in_flight_times", state.in_flight.times);
+        visit("drive_times", state.drive_times);
+        visit("drive_counts", state.drive_counts);
         visit("travelling_projections", state.travelling.projections);
         visit("travelling_indices", state.travelling.indices);
         visit("travelling_times", state.travelling.times);

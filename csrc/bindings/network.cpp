@@ -182,6 +182,15 @@ void bind_network(py::module_& module) {
              py::arg("population"))
         .def("connect", &changing<&Network::connect, std::int32_t, std::int32_t, std::shared_ptr<Projection>>,
              py::arg("source"), py::arg("target"), py::arg("projection"))
+        .def(
+            "add_drive",
+            [](Network& self, std::int32_t target, std::vector<double> weights, std::vector<double> times,
+               std::vector<double> rates, std::uint64_t seed, std::int32_t port) {
+                GilRelease release;
+                self.add_drive(target, {std::move(weights), std::move(times), std::move(rates), seed, port},
+                               Interruption([&] { return release.interrupted(); }));
+            },
+            py::arg("target"), py::arg("weights"), py::arg("times"), py::arg("rates"), py::arg("seed"), py::arg("port"))
         .def("infer", &infer, py::arg("samples"), py::arg("until"), py::arg("start"), py::arg("reset"),
              py::arg("batch"), py::arg("outputs"), py::arg("record"))
         .def("reset", &changing<&Network::reset>)

@@ -12,8 +12,8 @@ py::array_t<double> as_array(const std::vector<double>& values) {
     return py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
-/// Writable view of the weights: (n_neurons, n_inputs); of synapses one by one (n_synapses,); of a convolution (out, in / groups, rows, columns) or,
-/// transposed, (in, out / groups, rows, columns). Keeps the projection alive.
+/// Writable view of the weights: (n_neurons, n_inputs); of synapses one by one (n_synapses,); of a convolution
+/// (out, in / groups, rows, columns) or, transposed, (in, out / groups, rows, columns). Keeps the projection alive.
 py::array weights_view(const Handle& projection) {
     const auto dtype = [](int value_bytes) {
         return value_bytes == 4 ? py::dtype::of<float>() : py::dtype::of<double>();

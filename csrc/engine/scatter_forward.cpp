@@ -26,11 +26,13 @@ struct SampleParts {
 class ScatterForward final : public Run {
  public:
     ScatterForward(const Population& population, std::span<const std::shared_ptr<Projection>> projections,
-                   std::span<const std::shared_ptr<const Delays>> delays, std::size_t n_samples)
+                   std::span<const std::shared_ptr<const Delays>> delays,
+                   std::span<const std::shared_ptr<const Drive>> drives, std::size_t n_samples)
         : Run(n_samples),
           population_(population),
           projections_(projections.begin(), projections.end()),
-          delays_(delays.begin(), delays.end()) {
+          delays_(delays.begin(), delays.end()),
+          drives_(drives.begin(), drives.end()) {
         for (const auto& one : delays_) any_by_synapse_ = any_by_synapse_ || one->by_synapse();
         for (const auto& projection : projections_) mean_fan_out_ = std::max(mean_fan_out_, mean_of(*projection));
     }
@@ -42,6 +44,7 @@ class ScatterForward final : public Run {
         std::vector<double>& last_touch = sample.state.last_touch;
         if (last_touch.empty()) last_touch.assign(count(population_.n_neurons()), sample.state.last_event);
         sample.final_memory = sample.state.memory;
+        if (sample.state.drive_times.empty()) begin_drives(sample);
     }
     void expect_windows(double length) override { window_ = std::isfinite(length) ? length : 0.0; }
 
@@ -51,6 +54,7 @@ class ScatterForward final : public Run {
         for (std::size_t s = 0; s < samples.size(); ++s) {
             Sample& sample = samples[s];
             events += static_cast<double>(sample.inputs.size()) * mean_fan_out_;
+            if (!drives_.empty()) events += events_worth_a_thread * limits.threads;
             for (const Probe& probe : probes) sample.recorded.emplace_back(probe.times.size() * probe.neurons.size());
         }
         const std::size_t per_sample = all_parts_.empty() ? 1 : all_parts_.front().parts.size();
@@ -66,6 +70,18 @@ class ScatterForward final : public Run {
     }
 
  private:
+    /// The first arrivals after the beginning.
+    void begin_drives(Sample& sample) const {
+        const auto number = static_cast<std::size_t>(&sample - samples.data());
+        for (const auto& drive : drives_) {
+            for (std::int32_t n = 0; n < population_.n_neurons(); ++n) {
+                Drive::Intervals intervals(*drive, number, n, 0);
+                sample.state.drive_times.push_back(drive->after(sample.state.last_event, intervals.next(), n));
+                sample.state.drive_counts.push_back(1);
+            }
+        }
+    }
+
     static double mean_of(const Projection& projection) {
         const Sparse* const sparse = projection.sparse();
         return sparse ? static_cast<double>(sparse->n_synapses()) / std::max(1, sparse->n_inputs())
@@ -84,8 +100,8 @@ class ScatterForward final : public Run {
                 const auto border = [&](std::int32_t part) {
                     return static_cast<std::int32_t>(std::int64_t{n} * part / n_parts);
                 };
-                mine.parts.push_back(scatter_part({population_, projections_, delays_}, mine.arrays,
-                                                   {border(k), border(k + 1)}, window_));
+                mine.parts.push_back(scatter_part({population_, projections_, delays_, drives_, s}, mine.arrays,
+                                                  {border(k), border(k + 1)}, window_));
             }
             resume(samples[s], mine);
         }
@@ -142,6 +158,7 @@ class ScatterForward final : public Run {
     const Population& population_;
     std::vector<std::shared_ptr<Projection>> projections_;
     std::vector<std::shared_ptr<const Delays>> delays_;
+    std::vector<std::shared_ptr<const Drive>> drives_;
     bool any_by_synapse_ = false;
     double mean_fan_out_ = 0.0, window_ = 0.0;
     std::vector<SampleParts> all_parts_;
@@ -151,8 +168,9 @@ class ScatterForward final : public Run {
 
 std::unique_ptr<Run> scatter_forward(const Population& population,
                                      std::span<const std::shared_ptr<Projection>> projections,
-                                     std::span<const std::shared_ptr<const Delays>> delays, std::size_t n_samples) {
-    return std::make_unique<ScatterForward>(population, projections, delays, n_samples);
+                                     std::span<const std::shared_ptr<const Delays>> delays,
+                                     std::span<const std::shared_ptr<const Drive>> drives, std::size_t n_samples) {
+    return std::make_unique<ScatterForward>(population, projections, delays, drives, n_samples);
 }
 
 }  // namespace evsim

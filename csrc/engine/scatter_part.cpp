@@ -27,6 +27,9 @@ class Part final : public ScatterPart {
             if (delays->by_synapse()) longest = std::max(longest, delays->largest());
         }
         ring_.begin(longest, 0.0);
+        double rate = 0.0;
+        for (const auto& drive : sources_.drives) rate += drive->most(range.first, range.last);
+        if (rate > 0.0) drawn_at_once_ = static_cast<double>(scattered_at_once) / rate;
     }
 
     void resume(const Arrivals& travelling, double after) override {
@@ -41,6 +44,8 @@ class Part final : public ScatterPart {
         done_ = 0;
         spikes.interruption = &stretch.interruption;
         spikes.size = 0;
+        if (!sources_.drives.empty())
+            now_ = std::max(now_, std::max(stretch.sample.from, stretch.sample.state.last_event));
         run_ = scatter_run(sources_.population, stretch.sample.state);
         run_.first_arrivals = arrays_.first_arrivals.data();
         run_.n_arrivals = arrays_.n_arrivals.data();
@@ -65,6 +70,13 @@ class Part final : public ScatterPart {
     struct Look {
         double time;
         std::size_t probe, neuron, at;  ///< places in a probe: of the neuron, of the time
+    };
+
+    /// What a drive has drawn for one neuron.
+    struct Drawn {
+        std::int32_t neuron, port;
+        S weight;
+        std::size_t first, n;  ///< among the drawn times
     };
 
     bool is_all() const { return range_.first == 0 && range_.last == sources_.population.n_neurons(); }
@@ -99,17 +111,19 @@ class Part final : public ScatterPart {
         const Arrivals& inputs = stretch_->sample.inputs;
         const std::span<const double> times = inputs.times;
         for (;;) {
+            double here = std::min(bound, now_ + drawn_at_once_);
             std::size_t end = done_, events = 0;
-            while (end < times.size() && times[end] <= bound && events < scattered_at_once)
+            while (end < times.size() && times[end] <= here && events < scattered_at_once)
                 events += fan_out(inputs, end++).n_synapses;
             // What arrives at one time is not torn apart.
-            while (end < times.size() && times[end] <= bound && end > done_ && times[end] == times[end - 1]) ++end;
-            const bool all = end == times.size() || times[end] > bound;
+            while (end < times.size() && times[end] <= here && end > done_ && times[end] == times[end - 1]) ++end;
+            if (end < times.size() && times[end] <= here) here = times[end - 1];
             begin_chunk();
-            gather(inputs, done_, end, all ? bound : times[end - 1]);
+            gather(inputs, done_, end, here);
             done_ = end;
+            now_ = here;
             move();
-            if (all) return;
+            if (here == bound) return;
             if (stretch_->interruption.requested()) throw Interrupted();
         }
     }
@@ -125,6 +139,7 @@ class Part final : public ScatterPart {
         ring_.take(bound, ready_);
         mixed_ = !ready_.empty();
         for (const Travelling<S>& arrival : ready_) count(arrival.neuron);
+        draw(bound);
         for (std::size_t k = begin; k < end; ++k) {
             const FanOut fan = fan_out(inputs, k);
             if (fan.delays)
@@ -142,6 +157,54 @@ class Part final : public ScatterPart {
         for (const Travelling<S>& arrival : ready_) place(arrival.neuron, {arrival.time, arrival.weight, arrival.port});
         for (std::size_t k = begin; k < end; ++k) place_all(fan_out(inputs, k), inputs, k, bound);
         if (mixed_) sort_arrivals();
+        for (const Drawn& drawn : drawn_) merge(drawn);
+    }
+
+    /// Arrivals of the drives up to `bound`.
+    void draw(double bound) {
+        drawn_.clear();
+        drawn_times_.clear();
+        if (!stretch_) return;
+        for (std::size_t d = 0; d < sources_.drives.size(); ++d) {
+            const Drive& drive = *sources_.drives[d];
+            const std::size_t from = d * static_cast<std::size_t>(sources_.population.n_neurons());
+            for (std::int32_t neuron = range_.first; neuron < range_.last; ++neuron) {
+                double& next = stretch_->sample.state.drive_times[from + static_cast<std::size_t>(neuron)];
+                if (!(next <= bound)) continue;
+                std::int64_t& drawn = stretch_->sample.state.drive_counts[from + static_cast<std::size_t>(neuron)];
+                draw(drive, neuron, bound, next, drawn);
+            }
+        }
+    }
+    void draw(const Drive& drive, std::int32_t neuron, double bound, double& next, std::int64_t& drawn) {
+        const std::size_t first = drawn_times_.size();
+        Drive::Intervals intervals(drive, sources_.sample, neuron, static_cast<std::uint64_t>(drawn));
+        for (; next <= bound; ++drawn) {
+            drawn_times_.push_back(next);
+            next = drive.after(next, intervals.next(), neuron);
+        }
+        const std::size_t n = drawn_times_.size() - first;
+        for (std::size_t k = 0; k < n; ++k) count(neuron);
+        drawn_.push_back(
+            {neuron, drive.settings().port, static_cast<S>(static_cast<T>(drive.weight(neuron))), first, n});
+    }
+    /// Those of one neuron among what else arrives there, behind what comes at the same time.
+    void merge(const Drawn& drawn) {
+        std::int64_t& end = arrays_.next[static_cast<std::size_t>(drawn.neuron)];
+        TimedArrival<S>* const first =
+            arrivals_.data() + arrays_.first_arrivals[static_cast<std::size_t>(drawn.neuron)];
+        TimedArrival<S>* other = arrivals_.data() + end;
+        TimedArrival<S>* place = other + drawn.n;
+        for (std::size_t k = drawn.n; k > 0;) {
+            const double time = drawn_times_[drawn.first + k - 1];
+            if (other > first && other[-1].time > time) {
+                *--place = *--other;
+            } else {
+                *--place = {time, drawn.weight, drawn.port};
+                --k;
+            }
+        }
+        end += static_cast<std::int64_t>(drawn.n);
     }
 
     void count(std::int32_t neuron) {
@@ -184,7 +247,8 @@ class Part final : public ScatterPart {
     void sort_arrivals() {
         for (const std::int32_t neuron : touched_) {
             const auto n = static_cast<std::size_t>(neuron);
-            const auto first = arrivals_.begin() + arrays_.first_arrivals[n], last = first + arrays_.n_arrivals[n];
+            const auto first = arrivals_.begin() + arrays_.first_arrivals[n],
+                       last = arrivals_.begin() + arrays_.next[n];
             const auto earlier = [](const TimedArrival<S>& a, const TimedArrival<S>& b) { return a.time < b.time; };
             if (!std::is_sorted(first, last, earlier)) std::stable_sort(first, last, earlier);
         }
@@ -295,11 +359,15 @@ class Part final : public ScatterPart {
     ScatterArrays& arrays_;
     NeuronRange range_;
     double window_, after_ = -no_end;
+    double drawn_at_once_ = no_end,
+           now_ = -no_end;  ///< a time in which drives give some arrivals; up to where all came
     TravelRing<S> ring_;
     std::optional<Calendar> calendar_;
     std::vector<Travelling<S>> ready_;
     std::vector<std::int32_t> touched_, ordered_, candidates_;
     std::vector<std::size_t> ends_;
+    std::vector<Drawn> drawn_;
+    std::vector<double> drawn_times_;
     std::vector<TimedArrival<S>> arrivals_;
     bool mixed_ = false;  ///< whether arrivals may be out of order
     const ScatterStretch* stretch_ = nullptr;

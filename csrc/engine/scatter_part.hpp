@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "delays.hpp"
+#include "drive.hpp"
 #include "engine/emissions.hpp"
 #include "projection.hpp"
 
@@ -28,6 +29,8 @@ struct ScatterSources {
     const Population& population;
     std::span<const std::shared_ptr<Projection>> projections;
     std::span<const std::shared_ptr<const Delays>> delays;
+    std::span<const std::shared_ptr<const Drive>> drives;
+    std::size_t sample;  ///< its number, by which drives draw
 };
 
 struct NeuronRange {

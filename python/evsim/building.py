@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
@@ -13,6 +14,7 @@ from ._lib.modules import only_public
 from .connections import Connection
 from .connections.base import Shape
 from .devices import KernelSource
+from .drives import PoissonDrive
 from .errors import DTypeError, InvalidArgumentError, ShapeMismatchError, UnsupportedError
 from .graph import NetworkGraph, Source
 from .kernels import Kernel
@@ -152,8 +154,8 @@ class NetworkBuilder(NetworkGraph):
         Parameters
         ----------
         connection : Connection
-            :class:`Dense`, :class:`Sparse`, :class:`Conv2d`, :class:`ConvTranspose2d`, :class:`Pool2d` or :class:`Unpool2d`. It must
-            take what the source gives.
+            :class:`Dense`, :class:`Sparse`, :class:`Conv2d`, :class:`ConvTranspose2d`, :class:`Pool2d` or
+            :class:`Unpool2d`. It must take what the source gives.
         neuron : NeuronModel, optional
             Such as ``LIF(...)``. None for pooling that only passes spikes on. In a convolutional layer, parameters
             per neuron may also be one per channel.
@@ -317,6 +319,52 @@ class NetworkBuilder(NetworkGraph):
         if placed.out_shape is not None:
             end._shape = placed.out_shape
         return self._wrapped(projection, start, end, placed, kernel, compiled, port)
+
+    def add_drive(self, target: Population | str, drive: PoissonDrive, *, port: int | str | None = None) -> None:
+        """Drive a population from outside.
+
+        Parameters
+        ----------
+        target : Population or str
+            Neurons of this network; a layer too.
+        drive : PoissonDrive
+            What arrives there.
+        port : int or str, optional
+            Which synapse type of the neurons it arrives at; needed where the model has several.
+
+        Raises
+        ------
+        InvalidArgumentError
+            The target has no neurons, belongs to another network, or has no such port.
+        ShapeMismatchError
+            The drive is of another number of neurons.
+        UnsupportedError
+            The target is reached by a convolution or has a kernel with callbacks, or the network is on a GPU.
+
+        Notes
+        -----
+        A driven network never comes to rest: :meth:`infer` needs ``until=``. Arrivals at one time are added up after
+        those of the projections, in the order in which the drives were added.
+
+        Examples
+        --------
+        See :class:`PoissonDrive`.
+        """
+        node = self._node_of(target)
+        neuron = node.neuron if isinstance(node, Population) else None
+        if not isinstance(node, Population) or neuron is None:
+            raise InvalidArgumentError(f"{node!r} takes no drive: it has no neurons")
+        if not isinstance(drive, PoissonDrive):
+            raise DTypeError(f"drive must be a PoissonDrive, got {drive!r}")
+        if self.device != "cpu":
+            raise UnsupportedError("drives run on the CPU: SpikingNetwork(device='cpu') takes them")
+        number = neuron.port(port)
+        settings = drive.settings(node.n_neurons)
+        if drive.seed is None:
+            rng = self._rng or random.generator()
+            drive = replace(drive, seed=int(rng.integers(0, drive.largest_seed, endpoint=True, dtype=np.uint64)))
+        self._core.add_drive(node._node, *settings, drive.seed, number)
+        self._drives.append((node, drive, 0 if port is None else port))
 
     def _checked(self, connection: Any, neuron: NeuronModel | None, port: Any, kernel: Code) -> Kernel | None:
         """Raise where the parts of a projection do not go together; return the kernel as one."""

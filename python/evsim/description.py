@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ._lib.modules import only_public
 from .building import NetworkBuilder
 from .connections import Connection, Conv2d, ConvTranspose2d, Dense, Pool2d, Sparse, Unpool2d
+from .drives import PoissonDrive
 from .errors import FileFormatError, InvalidArgumentError
 from .kernels import Kernel
 from .layer import Layer
@@ -44,6 +45,8 @@ class NetworkDescription:
     projections : list of dict
         Those made by :meth:`SpikingNetwork.connect`: ``source``, ``target``, ``connection``, ``port``, ``delay``
         (None where there is one for each input or synapse, in `arrays`) and ``kernel``.
+    drives : list of dict
+        External ones: ``target``, ``port``, ``n_sources`` and ``seed``; the rest lies in `arrays`.
     arrays : dict of str to ndarray
         Weights, parameters per neuron and the ends of synapses: ``"hidden.weights"``, ``"hidden.neuron.threshold"``,
         ``"hidden.sources"``.
@@ -57,6 +60,7 @@ class NetworkDescription:
     max_spikes_per_instant: int
     nodes: list[dict[str, Any]] = field(default_factory=list)
     projections: list[dict[str, Any]] = field(default_factory=list)
+    drives: list[dict[str, Any]] = field(default_factory=list)
     arrays: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
     state: dict[str, Any] | None = None
 
@@ -134,6 +138,21 @@ class NetworkDescription:
         bare: Connection = connection.bare()
         return bare
 
+    def add_drive(self, number: int, target: str, drive: PoissonDrive, port: int | str) -> None:
+        """Add plain values for a drive."""
+        for key in ("rate", "weight", "times"):
+            if getattr(drive, key) is not None:
+                self.arrays[f"drive {number}.{key}"] = np.asarray(getattr(drive, key))
+        self.drives.append({"target": target, "port": port, "n_sources": drive.n_sources, "seed": drive.seed})
+
+    def drive(self, number: int) -> PoissonDrive:
+        """Return a drive. Raises FileFormatError where its arrays are missing."""
+        arrays = {key: self.arrays.get(f"drive {number}.{key}") for key in ("rate", "weight", "times")}
+        if arrays["rate"] is None or arrays["weight"] is None:
+            raise FileFormatError(f"drive {number} needs arrays 'rate' and 'weight'")
+        described = self.drives[number]
+        return PoissonDrive(**arrays, n_sources=described["n_sources"], seed=described["seed"])  # type: ignore[arg-type]
+
     def delay(self, name: str, described: dict[str, Any]) -> Any:
         """Return the delays of a projection."""
         return self.arrays.get(f"{name}.delays") if described["delay"] is None else described["delay"]
@@ -167,6 +186,8 @@ def describe(net: NetworkBuilder, *, state: bool) -> NetworkDescription:
     for k, projection in enumerate(net._projections):
         if id(projection) not in of_layers:
             described.projections.append(described.add_projection(f"projection {k}", projection) | {"number": k})
+    for k, (target, drive, port) in enumerate(net._drives):
+        described.add_drive(k, target.name, drive, port)
     if state:
         snapshot = net._core.snapshot()
         names = [node.name for node in sorted(net._nodes.values(), key=lambda node: node._node)]
@@ -212,6 +233,8 @@ def rebuild(
         options = {"port": saved["port"], "delay": description.delay(name, saved)}
         projection = net.connect(saved["source"], saved["target"], connection, kernel=kernel, **options)
         _fill(net, projection, name, description)
+    for k, described in enumerate(description.drives):
+        net.add_drive(described["target"], description.drive(k), port=described["port"])
     if description.state is not None:
         states = [description.state["states"][node["name"]] for node in description.nodes]
         net._core.restore({**description.state, "states": states})

@@ -12,6 +12,7 @@ from ._lib.arrays import as_integer
 from ._lib.modules import only_public
 from ._lib.tables import bytes_text, html_table, text_table
 from .devices import Backend
+from .drives import PoissonDrive
 from .errors import DTypeError, EmptyNetworkError, IndexOutOfRangeError, InvalidArgumentError
 from .layer import Layer
 from .nodes import Input, Population
@@ -34,6 +35,7 @@ class NetworkGraph:
         "_compile_path",
         "_core",
         "_device",
+        "_drives",
         "_dtype",
         "_inputs",
         "_max_spikes_per_instant",
@@ -54,6 +56,7 @@ class NetworkGraph:
         self._inputs: list[Input] = []
         self._populations: list[Population] = []
         self._projections: list[Projection] = []
+        self._drives: list[tuple[Population, PoissonDrive, int | str]] = []
         self._nodes: dict[str, Input | Population] = {}
 
     @property
@@ -85,6 +88,11 @@ class NetworkGraph:
     def projections(self) -> tuple[Projection, ...]:
         """All projections, those of layers included, in the order in which they were made."""
         return tuple(self._projections)
+
+    @property
+    def drives(self) -> tuple[tuple[Population, PoissonDrive, int | str], ...]:
+        """All external drives, in the order in which they were added: the population, the drive and its port."""
+        return tuple(self._drives)
 
     # Names
 

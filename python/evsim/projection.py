@@ -159,9 +159,9 @@ class Projection:
     def weights(self) -> npt.NDArray[Any]:
         """Weights in the network's dtype: a view, so writing into it changes the projection.
 
-        Shape (n_neurons, n_inputs); (n_synapses,) of :class:`Sparse`; or that of a convolution: see :class:`Conv2d` and :class:`ConvTranspose2d`. Those
-        of pooling are fixed and cannot be written. Do not write while another thread runs ``infer``, nor read while
-        it runs a kernel that learns.
+        Shape (n_neurons, n_inputs); (n_synapses,) of :class:`Sparse`; or that of a convolution: see :class:`Conv2d` and
+        :class:`ConvTranspose2d`. Those of pooling are fixed and cannot be written. Do not write while another thread
+        runs ``infer``, nor read while it runs a kernel that learns.
         """
         weights: npt.NDArray[Any] = self._core.weights
         if not self.connection.learnable:

@@ -69,11 +69,16 @@ class Dense(Connection):
 
     def delays_of_synapses(self, delays: npt.NDArray[np.float64], first: bool) -> npt.NDArray[np.float64] | None:
         """Return one delay for each synapse, those of an input in a row, or None where the shape is another."""
-        return delays.T.ravel() if delays.shape == self.weight_shape else None
+        if delays.shape != self.weight_shape:
+            return None
+        by_input: npt.NDArray[np.float64] = delays.T.ravel()
+        return by_input
 
     def of_synapses(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return values of all synapses, shape (n_neurons, n_inputs)."""
-        return values.reshape(self.n_inputs, self.n_neurons).T
+        rows: npt.NDArray[Any] = values.reshape(self.n_inputs, self.n_neurons)
+        by_neuron: npt.NDArray[Any] = rows.T
+        return by_neuron
 
     def bare(self) -> Dense:
         """Return the connection without its first weights."""

@@ -15,7 +15,7 @@ from ..errors import FileFormatError, NonFiniteError
 from .atomic import replacing
 from .unreadable import reading
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 
 def write_network(description: NetworkDescription, path: str | PathLike[str]) -> None:
@@ -31,6 +31,7 @@ def write_network(description: NetworkDescription, path: str | PathLike[str]) ->
         "max_spikes_per_instant": description.max_spikes_per_instant,
         "nodes": description.nodes,
         "projections": description.projections,
+        "drives": description.drives,
     }
     with replacing(target) as temporary:
         safetensors.save_file(description.arrays, temporary, metadata={"evsim": json.dumps(plain)})
@@ -54,9 +55,9 @@ def read_network(path: str | PathLike[str]) -> NetworkDescription:
             )
         if plain["dtype"] not in ("float32", "float64"):
             raise FileFormatError(f"{path}: dtype {plain['dtype']!r} is not known")
-        nodes, projections = ([dict(item) for item in plain[key]] for key in ("nodes", "projections"))
+        nodes, projections, drives = ([dict(item) for item in plain[key]] for key in ("nodes", "projections", "drives"))
         limit = operator.index(plain["max_spikes_per_instant"])
-        return NetworkDescription(plain["dtype"], "cpu", limit, nodes, projections, arrays)
+        return NetworkDescription(plain["dtype"], "cpu", limit, nodes, projections, drives, arrays)
     except (FileFormatError, MemoryError):
         raise
     except Exception as error:  # the description may hold anything
