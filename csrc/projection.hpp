@@ -27,7 +27,7 @@ struct RuleSettings {
 
 /// Of one input of a projection.
 struct FanOut {
-    const std::int32_t* neurons;  ///< ascending; nullptr where it is all of them
+    const std::int32_t* neurons;  ///< ascending; nullptr where it is all of them, or none
     const std::byte* weights;
     const double* delays;  ///< nullptr where synapses have none of their own
     std::size_t n_synapses;

@@ -409,6 +409,26 @@ def draw_recurrent() -> None:
     save(figure, "recurrent")
 
 
+def draw_sparse() -> None:
+    """Draw the spikes and the rate of Brunel's network, made small."""
+    n, jump = 500, 2.0
+    excitation = evsim.Sparse.fixed_in_degree(400, n, 40, seed=1)
+    inhibition = evsim.Sparse.fixed_in_degree(100, n, 10, seed=2)
+    sources = np.concatenate([excitation.sources, 400 + inhibition.sources])
+    targets = np.concatenate([excitation.targets, inhibition.targets])
+    synapses = evsim.Sparse(n, n, sources, targets, weights=np.where(sources < 400, jump, -5.0 * jump))
+    net = evsim.SpikingNetwork(seed=1)
+    cells = evsim.LIFDelta(tau_mem=20.0, threshold=20.0, reset=10.0, refractory=2.0)
+    net.add_population(n, cells, name="cells")
+    net.connect("cells", "cells", synapses, delay=1.5)
+    net.add_drive("cells", evsim.PoissonDrive(rate=1.0, weight=jump, seed=4))
+    spikes = net.infer(until=500.0)
+    figure = Figure(figsize=(7.0, 4.2), layout="constrained")
+    pair = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    evsim.plot.raster_with_rate(spikes, stop=500.0, axes=pair, n_neurons=n, bin_width=2.0, time_unit="ms")
+    save(figure, "sparse")
+
+
 def draw_analysis() -> None:
     """Draw activity, intervals and spectrum of Brunel's network, made small."""
     n, jump = 500, 0.5
@@ -553,7 +573,16 @@ def draw_adex() -> None:
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
     pictures = [draw_digit, draw_raster, draw_membrane, draw_weights, draw_exact, draw_stdp_window]
-    pictures += [draw_delays, draw_recurrent, draw_analysis, draw_linear_neurons, draw_srm, draw_izhikevich, draw_adex]
+    pictures += [
+        draw_delays,
+        draw_recurrent,
+        draw_sparse,
+        draw_analysis,
+        draw_linear_neurons,
+        draw_srm,
+        draw_izhikevich,
+        draw_adex,
+    ]
     pictures += [draw_event_frame, draw_maps, draw_segmentation, draw_instances]
     pictures += [draw_brightness_codes, draw_constant_currents, draw_poisson, draw_population, draw_delta_modulation]
     pictures += [draw_spatial_fields, draw_temporal_fields]

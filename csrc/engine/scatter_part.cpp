@@ -14,7 +14,7 @@ namespace {
 
 constexpr double no_end = std::numeric_limits<double>::infinity();
 /// Synaptic events that are sorted at once: they should stay in the cache.
-constexpr std::size_t scattered_at_once = 1 << 16;
+constexpr std::size_t scattered_at_once = 1 << 15;
 
 /// `T`: the type of weights, `S`: that of states.
 template <class T, class S>
@@ -74,9 +74,8 @@ class Part final : public ScatterPart {
 
     /// What a drive has drawn for one neuron.
     struct Drawn {
-        std::int32_t neuron, port;
-        S weight;
-        std::size_t first, n;  ///< among the drawn times
+        std::int32_t neuron;
+        std::size_t first, n;  ///< among what has been drawn
     };
 
     bool is_all() const { return range_.first == 0 && range_.last == sources_.population.n_neurons(); }
@@ -85,7 +84,7 @@ class Part final : public ScatterPart {
     FanOut fan_out(const Arrivals& inputs, std::size_t k) const {
         const std::size_t p = projection_of(inputs, k);
         FanOut all = sources_.projections[p]->fan_out(inputs.indices[k], *sources_.delays[p]);
-        if (is_all()) return all;
+        if (is_all() || all.n_synapses == 0) return all;
         std::size_t begin = static_cast<std::size_t>(range_.first), end = static_cast<std::size_t>(range_.last);
         if (all.neurons) {
             const std::int32_t* const last = all.neurons + all.n_synapses;
@@ -145,7 +144,7 @@ class Part final : public ScatterPart {
             if (fan.delays)
                 count_delayed(fan, inputs, k, bound);
             else
-                for (std::size_t s = 0; s < fan.n_synapses; ++s) count(neuron_of(fan, s));
+                count_all(fan);
         }
         std::int64_t total = 0;
         for (const std::int32_t neuron : touched_) {
@@ -153,9 +152,16 @@ class Part final : public ScatterPart {
             arrays_.first_arrivals[n] = arrays_.next[n] = total;
             total += arrays_.n_arrivals[n];
         }
-        arrivals_.resize(static_cast<std::size_t>(total));
+        if (arrivals_.size() < static_cast<std::size_t>(total)) arrivals_.resize(static_cast<std::size_t>(total));
         for (const Travelling<S>& arrival : ready_) place(arrival.neuron, {arrival.time, arrival.weight, arrival.port});
-        for (std::size_t k = begin; k < end; ++k) place_all(fan_out(inputs, k), inputs, k, bound);
+        for (std::size_t k = begin; k < end; ++k) {
+            const FanOut fan = fan_out(inputs, k);
+            const std::int32_t port = sources_.projections[projection_of(inputs, k)]->port();
+            if (fan.delays)
+                place_delayed(fan, inputs.times[k], port, bound);
+            else
+                place_all(fan, inputs.times[k], port);
+        }
         if (mixed_) sort_arrivals();
         for (const Drawn& drawn : drawn_) merge(drawn);
     }
@@ -163,7 +169,7 @@ class Part final : public ScatterPart {
     /// Arrivals of the drives up to `bound`.
     void draw(double bound) {
         drawn_.clear();
-        drawn_times_.clear();
+        drawn_arrivals_.clear();
         if (!stretch_) return;
         for (std::size_t d = 0; d < sources_.drives.size(); ++d) {
             const Drive& drive = *sources_.drives[d];
@@ -177,38 +183,59 @@ class Part final : public ScatterPart {
         }
     }
     void draw(const Drive& drive, std::int32_t neuron, double bound, double& next, std::int64_t& drawn) {
-        const std::size_t first = drawn_times_.size();
+        const std::size_t first = drawn_arrivals_.size();
+        const std::int32_t port = drive.settings().port;
+        const S weight = static_cast<S>(static_cast<T>(drive.weight(neuron)));
         Drive::Intervals intervals(drive, sources_.sample, neuron, static_cast<std::uint64_t>(drawn));
         for (; next <= bound; ++drawn) {
-            drawn_times_.push_back(next);
+            drawn_arrivals_.push_back({next, weight, port});
             next = drive.after(next, intervals.next(), neuron);
         }
-        const std::size_t n = drawn_times_.size() - first;
-        for (std::size_t k = 0; k < n; ++k) count(neuron);
-        drawn_.push_back(
-            {neuron, drive.settings().port, static_cast<S>(static_cast<T>(drive.weight(neuron))), first, n});
+        const std::size_t n = drawn_arrivals_.size() - first;
+        count(neuron, static_cast<std::int32_t>(n));
+        drawn_.push_back({neuron, first, n});
     }
     /// Those of one neuron among what else arrives there, behind what comes at the same time.
     void merge(const Drawn& drawn) {
         std::int64_t& end = arrays_.next[static_cast<std::size_t>(drawn.neuron)];
         TimedArrival<S>* const first =
             arrivals_.data() + arrays_.first_arrivals[static_cast<std::size_t>(drawn.neuron)];
-        TimedArrival<S>* other = arrivals_.data() + end;
-        TimedArrival<S>* place = other + drawn.n;
-        for (std::size_t k = drawn.n; k > 0;) {
-            const double time = drawn_times_[drawn.first + k - 1];
-            if (other > first && other[-1].time > time) {
-                *--place = *--other;
-            } else {
-                *--place = {time, drawn.weight, drawn.port};
-                --k;
-            }
+        const TimedArrival<S>* other = arrivals_.data() + end;
+        const TimedArrival<S>* const from = drawn_arrivals_.data() + drawn.first;
+        const TimedArrival<S>* own = from + drawn.n;
+        // From behind, and by selection: which of the two is later nobody can guess.
+        for (TimedArrival<S>* place = arrivals_.data() + end + drawn.n; own > from && other > first;) {
+            const bool later = other[-1].time > own[-1].time;
+            *--place = *((later ? other : own) - 1);
+            other -= later;
+            own -= !later;
         }
+        std::copy(from, own, first + (other - first));
         end += static_cast<std::int64_t>(drawn.n);
     }
 
-    void count(std::int32_t neuron) {
-        if (arrays_.n_arrivals[static_cast<std::size_t>(neuron)]++ == 0) touched_.push_back(neuron);
+    void count(std::int32_t neuron, std::int32_t n = 1) {
+        std::int32_t& own = arrays_.n_arrivals[static_cast<std::size_t>(neuron)];
+        if (own == 0) touched_.push_back(neuron);
+        own += n;
+    }
+    void count_all(const FanOut& fan) {
+        if (fan.neurons) {
+            for (std::size_t s = 0; s < fan.n_synapses; ++s) count(fan.neurons[s]);
+        } else {
+            for (std::size_t s = 0; s < fan.n_synapses; ++s) count(range_.first + static_cast<std::int32_t>(s));
+        }
+    }
+    void place_all(const FanOut& fan, double time, std::int32_t port) {
+        TimedArrival<S>* const out = arrivals_.data();
+        std::int64_t* const next = arrays_.next.data();
+        if (fan.neurons) {
+            for (std::size_t s = 0; s < fan.n_synapses; ++s)
+                out[next[fan.neurons[s]]++] = {time, weight_of(fan, s), port};
+        } else {
+            for (std::size_t s = 0; s < fan.n_synapses; ++s)
+                out[next[static_cast<std::size_t>(range_.first) + s]++] = {time, weight_of(fan, s), port};
+        }
     }
     void place(std::int32_t neuron, const TimedArrival<S>& arrival) {
         arrivals_[static_cast<std::size_t>(arrays_.next[static_cast<std::size_t>(neuron)]++)] = arrival;
@@ -233,13 +260,10 @@ class Part final : public ScatterPart {
                 ring_.put({time, neuron_of(fan, s), port, weight_of(fan, s)});
         }
     }
-    void place_all(const FanOut& fan, const Arrivals& inputs, std::size_t k, double bound) {
-        const std::int32_t port = sources_.projections[projection_of(inputs, k)]->port();
-        const double sent = inputs.times[k];
+    void place_delayed(const FanOut& fan, double sent, std::int32_t port, double bound) {
         for (std::size_t s = 0; s < fan.n_synapses; ++s) {
-            const double time = fan.delays ? sent + fan.delays[s] : sent;
-            if (fan.delays && !(time > after_ && time <= bound)) continue;
-            place(neuron_of(fan, s), {time, weight_of(fan, s), port});
+            const double time = sent + fan.delays[s];
+            if (time > after_ && time <= bound) place(neuron_of(fan, s), {time, weight_of(fan, s), port});
         }
     }
 
@@ -367,7 +391,7 @@ class Part final : public ScatterPart {
     std::vector<std::int32_t> touched_, ordered_, candidates_;
     std::vector<std::size_t> ends_;
     std::vector<Drawn> drawn_;
-    std::vector<double> drawn_times_;
+    std::vector<TimedArrival<S>> drawn_arrivals_;
     std::vector<TimedArrival<S>> arrivals_;
     bool mixed_ = false;  ///< whether arrivals may be out of order
     const ScatterStretch* stretch_ = nullptr;

@@ -101,7 +101,8 @@ class PoissonDrive:
 
         Raises ShapeMismatchError where they are of another number of neurons.
         """
-        rates = np.atleast_1d(np.asarray(self.rate, np.float64)) * self.n_sources
+        with np.errstate(over="ignore"):
+            rates = np.atleast_1d(np.asarray(self.rate, np.float64)) * self.n_sources
         if not np.all(np.isfinite(rates)):
             raise NonFiniteError(f"rates of {self.n_sources} sources must be finite together")
         for name, last in (("weight", self.weight), ("rate", self.rate)):

@@ -202,9 +202,11 @@ def test_wrong_drives(arguments, error, said):
 
 def test_drives_that_do_not_fit_are_refused_and_leave_nothing():
     net = evsim.SpikingNetwork()
+    pixels = net.add_input((1, 5, 5))
+    net.add_layer(evsim.Conv2d(1, 3), evsim.LIF(tau_mem=20.0, tau_syn=5.0), source=pixels, name="image")
+    learner = evsim.LIF(tau_mem=20.0, tau_syn=5.0)
+    net.add_layer(evsim.Dense(9, 2), learner, name="learner", kernel=evsim.rules.pair_stdp())
     net.add_population(3, SILENT, name="a")
-    net.add_layer(evsim.Conv2d(1, 3, in_shape=(1, 5, 5)), evsim.LIF(tau_mem=20.0, tau_syn=5.0), name="image")
-    net.add_layer(evsim.Dense(9, 2), SILENT, name="learner", kernel=evsim.rules.pair_stdp())
     drive = evsim.PoissonDrive(rate=1.0, weight=1.0)
     for arguments, error, said in (
         (("b", drive), errors.IndexOutOfRangeError, "no 'b'"),
