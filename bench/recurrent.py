@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -214,6 +215,7 @@ RIVALS = {"Brian2, 0.1 ms": ("brian2", with_brian), "NEST, exact": ("nest", with
 
 def measure(smoke: bool) -> dict[str, Any]:
     """All of it."""
+    where = {**machine(), "load": round(os.getloadavg()[0], 1)}  # 0: nobody else was there
     n = 400 if smoke else 4000
     problem = Problem(n, 50.0 if smoke else 1000.0, evsim.Sparse.random(n, n, IN_DEGREE / 4000, seed=1))
     rows = {f"evsim {dtype}": with_evsim(problem, dtype, 2 if smoke else 10) for dtype in ("float32", "float64")}
@@ -222,7 +224,7 @@ def measure(smoke: bool) -> dict[str, Any]:
             print(f"left out: {name}")
         else:
             rows[name] = run(problem, 5)
-    results = {"machine": machine(), "neurons": n, "synapses": len(problem.sources), "until_ms": problem.until}
+    results = {"machine": where, "neurons": n, "synapses": len(problem.sources), "until_ms": problem.until}
     return {**results, "rows": rows, "growth": growth(smoke), "building": building(smoke)}
 
 
