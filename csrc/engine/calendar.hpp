@@ -8,8 +8,8 @@
 
 namespace evsim {
 
-/// A ring of slots of equal length, and of every neuron the slot in which it is due. What is due beyond the ring lies in
-/// its last slot and is put again when that comes.
+/// A ring of slots of equal length, and of every neuron the slot in which it is due. What is due beyond the ring lies
+/// in its last slot and is put again when that comes.
 class Calendar {
  public:
     Calendar() = default;

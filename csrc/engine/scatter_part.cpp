@@ -6,6 +6,7 @@
 
 #include "core/errors.hpp"
 #include "engine/calendar.hpp"
+#include "engine/drawn_arrivals.hpp"
 #include "engine/travel_ring.hpp"
 
 namespace evsim {
@@ -21,15 +22,17 @@ template <class T, class S>
 class Part final : public ScatterPart {
  public:
     Part(const ScatterSources& sources, ScatterArrays& arrays, NeuronRange range, double window)
-        : sources_(sources), kernel_(sources.population.kernel()), arrays_(arrays), range_(range), window_(window) {
+        : sources_(sources),
+          kernel_(sources.population.kernel()),
+          arrays_(arrays),
+          range_(range),
+          window_(window),
+          drawn_(sources.drives, sources.sample, range.first, range.last) {
         double longest = 0.0;
         for (const auto& delays : sources_.delays) {
             if (delays->by_synapse()) longest = std::max(longest, delays->largest());
         }
         ring_.begin(longest, 0.0);
-        double rate = 0.0;
-        for (const auto& drive : sources_.drives) rate += drive->most(range.first, range.last);
-        if (rate > 0.0) drawn_at_once_ = static_cast<double>(scattered_at_once) / rate;
     }
 
     void resume(const Arrivals& travelling, double after) override {
@@ -72,12 +75,6 @@ class Part final : public ScatterPart {
         std::size_t probe, neuron, at;  ///< places in a probe: of the neuron, of the time
     };
 
-    /// What a drive has drawn for one neuron.
-    struct Drawn {
-        std::int32_t neuron;
-        std::size_t first, n;  ///< among what has been drawn
-    };
-
     bool is_all() const { return range_.first == 0 && range_.last == sources_.population.n_neurons(); }
 
     /// The synapses of an input that lead to neurons of this part.
@@ -110,7 +107,7 @@ class Part final : public ScatterPart {
         const Arrivals& inputs = stretch_->sample.inputs;
         const std::span<const double> times = inputs.times;
         for (;;) {
-            double here = std::min(bound, now_ + drawn_at_once_);
+            double here = std::min(bound, drawn_.next_stop(now_));
             std::size_t end = done_, events = 0;
             while (end < times.size() && times[end] <= here && events < scattered_at_once)
                 events += fan_out(inputs, end++).n_synapses;
@@ -138,7 +135,9 @@ class Part final : public ScatterPart {
         ring_.take(bound, ready_);
         mixed_ = !ready_.empty();
         for (const Travelling<S>& arrival : ready_) count(arrival.neuron);
-        draw(bound);
+        if (stretch_) {
+            drawn_.draw(stretch_->sample.state, bound, [&](std::int32_t neuron, std::int32_t n) { count(neuron, n); });
+        }
         for (std::size_t k = begin; k < end; ++k) {
             const FanOut fan = fan_out(inputs, k);
             if (fan.delays)
@@ -163,55 +162,7 @@ class Part final : public ScatterPart {
                 place_all(fan, inputs.times[k], port);
         }
         if (mixed_) sort_arrivals();
-        for (const Drawn& drawn : drawn_) merge(drawn);
-    }
-
-    /// Arrivals of the drives up to `bound`.
-    void draw(double bound) {
-        drawn_.clear();
-        drawn_arrivals_.clear();
-        if (!stretch_) return;
-        for (std::size_t d = 0; d < sources_.drives.size(); ++d) {
-            const Drive& drive = *sources_.drives[d];
-            const std::size_t from = d * static_cast<std::size_t>(sources_.population.n_neurons());
-            for (std::int32_t neuron = range_.first; neuron < range_.last; ++neuron) {
-                double& next = stretch_->sample.state.drive_times[from + static_cast<std::size_t>(neuron)];
-                if (!(next <= bound)) continue;
-                std::int64_t& drawn = stretch_->sample.state.drive_counts[from + static_cast<std::size_t>(neuron)];
-                draw(drive, neuron, bound, next, drawn);
-            }
-        }
-    }
-    void draw(const Drive& drive, std::int32_t neuron, double bound, double& next, std::int64_t& drawn) {
-        const std::size_t first = drawn_arrivals_.size();
-        const std::int32_t port = drive.settings().port;
-        const S weight = static_cast<S>(static_cast<T>(drive.weight(neuron)));
-        Drive::Intervals intervals(drive, sources_.sample, neuron, static_cast<std::uint64_t>(drawn));
-        for (; next <= bound; ++drawn) {
-            drawn_arrivals_.push_back({next, weight, port});
-            next = drive.after(next, intervals.next(), neuron);
-        }
-        const std::size_t n = drawn_arrivals_.size() - first;
-        count(neuron, static_cast<std::int32_t>(n));
-        drawn_.push_back({neuron, first, n});
-    }
-    /// Those of one neuron among what else arrives there, behind what comes at the same time.
-    void merge(const Drawn& drawn) {
-        std::int64_t& end = arrays_.next[static_cast<std::size_t>(drawn.neuron)];
-        TimedArrival<S>* const first =
-            arrivals_.data() + arrays_.first_arrivals[static_cast<std::size_t>(drawn.neuron)];
-        const TimedArrival<S>* other = arrivals_.data() + end;
-        const TimedArrival<S>* const from = drawn_arrivals_.data() + drawn.first;
-        const TimedArrival<S>* own = from + drawn.n;
-        // From behind, and by selection: which of the two is later nobody can guess.
-        for (TimedArrival<S>* place = arrivals_.data() + end + drawn.n; own > from && other > first;) {
-            const bool later = other[-1].time > own[-1].time;
-            *--place = *((later ? other : own) - 1);
-            other -= later;
-            own -= !later;
-        }
-        std::copy(from, own, first + (other - first));
-        end += static_cast<std::int64_t>(drawn.n);
+        drawn_.merge_into(arrivals_.data(), arrays_.first_arrivals.data(), arrays_.next.data());
     }
 
     void count(std::int32_t neuron, std::int32_t n = 1) {
@@ -383,15 +334,13 @@ class Part final : public ScatterPart {
     ScatterArrays& arrays_;
     NeuronRange range_;
     double window_, after_ = -no_end;
-    double drawn_at_once_ = no_end,
-           now_ = -no_end;  ///< a time in which drives give some arrivals; up to where all came
+    double now_ = -no_end;  ///< up to where everything has arrived
     TravelRing<S> ring_;
     std::optional<Calendar> calendar_;
     std::vector<Travelling<S>> ready_;
     std::vector<std::int32_t> touched_, ordered_, candidates_;
     std::vector<std::size_t> ends_;
-    std::vector<Drawn> drawn_;
-    std::vector<TimedArrival<S>> drawn_arrivals_;
+    DrawnArrivals<S> drawn_;
     std::vector<TimedArrival<S>> arrivals_;
     bool mixed_ = false;  ///< whether arrivals may be out of order
     const ScatterStretch* stretch_ = nullptr;

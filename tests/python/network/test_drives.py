@@ -243,3 +243,9 @@ def test_a_damaged_state_is_refused():
         state[name] = value
         with pytest.raises(error):
             evsim.SpikingNetwork.from_description(description)
+
+
+def test_a_rate_without_end_is_named_and_does_not_hang():
+    net = driven(evsim.PoissonDrive(rate=1e300, weight=1.0), n=1)
+    with pytest.raises(errors.InvalidArgumentError, match="too high a rate"):
+        net.infer(until=1.0)
