@@ -205,7 +205,7 @@ def built(way: str, n: int, degree: int, repeats: int) -> list[float]:
 
 
 def building(smoke: bool) -> list[dict[str, Any]]:
-    """The first network of a process also waits for memory, which the system gives it page by page."""
+    """The first network of a process also waits for imports, and for memory, which the system gives it page by page."""
     n, degree = (100, 20) if smoke else BUILT
     rows = []
     for way in WAYS:
