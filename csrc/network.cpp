@@ -264,6 +264,21 @@ std::unique_ptr<Run> Network::make_run(const Entry& entry, const Runs& runs, std
     return dense_forward(population, entry.projections, n_samples);
 }
 
+void Network::check_drives(const CallPlan& plan, double until) const {
+    constexpr double most = 1e12;  // which take hours
+    const double from =
+        plan.fresh && !plan.starts.empty() ? *std::min_element(plan.starts.begin(), plan.starts.end()) : plan.from;
+    for (const Entry& entry : entries_) {
+        for (const auto& drive : entry.drives) {
+            const double expected = drive->most(0, entry.size) * (until - from);
+            if (expected > most)
+                throw InvalidArgument(text(entry.label, ": its drive has too high a rate, ", expected,
+                                           " arrivals up to ", until,
+                                           "; are rates given in the network's unit of time?"));
+        }
+    }
+}
+
 Network::Runs Network::make_runs(std::size_t n_samples) const {
     Runs runs(entries_.size());
     double bytes = 0.0;
@@ -411,6 +426,7 @@ Inference Network::infer(const std::vector<SampleInputs>& samples, const InferOp
             throw InvalidArgument(text(entry.label, " is driven for ever; give until="));
     }
     const CallPlan plan = plan_call(known, asked);
+    check_drives(plan, options.until);
     update_stages();
     Runs runs = make_runs(samples.size());
     for (const Stage& stage : stages_) advance(stage, {samples, options, plan, staged_, runs}, interruption);

@@ -119,6 +119,7 @@ class Network {
     std::string labels_of(const Component& component) const;
     CallFacts facts(const std::vector<SampleInputs>& samples) const;
     void check_inputs(const std::vector<SampleInputs>& samples) const;
+    void check_drives(const CallPlan& plan, double until) const;
     Runs make_runs(std::size_t n_samples) const;
     std::unique_ptr<Run> make_run(const Entry& entry, const Runs& runs, std::size_t n_samples) const;
     /// What a source gives up to and including the end of the call.
