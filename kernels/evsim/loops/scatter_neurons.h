@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include <evsim/neuron/advance.h>
 #include <evsim/neuron/readout.h>
@@ -24,6 +25,26 @@ struct ScatterNeurons {
     using Exact = typename Model::template State<double>;
     using Lane = typename Model::template State<S>;
     using HotLane = typename Model::template Hot<S>;
+
+    /// What gaps are taken from: the model, or what it makes of itself for many gaps of different lengths.
+    struct OneByOne {
+        const Model& model;
+        ExactGap operator()(double duration) const { return model.gap(duration); }
+    };
+    static constexpr bool side_by_side = requires(const typename Model::template Gaps<S>& gaps) {
+        { gaps(0.0) } -> SameAs<ExactGap>;
+    };
+    template <class M>
+    static auto gaps_of_model(const M& model) {
+        if constexpr (side_by_side)
+            return typename M::template Gaps<S>(model);
+        else
+            return OneByOne{model};
+    }
+    struct Layer : Model {
+        decltype(gaps_of_model(std::declval<const Model&>())) gaps;
+        explicit Layer(const double* shared) : Model(shared), gaps(gaps_of_model<Model>(*this)) {}
+    };
 
     static constexpr auto nobody_listens = [](double) {};
     using AllCrossings = Crossings<Model, ScatterRun, decltype(nobody_listens)>;
@@ -87,12 +108,13 @@ struct ScatterNeurons {
     }
 
     /// Lets a neuron pass a gap in which it cannot fire as one lane of a vector does, to the same bits; false if it may.
-    static bool passes(const ScatterRun& run, const Walk& walk, Lane& state, double last, double end) {
+    static bool passes(const ScatterRun& run, const Layer& layer, const Walk& walk, Lane& state, double last,
+                       double end) {
         const double duration = end - last;
         if (!(duration > 0.0)) return true;
         const HotLane hot =
             Variables<HotLane, S>::load(static_cast<const S*>(run.hot) + walk.place.memory, run.stride);
-        const auto gap = converted<typename Model::template Gap<S>, S, double>(walk.model.gap(duration));
+        const auto gap = converted<typename Model::template Gap<S>, S, double>(layer.gaps(duration));
         const auto& own_gap = gap_for<Model>(hot, gap);
         bool may_fire = Model::excess(state, hot, own_gap) > S(0);
         [[maybe_unused]] bool still = false;
@@ -113,7 +135,7 @@ struct ScatterNeurons {
 
     /// Moves one neuron that may fire from `last` to `end`, from crossing to crossing. Behind each it is as if the gap
     /// had begun there.
-    [[gnu::noinline]] static void move(const ScatterRun& run, const Model& model, std::int32_t place, Lane& state,
+    [[gnu::noinline]] static void move(const ScatterRun& run, const Layer& model, std::int32_t place, Lane& state,
                                        double& last, double end, TileResult& result) {
         Walk walk(run, model, place, result);
         const bool closed = !any_jumps(model);
@@ -125,7 +147,7 @@ struct ScatterNeurons {
             if (result.status != TileStatus::ok) return;
             last = crossed ? walk.crossings.last_time : end;
             if (crossed) {
-                if (!at_end && passes(run, walk, state, last, end)) break;
+                if (!at_end && passes(run, model, walk, state, last, end)) break;
                 continue;
             }
             if (at_end) break;
