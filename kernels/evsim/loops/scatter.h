@@ -97,6 +97,12 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
             return bits;
         }
 
+        unsigned held_until_after(double time) const {
+            unsigned bits = 0;
+            for (int lane = 0; lane < width; ++lane) bits |= unsigned{free_from[lane] > time} << lane;
+            return bits;
+        }
+
         void store(const ScatterRun& run) const {
             alignas(V) S variables[(n_state > 0 ? n_state : 1) * width];
             Variables<Wide, V>::store(state, variables, width);
@@ -277,13 +283,20 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
     static void finish_group(const ScatterRun& run, const Layer& model, std::int64_t first, TileResult& result) {
         const Group group(run, first);
         const unsigned in_use = ~0u >> (32 - group.n);
-        unsigned by_itself = may_cross(run, model, group, 0.0);
+        unsigned by_itself = may_cross(run, model, group, 0.0), still = 0;
         if constexpr (holds<Model>) {
-            if (group.ever_held) by_itself |= group.held(group.last);
+            if (group.ever_held) {
+                by_itself |= group.held(group.last);
+                if (!flows_while_held(model)) still = group.held_until_after(run.emit_until);
+            }
         }
-        by_itself &= in_use;
-        unsigned safe = in_use & ~by_itself;
+        by_itself &= in_use & ~still;
+        unsigned safe = in_use & ~by_itself & ~still;
         for (int lane = 0; lane < group.n; ++lane) run.due[group.places[lane]] = run.emit_until;
+        for (still &= in_use; still != 0; still &= still - 1) {
+            const int lane = std::countr_zero(still);
+            run.due[group.places[lane]] = std::fmin(group.free_from[lane], run.emit_until + run.look_ahead);
+        }
         // The longest of a few stretches of time that the bound still passes.
         double ahead = run.look_ahead;
         for (int tries = 0; tries < 3 && safe != 0 && ahead > 0.0; ++tries, ahead *= 0.25) {

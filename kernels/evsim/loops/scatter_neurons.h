@@ -67,7 +67,7 @@ struct ScatterNeurons {
     /// One neuron between touches: its state as it is kept, and what follows from it.
     struct Walk {
         const ScatterRun& run;
-        const Model& model;
+        const Layer& model;
         TileResult& result;
         Neuron neuron;
         NeuronPlace place;
@@ -76,7 +76,7 @@ struct ScatterNeurons {
         AllCrossings crossings;
         bool found = false;  ///< whether the last gap holds a crossing, be it of this call or a later one
 
-        Walk(const ScatterRun& run_, const Model& model_, std::int32_t index, TileResult& result_)
+        Walk(const ScatterRun& run_, const Layer& model_, std::int32_t index, TileResult& result_)
             : run(run_),
               model(model_),
               result(result_),
@@ -93,8 +93,8 @@ struct ScatterNeurons {
             crossings.end = gap.start + gap.duration;
             crossings.last_elapsed = 0.0;
             OneCrossing one{crossings};
-            found = advance_by_call(model, exact, neuron, gap, model.gap(gap.duration), closed, release,
-                                    AnyFired(one)) > 0;
+            found = advance_by_call<Model>(model, exact, neuron, gap, model.gaps(gap.duration), closed, release,
+                                           AnyFired(one)) > 0;
             return found && result.status == TileStatus::ok && crossings.last_time < run.emit_until;
         }
     };
@@ -108,13 +108,12 @@ struct ScatterNeurons {
     }
 
     /// Lets a neuron pass a gap in which it cannot fire as one lane of a vector does, to the same bits; false if it may.
-    static bool passes(const ScatterRun& run, const Layer& layer, const Walk& walk, Lane& state, double last,
-                       double end) {
+    static bool passes(const ScatterRun& run, const Walk& walk, Lane& state, double last, double end) {
         const double duration = end - last;
         if (!(duration > 0.0)) return true;
         const HotLane hot =
             Variables<HotLane, S>::load(static_cast<const S*>(run.hot) + walk.place.memory, run.stride);
-        const auto gap = converted<typename Model::template Gap<S>, S, double>(layer.gaps(duration));
+        const auto gap = converted<typename Model::template Gap<S>, S, double>(walk.model.gaps(duration));
         const auto& own_gap = gap_for<Model>(hot, gap);
         bool may_fire = Model::excess(state, hot, own_gap) > S(0);
         [[maybe_unused]] bool still = false;
@@ -147,7 +146,7 @@ struct ScatterNeurons {
             if (result.status != TileStatus::ok) return;
             last = crossed ? walk.crossings.last_time : end;
             if (crossed) {
-                if (!at_end && passes(run, model, walk, state, last, end)) break;
+                if (!at_end && passes(run, walk, state, last, end)) break;
                 continue;
             }
             if (at_end) break;
@@ -167,7 +166,7 @@ struct ScatterNeurons {
     }
 
     /// Spikes of a neuron before emit_until, each of which becomes its last touch; and when the next may come.
-    [[gnu::noinline]] static void finish_neuron(const ScatterRun& run, const Model& model, std::int32_t place,
+    [[gnu::noinline]] static void finish_neuron(const ScatterRun& run, const Layer& model, std::int32_t place,
                                                 TileResult& result) {
         S* const at = static_cast<S*>(run.state) + place;
         Walk walk(run, model, place, result);
@@ -213,13 +212,13 @@ struct ScatterNeurons {
     /// What readouts remember at emit_until. Nothing of it is a touch.
     static void conclude(const ScatterRun& run) {
         if constexpr (requires { Model::memory_names; }) {
-            const Model model(run.shared);
+            const Layer model(run.shared);
             TileResult result{TileStatus::ok, 0, 0.0};
             for (std::int64_t k = 0; k < run.n_touched; ++k) conclude_neuron(run, model, run.touched[k], result);
         }
     }
 
-    static void conclude_neuron(const ScatterRun& run, const Model& model, std::int32_t place, TileResult& result) {
+    static void conclude_neuron(const ScatterRun& run, const Layer& model, std::int32_t place, TileResult& result) {
         const S* const at = static_cast<const S*>(run.state) + place;
         const double start = run.last_touch[place], duration = run.emit_until - start;
         const Exact before = converted<Exact, double, S>(Variables<Lane, S>::load(at, run.stride));

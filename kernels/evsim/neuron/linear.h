@@ -236,21 +236,22 @@ struct Linear {
         template <class V>
         EVSIM_INLINE Gap<V> operator()(const V& duration) const {
             const double longest = powers.longest();
-            if (!any_above(duration, longest)) return up_to_longest(duration);
+            const bool too_long = any_above(duration, longest);
             if constexpr (same_type<V, double>) {
-                return model.gap(duration);
-            } else {
-                Gap<V> out = up_to_longest(V(select(duration > broadcast<V>(longest), V{}, duration)));
-                for (int lane = 0; lane < static_cast<int>(sizeof(V) / sizeof(double)); ++lane)
-                    if (duration[lane] > longest) put(model.gap(duration[lane]), lane, out);
-                return out;
+                if (too_long) return model.gap(duration);
             }
+            Gap<V> out;
+            up_to_longest(too_long ? V(select(duration > broadcast<V>(longest), V{}, duration)) : duration, out);
+            if constexpr (!same_type<V, double>) {
+                for (int lane = 0; too_long && lane < static_cast<int>(sizeof(V) / sizeof(double)); ++lane)
+                    if (duration[lane] > longest) put(model.gap(duration[lane]), lane, out);
+            }
+            return out;
         }
 
      private:
         template <class V>
-        EVSIM_INLINE Gap<V> up_to_longest(const V& duration) const {
-            Gap<V> out;
+        EVSIM_INLINE void up_to_longest(const V& duration, Gap<V>& out) const {
             powers.change(duration, out.change);
             model.crossing.slack(duration, out.slack);
             for (int j = 0; j < N; ++j) {
@@ -262,7 +263,6 @@ struct Linear {
                 out.rise[j] = rise;
                 out.slack[j] = out.slack[j] + broadcast<V>(rounding) * (magnitude(c) + magnitude(rise));
             }
-            return out;
         }
         template <class V>
         EVSIM_FN static void put(const Gap<double>& one, int lane, Gap<V>& all) {
