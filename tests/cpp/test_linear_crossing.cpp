@@ -316,8 +316,8 @@ TEST(LinearFlow, ChangeIsGoodToItsLastPlaces) {
             worst_change(kind, [](const auto& flow, double t) { return change_by_powers<double>(flow, t); });
         const double rounded =
             worst_change(kind, [](const auto& flow, double t) { return change_by_powers<float>(flow, t); });
-        std::printf("change, circuit %d: %.3g last places, %.3g by powers, %.3g of a float's\n",
-                    static_cast<int>(kind), one, many, rounded * 0x1p-29);
+        std::printf("change, circuit %d: %.3g last places, %.3g by powers, %.3g of a float's\n", static_cast<int>(kind),
+                    one, many, rounded * 0x1p-29);
         EXPECT_LT(one, 100.0);
         EXPECT_LT(many, 100.0);
         EXPECT_LT(rounded * 0x1p-29, 1.0);

@@ -107,12 +107,12 @@ struct ScatterNeurons {
         if constexpr (holds<Model>) static_cast<Release*>(run.releases)[place] = release;
     }
 
-    /// Lets a neuron pass a gap in which it cannot fire as one lane of a vector does, to the same bits; false if it may.
+    /// Lets a neuron pass a gap in which it cannot fire as one lane of a vector does, to the same bits; false if it
+    /// may.
     static bool passes(const ScatterRun& run, const Walk& walk, Lane& state, double last, double end) {
         const double duration = end - last;
         if (!(duration > 0.0)) return true;
-        const HotLane hot =
-            Variables<HotLane, S>::load(static_cast<const S*>(run.hot) + walk.place.memory, run.stride);
+        const HotLane hot = Variables<HotLane, S>::load(static_cast<const S*>(run.hot) + walk.place.memory, run.stride);
         const auto gap = converted<typename Model::template Gap<S>, S, double>(walk.model.gaps(duration));
         const auto& own_gap = gap_for<Model>(hot, gap);
         bool may_fire = Model::excess(state, hot, own_gap) > S(0);

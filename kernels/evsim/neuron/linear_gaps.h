@@ -14,9 +14,9 @@ template <int N, class S>
 struct LinearPowers {
     static constexpr int count = 5;
     /// Of the series for one unit.
-    static constexpr int terms =
-        LinearSeries<N>::template whole<S> < LinearFlow<N>::degree ? LinearSeries<N>::template whole<S>
-                                                                   : LinearFlow<N>::degree;
+    static constexpr int terms = LinearSeries<N>::template whole<S> < LinearFlow<N>::degree
+                                     ? LinearSeries<N>::template whole<S>
+                                     : LinearFlow<N>::degree;
 
     const LinearFlow<N>& flow;
     Square<N> power[count];  ///< e^{A u} - 1
