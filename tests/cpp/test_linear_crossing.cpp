@@ -108,6 +108,20 @@ struct Truth {
     }
 };
 
+/// The shared parameters of a circuit as a neuron.
+template <int N>
+struct LinearValues {
+    double all[Linear<N>::n_shared] = {};
+    explicit LinearValues(const Circuit<N>& circuit) {
+        using At = typename Linear<N>::At;
+        for (int i = 0; i < N; ++i) {
+            for (int j = 0; j < N; ++j) all[At::flow + i * N + j] = circuit.a[i][j];
+            all[At::ceiling + i] = circuit.ceiling[i];
+            all[At::readout + i] = circuit.c[i];
+        }
+    }
+};
+
 /// The same circuit as a neuron: the bounds by which engines let it pass, and the search of one that has time constants
 /// of its own.
 template <int N>
@@ -115,7 +129,7 @@ class BoundedNeuron {
  public:
     /// Without `curved`, as a control: a bound that takes the potential for straight.
     explicit BoundedNeuron(const Circuit<N>& circuit, bool curved = true)
-        : model_(Values(circuit).all), flow_(&circuit.a[0][0]), curved_(curved) {}
+        : model_(LinearValues<N>(circuit).all), flow_(&circuit.a[0][0]), curved_(curved) {}
 
     void check(const Interval<N>& interval, const Truth& truth, Tally& tally) const {
         check_bound<float>(interval, truth, tally);
@@ -127,18 +141,6 @@ class BoundedNeuron {
     }
 
  private:
-    struct Values {
-        double all[Linear<N>::n_shared] = {};
-        explicit Values(const Circuit<N>& circuit) {
-            using At = typename Linear<N>::At;
-            for (int i = 0; i < N; ++i) {
-                for (int j = 0; j < N; ++j) all[At::flow + i * N + j] = circuit.a[i][j];
-                all[At::ceiling + i] = circuit.ceiling[i];
-                all[At::readout + i] = circuit.c[i];
-            }
-        }
-    };
-
     /// At the threshold of the interval, and at one that the potential just reaches.
     template <class T>
     void check_bound(const Interval<N>& interval, const Truth& truth, Tally& tally) const {
@@ -150,13 +152,18 @@ class BoundedNeuron {
         auto rates = model_.template rates<T>();
         if (!curved_) std::fill_n(rates.bend, N, T(0));
         const auto own = Linear<N>::gap_of(rates, static_cast<T>(interval.horizon));
-        const auto shared = converted<typename Linear<N>::template Gap<T>, T, double>(model_.gap(interval.horizon));
+        using Shared = typename Linear<N>::template Gap<T>;
+        const auto shared = converted<Shared, T, double>(model_.gap(interval.horizon));
+        const typename Linear<N>::template Gaps<T> gaps(model_);
+        const auto one_of_many = converted<Shared, T, double>(gaps(interval.horizon));
         tally.ruled_out += !may_cross<T>(interval, interval.threshold, own);
         tally.passed_by += crosses && !may_cross<T>(interval, interval.threshold, own);
         tally.passed_by += crosses && !may_cross<T>(interval, interval.threshold, shared);
+        tally.passed_by += crosses && !may_cross<T>(interval, interval.threshold, one_of_many);
         const double reached = interval.highest - 1e-6 * interval.scale;
         tally.passed_by += !may_cross<T>(interval, reached, own);
         tally.passed_by += !may_cross<T>(interval, reached, shared);
+        tally.passed_by += !may_cross<T>(interval, reached, one_of_many);
     }
 
     template <class T, class Gap>
@@ -256,9 +263,9 @@ TEST(LinearCrossing, TheCheckNoticesABoundThatKnowsNoCurvature) {
     EXPECT_GT(tally.passed_by, 0);
 }
 
-/// e^{A t} - 1, to the last places of the largest that each of its elements has been.
-template <int N>
-double worst_change(CircuitKind kind, int circuits) {
+/// e^{A t} - 1 as `change(flow, t)` finds it, to the last places of the largest that each of its elements has been.
+template <int N, class Change>
+double worst_change(CircuitKind kind, int circuits, Change&& change) {
     Random random(7);
     double worst = 0.0;
     for (int k = 0; k < circuits; ++k) {
@@ -266,7 +273,7 @@ double worst_change(CircuitKind kind, int circuits) {
         const wide::Flow<N> exact(circuit.a, circuit.c);
         const LinearFlow<N> flow(&circuit.a[0][0]);
         const double t = std::min(circuit.membrane * log_uniform(random, -6.0, 1.5), 300.0 * circuit.fastest);
-        const auto found = flow.change(t);
+        const Square<N> found = change(flow, t);
         double size[N][N] = {};
         const auto value = [](const auto& columns, int i, int j) {
             return columns[static_cast<std::size_t>(j)].at[i] - (i == j ? 1 : 0);
@@ -287,11 +294,65 @@ double worst_change(CircuitKind kind, int circuits) {
     return worst;
 }
 
+template <class Change>
+double worst_change(CircuitKind kind, Change&& change) {
+    return std::max(worst_change<5>(kind, 100, change), worst_change<8>(kind, 30, change));
+}
+
+/// By the powers that are made for many gaps; where it is too long for them by LinearFlow.
+template <class S, int N>
+Square<N> change_by_powers(const LinearFlow<N>& flow, double t) {
+    const LinearPowers<N, S> powers(flow);
+    if (t > powers.longest()) return flow.change(t);
+    Square<N> out;
+    powers.change(t, out.at);
+    return out;
+}
+
 TEST(LinearFlow, ChangeIsGoodToItsLastPlaces) {
     for (const CircuitKind kind : circuit_kinds) {
-        const double worst = std::max(worst_change<5>(kind, 100), worst_change<8>(kind, 30));
-        std::printf("change, circuit %d: %.3g last places\n", static_cast<int>(kind), worst);
-        EXPECT_LT(worst, 100.0);
+        const double one = worst_change(kind, [](const auto& flow, double t) { return flow.change(t); });
+        const double many =
+            worst_change(kind, [](const auto& flow, double t) { return change_by_powers<double>(flow, t); });
+        const double rounded =
+            worst_change(kind, [](const auto& flow, double t) { return change_by_powers<float>(flow, t); });
+        std::printf("change, circuit %d: %.3g last places, %.3g by powers, %.3g of a float's\n", static_cast<int>(kind),
+                    one, many, rounded * 0x1p-29);
+        EXPECT_LT(one, 100.0);
+        EXPECT_LT(many, 100.0);
+        EXPECT_LT(rounded * 0x1p-29, 1.0);
+    }
+}
+
+template <class S, int N>
+void check_that_lanes_are_alone(CircuitKind kind) {
+    using Exacts = Vector<double>;
+    using Gaps = typename Linear<N>::template Gap<Exacts>;
+    using Gap = typename Linear<N>::template Gap<double>;
+    Random random(11);
+    for (int k = 0; k < 100; ++k) {
+        const Circuit<N> circuit(kind, random);
+        const Linear<N> model(LinearValues<N>(circuit).all);
+        const typename Linear<N>::template Gaps<S> gaps(model);
+        Exacts durations;
+        for (int lane = 0; lane < lanes<double>; ++lane)
+            durations[lane] = random() % 8 ? model.free.unit * log_uniform(random, -6.0, 2.0) : 0.0;
+        double values[Variables<Gap, double>::count * lanes<double>];
+        Variables<Gaps, Exacts>::store(gaps(durations), values, lanes<double>);
+        for (int lane = 0; lane < lanes<double>; ++lane) {
+            double alone[Variables<Gap, double>::count];
+            Variables<Gap, double>::store(gaps(durations[lane]), alone, 1);
+            for (int n = 0; n < Variables<Gap, double>::count; ++n)
+                EXPECT_EQ(values[n * lanes<double> + lane], alone[n]);
+        }
+    }
+}
+
+TEST(LinearGaps, ALaneGetsWhatItWouldGetAlone) {
+    for (const CircuitKind kind : circuit_kinds) {
+        check_that_lanes_are_alone<float, 5>(kind);
+        check_that_lanes_are_alone<double, 5>(kind);
+        check_that_lanes_are_alone<double, 8>(kind);
     }
 }
 

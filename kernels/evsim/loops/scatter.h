@@ -20,6 +20,7 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
     using typename Neurons::Exact;
     using typename Neurons::ExactGap;
     using typename Neurons::Lane;
+    using typename Neurons::Layer;
     using typename Neurons::Neuron;
     using Wide = typename Model::template State<V>;
     using HotWide = typename Model::template Hot<V>;
@@ -96,6 +97,12 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
             return bits;
         }
 
+        unsigned held_until_after(double time) const {
+            unsigned bits = 0;
+            for (int lane = 0; lane < width; ++lane) bits |= unsigned{free_from[lane] > time} << lane;
+            return bits;
+        }
+
         void store(const ScatterRun& run) const {
             alignas(V) S variables[(n_state > 0 ? n_state : 1) * width];
             Variables<Wide, V>::store(state, variables, width);
@@ -108,24 +115,41 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
     };
 
     /// What the model needs of the lanes' gaps.
-    static WideGap gaps_of(const Model& model, const double (&durations)[width]) {
-        ExactGap factors[width];
-#pragma GCC unroll 1
-        for (int lane = 0; lane < width; ++lane) factors[lane] = model.gap(durations[lane]);
+    static WideGap gaps_of(const Layer& model, const double (&durations)[width]) {
         if constexpr (n_gap == 0) {
             return {};
+        } else if constexpr (Neurons::side_by_side && width > 1) {
+            return gaps_side_by_side(model, durations);
         } else {
             double values[width][n_gap];
-            std::memcpy(values, factors, sizeof(values));
+#pragma GCC unroll 1
+            for (int lane = 0; lane < width; ++lane) {
+                const ExactGap gap = model.gaps(durations[lane]);
+                std::memcpy(values[lane], &gap, sizeof(gap));
+            }
             alignas(V) S rounded[n_gap * width];
             for (int k = 0; k < n_gap; ++k)
                 for (int lane = 0; lane < width; ++lane) rounded[k * width + lane] = static_cast<S>(values[lane][k]);
             return Variables<WideGap, V>::load(rounded, width);
         }
     }
+    [[gnu::noinline]] static WideGap gaps_side_by_side(const Layer& model, const double (&durations)[width]) {
+        using Exacts = Vector<double>;
+        constexpr int at_once = lanes<double>;
+        alignas(V) S rounded[n_gap * width];
+        for (int first = 0; first < width; first += at_once) {
+            const auto gaps = model.gaps(Variables<Exacts, Exacts>::load(durations + first, width));
+            alignas(Exacts) double values[n_gap * at_once];
+            Variables<typename Model::template Gap<Exacts>, Exacts>::store(gaps, values, at_once);
+            for (int k = 0; k < n_gap; ++k)
+                for (int lane = 0; lane < at_once; ++lane)
+                    rounded[k * width + first + lane] = static_cast<S>(values[k * at_once + lane]);
+        }
+        return Variables<WideGap, V>::load(rounded, width);
+    }
 
     /// The lanes of `flagged` through their gaps one by one.
-    [[gnu::noinline]] static void move_flagged(const ScatterRun& run, const Model& model, Group& group,
+    [[gnu::noinline]] static void move_flagged(const ScatterRun& run, const Layer& model, Group& group,
                                                const Wide& before, unsigned flagged, TileResult& result) {
         alignas(V) S from[n_state * width], to[n_state * width];
         Variables<Wide, V>::store(before, from, width);
@@ -143,7 +167,7 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
     }
 
     /// Every lane through its gap.
-    [[gnu::always_inline]] static void pass_gaps(const ScatterRun& run, const Model& model, Group& group,
+    [[gnu::always_inline]] static void pass_gaps(const ScatterRun& run, const Layer& model, Group& group,
                                                  TileResult& result) {
         alignas(V) double durations[width];
         unsigned moving = 0;
@@ -171,7 +195,7 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
     }
 
     /// The weights at the ends of the gaps.
-    [[gnu::always_inline]] static void receive(const Model& model, Group& group) {
+    [[gnu::always_inline]] static void receive(const Layer& model, Group& group) {
         const Wide before = group.state;
         V weights = Variables<V, V>::load(group.weights, width);
         [[maybe_unused]] unsigned held = 0;
@@ -198,7 +222,7 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
 
     static TileResult run(const ScatterRun& run) {
         return guarded(run.message, TileRun::message_bytes, [&] {
-            const Model model(run.shared);
+            const Layer model(run.shared);
             TileResult result{TileStatus::ok, 0, 0.0};
             for (std::int64_t first = 0; first < run.n_touched && result.status == TileStatus::ok; first += width)
                 run_group(run, model, first, result);
@@ -206,7 +230,7 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
         });
     }
 
-    static void run_group(const ScatterRun& run, const Model& model, std::int64_t first, TileResult& result) {
+    static void run_group(const ScatterRun& run, const Layer& model, std::int64_t first, TileResult& result) {
         const auto* const arrivals = static_cast<const TimedArrival<S>*>(run.arrivals);
         Group group(run, first);
         std::int64_t begin[width], counts[width];
@@ -238,7 +262,7 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
 
     static TileResult finish(const ScatterRun& run) {
         return guarded(run.message, TileRun::message_bytes, [&] {
-            const Model model(run.shared);
+            const Layer model(run.shared);
             TileResult result{TileStatus::ok, 0, 0.0};
             for (std::int64_t first = 0; first < run.n_touched && result.status == TileStatus::ok; first += width)
                 finish_group(run, model, first, result);
@@ -248,7 +272,7 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
 
     /// Lanes that may cross within `ahead` after emit_until. A little further than asked: whether a spike lies before
     /// the end is decided by its time.
-    static unsigned may_cross(const ScatterRun& run, const Model& model, const Group& group, double ahead) {
+    static unsigned may_cross(const ScatterRun& run, const Layer& model, const Group& group, double ahead) {
         double durations[width];
         for (int lane = 0; lane < width; ++lane)
             durations[lane] = Neurons::beyond(run.emit_until + ahead, group.last[lane]) - group.last[lane];
@@ -256,16 +280,23 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
         return positive(Model::excess(group.state, group.hot, gap_for<Model>(group.hot, gaps)));
     }
 
-    static void finish_group(const ScatterRun& run, const Model& model, std::int64_t first, TileResult& result) {
+    static void finish_group(const ScatterRun& run, const Layer& model, std::int64_t first, TileResult& result) {
         const Group group(run, first);
         const unsigned in_use = ~0u >> (32 - group.n);
-        unsigned by_itself = may_cross(run, model, group, 0.0);
+        unsigned by_itself = may_cross(run, model, group, 0.0), still = 0;
         if constexpr (holds<Model>) {
-            if (group.ever_held) by_itself |= group.held(group.last);
+            if (group.ever_held) {
+                by_itself |= group.held(group.last);
+                if (!flows_while_held(model)) still = group.held_until_after(run.emit_until);
+            }
         }
-        by_itself &= in_use;
-        unsigned safe = in_use & ~by_itself;
+        by_itself &= in_use & ~still;
+        unsigned safe = in_use & ~by_itself & ~still;
         for (int lane = 0; lane < group.n; ++lane) run.due[group.places[lane]] = run.emit_until;
+        for (still &= in_use; still != 0; still &= still - 1) {
+            const int lane = std::countr_zero(still);
+            run.due[group.places[lane]] = std::fmin(group.free_from[lane], run.emit_until + run.look_ahead);
+        }
         // The longest of a few stretches of time that the bound still passes.
         double ahead = run.look_ahead;
         for (int tries = 0; tries < 3 && safe != 0 && ahead > 0.0; ++tries, ahead *= 0.25) {

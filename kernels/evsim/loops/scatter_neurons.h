@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include <evsim/neuron/advance.h>
 #include <evsim/neuron/readout.h>
@@ -24,6 +25,26 @@ struct ScatterNeurons {
     using Exact = typename Model::template State<double>;
     using Lane = typename Model::template State<S>;
     using HotLane = typename Model::template Hot<S>;
+
+    /// What gaps are taken from: the model, or what it makes of itself for many gaps of different lengths.
+    struct OneByOne {
+        const Model& model;
+        ExactGap operator()(double duration) const { return model.gap(duration); }
+    };
+    static constexpr bool side_by_side = requires(const typename Model::template Gaps<S>& gaps) {
+        { gaps(0.0) } -> SameAs<ExactGap>;
+    };
+    template <class M>
+    static auto gaps_of_model(const M& model) {
+        if constexpr (side_by_side)
+            return typename M::template Gaps<S>(model);
+        else
+            return OneByOne{model};
+    }
+    struct Layer : Model {
+        decltype(gaps_of_model(std::declval<const Model&>())) gaps;
+        explicit Layer(const double* shared) : Model(shared), gaps(gaps_of_model<Model>(*this)) {}
+    };
 
     static constexpr auto nobody_listens = [](double) {};
     using AllCrossings = Crossings<Model, ScatterRun, decltype(nobody_listens)>;
@@ -46,7 +67,7 @@ struct ScatterNeurons {
     /// One neuron between touches: its state as it is kept, and what follows from it.
     struct Walk {
         const ScatterRun& run;
-        const Model& model;
+        const Layer& model;
         TileResult& result;
         Neuron neuron;
         NeuronPlace place;
@@ -55,7 +76,7 @@ struct ScatterNeurons {
         AllCrossings crossings;
         bool found = false;  ///< whether the last gap holds a crossing, be it of this call or a later one
 
-        Walk(const ScatterRun& run_, const Model& model_, std::int32_t index, TileResult& result_)
+        Walk(const ScatterRun& run_, const Layer& model_, std::int32_t index, TileResult& result_)
             : run(run_),
               model(model_),
               result(result_),
@@ -72,8 +93,8 @@ struct ScatterNeurons {
             crossings.end = gap.start + gap.duration;
             crossings.last_elapsed = 0.0;
             OneCrossing one{crossings};
-            found = advance_by_call(model, exact, neuron, gap, model.gap(gap.duration), closed, release,
-                                    AnyFired(one)) > 0;
+            found = advance_by_call<Model>(model, exact, neuron, gap, model.gaps(gap.duration), closed, release,
+                                           AnyFired(one)) > 0;
             return found && result.status == TileStatus::ok && crossings.last_time < run.emit_until;
         }
     };
@@ -86,13 +107,13 @@ struct ScatterNeurons {
         if constexpr (holds<Model>) static_cast<Release*>(run.releases)[place] = release;
     }
 
-    /// Lets a neuron pass a gap in which it cannot fire as one lane of a vector does, to the same bits; false if it may.
+    /// Lets a neuron pass a gap in which it cannot fire as one lane of a vector does, to the same bits; false if it
+    /// may.
     static bool passes(const ScatterRun& run, const Walk& walk, Lane& state, double last, double end) {
         const double duration = end - last;
         if (!(duration > 0.0)) return true;
-        const HotLane hot =
-            Variables<HotLane, S>::load(static_cast<const S*>(run.hot) + walk.place.memory, run.stride);
-        const auto gap = converted<typename Model::template Gap<S>, S, double>(walk.model.gap(duration));
+        const HotLane hot = Variables<HotLane, S>::load(static_cast<const S*>(run.hot) + walk.place.memory, run.stride);
+        const auto gap = converted<typename Model::template Gap<S>, S, double>(walk.model.gaps(duration));
         const auto& own_gap = gap_for<Model>(hot, gap);
         bool may_fire = Model::excess(state, hot, own_gap) > S(0);
         [[maybe_unused]] bool still = false;
@@ -113,7 +134,7 @@ struct ScatterNeurons {
 
     /// Moves one neuron that may fire from `last` to `end`, from crossing to crossing. Behind each it is as if the gap
     /// had begun there.
-    [[gnu::noinline]] static void move(const ScatterRun& run, const Model& model, std::int32_t place, Lane& state,
+    [[gnu::noinline]] static void move(const ScatterRun& run, const Layer& model, std::int32_t place, Lane& state,
                                        double& last, double end, TileResult& result) {
         Walk walk(run, model, place, result);
         const bool closed = !any_jumps(model);
@@ -145,7 +166,7 @@ struct ScatterNeurons {
     }
 
     /// Spikes of a neuron before emit_until, each of which becomes its last touch; and when the next may come.
-    [[gnu::noinline]] static void finish_neuron(const ScatterRun& run, const Model& model, std::int32_t place,
+    [[gnu::noinline]] static void finish_neuron(const ScatterRun& run, const Layer& model, std::int32_t place,
                                                 TileResult& result) {
         S* const at = static_cast<S*>(run.state) + place;
         Walk walk(run, model, place, result);
@@ -191,13 +212,13 @@ struct ScatterNeurons {
     /// What readouts remember at emit_until. Nothing of it is a touch.
     static void conclude(const ScatterRun& run) {
         if constexpr (requires { Model::memory_names; }) {
-            const Model model(run.shared);
+            const Layer model(run.shared);
             TileResult result{TileStatus::ok, 0, 0.0};
             for (std::int64_t k = 0; k < run.n_touched; ++k) conclude_neuron(run, model, run.touched[k], result);
         }
     }
 
-    static void conclude_neuron(const ScatterRun& run, const Model& model, std::int32_t place, TileResult& result) {
+    static void conclude_neuron(const ScatterRun& run, const Layer& model, std::int32_t place, TileResult& result) {
         const S* const at = static_cast<const S*>(run.state) + place;
         const double start = run.last_touch[place], duration = run.emit_until - start;
         const Exact before = converted<Exact, double, S>(Variables<Lane, S>::load(at, run.stride));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <evsim/neuron/linear_flow.h>
+#include <evsim/neuron/linear_gaps.h>
 #include <evsim/neuron/linear_rates.h>
 #include <evsim/neuron/parameters.h>
 
@@ -223,6 +224,55 @@ struct Linear {
         }
         return out;
     }
+    /// The same for many gaps, to be rounded to S.
+    template <class S>
+    struct Gaps {
+        const Linear& model;
+        LinearPowers<N, S> powers;
+
+        EVSIM_FN explicit Gaps(const Linear& model_) : model(model_), powers(model_.free) {}
+
+        /// `V`: double, or a vector of it, whose lanes get what each would get alone.
+        template <class V>
+        EVSIM_INLINE Gap<V> operator()(const V& duration) const {
+            const double longest = powers.longest();
+            const bool too_long = any_above(duration, longest);
+            if constexpr (same_type<V, double>) {
+                if (too_long) return model.gap(duration);
+            }
+            Gap<V> out;
+            up_to_longest(too_long ? V(select(duration > broadcast<V>(longest), V{}, duration)) : duration, out);
+            if constexpr (!same_type<V, double>) {
+                for (int lane = 0; too_long && lane < static_cast<int>(sizeof(V) / sizeof(double)); ++lane)
+                    if (duration[lane] > longest) put(model.gap(duration[lane]), lane, out);
+            }
+            return out;
+        }
+
+     private:
+        template <class V>
+        EVSIM_INLINE void up_to_longest(const V& duration, Gap<V>& out) const {
+            powers.change(duration, out.change);
+            model.crossing.slack(duration, out.slack);
+            for (int j = 0; j < N; ++j) {
+                const V c = broadcast<V>(model.crossing.readout[0].at[j]);
+                V rise{};
+                for (int i = 0; i < N; ++i)
+                    rise = multiply_add(broadcast<V>(model.crossing.readout[0].at[i]), out.change[i][j], rise);
+                out.readout[j] = c;
+                out.rise[j] = rise;
+                out.slack[j] = out.slack[j] + broadcast<V>(rounding) * (magnitude(c) + magnitude(rise));
+            }
+        }
+        template <class V>
+        EVSIM_FN static void put(const Gap<double>& one, int lane, Gap<V>& all) {
+            for (int j = 0; j < N; ++j) {
+                for (int i = 0; i < N; ++i) all.change[i][j][lane] = one.change[i][j];
+                all.rise[j][lane] = one.rise[j];
+                all.slack[j][lane] = one.slack[j];
+            }
+        }
+    };
     template <class T>
     EVSIM_FN Hot<T> hot(const Neuron& n) const {
         return {lowered<T>(n.threshold)};

@@ -209,10 +209,11 @@ struct LinearCrossing {
     }
 
     /// The largest |c A^2 e^{A s}| for s up to t <= bend_end, of variable j.
-    EVSIM_FN double most_bent(int j, double t) const {
-        double sum = 0.0;
-        for (int k = bound_degree - 1; k >= 0; --k) sum = multiply_add(sum, t, bend[k].at[j]);
-        return sum + bend_rest;
+    template <class V>
+    EVSIM_FN V most_bent(int j, const V& t) const {
+        V sum{};
+        for (int k = bound_degree - 1; k >= 0; --k) sum = multiply_add(sum, t, broadcast<V>(bend[k].at[j]));
+        return sum + broadcast<V>(bend_rest);
     }
 
     /// Within a time t, c x stays below the larger of its ends plus slack(t) |x|: an arc of bounded curvature.
@@ -225,6 +226,16 @@ struct LinearCrossing {
             out.at[j] = bent && arc < highest ? arc : highest;
         }
         return out;
+    }
+    /// The same for many times.
+    template <class V>
+    EVSIM_FN void slack(const V& t, V (&out)[N]) const {
+        const V curved = broadcast<V>(0.125) * t * t;
+        const auto bent = t <= broadcast<V>(bend_end);
+        for (int j = 0; j < N; ++j) {
+            const V arc = curved * most_bent(j, t), highest = broadcast<V>(2.0 * ceiling.at[j]);
+            out[j] = select(bent, select(arc < highest, arc, highest), highest);
+        }
     }
 
     /// Whether c x surely stays below the threshold for a time t; `slack` is that of t or longer.
