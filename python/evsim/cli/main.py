@@ -14,6 +14,7 @@ from .demo_command import demo
 from .infer import infer
 from .info import cache, info
 from .segment import segment
+from .simulate import app as simulate
 from .train import train_stdp
 
 
@@ -67,6 +68,7 @@ def _evsim(
 
 for command in (demo, infer, segment, train_stdp, info, cache):
     app.command()(command)
+app.add_typer(simulate)
 
 
 def main() -> None:

@@ -66,7 +66,7 @@ def assert_one_line_error(result, *words, code=1):
 def test_help_lists_the_commands():
     result = run("--help")
     assert result.exit_code == 0
-    for command in ("cache", "demo", "infer", "info"):
+    for command in ("cache", "demo", "infer", "info", "simulate"):
         assert command in result.stdout
 
 
@@ -267,7 +267,10 @@ def test_help_loads_nothing_heavy():
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["infer", "--help"], ["segment", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"], ["infer", "--help"], ["segment", "--help"], ["simulate", "brunel", "--help"]],
+)
 def test_help_and_version_do_not_wait_for_numpy(arguments):
     source = f"""
 import sys
