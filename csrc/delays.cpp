@@ -9,7 +9,7 @@
 namespace evsim {
 
 Delays::Delays(std::vector<double> values, std::size_t n, bool by_synapse)
-    : values_(std::move(values)), by_synapse_(by_synapse) {
+    : values_(std::move(values)), smallest_(std::numeric_limits<double>::infinity()), by_synapse_(by_synapse) {
     if (values_.size() != n && (by_synapse || values_.size() != 1)) {
         throw ShapeMismatch(text("delays are one value or one for each of ", n, by_synapse ? " synapses" : " inputs",
                                  ", got ", values_.size()));
@@ -19,16 +19,10 @@ Delays::Delays(std::vector<double> values, std::size_t n, bool by_synapse)
             throw NonFinite(text("delays must be finite, but delay ", k, " is ", values_[k]));
         if (values_[k] < 0.0)
             throw InvalidArgument(text("delays must not be negative, but delay ", k, " is ", values_[k]));
-        any_ = any_ || values_[k] > 0.0;
+        smallest_ = std::min(smallest_, values_[k]);
+        largest_ = std::max(largest_, values_[k]);
     }
 }
-
-double Delays::smallest() const {
-    constexpr double infinity = std::numeric_limits<double>::infinity();
-    return values_.empty() ? infinity : *std::min_element(values_.begin(), values_.end());
-}
-
-double Delays::largest() const { return values_.empty() ? 0.0 : *std::max_element(values_.begin(), values_.end()); }
 
 double Delays::of_input(std::int32_t input) const {
     if (by_synapse_) return 0.0;

@@ -20,11 +20,11 @@ class Delays {
     Delays(std::vector<double> values, std::size_t n, bool by_synapse = false);
 
     /// Whether spikes arrive later than they are sent, all at once.
-    bool any() const { return any_ && !by_synapse_; }
+    bool any() const { return largest_ > 0.0 && !by_synapse_; }
     bool by_synapse() const { return by_synapse_; }
     /// Infinity where there is not one synapse.
-    double smallest() const;
-    double largest() const;
+    double smallest() const { return smallest_; }
+    double largest() const { return largest_; }
     const std::vector<double>& values() const { return values_; }
 
     /// The spikes that are on their way and those that are sent now, in the order in which they arrive; of those that
@@ -35,7 +35,7 @@ class Delays {
     double of_input(std::int32_t input) const;
 
     std::vector<double> values_{0.0};
-    bool any_ = false;  ///< whether one is above 0
+    double smallest_ = 0.0, largest_ = 0.0;
     bool by_synapse_ = false;
 };
 

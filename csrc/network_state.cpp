@@ -20,7 +20,7 @@ std::vector<std::int32_t> inputs_of(const std::vector<std::shared_ptr<Projection
 }
 
 /// `n`: neurons of all drives.
-void check_drives(const PackedState& packed, std::size_t n) {
+void check_drive_state(const PackedState& packed, std::size_t n) {
     if (packed.drive_times.size() != n || packed.drive_counts.size() != n)
         throw ShapeMismatch(text("a state of ", packed.drive_times.size(), " driven neurons, but there are ", n));
     const auto wrong = [](double time) { return std::isnan(time); };
@@ -84,7 +84,7 @@ void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
             check_travelling(packed.travelling, inputs_of(entry.projections), snapshot.time.value_or(infinity));
             state.in_flight = packed.in_flight;
             state.travelling = packed.travelling;
-            check_drives(packed, entry.drives.size() * static_cast<std::size_t>(entry.size));
+            check_drive_state(packed, entry.drives.size() * static_cast<std::size_t>(entry.size));
             state.drive_times = packed.drive_times;
             state.drive_counts = packed.drive_counts;
             if (plastic) entry.projections.front()->unpack_traces(packed, state);

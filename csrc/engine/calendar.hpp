@@ -52,7 +52,7 @@ class Calendar {
     }
 
  private:
-    static constexpr std::int64_t n_slots = 64, nowhere = -1;
+    static constexpr std::int64_t n_slots = 128, nowhere = -1;
 
     std::int64_t slot_at(double time) const {
         const double slot = std::floor((time - origin_) / slot_length_);

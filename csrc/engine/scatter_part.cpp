@@ -53,7 +53,7 @@ class Part final : public ScatterPart {
         run_.first_arrivals = arrays_.first_arrivals.data();
         run_.n_arrivals = arrays_.n_arrivals.data();
         run_.due = arrays_.due.data();
-        run_.look_ahead = window_ > 0.0 ? 32.0 * window_ : 0.0;
+        run_.look_ahead = window_ > 0.0 ? 64.0 * window_ : 0.0;
         run_.emit_from = stretch.sample.from;
         run_.max_spikes_per_instant = stretch.limits.max_spikes_per_instant;
         run_.emissions = &spikes;

@@ -69,6 +69,8 @@ def as_delays(value: Any, connection: Any, *, first: bool = False) -> tuple[npt.
     if np.any(delays < 0):
         raise InvalidArgumentError(f"delays must not be negative, got {delays.min()}")
     of_synapses = connection.delays_of_synapses(delays, first) if delays.ndim else None
+    if of_synapses is not None and delays.ndim == 2 and np.all(delays == delays[:1]):
+        return delays[0], False  # all neurons share the gaps between arrivals then
     if of_synapses is not None:
         return of_synapses, True
     if delays.ndim and delays.shape not in ((connection.n_inputs,), connection.in_shape):

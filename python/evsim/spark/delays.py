@@ -95,8 +95,8 @@ class NDelays(Delays):
 class N2NDelays(Delays):
     """One delay for each connection, of shape (n_units, n_inputs); otherwise as :class:`NDelays`.
 
-    evsim does not simulate them yet: a neuron of several units whose delays differ between them raises
-    UnsupportedError when it is built.
+    With a learning rule, a neuron of several units whose delays differ between them raises UnsupportedError when it is
+    built.
 
     Examples
     --------

@@ -310,7 +310,7 @@ def test_files_keep_delays(tmp_path):
         (True, errors.DTypeError, "True"),
         ([1.0, 2.0], errors.ShapeMismatchError, r"6 inputs.*\(2,\)"),
         (np.ones((N_INPUTS, 4)), errors.ShapeMismatchError, r"\(6, 4\)"),
-        (np.arange(24.0).reshape(4, 6), errors.UnsupportedError, "by synapse"),
+        (np.arange(24.0).reshape(6, 4), errors.ShapeMismatchError, r"\(6, 4\)"),
         (1j, errors.DTypeError, "1j"),
     ],
     ids=str,

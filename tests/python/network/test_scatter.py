@@ -57,6 +57,12 @@ def feed_forward(machine, name, delay, **options):
     return net
 
 
+def scattered(net):
+    """The network with a synapse of no weight, so that its neurons go by clocks of their own."""
+    net.connect(net.inputs[0], net[0], evsim.Sparse(N_INPUTS, N, [0], [0], weights=0.0), port=net[0].projection.port)
+    return net
+
+
 def assert_same(found, expected):
     np.testing.assert_array_equal(found.indices, expected.indices)
     np.testing.assert_array_equal(found.times, expected.times)
@@ -68,13 +74,13 @@ def by_neuron(spikes, n=N):
 
 @on_cpu
 @pytest.mark.parametrize("name", [name for name in MODELS if not name.startswith("li ")])
-def test_equal_delays_of_all_synapses_of_an_input_are_the_delay_of_that_input(machine, name):
+def test_neurons_by_clocks_of_their_own_do_what_those_do_that_share_their_gaps(machine, name):
     by_input = delays(2, N_INPUTS, is_stepped(name))
     spikes = train(3, whole=is_stepped(name))
     times, variable = np.linspace(0.0, END, 60), "v_soma" if name == "compartments" else "v"
     shared, own = (evsim.Probe(0, times, variable=variable) for _ in range(2))
     expected = feed_forward(machine, name, by_input).infer(spikes, until=END, record=shared)
-    found = feed_forward(machine, name, np.tile(by_input, (N, 1))).infer(spikes, until=END, record=own)
+    found = scattered(feed_forward(machine, name, by_input)).infer(spikes, until=END, record=own)
     assert len(expected) > 30
     if machine.dtype == "float64":
         for one, other in zip(by_neuron(found), by_neuron(expected), strict=True):
@@ -90,7 +96,7 @@ def test_equal_delays_of_all_synapses_of_an_input_are_the_delay_of_that_input(ma
 @pytest.mark.parametrize("name", [name for name in MODELS if name.startswith("li ")])
 def test_readouts_remember_the_same(machine, name):
     by_input, spikes = delays(2, N_INPUTS), train(3)
-    nets = [feed_forward(machine, name, delay) for delay in (by_input, np.tile(by_input, (N, 1)))]
+    nets = [feed_forward(machine, name, by_input), scattered(feed_forward(machine, name, by_input))]
     layers = []
     for net in nets:
         net.infer(spikes, until=END)
@@ -165,6 +171,23 @@ def test_threads_and_batches_change_no_bit(dtype, name):
                 assert_same(found, one)
     finally:
         evsim.set_num_threads(before)
+
+
+@on_cpu
+@pytest.mark.parametrize("name", ["lif fast refractory 1.5", "lif_delta driven", "alpha"])
+def test_equal_delays_of_all_synapses_of_an_input_are_the_delay_of_that_input(machine, name):
+    by_input, spikes = delays(2, N_INPUTS), train(3)
+    each = np.tile(by_input, (N, 1))
+    expected = scattered(feed_forward(machine, name, by_input)).infer(spikes, until=END)
+    assert_same(
+        feed_forward(machine, name, each).infer(spikes, until=END),
+        feed_forward(machine, name, by_input).infer(spikes, until=END),
+    )
+    each[0, 0] = np.nextafter(each[0, 0], 10.0)  # so that they are delays of synapses
+    found = feed_forward(machine, name, each).infer(spikes, until=END)
+    of_others = expected.indices > 0
+    np.testing.assert_array_equal(found.indices[found.indices > 0], expected.indices[of_others])
+    np.testing.assert_array_equal(found.times[found.indices > 0], expected.times[of_others])
 
 
 @on_cpu

@@ -98,8 +98,10 @@ def test_drawn_delays():
     drawn = spark.LIFNeuron(units=2, seed=3, delays=spark.NDelaysConfig())
     drawn.build(4)
     assert len(set(drawn.network[0].delays)) == 4
-    with pytest.raises(errors.UnsupportedError, match="delays by synapse"):
-        spark.LIFNeuron(units=2, delays=spark.N2NDelaysConfig()).build(3)
+    drawn = spark.LIFNeuron(units=2, seed=3, delays=spark.N2NDelaysConfig())
+    drawn.build(3)
+    assert drawn.network[0].delays.shape == (2, 3)
+    assert len(set(drawn.network[0].delays.ravel())) == 6
 
 
 @pytest.mark.parametrize("kind", [spark.NDelaysConfig, spark.N2NDelaysConfig])
