@@ -6,11 +6,10 @@ python bench/brunel.py --smoke            # to see that everything runs
 
 Rivals want an environment of their own: python -m pip install brian2 nest-simulator "numpy<2.3", and evsim.
 
-The network is model A of Brunel 2000, "Dynamics of sparsely connected networks of excitatory and inhibitory spiking
-neurons", J. Comput. Neurosci. 8, where it is asynchronous and irregular: 4000 excitatory and 1000 inhibitory neurons,
-every one of which hears 400 of the first and 100 of the others 1.5 ms late, and 10,000 arrivals a second of its own
-from outside; their potentials jump by 0.2 mV, by -1 mV where inhibition arrives. How long it takes to build is a table
-of bench/recurrent.py.
+The network is made after model A of Brunel 2000, "Dynamics of sparsely connected networks of excitatory and inhibitory
+spiking neurons", J. Comput. Neurosci. 8: 4000 excitatory and 1000 inhibitory neurons, every one of which hears 400 of
+the first and 100 of the others 1.5 ms late, and 10,000 arrivals a second of its own from outside; potentials jump by
+0.2 mV, by -1 mV where inhibition arrives. How long as many synapses take to build is a table of bench/recurrent.py.
 
 All simulators get the same synapses, and draw arrivals of their own. An event is an arrival at a neuron, of a spike or
 from outside. Times are of the simulation alone, the least of several rounds, in each of which everything is run once:
