@@ -233,7 +233,7 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
     static void run_group(const ScatterRun& run, const Layer& model, std::int64_t first, TileResult& result) {
         const auto* const arrivals = static_cast<const TimedArrival<S>*>(run.arrivals);
         Group group(run, first);
-        std::int64_t begin[width], counts[width];
+        std::int64_t begin[width] = {}, counts[width] = {};
         for (int lane = 0; lane < group.n; ++lane) {
             begin[lane] = run.first_arrivals[group.places[lane]];
             counts[lane] = run.n_arrivals[group.places[lane]];
