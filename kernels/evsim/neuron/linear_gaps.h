@@ -69,7 +69,7 @@ struct LinearPowers {
     template <class V, class Mask>
     EVSIM_INLINE void multiply(V (&q)[N][N], const Square<N>& p, const Mask& within) const {
         for (int i = 0; i < N; ++i) {
-            V row[N];
+            V row[N] = {};
             for (int j = 0; j < N; ++j) {
                 if (!acts[i][j]) continue;
                 row[j] = q[i][j] + broadcast<V>(p.at[i][j]);
