@@ -151,8 +151,11 @@ struct ScatterNeurons {
             }
             if (at_end) break;
             // Rounded, the potential may be at the threshold although the exact one stayed below: a crossing at the end
-            // of the gap. Left alone, the neuron would sit above its threshold, mute.
-            if (!model.at_threshold(converted<Exact, double, S>(state), walk.neuron)) break;
+            // of the gap. Left alone, the neuron would sit above its threshold, mute. Where the exact one is there too,
+            // because the neuron has just been released, it waits for what arrives now.
+            if (walk.model.at_threshold(walk.exact, walk.neuron) ||
+                !walk.model.at_threshold(converted<Exact, double, S>(state), walk.neuron))
+                break;
             at_end = true;
         }
         keep_release(run, place, walk.release);

@@ -243,6 +243,50 @@ def test_random_graphs_against_a_heap_of_arrivals(machine, seed):
 
 
 @on_cpu
+def test_a_neuron_at_its_threshold_when_it_is_released_waits_for_what_arrives_then(machine):
+    """Everything on a grid: a reset that leaves it at the threshold, and an input at the release."""
+    neuron = evsim.LIFDelta(tau_mem=10.0, threshold=1.0, reset="subtract", refractory=0.5)
+    probe = evsim.Probe("a", [2.6])
+    net = machine.network()
+    net.add_layer(evsim.Sparse(3, 1, [0, 1, 2], [0, 0, 0], weights=[2.0, 0.0, 0.75]), neuron, name="a")
+    spikes = net.infer([0, 1, 2], [2.0, 2.2, 2.5], until=5.0, record=probe)
+    np.testing.assert_array_equal(spikes.times, [2.0, 2.5])
+    np.testing.assert_array_equal(probe.values.ravel(), [0.75])
+
+
+@on_cpu
+@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("kind", ["delta", "lif"])
+def test_networks_on_a_grid_of_times_agree_with_those_that_share_their_gaps(machine, kind, seed):
+    """Spikes, arrivals and releases fall together all the time."""
+    rng = np.random.default_rng([29, seed])
+    n, n_inputs, refractory = int(rng.integers(1, 12)), int(rng.integers(1, 6)), float(rng.choice([0.0, 0.5, 1.0, 1.5]))
+    if kind == "delta":
+        reset = "subtract" if rng.random() < 0.5 else 0.0
+        bias = float(rng.choice([0.0, 1.3]))
+        neuron = evsim.LIFDelta(tau_mem=10.0, threshold=1.0, reset=reset, refractory=refractory, bias=bias)
+    else:
+        neuron = evsim.LIF(tau_mem=10.0, tau_syn=4.0, threshold=0.3, refractory=refractory)
+    w = np.round(rng.uniform(-1.0, 1.5, (n, n_inputs)) * 4) / 4
+    back = np.round(rng.uniform(-1.0, 1.0, (n, n)) * 4) / 8 * (rng.random((n, n)) < 0.4)
+    ahead, behind = (np.round(rng.uniform(low, 3.0, k) * 2) / 2 for low, k in ((0.0, n_inputs), (0.5, n)))
+    spikes = evsim.SpikeArray(rng.integers(0, n_inputs, 40), np.sort(np.round(rng.uniform(0.0, 20.0, 40) * 2) / 2))
+    found = []
+    for sparse in (False, True):
+        net = machine.network()
+        net.add_layer(evsim.Dense(n_inputs, n, weights=w), neuron, name="a", delay=ahead)
+        net.connect("a", "a", evsim.Dense(n, n, weights=back), delay=behind)
+        if sparse:
+            net.connect(net.inputs[0], "a", evsim.Sparse(n_inputs, n, [0], [0], weights=0.0))
+        found.append(by_neuron(net.infer(spikes, until=25.0), n))
+    for one, other in zip(*found, strict=True):
+        if machine.dtype == "float32":
+            one, other = one[:3], other[:3]
+        assert len(one) == len(other)
+        np.testing.assert_allclose(one, other, rtol=0.0, atol=1e-9 if machine.dtype == "float64" else 1e-3)
+
+
+@on_cpu
 @pytest.mark.parametrize("name", ["lif fast refractory 0.0", "lif_delta reset 0.1 refractory 1.5", "alpha"])
 def test_what_is_not_connected_hears_nothing(machine, name):
     """Sparse synapses are a dense matrix with zeros, and no synapse at all leaves a neuron alone."""
