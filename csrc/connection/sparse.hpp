@@ -9,8 +9,8 @@
 
 namespace evsim {
 
-/// Synapses ordered by input and, of each input, by neuron: 4 bytes for the neuron, 4 or 8 for the weight. Weights start
-/// at 0.
+/// Synapses ordered by input and, of each input, by neuron: 4 bytes for the neuron, 4 or 8 for the weight. Weights
+/// start at 0.
 class Sparse {
  public:
     /// `inputs` and `neurons` of every synapse, in that order. Throws ShapeMismatch, IndexOutOfRange, UnsortedSpikes or

@@ -11,8 +11,8 @@
 namespace evsim {
 inline namespace EVSIM_ISA {
 
-/// In the scatter engine the neurons of a vector have a gap each. The models that ship take gaps of vectors; of a user's
-/// no more is asked than the contract says, so its neurons go one by one.
+/// In the scatter engine the neurons of a vector have a gap each. The models that ship take gaps of vectors; of a
+/// user's no more is asked than the contract says, so its neurons go one by one.
 template <class S>
 using Alone = S;
 

@@ -26,10 +26,10 @@ template <int N, class V>
 struct LinearOwnGap {
     const LinearRates<N, V>* rates;
     V duration;
-    V units;       ///< the gap in each neuron's unit
+    V units;                             ///< the gap in each neuron's unit
     static constexpr bool joint = true;  ///< what follows is one for all lanes
-    int terms;     ///< of the series, for a gap of one of them or what part of it all stay within
-    int halvings;  ///< of a longer gap, after which it is no longer than one for any of them
+    int terms;                           ///< of the series, for a gap of one of them or what part of it all stay within
+    int halvings;                        ///< of a longer gap, after which it is no longer than one for any of them
 };
 
 /// Whether any lane, or a single number, is above `limit`.
