@@ -11,7 +11,6 @@
 #include "engine/dense_forward.hpp"
 #include "engine/scatter_forward.hpp"
 #include "engine/sparse_forward.hpp"
-#include "kernel/parameters.hpp"
 
 namespace evsim {
 
@@ -86,6 +85,7 @@ void Network::replace(std::int32_t node, std::shared_ptr<Population> population,
     const Entry& old = entry(node);
     if (!old.population || !old.sources.empty() || old.size != population->n_neurons())
         throw InvalidArgument(text(old.label, " has projections already, or another size"));
+    if (!old.drives.empty()) require_drivable(*population, old.label);
     entries_[at(node)].population = std::move(population);
     time_.reset();
 }
@@ -116,22 +116,6 @@ void Network::connect(std::int32_t source, std::int32_t target, std::shared_ptr<
         if (!entry.relay) entry.projections.pop_back();
         throw;
     }
-    time_.reset();
-}
-
-void Network::add_drive(std::int32_t target, DriveSettings settings, Interruption&& interruption) {
-    const CallLock::Held held = calls_.hold(interruption);
-    const BriefLock lock(mutex_);
-    const Entry& to = entry(target);
-    if (!to.population) throw InvalidArgument("a drive needs neurons");
-    if (to.population->layout().image())
-        throw Unsupported(text(to.label, ": neurons that a convolution reaches take no drive yet"));
-    require_scatter(to.population->kernel());
-    if (settings.port < 0 || settings.port >= to.population->kernel().info.n_ports)
-        throw InvalidArgument(text(to.label, " has no port ", settings.port));
-    auto drive = std::make_shared<const Drive>(std::move(settings), to.size, n_drives_);
-    entries_[at(target)].drives.push_back(std::move(drive));
-    ++n_drives_;
     time_.reset();
 }
 
@@ -262,21 +246,6 @@ std::unique_ptr<Run> Network::make_run(const Entry& entry, const Runs& runs, std
         scatters = scatters || entry.projections[p]->sparse() || delays[p]->by_synapse();
     if (scatters) return scatter_forward(population, entry.projections, delays, entry.drives, n_samples);
     return dense_forward(population, entry.projections, n_samples);
-}
-
-void Network::check_drives(const CallPlan& plan, double until) const {
-    constexpr double most = 1e12;  // which take hours
-    const double from =
-        plan.fresh && !plan.starts.empty() ? *std::min_element(plan.starts.begin(), plan.starts.end()) : plan.from;
-    for (const Entry& entry : entries_) {
-        for (const auto& drive : entry.drives) {
-            const double expected = drive->most(0, entry.size) * (until - from);
-            if (expected > most)
-                throw InvalidArgument(text(entry.label, ": its drive has too high a rate, ", expected,
-                                           " arrivals up to ", until,
-                                           "; are rates given in the network's unit of time?"));
-        }
-    }
 }
 
 Network::Runs Network::make_runs(std::size_t n_samples) const {
@@ -420,10 +389,6 @@ Inference Network::infer(const std::vector<SampleInputs>& samples, const InferOp
     }
     for (const std::int32_t node : options.outputs) {
         if (!entry(node).node()) throw InvalidArgument("an input has no output spikes");
-    }
-    for (const Entry& entry : entries_) {
-        if (!entry.drives.empty() && std::isinf(options.until))
-            throw InvalidArgument(text(entry.label, " is driven for ever; give until="));
     }
     const CallPlan plan = plan_call(known, asked);
     check_drives(plan, options.until);

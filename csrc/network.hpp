@@ -46,7 +46,8 @@ class Network {
                                 Interruption&& interruption = Interruption());
     std::int32_t add_relay(std::shared_ptr<Relay> relay, std::string label = {},
                            Interruption&& interruption = Interruption());
-    /// Puts another population of as many neurons in the place of one that nothing leads to yet.
+    /// Puts another population of as many neurons in the place of one that nothing leads to yet. Throws
+    /// InvalidArgument, and Unsupported if it cannot be driven as that one is.
     void replace(std::int32_t node, std::shared_ptr<Population> population,
                  Interruption&& interruption = Interruption());
     /// Spikes of `source` reach `target` by a projection, or, without one, a relay. Throws ShapeMismatch if it does not
@@ -119,6 +120,9 @@ class Network {
     std::string labels_of(const Component& component) const;
     CallFacts facts(const std::vector<SampleInputs>& samples) const;
     void check_inputs(const std::vector<SampleInputs>& samples) const;
+    /// Throws Unsupported where neurons cannot be driven from outside.
+    static void require_drivable(const Population& population, const std::string& label);
+    /// Throws InvalidArgument where they would give arrivals for ever, or more than anybody waits for.
     void check_drives(const CallPlan& plan, double until) const;
     Runs make_runs(std::size_t n_samples) const;
     std::unique_ptr<Run> make_run(const Entry& entry, const Runs& runs, std::size_t n_samples) const;

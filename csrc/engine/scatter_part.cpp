@@ -58,8 +58,9 @@ class Part final : public ScatterPart {
         run_.max_spikes_per_instant = stretch.limits.max_spikes_per_instant;
         run_.emissions = &spikes;
         run_.message = message_;
+        double seen = -no_end;
         for (const Look& look : looks()) {
-            advance_to(look.time);
+            if (look.time > seen) advance_to(seen = look.time);
             observe(look);
         }
         advance_to(stretch.sample.last_arrival);

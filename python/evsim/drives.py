@@ -46,8 +46,8 @@ class PoissonDrive:
     drive, the sample of a batch, the neuron and the number of the interval (Salmon, Moraes, Dror & Shaw 2011,
     "Parallel random numbers: as easy as 1, 2, 3", SC '11). They depend neither on threads nor on how a stream is
     cut. Where the rate changes with time, an interval ends where the integral of the rate has grown by its length
-    (Daley & Vere-Jones 2003, "An Introduction to the Theory of Point Processes", section 7.4). Costs some 20 ns an
-    arrival, besides what the neuron does.
+    (Daley & Vere-Jones 2003, "An Introduction to the Theory of Point Processes", section 7.4). Costs a quarter of
+    a block of Philox and a logarithm for each arrival, besides what the neuron does.
 
     Examples
     --------

@@ -215,7 +215,7 @@ def test_drives_that_do_not_fit_are_refused_and_leave_nothing():
         (("a", evsim.PoissonDrive(rate=1.0, weight=[1.0] * 4)), errors.ShapeMismatchError, "weight is of 4 neurons"),
         (("a", evsim.PoissonDrive(rate=1e308, weight=1.0, n_sources=100)), errors.NonFiniteError, "finite together"),
         (("image", drive), errors.UnsupportedError, "convolution"),
-        (("learner", drive), errors.UnsupportedError, "kernels with callbacks"),
+        (("learner", drive), errors.UnsupportedError, "kernel with callbacks"),
         ((net.inputs[0], drive), errors.InvalidArgumentError, "no neurons"),
     ):
         with pytest.raises(error, match=said):
@@ -228,6 +228,23 @@ def test_drives_that_do_not_fit_are_refused_and_leave_nothing():
     with pytest.raises(errors.InvalidArgumentError, match="driven for ever; give until="):
         net.infer([0], [0.0])
     net.infer([0], [0.0], until=10.0)
+
+
+@pytest.mark.parametrize("size", [(1, 3, 3), 9])
+def test_driven_neurons_take_no_convolution_and_no_kernel(size):
+    """Also where these come after the drive."""
+    net = evsim.SpikingNetwork()
+    net.add_input((1, 5, 5), name="in")
+    net.add_population(size, evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=0.1), name="a")
+    net.add_drive("a", evsim.PoissonDrive(rate=1.0, weight=1.0))
+    image = size != 9
+    with pytest.raises(errors.UnsupportedError, match="convolution" if image else "kernel with callbacks"):
+        if image:
+            net.connect("in", "a", evsim.Conv2d(1, 3))
+        else:
+            net.connect("in", "a", evsim.Dense(25, 9), kernel=evsim.rules.pair_stdp())
+    assert len(net.projections) == 0
+    assert len(net.infer([0], [0.0], until=20.0)) > 9
 
 
 def test_a_damaged_state_is_refused():

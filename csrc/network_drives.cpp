@@ -1,0 +1,52 @@
+// What drives the populations of a network from outside.
+#include "network.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/errors.hpp"
+#include "core/fork.hpp"
+#include "kernel/parameters.hpp"
+
+namespace evsim {
+
+void Network::require_drivable(const Population& population, const std::string& label) {
+    if (population.layout().image())
+        throw Unsupported(text(label, ": neurons that a convolution reaches take no drive"));
+    if (population.plastic()) throw Unsupported(text(label, ": neurons of a kernel with callbacks take no drive"));
+    require_scatter(population.kernel());
+}
+
+void Network::add_drive(std::int32_t target, DriveSettings settings, Interruption&& interruption) {
+    const CallLock::Held held = calls_.hold(interruption);
+    const BriefLock lock(mutex_);
+    entry(target);  // throws where there is none
+    Entry& to = entries_[static_cast<std::size_t>(target)];
+    if (!to.population) throw InvalidArgument("a drive needs neurons");
+    require_drivable(*to.population, to.label);
+    if (settings.port < 0 || settings.port >= to.population->kernel().info.n_ports)
+        throw InvalidArgument(text(to.label, " has no port ", settings.port));
+    auto drive = std::make_shared<const Drive>(std::move(settings), to.size, n_drives_);
+    to.drives.push_back(std::move(drive));
+    ++n_drives_;
+    time_.reset();
+}
+
+void Network::check_drives(const CallPlan& plan, double until) const {
+    constexpr double most = 1e12;  // which take hours
+    const double from =
+        plan.fresh && !plan.starts.empty() ? *std::min_element(plan.starts.begin(), plan.starts.end()) : plan.from;
+    for (const Entry& entry : entries_) {
+        if (!entry.drives.empty() && std::isinf(until))
+            throw InvalidArgument(text(entry.label, " is driven for ever; give until="));
+        for (const auto& drive : entry.drives) {
+            const double expected = drive->most(0, entry.size) * (until - from);
+            if (expected > most)
+                throw InvalidArgument(text(entry.label, ": its drive has too high a rate, ", expected,
+                                           " arrivals up to ", until,
+                                           "; are rates given in the network's unit of time?"));
+        }
+    }
+}
+
+}  // namespace evsim
