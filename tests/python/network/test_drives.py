@@ -237,12 +237,12 @@ def test_driven_neurons_take_no_convolution_and_no_kernel(size):
     net.add_input((1, 5, 5), name="in")
     net.add_population(size, evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=0.1), name="a")
     net.add_drive("a", evsim.PoissonDrive(rate=1.0, weight=1.0))
-    image = size != 9
-    with pytest.raises(errors.UnsupportedError, match="convolution" if image else "kernel with callbacks"):
-        if image:
-            net.connect("in", "a", evsim.Conv2d(1, 3))
-        else:
-            net.connect("in", "a", evsim.Dense(25, 9), kernel=evsim.rules.pair_stdp())
+    if size == 9:
+        connection, kernel, said = evsim.Dense(25, 9), evsim.rules.pair_stdp(), "kernel with callbacks"
+    else:
+        connection, kernel, said = evsim.Conv2d(1, 3), None, "convolution"
+    with pytest.raises(errors.UnsupportedError, match=said):
+        net.connect("in", "a", connection, kernel=kernel)
     assert len(net.projections) == 0
     assert len(net.infer([0], [0.0], until=20.0)) > 9
 
