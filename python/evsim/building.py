@@ -262,8 +262,8 @@ class NetworkBuilder(NetworkGraph):
         InvalidArgumentError
             The nodes belong to another network, or the target does not take such a connection.
         UnsupportedError
-            A projection that would close a cycle without any delay, delays by synapse with a kernel, or on a GPU
-            another graph than a chain.
+            A cycle without any delay through convolutions, pooling or neurons with a kernel, delays by synapse with a
+            kernel, or on a GPU another graph than a chain.
 
         Notes
         -----
