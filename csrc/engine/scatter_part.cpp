@@ -44,7 +44,8 @@ class Part final : public ScatterPart {
           range_(range),
           window_(window),
           look_ahead_(64.0 * window),
-          drawn_(sources.drives, sources.sample, range.first, range.last) {
+          drawn_(sources.drives, sources.sample, range.first, range.last),
+          workspace_(kernel_.scatter->workspace_bytes, "the workspace of neurons by their own clocks") {
         double longest = 0.0;
         for (const auto& delays : sources_.delays) {
             if (delays->by_synapse()) longest = std::max(longest, delays->largest());
@@ -109,6 +110,8 @@ class Part final : public ScatterPart {
         run_.n_arrivals = arrays_.n_arrivals.data();
         run_.due = arrays_.due.data();
         run_.look_ahead = look_ahead_;
+        run_.within = Pace::instants ? 0.0 : window_;
+        run_.workspace = workspace_.data();
         run_.exact_due = Pace::instants;
         run_.emit_from = stretch.sample.from;
         run_.max_spikes_per_instant = stretch.limits.max_spikes_per_instant;
@@ -416,6 +419,7 @@ class Part final : public ScatterPart {
     bool mixed_ = false;  ///< whether arrivals may be out of order
     const ScatterStretch* stretch_ = nullptr;
     ScatterRun run_{};
+    AlignedBuffer workspace_;
     std::size_t done_ = 0;  ///< inputs of the stretch
     char message_[TileRun::message_bytes] = "";
 };

@@ -174,6 +174,8 @@ struct ScatterRun {
 
     double* due;                   ///< out, by `finish`, per neuron: untouched, it will not fire before
     double look_ahead;             ///< how far beyond emit_until that is to be found out
+    double within;                 ///< most neurons were last touched no longer before emit_until
+    void* workspace;               ///< room that is 0 at first and kept from call to call, see ScatterLoops
     bool exact_due;                ///< whether due is to be the very spike, if one comes so soon, and never emit_until
     double emit_from, emit_until;  ///< as in TileRun
     std::int32_t max_spikes_per_instant;
@@ -304,6 +306,7 @@ struct ScatterLoops {
     /// As that of DenseLoops.
     TileResult (*observe)(const TileRun&, std::int32_t neuron, const double* durations, std::int64_t count,
                           std::int32_t observable, double* out, std::size_t out_stride);
+    std::size_t workspace_bytes;  ///< of a ScatterRun, aligned to 64
 };
 
 struct AdjointLoops;  ///< of an engine to come

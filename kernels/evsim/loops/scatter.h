@@ -2,7 +2,10 @@
 // own. As many neurons as a SIMD vector holds go side by side, each through its own gaps.
 #pragma once
 
+#include <cmath>
+#include <cstddef>
 #include <cstring>
+#include <new>
 #include <type_traits>
 
 #include <evsim/loops/dense_neurons.h>
@@ -25,6 +28,7 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
     using Wide = typename Model::template State<V>;
     using HotWide = typename Model::template Hot<V>;
     using WideGap = typename Model::template Gap<V>;
+    using Gap = typename Model::template Gap<S>;
 
     static constexpr int width = sizeof(V) / sizeof(S);
     static constexpr int n_state = Variables<Lane, S>::count;
@@ -221,8 +225,7 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
     }
 
     static TileResult run(const ScatterRun& run) {
-        return guarded(run.message, TileRun::message_bytes, [&] {
-            const Layer model(run.shared);
+        return with_model(run, [&](const Layer& model) {
             TileResult result{TileStatus::ok, 0, 0.0};
             for (std::int64_t first = 0; first < run.n_touched && result.status == TileStatus::ok; first += width)
                 run_group(run, model, first, result);
@@ -260,30 +263,85 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
         Neurons::check_finite(run, group.places, group.n, result);
     }
 
-    static TileResult finish(const ScatterRun& run) {
+    /// How far to look from a touch within the last window: gaps that all neurons share.
+    struct Horizons {
+        static constexpr int count = 4;
+        bool ready;
+        double within, look_ahead;  ///< of which run they are
+        double aheads[count];       ///< beyond emit_until: nothing, and then the longest first
+        double lengths[count];      ///< of the gaps, from the touch
+        Gap gaps[count];
+
+        void prepare(const ScatterRun& run, const Layer& model) {
+            if (ready && within == run.within && look_ahead == run.look_ahead) return;
+            ready = true;
+            within = run.within;
+            look_ahead = run.look_ahead;
+            for (int k = 0; k < count; ++k) {
+                aheads[k] = k == 0 ? 0.0 : run.look_ahead * std::ldexp(1.0, 2 * (1 - k));
+                lengths[k] = (run.within + aheads[k]) * (1.0 + 1e-6);
+                gaps[k] = converted<Gap, S, double>(model.gaps(lengths[k]));
+            }
+        }
+    };
+    /// What is made once for all calls with the same workspace, which nobody destroys.
+    struct Workspace {
+        bool ready;
+        alignas(Layer) std::byte layer[sizeof(Layer)];
+        Horizons horizons;
+
+        const Layer& model(const ScatterRun& run) {
+            if (!ready) new (layer) Layer(run.shared);
+            ready = true;
+            return *std::launder(reinterpret_cast<const Layer*>(layer));
+        }
+    };
+    /// body(model) for the layer's model.
+    template <class Body>
+    static TileResult with_model(const ScatterRun& run, Body&& body) {
         return guarded(run.message, TileRun::message_bytes, [&] {
-            const Layer model(run.shared);
+            if constexpr (std::is_trivially_destructible_v<Layer>)
+                return body(static_cast<Workspace*>(run.workspace)->model(run));
+            else
+                return body(Layer(run.shared));
+        });
+    }
+
+    static TileResult finish(const ScatterRun& run) {
+        return with_model(run, [&](const Layer& model) {
+            Horizons& horizons = static_cast<Workspace*>(run.workspace)->horizons;
+            horizons.prepare(run, model);
             TileResult result{TileStatus::ok, 0, 0.0};
             for (std::int64_t first = 0; first < run.n_touched && result.status == TileStatus::ok; first += width)
-                finish_group(run, model, first, result);
+                finish_group(run, model, horizons, first, result);
             return result;
         });
     }
 
-    /// Lanes that may cross within `ahead` after emit_until. A little further than asked: whether a spike lies before
-    /// the end is decided by its time.
-    static unsigned may_cross(const ScatterRun& run, const Layer& model, const Group& group, double ahead) {
-        double durations[width];
-        for (int lane = 0; lane < width; ++lane)
-            durations[lane] = Neurons::beyond(run.emit_until + ahead, group.last[lane]) - group.last[lane];
+    /// Lanes that may cross before a horizon. A little further than asked: whether a spike lies before the end is
+    /// decided by its time.
+    static unsigned may_cross(const ScatterRun& run, const Layer& model, const Group& group, const Horizons& horizons,
+                              int horizon) {
+        alignas(V) double durations[width];
+        double longest = 0.0;
+        for (int lane = 0; lane < width; ++lane) {
+            const double end = run.emit_until + horizons.aheads[horizon];
+            durations[lane] = Neurons::beyond(end, group.last[lane]) - group.last[lane];
+            longest = durations[lane] > longest ? durations[lane] : longest;
+        }
+        if (longest <= horizons.lengths[horizon]) {
+            const auto& own = gap_for<Model>(group.hot, horizons.gaps[horizon]);
+            return positive(Model::excess(group.state, group.hot, own));
+        }
         const WideGap gaps = gaps_of(model, durations);
         return positive(Model::excess(group.state, group.hot, gap_for<Model>(group.hot, gaps)));
     }
 
-    static void finish_group(const ScatterRun& run, const Layer& model, std::int64_t first, TileResult& result) {
+    static void finish_group(const ScatterRun& run, const Layer& model, const Horizons& horizons, std::int64_t first,
+                             TileResult& result) {
         const Group group(run, first);
         const unsigned in_use = ~0u >> (32 - group.n);
-        unsigned by_itself = may_cross(run, model, group, 0.0), still = 0;
+        unsigned by_itself = may_cross(run, model, group, horizons, 0), still = 0;
         if constexpr (holds<Model>) {
             if (group.ever_held) {
                 by_itself |= group.held(group.last);
@@ -298,11 +356,11 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
             run.due[group.places[lane]] = std::fmin(group.free_from[lane], run.emit_until + run.look_ahead);
         }
         // The longest of a few stretches of time that the bound still passes.
-        double ahead = run.look_ahead;
-        for (int tries = 0; tries < 3 && safe != 0 && ahead > 0.0; ++tries, ahead *= 0.25) {
-            for (unsigned found = safe & ~may_cross(run, model, group, ahead); found != 0; found &= found - 1) {
+        for (int k = 1; k < Horizons::count && safe != 0 && horizons.aheads[k] > 0.0; ++k) {
+            unsigned found = safe & ~may_cross(run, model, group, horizons, k);
+            for (; found != 0; found &= found - 1) {
                 const int lane = std::countr_zero(found);
-                run.due[group.places[lane]] = run.emit_until + ahead;
+                run.due[group.places[lane]] = run.emit_until + horizons.aheads[k];
                 safe &= ~(1u << lane);
             }
         }
@@ -312,7 +370,8 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
     }
 
     static const ScatterLoops* loops() {
-        static constexpr ScatterLoops loops{run, finish, Neurons::conclude, DenseNeurons<Model, S>::observe};
+        static constexpr ScatterLoops loops{run, finish, Neurons::conclude, DenseNeurons<Model, S>::observe,
+                                            sizeof(Workspace)};
         return &loops;
     }
 };

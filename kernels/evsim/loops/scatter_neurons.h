@@ -174,22 +174,31 @@ struct ScatterNeurons {
         S* const at = static_cast<S*>(run.state) + place;
         Walk walk(run, model, place, result);
         double& last = run.last_touch[place];
+        double& due = run.due[place];
+        due = run.emit_until + run.look_ahead;
         for (;;) {
             const double end = beyond(run.emit_until + run.look_ahead, last);
             walk.exact = converted<Exact, double, S>(Variables<Lane, S>::load(at, run.stride));
             walk.release = release_of(run, place);
             const bool crossed = walk.crosses({last, end, end - last}, true);
             if (result.status != TileStatus::ok) return;
-            if (!crossed) break;
+            if (!crossed) {
+                const double next = walk.crossings.last_time;
+                if (walk.found && next < due) due = run.exact_due ? next : next - 1e-9 * (next - last);
+                break;
+            }
             Variables<Lane, S>::store(converted<Lane, S, double>(walk.exact), at, run.stride);
             keep_release(run, place, walk.release);
             last = walk.crossings.last_time;
+            if constexpr (holds<Model>) {
+                const double free_from = walk.release.first_arrival(walk.neuron.refractory);
+                if (free_from > run.emit_until) {
+                    due = std::fmin(due, free_from);
+                    break;
+                }
+            }
         }
         if (!finite<Exact, double>(walk.exact)) result = {TileStatus::not_finite, place, last};
-        double& due = run.due[place];
-        due = run.emit_until + run.look_ahead;
-        const double next = walk.crossings.last_time;
-        if (walk.found && next < due) due = run.exact_due ? next : next - 1e-9 * (next - last);
     }
 
     static void check_finite(const ScatterRun& run, const std::int32_t* places, int n, TileResult& result) {
