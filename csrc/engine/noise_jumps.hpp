@@ -1,0 +1,75 @@
+// The jumps of a noise drive at some neurons.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "drive.hpp"
+#include "engine/drawn_pieces.hpp"
+
+namespace evsim {
+
+class NoiseJumps {
+ public:
+    NoiseJumps(const NoiseDrive& drive, std::size_t sample, std::int32_t first, std::int32_t last)
+        : drive_(drive), sample_(sample), first_(first), last_(last) {}
+
+    /// As that of PoissonRows.
+    template <class S, class Expect>
+    void draw(const double* starts, std::int64_t* counts, double bound, DrawnPieces<S>& pieces, Expect&& expect) {
+        if (first_ == last_) return;
+        const double start = starts[0];
+        const std::int64_t done = counts[0];
+        times_.clear();
+        for (std::int64_t jump = done;; ++jump) {
+            const double time = drive_.time(start, jump);
+            if (time > bound) break;
+            if (times_.size() > most)
+                throw InvalidArgument(text("the steps of the noise are too short for times as late as ", bound));
+            times_.push_back(time);
+        }
+        if (times_.empty()) return;
+        pieces.begin_pass();
+        const auto groups_at_once = static_cast<std::int32_t>(std::max<std::size_t>(1, at_once / times_.size()));
+        const std::int32_t end = (last_ + group - 1) / group;
+        for (std::int32_t some = first_ / group; some < end; some += groups_at_once)
+            draw_groups(some, std::min(end, some + groups_at_once), done, pieces, expect);
+        std::fill_n(counts, last_ - first_, done + static_cast<std::int64_t>(times_.size()));
+    }
+
+ private:
+    static constexpr std::int32_t group = NoiseDrive::group;
+    static constexpr std::size_t at_once = 256, most = std::size_t{1} << 24;
+
+    template <class S, class Expect>
+    void draw_groups(std::int32_t from, std::int32_t to, std::int64_t done, DrawnPieces<S>& pieces, Expect&& expect) {
+        const std::size_t n_times = times_.size(), n = static_cast<std::size_t>(to - from) * n_times;
+        jumps_.clear();
+        groups_.clear();
+        for (std::int32_t one = from; one < to; ++one) {
+            for (std::size_t k = 0; k < n_times; ++k) jumps_.push_back(static_cast<std::uint64_t>(done) + k);
+            groups_.insert(groups_.end(), n_times, static_cast<std::uint64_t>(one));
+        }
+        drawn_.resize(4 * n);
+        drive_.normals(sample_, jumps_, groups_, drawn_.data());
+        for (std::int32_t neuron = std::max(first_, from * group); neuron < std::min(last_, to * group); ++neuron) {
+            const double* const normals = drawn_.data() + static_cast<std::size_t>(neuron % group) * n +
+                                          static_cast<std::size_t>(neuron / group - from) * n_times;
+            TimedArrival<S>* const out = pieces.room(neuron, n_times);
+            for (std::size_t k = 0; k < n_times; ++k) {
+                const double size = drive_.size(done + static_cast<std::int64_t>(k), neuron, normals[k]);
+                out[k] = {times_[k], static_cast<S>(size), drive_.port()};
+            }
+            pieces.add(neuron, n_times);
+            expect(neuron, static_cast<std::int32_t>(n_times));
+        }
+    }
+
+    const NoiseDrive& drive_;
+    std::size_t sample_;
+    std::int32_t first_, last_;
+    std::vector<double> times_, drawn_;
+    std::vector<std::uint64_t> jumps_, groups_;
+};
+
+}  // namespace evsim
