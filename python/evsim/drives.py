@@ -177,16 +177,16 @@ class NoiseDrive(Drive):
 
     Examples
     --------
-    A current of mean 0.8 that crosses what the neuron needs now and then:
+    Current and spikes of many neurons:
 
     >>> import evsim
     >>> net = evsim.SpikingNetwork(seed=1)
-    >>> cells = net.add_population(100, evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=1.0), name="cells")
-    >>> net.add_drive("cells", evsim.NoiseDrive(mean=0.8, sigma=0.3, dt=0.5, seed=3))
-    >>> probe = evsim.Probe("cells", times=[100.0, 200.0], variable="i")
+    >>> cells = net.add_population(2000, evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=1.0), name="cells")
+    >>> net.add_drive("cells", evsim.NoiseDrive(mean=0.8, sigma=0.5, dt=0.5, seed=3))
+    >>> probe = evsim.Probe("cells", times=[0.0, 200.0], variable="i")
     >>> spikes = net.infer(until=200.0, record=probe)
     >>> probe.values.mean(axis=1).round(1), probe.values.std(axis=1).round(1)
-    (array([0.8, 0.8]), array([0.3, 0.3]))
+    (array([0.8, 0.8]), array([0.5, 0.5]))
     """
 
     mean: npt.ArrayLike
