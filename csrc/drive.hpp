@@ -42,6 +42,7 @@ class Drive {
 
     std::int32_t n_neurons() const { return n_neurons_; }
     std::int32_t port() const { return port_; }
+    const DrawKernel& kernel() const { return kernel_; }
     /// The most arrivals at the neurons [first, last) that are expected in a unit of time.
     virtual double most(std::int32_t first, std::int32_t last) const = 0;
     /// Appends, for each neuron, how far it has come when a sample begins.
@@ -70,9 +71,9 @@ class PoissonDrive final : public Drive {
     /// `number`: of the drive in its network. Throws ShapeMismatch, NonFinite or InvalidArgument.
     PoissonDrive(PoissonSettings settings, std::int32_t n_neurons, std::uint64_t number);
 
-    double weight(std::int32_t neuron) const {
-        return settings_.weights[settings_.weights.size() == 1 ? 0 : static_cast<std::size_t>(neuron)];
-    }
+    /// From that of a neuron on, `weight_step` apart.
+    const double* weights(std::int32_t neuron) const { return settings_.weights.data() + neuron * weight_step(); }
+    std::int32_t weight_step() const { return settings_.weights.size() == 1 ? 0 : 1; }
     double most(std::int32_t first, std::int32_t last) const override;
     void begin(double start, std::size_t sample, std::vector<double>& times,
                std::vector<std::int64_t>& counts) const override;

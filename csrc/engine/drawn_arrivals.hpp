@@ -26,6 +26,7 @@ class DrawnArrivals {
             rate += drive->most(first, last);
             Source& source = sources_.emplace_back();
             source.n_neurons = drive->n_neurons();
+            merge_ = sizeof(S) == sizeof(float) ? drive->kernel().merge_float : drive->kernel().merge_double;
             if (const auto* poisson = dynamic_cast<const PoissonDrive*>(drive.get()))
                 source.rows = std::make_unique<PoissonRows>(*poisson, sample, first, last);
             else
@@ -60,8 +61,8 @@ class DrawnArrivals {
     }
 
     /// Puts them among what else arrives, as DrawnPieces does.
-    void merge_into(TimedArrival<S>* all, const std::int64_t* first, std::int64_t* next) const {
-        pieces_.merge_into(all, first, next);
+    void merge_into(TimedArrival<S>* all, const std::int64_t* first, std::int64_t* next) {
+        if (merge_) pieces_.merge_into(merge_, all, first, next);
     }
 
  private:
@@ -77,7 +78,8 @@ class DrawnArrivals {
     std::vector<Source> sources_;
     std::int32_t first_;
     double duration_ = infinity;
-    DrawnPieces<S> pieces_;
+    DrawnPieces pieces_;
+    void (*merge_)(const MergeRun&) = nullptr;
 };
 
 }  // namespace evsim

@@ -20,24 +20,23 @@ class PoissonRows {
 
     /// All up to and including `bound`; `times` and `counts` of the state are those of the first neuron.
     /// expect(neuron, number of arrivals) is called where there are any.
-    template <class S, class Expect>
-    void draw(double* times, std::int64_t* counts, double bound, DrawnPieces<S>& pieces, Expect&& expect) {
+    template <class Expect>
+    void draw(double* times, std::int64_t* counts, double bound, DrawnPieces& pieces, Expect&& expect) {
         if (chosen_.empty()) resume(times, counts);
-        pieces.begin_pass();
-        hungry_.resize(chosen_.size());
-        std::size_t n = move(chosen_, times, counts, bound, pieces, expect);
+        ended_.resize(chosen_.size());
+        std::size_t n = take(chosen_, times, counts, bound, pieces, expect);
         while (n > 0) {
-            refill({hungry_.data(), n}, times, counts);
-            pieces.begin_pass();
-            n = move({hungry_.data(), n}, times, counts, bound, pieces, expect);
+            refill({ended_.data(), n}, times, counts);
+            n = take({ended_.data(), n}, times, counts, bound, pieces, expect);
         }
     }
 
     static constexpr std::size_t bytes_per_neuron = 88;
 
  private:
-    static constexpr std::int64_t length = 8;  // two blocks
-    static constexpr std::size_t at_once = 64;
+    static constexpr std::int64_t length = DrawnPiece::most;
+    static_assert(length == 8);  // two blocks
+    static constexpr std::size_t at_once = 64, taken_at_once = 4096;
     static constexpr double infinity = std::numeric_limits<double>::infinity();
 
     /// Arrivals 8 k, ..., 8 k + 7 of a neuron; those that have been are at -infinity or up to the last bound.
@@ -45,31 +44,37 @@ class PoissonRows {
         double times[length];
     };
 
-    /// Moves what is due of the chosen neurons; those whose row is at its end become hungry, and are counted.
-    template <class S, class Expect>
-    std::size_t move(std::span<const std::int32_t> chosen, double* times, std::int64_t* counts, double bound,
-                     DrawnPieces<S>& pieces, Expect&& expect) {
-        std::size_t n_hungry = 0;
-        const std::int32_t port = drive_.port();
-        for (const std::int32_t k : chosen) {
-            const double* const row = rows_[static_cast<std::size_t>(k)].times;
-            const std::int64_t begin = (counts[k] - 1) % length;
-            std::int64_t end = 0;
-            for (std::int64_t slot = 0; slot < length; ++slot) end += row[slot] <= bound;
-            const std::int64_t n = end - begin;
-            if (n == 0) continue;
-            // As many as there may be: a loop of a length that nobody can guess takes longer.
-            TimedArrival<S>* const out = pieces.room(first_ + k, length);
-            const auto weight = static_cast<S>(drive_.weight(first_ + k));
-            for (std::int64_t slot = 0; slot < length; ++slot) out[slot] = {row[begin + slot], weight, port};
-            pieces.add(first_ + k, static_cast<std::size_t>(n));
-            expect(first_ + k, static_cast<std::int32_t>(n));
-            counts[k] += n;
-            times[k] = row[end];  // where the row is at its end, not yet that of this neuron
-            hungry_[n_hungry] = k;
-            n_hungry += end == length;
+    /// What is due of the chosen neurons; those whose row is at its end are put down, and counted.
+    template <class Expect>
+    std::size_t take(std::span<const std::int32_t> chosen, double* times, std::int64_t* counts, double bound,
+                     DrawnPieces& pieces, Expect&& expect) {
+        std::size_t n_ended = 0;
+        pieces.begin_pass();
+        while (!chosen.empty()) {
+            const auto some = chosen.first(std::min(taken_at_once, chosen.size()));
+            pieces.reserve(some.size(), first_ + some.front());
+            TakeRun run{};
+            run.chosen = some.data();
+            run.n = static_cast<std::int64_t>(some.size());
+            run.first = first_;
+            run.rows = rows_.front().times;
+            run.bound = bound;
+            run.next = times;
+            run.counts = counts;
+            run.weights = drive_.weights(first_);
+            run.weight_step = drive_.weight_step();
+            run.port = drive_.port();
+            run.pieces = pieces.next();
+            run.times = pieces.next_times();
+            run.times_at = pieces.times_at();
+            run.ended = ended_.data() + n_ended;
+            drive_.kernel().take(run);
+            for (std::int64_t k = 0; k < run.n_pieces; ++k) expect(run.pieces[k].neuron, run.pieces[k].n);
+            pieces.add(static_cast<std::size_t>(run.n_pieces), static_cast<std::size_t>(run.n_pieces));
+            n_ended += static_cast<std::size_t>(run.n_ended);
+            chosen = chosen.subspan(some.size());
         }
-        return n_hungry;
+        return n_ended;
     }
 
     void refill(std::span<const std::int32_t> chosen, double* times, const std::int64_t* counts) {
@@ -134,7 +139,7 @@ class PoissonRows {
     std::vector<Row> rows_;             ///< of each neuron, and one more, which is read beyond the last
     std::vector<double> means_;         ///< of each neuron the mean interval, of a steady drive
     std::vector<std::int32_t> chosen_;  ///< all neurons, from 0 on, once rows are filled
-    std::vector<std::int32_t> hungry_;  ///< those of a pass that are at the end of their rows
+    std::vector<std::int32_t> ended_;   ///< those of a pass that are at the end of their rows
     std::vector<std::uint64_t> blocks_, neurons_;
     std::vector<double> drawn_;
 };

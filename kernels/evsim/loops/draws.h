@@ -5,6 +5,7 @@
 
 #include <evsim/distributions.h>
 #include <evsim/loops/draw_kernel.h>
+#include <evsim/loops/drawn_pieces.h>
 #include <evsim/philox.h>
 
 namespace evsim {
@@ -102,7 +103,9 @@ struct Draws {
         });
     }
 
-    static DrawKernel table() { return {exponential, normal}; }
+    static DrawKernel table() {
+        return {exponential, normal, PieceLoops::take, PieceLoops::merge<float>, PieceLoops::merge<double>};
+    }
 };
 
 }  // namespace EVSIM_ISA
