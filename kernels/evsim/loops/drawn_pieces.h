@@ -14,11 +14,19 @@ inline namespace EVSIM_ISA {
 struct PieceLoops {
     static constexpr int most = DrawnPiece::most, width = lanes<double>, n_vectors = most / width;
 
+    // From anywhere. (A copy of bytes may go through the stack in halves, which a load of the whole then waits for.)
+    typedef double Unaligned __attribute__((vector_size(vector_bytes), aligned(8), may_alias));
+
     /// As many times as a piece has.
     struct Times {
         DoubleVector parts[n_vectors];
 
-        explicit Times(const double* from) { std::memcpy(parts, from, sizeof(parts)); }
+        explicit Times(const double* from) {
+            for (int k = 0; k < n_vectors; ++k) parts[k] = *reinterpret_cast<const Unaligned*>(from + k * width);
+        }
+        void store(double* to) const {
+            for (int k = 0; k < n_vectors; ++k) *reinterpret_cast<Unaligned*>(to + k * width) = parts[k];
+        }
         /// A bit for each that is earlier than `time`.
         unsigned before(double time) const {
             unsigned bits = 0;
@@ -40,7 +48,7 @@ struct PieceLoops {
             const int begin = static_cast<int>((run.counts[own] - 1) % most),
                       end = most - std::popcount(Times(row).after(run.bound));
             // Written in any case: whether a neuron has arrivals nobody can guess.
-            std::memcpy(run.times + run.n_pieces * most, row + begin, sizeof(double) * most);
+            Times(row + begin).store(run.times + run.n_pieces * most);
             run.pieces[run.n_pieces] = {run.weights + static_cast<std::ptrdiff_t>(own) * run.weight_step,
                                         run.times_at + run.n_pieces * most,
                                         run.first + own,
