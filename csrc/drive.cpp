@@ -39,8 +39,30 @@ bool any_negative(const std::vector<double>& values) {
 
 }  // namespace
 
-Drive::Drive(std::int32_t n_neurons, std::uint64_t number, std::uint64_t seed, std::int32_t port)
-    : kernel_(find_draw_kernel()), n_neurons_(n_neurons), port_(port), seed_(seed), number_(number) {}
+DriveSettings part_of(DriveSettings settings, std::int32_t n_neurons, std::int32_t first, std::int32_t n) {
+    const auto all = static_cast<std::size_t>(n_neurons);
+    const auto cut = [&](std::vector<double>& values, std::size_t n_pieces) {
+        if (values.size() != n_pieces * all || all < 2) return;
+        std::vector<double> own;
+        for (std::size_t piece = 0; piece < n_pieces; ++piece) {
+            const auto begin = values.begin() + static_cast<std::ptrdiff_t>(piece * all) + first;
+            own.insert(own.end(), begin, begin + n);
+        }
+        values = std::move(own);
+    };
+    if (auto* poisson = std::get_if<PoissonSettings>(&settings)) {
+        cut(poisson->weights, 1);
+        cut(poisson->rates, std::max<std::size_t>(1, poisson->times.size()));
+    } else {
+        auto& noise = std::get<NoiseSettings>(settings);
+        for (auto* values : {&noise.means, &noise.deviations, &noise.first_means, &noise.first_deviations})
+            cut(*values, 1);
+    }
+    return settings;
+}
+
+Drive::Drive(std::int32_t n_neurons, std::int32_t first, std::uint64_t number, std::uint64_t seed, std::int32_t port)
+    : kernel_(find_draw_kernel()), n_neurons_(n_neurons), first_(first), port_(port), seed_(seed), number_(number) {}
 
 void Drive::draw(void (*loop)(const DrawRun&), std::size_t sample, std::span<const std::uint64_t> numbers,
                  std::span<const std::uint64_t> neurons, double* out) const {
@@ -49,8 +71,8 @@ void Drive::draw(void (*loop)(const DrawRun&), std::size_t sample, std::span<con
         {seed_, tag + number_, sample, numbers.data(), neurons.data(), static_cast<std::int64_t>(numbers.size()), out});
 }
 
-PoissonDrive::PoissonDrive(PoissonSettings settings, std::int32_t n_neurons, std::uint64_t number)
-    : Drive(n_neurons, number, settings.seed, settings.port), settings_(std::move(settings)) {
+PoissonDrive::PoissonDrive(PoissonSettings settings, std::int32_t n_neurons, std::uint64_t number, std::int32_t first)
+    : Drive(n_neurons, first, number, settings.seed, settings.port), settings_(std::move(settings)) {
     const auto n = static_cast<std::size_t>(n_neurons);
     const std::size_t n_pieces = std::max<std::size_t>(1, settings_.times.size());
     if (settings_.weights.size() != 1 && settings_.weights.size() != n)
@@ -82,7 +104,7 @@ void PoissonDrive::begin(double start, std::size_t sample, std::vector<double>& 
                          std::vector<std::int64_t>& counts) const {
     const auto n = static_cast<std::size_t>(n_neurons());
     std::vector<std::uint64_t> neurons(n);
-    for (std::size_t k = 0; k < n; ++k) neurons[k] = k;
+    for (std::size_t k = 0; k < n; ++k) neurons[k] = static_cast<std::size_t>(first()) + k;
     std::vector<double> drawn(4 * n);
     intervals(sample, std::vector<std::uint64_t>(n, 0), neurons, drawn.data());
     for (std::size_t k = 0; k < n; ++k) times.push_back(after(start, drawn[k], static_cast<std::int32_t>(k)));
@@ -117,8 +139,8 @@ double PoissonDrive::after(double time, double expected, std::int32_t neuron) co
     return never;
 }
 
-NoiseDrive::NoiseDrive(NoiseSettings settings, std::int32_t n_neurons, std::uint64_t number)
-    : Drive(n_neurons, number, settings.seed, settings.port), settings_(std::move(settings)) {
+NoiseDrive::NoiseDrive(NoiseSettings settings, std::int32_t n_neurons, std::uint64_t number, std::int32_t first)
+    : Drive(n_neurons, first, number, settings.seed, settings.port), settings_(std::move(settings)) {
     for (const auto* values :
          {&settings_.means, &settings_.deviations, &settings_.first_means, &settings_.first_deviations}) {
         if (values->size() != 1 && values->size() != static_cast<std::size_t>(n_neurons))
@@ -149,10 +171,11 @@ void NoiseDrive::check_state(std::span<const double> times, std::span<const std:
     }
 }
 
-std::unique_ptr<const Drive> make_drive(DriveSettings settings, std::int32_t n_neurons, std::uint64_t number) {
+std::unique_ptr<const Drive> make_drive(DriveSettings settings, std::int32_t n_neurons, std::uint64_t number,
+                                        std::int32_t first) {
     if (auto* poisson = std::get_if<PoissonSettings>(&settings))
-        return std::make_unique<const PoissonDrive>(std::move(*poisson), n_neurons, number);
-    return std::make_unique<const NoiseDrive>(std::get<NoiseSettings>(std::move(settings)), n_neurons, number);
+        return std::make_unique<const PoissonDrive>(std::move(*poisson), n_neurons, number, first);
+    return std::make_unique<const NoiseDrive>(std::get<NoiseSettings>(std::move(settings)), n_neurons, number, first);
 }
 
 std::int32_t port_of(const DriveSettings& settings) {

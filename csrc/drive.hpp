@@ -32,6 +32,9 @@ struct NoiseSettings {
 
 using DriveSettings = std::variant<PoissonSettings, NoiseSettings>;
 
+/// The settings of `n` of n_neurons neurons, from `first` on. Lists of another length are left to those who judge them.
+DriveSettings part_of(DriveSettings settings, std::int32_t n_neurons, std::int32_t first, std::int32_t n);
+
 /// What is drawn comes from counters of (drive, sample, neuron, number): it does not depend on who asks for it, nor
 /// when. How far it has come is a time and a count for each neuron.
 class Drive {
@@ -41,6 +44,8 @@ class Drive {
     Drive& operator=(const Drive&) = delete;
 
     std::int32_t n_neurons() const { return n_neurons_; }
+    /// Of its neurons in their population, where others are elsewhere.
+    std::int32_t first() const { return first_; }
     std::int32_t port() const { return port_; }
     const DrawKernel& kernel() const { return kernel_; }
     /// The most arrivals at the neurons [first, last) that are expected in a unit of time.
@@ -52,7 +57,7 @@ class Drive {
     virtual void check_state(std::span<const double> times, std::span<const std::int64_t> counts) const = 0;
 
  protected:
-    Drive(std::int32_t n_neurons, std::uint64_t number, std::uint64_t seed, std::int32_t port);
+    Drive(std::int32_t n_neurons, std::int32_t first, std::uint64_t number, std::uint64_t seed, std::int32_t port);
 
     /// Blocks of numbers of a sample: `draw` for those of n counters, to out, [word][counter].
     void draw(void (*loop)(const DrawRun&), std::size_t sample, std::span<const std::uint64_t> numbers,
@@ -61,7 +66,7 @@ class Drive {
     const DrawKernel kernel_;
 
  private:
-    std::int32_t n_neurons_, port_;
+    std::int32_t n_neurons_, first_, port_;
     std::uint64_t seed_, number_;
 };
 
@@ -69,7 +74,7 @@ class Drive {
 class PoissonDrive final : public Drive {
  public:
     /// `number`: of the drive in its network. Throws ShapeMismatch, NonFinite or InvalidArgument.
-    PoissonDrive(PoissonSettings settings, std::int32_t n_neurons, std::uint64_t number);
+    PoissonDrive(PoissonSettings settings, std::int32_t n_neurons, std::uint64_t number, std::int32_t first = 0);
 
     /// From that of a neuron on, `weight_step` apart.
     const double* weights(std::int32_t neuron) const { return settings_.weights.data() + neuron * weight_step(); }
@@ -84,7 +89,8 @@ class PoissonDrive final : public Drive {
     double mean_interval(std::int32_t neuron) const;
     /// When so many arrivals are expected from `time` on; infinity if they never are.
     double after(double time, double expected, std::int32_t neuron) const;
-    /// Intervals 4 b, ..., 4 b + 3 of neurons, for pairs of b and a neuron, in expected arrivals: to out, [4][pair].
+    /// Intervals 4 b, ..., 4 b + 3, for pairs of b and a neuron of the population, in expected arrivals: to out,
+    /// [4][pair].
     void intervals(std::size_t sample, std::span<const std::uint64_t> blocks, std::span<const std::uint64_t> neurons,
                    double* out) const {
         draw(kernel_.exponential, sample, blocks, neurons, out);
@@ -105,7 +111,7 @@ class PoissonDrive final : public Drive {
 class NoiseDrive final : public Drive {
  public:
     /// As that of PoissonDrive.
-    NoiseDrive(NoiseSettings settings, std::int32_t n_neurons, std::uint64_t number);
+    NoiseDrive(NoiseSettings settings, std::int32_t n_neurons, std::uint64_t number, std::int32_t first = 0);
 
     double most(std::int32_t first, std::int32_t last) const override;
     void begin(double start, std::size_t sample, std::vector<double>& times,
@@ -117,7 +123,7 @@ class NoiseDrive final : public Drive {
         return jump == 0 ? of(settings_.first_means, neuron) + of(settings_.first_deviations, neuron) * normal
                          : of(settings_.means, neuron) + of(settings_.deviations, neuron) * normal;
     }
-    /// What jump j draws for neurons 4 g, ..., 4 g + 3, for pairs of j and g: to out, [4][pair].
+    /// What jump j draws for neurons 4 g, ..., 4 g + 3 of the population, for pairs of j and g: to out, [4][pair].
     void normals(std::size_t sample, std::span<const std::uint64_t> jumps, std::span<const std::uint64_t> groups,
                  double* out) const {
         draw(kernel_.normal, sample, jumps, groups, out);
@@ -132,7 +138,8 @@ class NoiseDrive final : public Drive {
     NoiseSettings settings_;
 };
 
-std::unique_ptr<const Drive> make_drive(DriveSettings settings, std::int32_t n_neurons, std::uint64_t number);
+std::unique_ptr<const Drive> make_drive(DriveSettings settings, std::int32_t n_neurons, std::uint64_t number,
+                                        std::int32_t first = 0);
 std::int32_t port_of(const DriveSettings& settings);
 
 }  // namespace evsim

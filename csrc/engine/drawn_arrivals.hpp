@@ -66,7 +66,7 @@ class DrawnArrivals {
     }
 
  private:
-    static constexpr double at_once = 1 << 15, infinity = std::numeric_limits<double>::infinity();
+    static constexpr double at_once = 1 << 16, infinity = std::numeric_limits<double>::infinity();
 
     /// A drive: of one kind or the other.
     struct Source {

@@ -45,8 +45,9 @@ class NoiseJumps {
     void draw_sizes(std::int64_t done) {
         sizes_.resize(static_cast<std::size_t>(last_ - first_) * times_.size());
         const auto groups_at_once = static_cast<std::int32_t>(std::max<std::size_t>(1, at_once / times_.size()));
-        const std::int32_t end = (last_ + group - 1) / group;
-        for (std::int32_t some = first_ / group; some < end; some += groups_at_once)
+        // By their numbers in the population.
+        const std::int32_t from = (drive_.first() + first_) / group, end = (drive_.first() + last_ + group - 1) / group;
+        for (std::int32_t some = from; some < end; some += groups_at_once)
             draw_groups(some, std::min(end, some + groups_at_once), done);
     }
     void draw_groups(std::int32_t from, std::int32_t to, std::int64_t done) {
@@ -59,9 +60,11 @@ class NoiseJumps {
         }
         drawn_.resize(4 * n);
         drive_.normals(sample_, jumps_, groups_, drawn_.data());
-        for (std::int32_t neuron = std::max(first_, from * group); neuron < std::min(last_, to * group); ++neuron) {
-            const double* const normals = drawn_.data() + static_cast<std::size_t>(neuron % group) * n +
-                                          static_cast<std::size_t>(neuron / group - from) * n_times;
+        const std::int32_t last = std::min(last_, to * group - drive_.first());
+        for (std::int32_t neuron = std::max(first_, from * group - drive_.first()); neuron < last; ++neuron) {
+            const std::int32_t number = drive_.first() + neuron;
+            const double* const normals = drawn_.data() + static_cast<std::size_t>(number % group) * n +
+                                          static_cast<std::size_t>(number / group - from) * n_times;
             double* const out = sizes_.data() + static_cast<std::size_t>(neuron - first_) * n_times;
             for (std::size_t k = 0; k < n_times; ++k)
                 out[k] = drive_.size(done + static_cast<std::int64_t>(k), neuron, normals[k]);

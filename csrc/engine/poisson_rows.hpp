@@ -116,7 +116,7 @@ class PoissonRows {
         for (std::size_t k = 0; k < n; ++k) {
             blocks_[k] = static_cast<std::uint64_t>((counts[chosen[k]] - 1) / length * 2);
             blocks_[n + k] = blocks_[k] + 1;
-            neurons_[k] = neurons_[n + k] = static_cast<std::uint64_t>(first_ + chosen[k]);
+            neurons_[k] = neurons_[n + k] = static_cast<std::uint64_t>(drive_.first() + first_ + chosen[k]);
         }
         drive_.intervals(sample_, blocks_, neurons_, drawn_.data());
     }
