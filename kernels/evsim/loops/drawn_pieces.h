@@ -91,8 +91,8 @@ struct PieceLoops {
     template <class S>
     EVSIM_INLINE static void merge_one(const MergeRun& run, const DrawnPiece& piece) {
         auto* const arrivals = static_cast<TimedArrival<S>*>(run.arrivals);
-        TimedArrival<S>*const begin = arrivals + run.first[piece.neuron], *const end =
-                                                                              arrivals + run.next[piece.neuron];
+        TimedArrival<S>* const begin = arrivals + run.first[piece.neuron];
+        TimedArrival<S>* const end = arrivals + run.next[piece.neuron];
         run.next[piece.neuron] += piece.n;
         const double* const own = run.times + piece.times;
         const Times times(own);
@@ -102,8 +102,8 @@ struct PieceLoops {
         for (int k = 0; k < n_vectors; ++k) places[k] = lane_numbers<double>() + k * width;
         if (end != begin && end[-1].time > own[0]) {
             // All of them: which is the last that moves nobody can guess.
-            for (TimedArrival<S>* other = end - 1; other >= begin; --other) {
-                const double time = other->time;
+            for (TimedArrival<S>* other = end; other != begin;) {
+                const double time = (--other)->time;
                 other[std::popcount(times.before(time) & meant)] = *other;
                 for (int k = 0; k < n_vectors; ++k) places[k] += (Int64Vector)(times.parts[k] < time);
             }
