@@ -15,7 +15,7 @@ namespace {
 
 constexpr double no_end = std::numeric_limits<double>::infinity();
 /// Synaptic events that are sorted at once: they should stay in the cache.
-constexpr std::size_t scattered_at_once = 1 << 15;
+constexpr std::size_t scattered_at_once = 1 << 16;
 
 /// `T`: the type of weights, `S`: that of states.
 template <class T, class S>
