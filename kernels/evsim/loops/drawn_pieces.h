@@ -45,8 +45,9 @@ struct PieceLoops {
         for (std::int64_t k = 0; k < run.n; ++k) {
             const std::int32_t own = run.chosen[k];
             const double* const row = run.rows + static_cast<std::size_t>(own) * most;
-            const int begin = static_cast<int>((run.counts[own] - 1) % most),
-                      end = most - std::popcount(Times(row).after(run.bound));
+            const int begin = static_cast<int>((run.counts[own] - 1) % most);
+            // Not before what has been taken: the bound may lie before an earlier one.
+            const int found = most - std::popcount(Times(row).after(run.bound)), end = found > begin ? found : begin;
             // Written in any case: whether a neuron has arrivals nobody can guess.
             Times(row + begin).store(run.times + run.n_pieces * most);
             run.pieces[run.n_pieces] = {run.weights + static_cast<std::ptrdiff_t>(own) * run.weight_step,
