@@ -24,10 +24,10 @@ void Network::add_drive(std::int32_t target, DriveSettings settings, Interruptio
     Entry& to = entries_[static_cast<std::size_t>(target)];
     if (!to.population) throw InvalidArgument("a drive needs neurons");
     require_drivable(*to.population, to.label);
-    if (settings.port < 0 || settings.port >= to.population->kernel().info.n_ports)
-        throw InvalidArgument(text(to.label, " has no port ", settings.port));
-    auto drive = std::make_shared<const Drive>(std::move(settings), to.size, n_drives_);
-    to.drives.push_back(std::move(drive));
+    const std::int32_t port = port_of(settings);
+    if (port < 0 || port >= to.population->kernel().info.n_ports)
+        throw InvalidArgument(text(to.label, " has no port ", port));
+    to.drives.push_back(make_drive(std::move(settings), to.size, n_drives_));
     ++n_drives_;
     time_.reset();
 }
@@ -44,7 +44,7 @@ void Network::check_drives(const CallPlan& plan, double until) const {
             if (expected > most)
                 throw InvalidArgument(text(entry.label, ": its drive has too high a rate, ", expected,
                                            " arrivals up to ", until,
-                                           "; are rates given in the network's unit of time?"));
+                                           "; are rates and steps given in the network's unit of time?"));
         }
     }
 }

@@ -19,15 +19,14 @@ std::vector<std::int32_t> inputs_of(const std::vector<std::shared_ptr<Projection
     return sizes;
 }
 
-/// `n`: neurons of all drives.
-void check_drive_state(const PackedState& packed, std::size_t n) {
+void check_drive_state(const PackedState& packed, std::span<const std::shared_ptr<const Drive>> drives,
+                       std::size_t n_neurons) {
+    const std::size_t n = drives.size() * n_neurons;
     if (packed.drive_times.size() != n || packed.drive_counts.size() != n)
         throw ShapeMismatch(text("a state of ", packed.drive_times.size(), " driven neurons, but there are ", n));
-    const auto wrong = [](double time) { return std::isnan(time); };
-    if (std::any_of(packed.drive_times.begin(), packed.drive_times.end(), wrong))
-        throw NonFinite("the next arrivals of drives must not be NaN");
-    if (std::any_of(packed.drive_counts.begin(), packed.drive_counts.end(), [](std::int64_t k) { return k < 1; }))
-        throw InvalidArgument("a drive has drawn at least one interval for each neuron");
+    for (std::size_t k = 0; k < drives.size(); ++k)
+        drives[k]->check_state({packed.drive_times.data() + k * n_neurons, n_neurons},
+                               {packed.drive_counts.data() + k * n_neurons, n_neurons});
 }
 
 }  // namespace
@@ -84,7 +83,7 @@ void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
             check_travelling(packed.travelling, inputs_of(entry.projections), snapshot.time.value_or(infinity));
             state.in_flight = packed.in_flight;
             state.travelling = packed.travelling;
-            check_drive_state(packed, entry.drives.size() * static_cast<std::size_t>(entry.size));
+            check_drive_state(packed, entry.drives, static_cast<std::size_t>(entry.size));
             state.drive_times = packed.drive_times;
             state.drive_counts = packed.drive_counts;
             if (plastic) entry.projections.front()->unpack_traces(packed, state);

@@ -5,6 +5,7 @@
 
 #include "arrivals.hpp"
 #include "core/errors.hpp"
+#include "engine/poisson_rows.hpp"
 #include "engine/scatter_part.hpp"
 
 namespace evsim {
@@ -38,7 +39,8 @@ class ScatterForward final : public InstantRun {
     }
 
     double extra_bytes() const override {
-        return static_cast<double>(samples.size()) * static_cast<double>(population_.n_neurons()) * 40.0;
+        return static_cast<double>(samples.size()) * static_cast<double>(population_.n_neurons()) *
+               (40.0 + static_cast<double>(drives_.size() * PoissonRows::bytes_per_neuron));
     }
     void begin(Sample& sample, bool /*fresh*/) override {
         std::vector<double>& last_touch = sample.state.last_touch;
@@ -92,13 +94,8 @@ class ScatterForward final : public InstantRun {
     /// The first arrivals after the beginning.
     void begin_drives(Sample& sample) const {
         const auto number = static_cast<std::size_t>(&sample - samples.data());
-        for (const auto& drive : drives_) {
-            for (std::int32_t n = 0; n < population_.n_neurons(); ++n) {
-                Drive::Intervals intervals(*drive, number, n, 0);
-                sample.state.drive_times.push_back(drive->after(sample.state.last_event, intervals.next(), n));
-                sample.state.drive_counts.push_back(1);
-            }
-        }
+        for (const auto& drive : drives_)
+            drive->begin(sample.state.last_event, number, sample.state.drive_times, sample.state.drive_counts);
     }
 
     static double mean_of(const Projection& projection) {
@@ -112,7 +109,7 @@ class ScatterForward final : public InstantRun {
         const auto n_samples = static_cast<int>(std::max<std::size_t>(1, samples.size()));
         const std::int32_t most = pace_.instants ? 1 : std::max(1, n / neurons_worth_a_part);
         const std::int32_t n_parts = std::clamp((threads + n_samples - 1) / n_samples, 1, most);
-        for (const Sample& sample : samples) all_parts_.emplace_back(count(n));
+        for (std::size_t s = 0; s < samples.size(); ++s) all_parts_.emplace_back(count(n));
         for (std::size_t s = 0; s < samples.size(); ++s) {
             SampleParts& mine = all_parts_[s];
             for (std::int32_t k = 0; k < n_parts; ++k) {

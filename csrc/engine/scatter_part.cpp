@@ -16,7 +16,7 @@ namespace {
 
 constexpr double no_end = std::numeric_limits<double>::infinity();
 /// Synaptic events that are sorted at once: they should stay in the cache.
-constexpr std::size_t scattered_at_once = 1 << 15;
+constexpr std::size_t scattered_at_once = 1 << 16;
 
 /// What is to come, of a part that goes from window to window or at once to the end.
 template <class S>

@@ -221,7 +221,19 @@ class Projection:
 
 class Network:
     def __init__(self, max_spikes_per_instant: typing.SupportsInt | typing.SupportsIndex) -> None: ...
-    def add_drive(
+    def add_input(self, size: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+    def add_noise_drive(
+        self,
+        target: typing.SupportsInt | typing.SupportsIndex,
+        means: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        deviations: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        first_means: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        first_deviations: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        step: typing.SupportsFloat | typing.SupportsIndex,
+        seed: typing.SupportsInt | typing.SupportsIndex,
+        port: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def add_poisson_drive(
         self,
         target: typing.SupportsInt | typing.SupportsIndex,
         weights: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
@@ -230,7 +242,6 @@ class Network:
         seed: typing.SupportsInt | typing.SupportsIndex,
         port: typing.SupportsInt | typing.SupportsIndex,
     ) -> None: ...
-    def add_input(self, size: typing.SupportsInt | typing.SupportsIndex) -> int: ...
     def add_population(self, population: Population, label: str) -> int: ...
     def add_relay(self, relay: Relay, label: str) -> int: ...
     def connect(

@@ -14,7 +14,7 @@ from ._lib.modules import only_public
 from .connections import Connection
 from .connections.base import Shape
 from .devices import KernelSource
-from .drives import PoissonDrive
+from .drives import Drive
 from .errors import DTypeError, InvalidArgumentError, ShapeMismatchError, UnsupportedError
 from .graph import NetworkGraph, Source
 from .kernels import Kernel
@@ -320,14 +320,14 @@ class NetworkBuilder(NetworkGraph):
             end._shape = placed.out_shape
         return self._wrapped(projection, start, end, placed, kernel, compiled, port)
 
-    def add_drive(self, target: Population | str, drive: PoissonDrive, *, port: int | str | None = None) -> None:
+    def add_drive(self, target: Population | str, drive: Drive, *, port: int | str | None = None) -> None:
         """Drive a population from outside.
 
         Parameters
         ----------
         target : Population or str
             Neurons of this network; a layer too.
-        drive : PoissonDrive
+        drive : PoissonDrive or NoiseDrive
             What arrives there.
         port : int or str, optional
             Which synapse type of the neurons it arrives at; needed where the model has several.
@@ -339,7 +339,8 @@ class NetworkBuilder(NetworkGraph):
         ShapeMismatchError
             The drive is of another number of neurons.
         UnsupportedError
-            The target is reached by a convolution or has a kernel with callbacks, or the network is on a GPU.
+            The target is reached by a convolution or has a kernel with callbacks, its model takes no such drive, or
+            the network is on a GPU.
 
         Notes
         -----
@@ -348,22 +349,20 @@ class NetworkBuilder(NetworkGraph):
 
         Examples
         --------
-        See :class:`PoissonDrive`.
+        See :class:`PoissonDrive` and :class:`NoiseDrive`.
         """
         node = self._node_of(target)
         neuron = node.neuron if isinstance(node, Population) else None
         if not isinstance(node, Population) or neuron is None:
             raise InvalidArgumentError(f"{node!r} takes no drive: it has no neurons")
-        if not isinstance(drive, PoissonDrive):
-            raise DTypeError(f"drive must be a PoissonDrive, got {drive!r}")
+        if not isinstance(drive, Drive) or type(drive) is Drive:
+            raise DTypeError(f"drive must be a PoissonDrive or a NoiseDrive, got {drive!r}")
         if self.device != "cpu":
             raise UnsupportedError("drives run on the CPU: SpikingNetwork(device='cpu') takes them")
-        number = neuron.port(port)
-        settings = drive.settings(node.n_neurons)
         if drive.seed is None:
             rng = self._rng or random.generator()
             drive = replace(drive, seed=int(rng.integers(0, drive.largest_seed, endpoint=True, dtype=np.uint64)))
-        self._core.add_drive(node._node, *settings, drive.seed, number)
+        drive.add_to(self._core, node._node, node.n_neurons, neuron, port)
         self._drives.append((node, drive, 0 if port is None else port))
 
     def _checked(self, connection: Any, neuron: NeuronModel | None, port: Any, kernel: Code) -> Kernel | None:

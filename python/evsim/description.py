@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ._lib.modules import only_public
 from .building import NetworkBuilder
 from .connections import Connection, Conv2d, ConvTranspose2d, Dense, Pool2d, Sparse, Unpool2d
-from .drives import PoissonDrive
+from .drives import Drive, NoiseDrive, PoissonDrive
 from .errors import FileFormatError, InvalidArgumentError
 from .kernels import Kernel
 from .layer import Layer
@@ -26,6 +26,7 @@ __all__ = ["NetworkDescription"]
 CONNECTIONS: dict[str, type[Connection]] = {
     kind.__name__: kind for kind in (Dense, Sparse, Conv2d, ConvTranspose2d, Pool2d, Unpool2d)
 }
+DRIVES: dict[str, type[Drive]] = {kind.__name__: kind for kind in (PoissonDrive, NoiseDrive)}
 
 
 @dataclass
@@ -46,7 +47,7 @@ class NetworkDescription:
         Those made by :meth:`SpikingNetwork.connect`: ``source``, ``target``, ``connection``, ``port``, ``delay``
         (None where there is one for each input or synapse, in `arrays`) and ``kernel``.
     drives : list of dict
-        External ones: ``target``, ``port``, ``n_sources`` and ``seed``; the rest lies in `arrays`.
+        External ones: ``kind``, ``target``, ``port`` and the numbers of each; the rest lies in `arrays`.
     arrays : dict of str to ndarray
         Weights, parameters per neuron and the ends of synapses: ``"hidden.weights"``, ``"hidden.neuron.threshold"``,
         ``"hidden.sources"``.
@@ -138,20 +139,31 @@ class NetworkDescription:
         bare: Connection = connection.bare()
         return bare
 
-    def add_drive(self, number: int, target: str, drive: PoissonDrive, port: int | str) -> None:
+    def add_drive(self, number: int, target: str, drive: Drive, port: int | str) -> None:
         """Add plain values for a drive."""
-        for key in ("rate", "weight", "times"):
-            if getattr(drive, key) is not None:
-                self.arrays[f"drive {number}.{key}"] = np.asarray(getattr(drive, key))
-        self.drives.append({"target": target, "port": port, "n_sources": drive.n_sources, "seed": drive.seed})
+        described: dict[str, Any] = {"kind": type(drive).__name__, "target": target, "port": port}
+        for item in fields(drive):
+            value = getattr(drive, item.name)
+            if isinstance(value, np.ndarray):
+                self.arrays[f"drive {number}.{item.name}"] = value
+            elif value is not None:
+                described[item.name] = value
+        self.drives.append(described)
 
-    def drive(self, number: int) -> PoissonDrive:
-        """Return a drive. Raises FileFormatError where its arrays are missing."""
-        arrays = {key: self.arrays.get(f"drive {number}.{key}") for key in ("rate", "weight", "times")}
-        if arrays["rate"] is None or arrays["weight"] is None:
-            raise FileFormatError(f"drive {number} needs arrays 'rate' and 'weight'")
+    def drive(self, number: int) -> Drive:
+        """Return a drive. Raises FileFormatError where it is of an unknown kind or parts are missing."""
         described = self.drives[number]
-        return PoissonDrive(**arrays, n_sources=described["n_sources"], seed=described["seed"])  # type: ignore[arg-type]
+        kind = DRIVES.get(described["kind"])
+        if kind is None:
+            raise FileFormatError(f"there is no drive {described['kind']!r}; there are {', '.join(DRIVES)}")
+        values: dict[str, Any] = {}
+        for item in fields(kind):
+            value = self.arrays.get(f"drive {number}.{item.name}", described.get(item.name))
+            if value is not None:
+                values[item.name] = value
+            elif item.default is MISSING:
+                raise FileFormatError(f"drive {number} needs {item.name!r}")
+        return kind(**values)
 
     def delay(self, name: str, described: dict[str, Any]) -> Any:
         """Return the delays of a projection."""

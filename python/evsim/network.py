@@ -16,12 +16,12 @@ from ._lib.modules import only_public
 from ._lib.paths import as_path
 from .description import NetworkDescription, describe, rebuild
 from .devices import find_backend
-from .errors import DTypeError, InvalidArgumentError, ShapeMismatchError
+from .errors import InvalidArgumentError, ShapeMismatchError
 from .inputs import samples_of
 from .kernels import Kernel
 from .neurons import MODELS, NeuronModel
 from .nodes import Population
-from .probe import Probe
+from .probe import Probe, probes_of
 from .simulation import Simulation
 from .spikes import SpikeArray
 
@@ -229,7 +229,7 @@ class SpikingNetwork(Simulation):
                 raise ShapeMismatchError("give times with indices")
             inputs = indices
         samples, batch = samples_of(self._inputs, inputs, times, self._backend)
-        probes = _probes_of(record)
+        probes = probes_of(record)
         end = math.inf if until is None else as_float(until, "until")
         begin = None if start is None else as_float(start, "start")
         for population in self._populations:
@@ -367,15 +367,6 @@ class SpikingNetwork(Simulation):
         )
         rebuild(self, description, state["kernels"].__getitem__, state["neurons"].__getitem__, {})
         self._rng = state["rng"]
-
-
-def _probes_of(record: Any) -> Sequence[Probe]:
-    if isinstance(record, tuple) and not record:
-        return record
-    probes = [record] if isinstance(record, Probe) else record
-    if not isinstance(probes, Sequence) or not all(isinstance(probe, Probe) for probe in probes):
-        raise DTypeError(f"record must be a Probe or a sequence of them, got {record!r}")
-    return probes
 
 
 __dir__ = only_public(__all__)

@@ -97,7 +97,7 @@ struct Loop {
         for (double& one : delays) one = delay(random);
         back->set_delays(delays, true);
         network.connect(node, node, back);
-        network.add_drive(node, {{0.2}, {0.0, 50.0}, {0.3, 1.0}, 7, 0});
+        network.add_drive(node, PoissonSettings{{0.2}, {0.0, 50.0}, {0.3, 1.0}, 7, 0});
     }
     void run(const SpikeArray& spikes, double until, bool reset) {
         Interruption interruption;

@@ -154,6 +154,23 @@ def test_pieces_threads_copies_and_files_change_nothing(tmp_path):
     np.testing.assert_array_equal(loaded.times, np.sort(np.concatenate(whole)))
 
 
+@pytest.mark.parametrize("noise", [False, True])
+def test_many_spikes_on_their_way_to_driven_neurons_lose_no_arrival(noise):
+    """More than are sorted at once, which are put on their way at times before those of the drive."""
+    n, spikes = 300, []
+    for connected in (False, True):
+        net = driven(evsim.PoissonDrive(rate=3.0, weight=1.0, seed=5), evsim.IAFDelta(threshold=2.0, reset=0.0), n)
+        if noise:
+            net.add_drive("a", evsim.NoiseDrive(mean=0.0, sigma=0.1, dt=0.1, seed=5))
+        if connected:
+            back = evsim.Sparse.random(n, n, 1.0, seed=1, weights=0.0)
+            net.connect("a", "a", back, delay=np.random.default_rng(1).uniform(1.0, 2.0, back.n_synapses))
+        spikes.append(net.infer(until=20.0))
+    assert len(spikes[0]) > 0.4 * 3.0 * n * 20.0
+    np.testing.assert_array_equal(spikes[1].indices, spikes[0].indices)
+    np.testing.assert_array_equal(spikes[1].times, spikes[0].times)
+
+
 def test_samples_of_a_batch_and_drives_of_a_network_are_independent():
     net = driven(evsim.PoissonDrive(rate=1.0, weight=1.0, seed=5), evsim.IAFDelta(threshold=1.0, reset=0.0))
     source = net.add_input(1, name="in")
