@@ -6,6 +6,7 @@
 #include "arrivals.hpp"
 #include "core/errors.hpp"
 #include "engine/scatter_part.hpp"
+#include "engine/scatter_rules.hpp"
 
 namespace evsim {
 
@@ -32,15 +33,18 @@ class ScatterForward final : public Run {
           population_(population),
           projections_(projections.begin(), projections.end()),
           delays_(delays.begin(), delays.end()),
-          drives_(drives.begin(), drives.end()) {
+          drives_(drives.begin(), drives.end()),
+          rules_(projections, n_samples) {
         for (const auto& one : delays_) any_by_synapse_ = any_by_synapse_ || one->by_synapse();
         for (const auto& projection : projections_) mean_fan_out_ = std::max(mean_fan_out_, mean_of(*projection));
     }
 
     double extra_bytes() const override {
-        return static_cast<double>(samples.size()) * static_cast<double>(population_.n_neurons()) * 40.0;
+        return static_cast<double>(samples.size()) * static_cast<double>(population_.n_neurons()) * 40.0 +
+               rules_.extra_bytes();
     }
-    void begin(Sample& sample, bool /*fresh*/) override {
+    void begin(Sample& sample, bool fresh) override {
+        rules_.begin(number_of(sample), sample.state, fresh);
         std::vector<double>& last_touch = sample.state.last_touch;
         if (last_touch.empty()) last_touch.assign(count(population_.n_neurons()), sample.state.last_event);
         sample.final_memory = sample.state.memory;
@@ -51,8 +55,10 @@ class ScatterForward final : public Run {
     void advance(std::span<const Probe> probes, const CallLimits& limits, Interruption& interruption) override {
         if (all_parts_.empty()) start(limits.threads);
         double events = 0.0;
+        std::vector<std::vector<SynapseRun>> rules;
         for (std::size_t s = 0; s < samples.size(); ++s) {
             Sample& sample = samples[s];
+            rules.push_back(rules_.runs(s, sample.state));
             events += static_cast<double>(sample.inputs.size()) * mean_fan_out_;
             if (!drives_.empty()) events += events_worth_a_thread * limits.threads;
             for (const Probe& probe : probes) sample.recorded.emplace_back(probe.times.size() * probe.neurons.size());
@@ -64,15 +70,19 @@ class ScatterForward final : public Run {
         parallel_for(n, threads, interruption, [&](std::int64_t task) {
             const std::size_t s = static_cast<std::size_t>(task) / per_sample;
             all_parts_[s].parts[static_cast<std::size_t>(task) % per_sample]->advance(
-                {samples[s], probes, limits, interruption});
+                {samples[s], rules[s], probes, limits, interruption});
         });
         for (std::size_t s = 0; s < samples.size(); ++s) end(samples[s], all_parts_[s]);
     }
+    void learn(const std::string& node_name) override { rules_.learn(node_name); }
+    void commit() override { rules_.commit(); }
 
  private:
+    std::size_t number_of(const Sample& sample) const { return static_cast<std::size_t>(&sample - samples.data()); }
+
     /// The first arrivals after the beginning.
     void begin_drives(Sample& sample) const {
-        const auto number = static_cast<std::size_t>(&sample - samples.data());
+        const std::size_t number = number_of(sample);
         for (const auto& drive : drives_) {
             for (std::int32_t n = 0; n < population_.n_neurons(); ++n) {
                 Drive::Intervals intervals(*drive, number, n, 0);
@@ -161,6 +171,7 @@ class ScatterForward final : public Run {
     std::vector<std::shared_ptr<const Drive>> drives_;
     bool any_by_synapse_ = false;
     double mean_fan_out_ = 0.0, window_ = 0.0;
+    ScatterRules rules_;
     std::vector<SampleParts> all_parts_;
 };
 

@@ -32,6 +32,9 @@ class Part final : public ScatterPart {
         for (const auto& delays : sources_.delays) {
             if (delays->by_synapse()) longest = std::max(longest, delays->largest());
         }
+        std::int32_t n_rules = 0;
+        for (const auto& projection : sources_.projections)
+            ports_.push_back(projection->plastic() ? -1 - n_rules++ : projection->port());
         ring_.begin(longest, 0.0);
     }
 
@@ -52,6 +55,8 @@ class Part final : public ScatterPart {
         run_ = scatter_run(sources_.population, stretch.sample.state);
         run_.first_arrivals = arrays_.first_arrivals.data();
         run_.n_arrivals = arrays_.n_arrivals.data();
+        run_.rules = stretch.rules.data();
+        run_.n_rules = static_cast<std::int32_t>(stretch.rules.size());
         run_.due = arrays_.due.data();
         run_.look_ahead = window_ > 0.0 ? 64.0 * window_ : 0.0;
         run_.emit_from = stretch.sample.from;
@@ -93,6 +98,7 @@ class Part final : public ScatterPart {
         }
         all.weights += begin * sizeof(T);
         if (all.delays) all.delays += begin;
+        if (all.places) all.places += begin;
         all.n_synapses = end - begin;
         return all;
     }
@@ -135,7 +141,7 @@ class Part final : public ScatterPart {
     void gather(const Arrivals& inputs, std::size_t begin, std::size_t end, double bound) {
         ring_.take(bound, ready_);
         mixed_ = !ready_.empty();
-        for (const Travelling<S>& arrival : ready_) count(arrival.neuron);
+        for (const Travelling<S>& one : ready_) count(one.neuron);
         if (stretch_) {
             drawn_.draw(stretch_->sample.state, bound, [&](std::int32_t neuron, std::int32_t n) { count(neuron, n); });
         }
@@ -153,12 +159,14 @@ class Part final : public ScatterPart {
             total += arrays_.n_arrivals[n];
         }
         if (arrivals_.size() < static_cast<std::size_t>(total)) arrivals_.resize(static_cast<std::size_t>(total));
-        for (const Travelling<S>& arrival : ready_) place(arrival.neuron, {arrival.time, arrival.weight, arrival.port});
+        for (const Travelling<S>& one : ready_) place(one.neuron, one.arrival);
         for (std::size_t k = begin; k < end; ++k) {
             const FanOut fan = fan_out(inputs, k);
-            const std::int32_t port = sources_.projections[projection_of(inputs, k)]->port();
+            const std::int32_t port = ports_[projection_of(inputs, k)];
             if (fan.delays)
-                place_delayed(fan, inputs.times[k], port, bound);
+                place_delayed(fan, inputs, k, bound);
+            else if (port < 0)
+                place_changing(fan, inputs, k);
             else
                 place_all(fan, inputs.times[k], port);
         }
@@ -195,9 +203,28 @@ class Part final : public ScatterPart {
     static S weight_of(const FanOut& fan, std::size_t k) {
         return static_cast<S>(reinterpret_cast<const T*>(fan.weights)[k]);
     }
+    /// Of weights that a rule may change.
+    void place_changing(const FanOut& fan, const Arrivals& inputs, std::size_t k) {
+        for (std::size_t s = 0; s < fan.n_synapses; ++s)
+            place(neuron_of(fan, s), arrival_of(fan, s, inputs, k, inputs.times[k]));
+    }
+    TimedArrival<S> arrival_of(const FanOut& fan, std::size_t s, const Arrivals& inputs, std::size_t k,
+                               double time) const {
+        const std::size_t p = projection_of(inputs, k);
+        TimedArrival<S> arrival{time, S(0), ports_[p]};
+        if (arrival.port >= 0) {
+            arrival.weight = weight_of(fan, s);
+        } else if (fan.places) {
+            arrival.synapse = fan.places[s];
+        } else {
+            const auto n_inputs = static_cast<std::size_t>(sources_.projections[p]->n_inputs());
+            arrival.synapse = static_cast<std::uint32_t>(static_cast<std::size_t>(neuron_of(fan, s)) * n_inputs +
+                                                         static_cast<std::size_t>(inputs.indices[k]));
+        }
+        return arrival;
+    }
 
     void count_delayed(const FanOut& fan, const Arrivals& inputs, std::size_t k, double bound) {
-        const std::int32_t port = sources_.projections[projection_of(inputs, k)]->port();
         mixed_ = true;
         for (std::size_t s = 0; s < fan.n_synapses; ++s) {
             const double time = inputs.times[k] + fan.delays[s];
@@ -209,13 +236,13 @@ class Part final : public ScatterPart {
             if (time <= bound)
                 count(neuron_of(fan, s));
             else
-                ring_.put({time, neuron_of(fan, s), port, weight_of(fan, s)});
+                ring_.put({arrival_of(fan, s, inputs, k, time), neuron_of(fan, s)});
         }
     }
-    void place_delayed(const FanOut& fan, double sent, std::int32_t port, double bound) {
+    void place_delayed(const FanOut& fan, const Arrivals& inputs, std::size_t k, double bound) {
         for (std::size_t s = 0; s < fan.n_synapses; ++s) {
-            const double time = sent + fan.delays[s];
-            if (time > after_ && time <= bound) place(neuron_of(fan, s), {time, weight_of(fan, s), port});
+            const double time = inputs.times[k] + fan.delays[s];
+            if (time > after_ && time <= bound) place(neuron_of(fan, s), arrival_of(fan, s, inputs, k, time));
         }
     }
 
@@ -334,6 +361,7 @@ class Part final : public ScatterPart {
     const NeuronKernel& kernel_;
     ScatterArrays& arrays_;
     NeuronRange range_;
+    std::vector<std::int32_t> ports_;  ///< of the arrivals of each projection: see TimedArrival
     double window_, after_ = -no_end;
     double now_ = -no_end;  ///< up to where everything has arrived
     TravelRing<S> ring_;

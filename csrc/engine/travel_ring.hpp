@@ -6,14 +6,15 @@
 #include <cstdint>
 #include <vector>
 
+#include <evsim/loops/neuron_kernel.h>
+
 namespace evsim {
 
 /// An arrival and where; `S` is the type of states.
 template <class S>
 struct Travelling {
-    double time;
-    std::int32_t neuron, port;
-    S weight;
+    TimedArrival<S> arrival;
+    std::int32_t neuron;
 };
 
 /// By time of arrival, in slots of a length that the longest delay spans a few times; in each in the order of sending.
@@ -26,8 +27,8 @@ class TravelRing {
         origin_ = now;
     }
 
-    void put(const Travelling<S>& arrival) {
-        slots_[static_cast<std::size_t>(slot_at(arrival.time) % n_slots)].push_back(arrival);
+    void put(const Travelling<S>& one) {
+        slots_[static_cast<std::size_t>(slot_at(one.arrival.time) % n_slots)].push_back(one);
         ++size_;
     }
 
@@ -47,11 +48,11 @@ class TravelRing {
     void move_from(std::int64_t number, double time, std::vector<Travelling<S>>& out) {
         std::vector<Travelling<S>>& slot = slots_[static_cast<std::size_t>(number % n_slots)];
         std::size_t left = 0;
-        for (const Travelling<S>& arrival : slot) {
-            if (arrival.time <= time)
-                out.push_back(arrival);
+        for (const Travelling<S>& one : slot) {
+            if (one.arrival.time <= time)
+                out.push_back(one);
             else
-                slot[left++] = arrival;
+                slot[left++] = one;
         }
         size_ -= slot.size() - left;
         slot.resize(left);
