@@ -96,8 +96,8 @@ class NetworkDescription:
         connection = projection.connection
         if connection.learnable:
             self.arrays[f"{name}.weights"] = projection._host_weights()
-        for key, values in connection.arrays().items():
-            self.arrays[f"{name}.{key}"] = values
+        for part, values in connection.arrays().items():
+            self.arrays[f"{name}.{part}"] = values
         described: dict[str, Any] = {
             "source": projection.source.name,
             "target": projection.target.name,
@@ -114,7 +114,9 @@ class NetworkDescription:
             described["kernel"] = {
                 "key": key,
                 "name": Path(projection.kernel.source.name).name,
-                "parameters": {key: repr(value) for key, value in projection.kernel_parameters.items()},  # JSON: no inf
+                "parameters": {
+                    part: repr(value) for part, value in projection.kernel_parameters.items()
+                },  # JSON: no inf
             }
         return described
 

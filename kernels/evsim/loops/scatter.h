@@ -238,7 +238,8 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
     /// Where rules look on, a neuron goes alone: what arrives depends on what has happened until then.
     using Single = ScatterKernel<Model, S, S>;
     static constexpr std::int32_t synapses_ahead = 8;
-    static void prefetch(const ScatterRun& run, const TimedArrival<S>* arrivals, std::int32_t n) {
+    [[gnu::always_inline]] static void prefetch(const ScatterRun& run, const TimedArrival<S>* arrivals,
+                                                std::int32_t n) {
         for (std::int32_t k = 0; k < n; ++k)
             if (arrivals[k].port < 0) run.rules[arrivals[k].rule()].prefetch(arrivals[k].synapse);
     }

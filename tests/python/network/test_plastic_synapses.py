@@ -21,12 +21,12 @@ MODELS = {
     "readout": evsim.LI(tau_mem=20.0, tau_syn=5.0),
 }
 RULES = {
-    "pair": evsim.rules.pair_stdp(a_plus=0.01, a_minus=0.011),
+    "pair": evsim.rules.pair_stdp(a_plus=0.01, a_minus=0.011, w_max=1.0),
     "triplet": evsim.rules.triplet_stdp(a2_plus=1e-3, a3_plus=1e-3, w_max=1.0),
     "diehl cook": evsim.rules.diehl_cook_stdp(),
     "guetig": evsim.rules.guetig_stdp(mu_plus=0.5),
     "simplified": evsim.rules.simplified_stdp(),
-    "reward": evsim.rules.reward_stdp(),
+    "reward": evsim.rules.reward_stdp(tau_pair=15.0),
     "order": evsim.rules.mozafari_stdp(),
     "dopamine": evsim.rules.eligibility_stdp(tau_dopamine=50.0),
     "voltage": evsim.rules.voltage_stdp(v_theta=0.3),
@@ -84,8 +84,11 @@ def assert_same(found, expected):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.mark.parametrize("neuron", MODELS)
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    ("neuron", "rule"),
+    # The last takes one membrane time constant, and looks at a current.
+    [(neuron, rule) for neuron in MODELS for rule in RULES if rule != "own" or neuron not in ("two taus", "delta")],
+)
 def test_all_to_all_learns_as_dense(neuron, rule):
     a, together = layer(dense, neuron, rule)
     b, alone = layer(all_to_all, neuron, rule)
@@ -97,7 +100,7 @@ def test_all_to_all_learns_as_dense(neuron, rule):
     spikes, expected = alone.post_spikes, together.post_spikes
     np.testing.assert_array_equal(spikes.indices, expected.indices)
     np.testing.assert_allclose(spikes.times, expected.times, rtol=0.0, atol=1e-8)
-    assert len(spikes) > N or neuron == "readout"
+    assert len(spikes) > (5 if rule == "short-term" else N) or neuron == "readout"
     np.testing.assert_allclose(in_rows(alone, alone.weights), together.weights, rtol=0.0, atol=1e-9)
     np.testing.assert_allclose(alone.neuron_traces, together.neuron_traces, rtol=1e-9, atol=1e-9)
     for k in range(together.synaptic_traces.shape[2]):
@@ -132,7 +135,7 @@ def test_delays_of_synapses_are_times_of_arrival(rule, make, dtype):
 
 
 @pytest.mark.parametrize("neuron", ["LIF", "held", "delta", "alif"])
-@pytest.mark.parametrize("rule", ["pair", "triplet", "short-term", "own"])
+@pytest.mark.parametrize("rule", ["pair", "diehl cook", "short-term", "voltage"])
 def test_cuts_and_threads_leave_no_bit_behind(neuron, rule):
     def learned(ends, threads, dtype):
         evsim.set_num_threads(threads)
@@ -146,13 +149,14 @@ def test_cuts_and_threads_leave_no_bit_behind(neuron, rule):
 
     delays = np.random.default_rng(6).uniform(0.5, 9.0, some(weights()).n_synapses)
     some_back = evsim.Sparse.random(N, N, 0.1, seed=7, weights=0.05)
+    before = evsim.num_threads()
     try:
         for dtype in DTYPES:
             whole = learned((END,), 1, dtype)
             assert_same(learned((END,), 2, dtype), whole)
             assert_same(learned((7.3, 7.3000001, 31.0, 64.0, END), 2, dtype), whole)
     finally:
-        evsim.set_num_threads(0)
+        evsim.set_num_threads(before)
 
 
 @pytest.mark.parametrize("update", ["sum", "mean"])
