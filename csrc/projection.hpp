@@ -74,7 +74,7 @@ class Projection {
     bool delivers() const { return plastic() && rule_settings_.kernel->deliver; }
     /// Of one with a rule, as the dense engine keeps its traces.
     Synapses synapses() const {
-        return {*rule_settings_.kernel, target_->layout(), n_inputs(), target_->kernel().info.lanes};
+        return {*rule_settings_.kernel, target_->layout(), target_->kernel().info.lanes, n_inputs()};
     }
     /// Likewise where neurons go by clocks of their own.
     const Incoming& incoming() const { return *incoming_; }

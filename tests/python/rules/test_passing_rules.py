@@ -47,25 +47,27 @@ def rates(target, learn):
     """Of eight neurons under noise, whose inhibition learns, in pieces of time."""
     net = evsim.SpikingNetwork(seed=3)
     cell = evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=10.0, reset=0.0)
-    cells, source = net.add_population(8, cell, name="cells"), net.add_input(60, name="in")
-    synapses = evsim.Sparse.fixed_in_degree(60, 8, 30, seed=1, weights=-0.01)
-    rule = evsim.rules.vogels_stdp(rate=0.02 if learn else 0.0, target=target)
+    cells, source = net.add_population(8, cell, name="cells"), net.add_input(300, name="in")
+    synapses = evsim.Sparse.fixed_in_degree(300, 8, 200, seed=1, weights=-0.3)
+    rule = evsim.rules.vogels_stdp(rate=0.05 if learn else 0.0, target=target)
     net.connect(source, cells, synapses, delay=1.0, kernel=rule)
-    net.add_drive("cells", evsim.PoissonDrive(rate=1.0, weight=3.2, seed=2))
+    net.add_drive("cells", evsim.PoissonDrive(rate=1.0, weight=2.6, seed=2))
     rng = np.random.default_rng(0)
     found = []
     for begin in np.arange(0.0, 40_000.0, 10_000.0):
-        n = rng.poisson(60 * 0.01 * 10_000.0)
+        n = rng.poisson(300 * 0.01 * 10_000.0)
         times = np.sort(rng.uniform(begin, begin + 10_000.0, n))
-        spikes = net.infer(rng.integers(0, 60, n), times, until=begin + 10_000.0, reset=begin == 0.0)
+        spikes = net.infer(rng.integers(0, 300, n), times, until=begin + 10_000.0, reset=begin == 0.0)
         found.append(np.bincount(spikes.indices, minlength=8) / 10_000.0)
     return np.array(found)
 
 
 def test_inhibition_brings_every_neuron_to_its_rate():
     for target in (0.005, 0.015):
-        np.testing.assert_allclose(rates(target, learn=True)[2:].mean(axis=0), target, rtol=0.15)
-    assert np.all(rates(0.005, learn=False) > 0.02)
+        found = rates(target, learn=True)[2:].mean(axis=0)
+        assert found.mean() == pytest.approx(target, rel=0.1)
+        np.testing.assert_allclose(found, target, rtol=0.3)
+    assert np.all(rates(0.005, learn=False) > 0.01)
 
 
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
