@@ -159,7 +159,7 @@ class Part final : public ScatterPart {
             total += arrays_.n_arrivals[n];
         }
         if (arrivals_.size() < static_cast<std::size_t>(total)) arrivals_.resize(static_cast<std::size_t>(total));
-        for (const Travelling<S>& one : ready_) place(one.neuron, one.arrival);
+        for (const Travelling<S>& one : ready_) place(one.neuron, one.arrival());
         for (std::size_t k = begin; k < end; ++k) {
             const FanOut fan = fan_out(inputs, k);
             const std::int32_t port = ports_[projection_of(inputs, k)];
@@ -236,7 +236,7 @@ class Part final : public ScatterPart {
             if (time <= bound)
                 count(neuron_of(fan, s));
             else
-                ring_.put({arrival_of(fan, s, inputs, k, time), neuron_of(fan, s)});
+                ring_.put(Travelling<S>::to(neuron_of(fan, s), arrival_of(fan, s, inputs, k, time)));
         }
     }
     void place_delayed(const FanOut& fan, const Arrivals& inputs, std::size_t k, double bound) {

@@ -13,8 +13,29 @@ namespace evsim {
 /// An arrival and where; `S` is the type of states.
 template <class S>
 struct Travelling {
-    TimedArrival<S> arrival;
-    std::int32_t neuron;
+    double time;
+    std::int32_t neuron, port;
+    union {
+        S weight;
+        std::uint32_t synapse;  ///< see TimedArrival
+    };
+
+    static Travelling to(std::int32_t neuron, const TimedArrival<S>& arrival) {
+        Travelling one{arrival.time, neuron, arrival.port, S(0)};
+        if (one.port < 0)
+            one.synapse = arrival.synapse;
+        else
+            one.weight = arrival.weight;
+        return one;
+    }
+    TimedArrival<S> arrival() const {
+        TimedArrival<S> out{time, S(0), port};
+        if (port < 0)
+            out.synapse = synapse;
+        else
+            out.weight = weight;
+        return out;
+    }
 };
 
 /// By time of arrival, in slots of a length that the longest delay spans a few times; in each in the order of sending.
@@ -27,8 +48,8 @@ class TravelRing {
         origin_ = now;
     }
 
-    void put(const Travelling<S>& one) {
-        slots_[static_cast<std::size_t>(slot_at(one.arrival.time) % n_slots)].push_back(one);
+    void put(const Travelling<S>& arrival) {
+        slots_[static_cast<std::size_t>(slot_at(arrival.time) % n_slots)].push_back(arrival);
         ++size_;
     }
 
@@ -48,11 +69,11 @@ class TravelRing {
     void move_from(std::int64_t number, double time, std::vector<Travelling<S>>& out) {
         std::vector<Travelling<S>>& slot = slots_[static_cast<std::size_t>(number % n_slots)];
         std::size_t left = 0;
-        for (const Travelling<S>& one : slot) {
-            if (one.arrival.time <= time)
-                out.push_back(one);
+        for (const Travelling<S>& arrival : slot) {
+            if (arrival.time <= time)
+                out.push_back(arrival);
             else
-                slot[left++] = one;
+                slot[left++] = arrival;
         }
         size_ -= slot.size() - left;
         slot.resize(left);

@@ -182,7 +182,7 @@ class Projection:
     def dense(
         target: Population,
         n_inputs: typing.SupportsInt | typing.SupportsIndex,
-        rule: Kernel,
+        rule: Kernel | None,
         rule_parameters: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         tau_syn: typing.SupportsFloat | typing.SupportsIndex,
         tau_mem: typing.SupportsFloat | typing.SupportsIndex,
@@ -195,7 +195,7 @@ class Projection:
         n_inputs: typing.SupportsInt | typing.SupportsIndex,
         sources: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
         targets: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
-        rule: Kernel,
+        rule: Kernel | None,
         rule_parameters: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         tau_syn: typing.SupportsFloat | typing.SupportsIndex,
         tau_mem: typing.SupportsFloat | typing.SupportsIndex,

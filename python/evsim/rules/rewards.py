@@ -109,11 +109,13 @@ def apply_reward(layer: Layer | Projection, reward: npt.ArrayLike, rate: float) 
     if not np.all(np.isfinite(modulation)):
         raise NonFiniteError("reward must be finite")
 
+    connection: Any = layer.connection
+
     def of_weights(values: Any) -> Any:
         """Values of neurons for each of their weights."""
         if weights.ndim == 2:
             return values[..., np.newaxis]
-        return values[..., layer.connection.targets]
+        return values[..., connection.targets]
 
     if "reward_plus" not in parameters:
         change = of_weights(modulation) * eligibility

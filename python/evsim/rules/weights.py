@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .._lib.arrays import as_number
@@ -50,8 +52,9 @@ def normalize_weights(layer: Layer | Projection, total: float = 78.0) -> None:
         raise InvalidArgumentError(f"total must be > 0, got {target}")
     weights = layer._backend.to_host(layer.weights)
     if weights.ndim == 1:
-        neurons = layer.connection.targets
-        sums = np.bincount(neurons, weights, minlength=layer.connection.n_neurons)
+        connection: Any = layer.connection
+        neurons = connection.targets
+        sums = np.bincount(neurons, weights, minlength=connection.n_neurons)
         # A neuron without synapses has nothing to be scaled.
         sums[np.bincount(neurons, minlength=len(sums)) == 0] = target
     else:
