@@ -11,8 +11,8 @@ from ._arguments import as_nonnegative
 def tsodyks_markram(*, utilization: float = 0.5, tau_rec: float = 800.0, tau_fac: float = 0.0) -> Kernel:
     r"""Short-term depression and facilitation: what a spike brings depends on those before it.
 
-    An arrival brings :math:`w\, u\, x`. Each synapse has resources :math:`x`, of which an arrival uses the share :math:`u`. Until the next one, a time
-    :math:`t` later, they recover, and :math:`u` falls back:
+    An arrival brings :math:`w\, u\, x`. Each synapse has resources :math:`x`, of which an arrival uses the share
+    :math:`u`. Until the next one, a time :math:`t` later, they recover, and :math:`u` falls back:
 
     .. math:: u \leftarrow U + u (1 - U) e^{-t/\tau_{fac}}, \qquad x \leftarrow 1 + (x - x u - 1) e^{-t/\tau_{rec}}
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from machines import DTYPES
 from rules import STDP
+from spike_hash import neurons
 
 import evsim
 from evsim import errors
@@ -106,6 +107,29 @@ def test_all_to_all_learns_as_dense(neuron, rule):
     for k in range(together.synaptic_traces.shape[2]):
         found = in_rows(alone, alone.synaptic_traces[:, k])
         np.testing.assert_allclose(found, together.synaptic_traces[..., k], rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("model", neurons())
+def test_every_model_learns_alone_as_together(model):
+    """With spikes on whole numbers, many of which come at one time."""
+    neuron = neurons()[model]
+    rng = np.random.default_rng(4)
+    values = rng.uniform(0.05, 0.5, (37, N_INPUTS))
+    indices, times = rng.integers(0, N_INPUTS, 150), np.floor(np.sort(rng.uniform(0.0, 80.0, 150)))
+    port = 0 if isinstance(neuron, evsim.COBALIF) else None
+    found = []
+    for make in (dense, all_to_all):
+        net = evsim.SpikingNetwork(dtype="float64")
+        rule = evsim.rules.pair_stdp(a_plus=0.005, a_minus=0.006, w_max=0.6)
+        own = net.add_layer(make(values), neuron, kernel=rule, port=port)
+        probe = evsim.Probe(0, neurons=[0, 36], times=np.linspace(1.5, 89.0, 20))
+        spikes = net.infer(indices, times, until=90.0, record=probe)
+        found.append((spikes.indices.copy(), spikes.times.copy(), in_rows(own, own.weights).copy(), probe.values))
+    together, alone = found
+    np.testing.assert_array_equal(alone[0], together[0])
+    for a, b in zip(alone[1:], together[1:], strict=True):
+        np.testing.assert_allclose(a, b, rtol=0.0, atol=1e-8)
+    assert np.any(together[2] != values) or model.startswith("li ")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -124,6 +124,41 @@ def test_a_driven_population_learns_as_one_that_is_fed_the_same_spikes():
     assert len(nets[0]["cells"].post_spikes) > N
 
 
+def test_each_port_learns():
+    """Fast and slow synapses, both of which learn."""
+    parts = evsim.neurons
+    synapses = {"fast": parts.Exponential(5.0), "slow": parts.Exponential(20.0)}
+    neuron = parts.Linear(tau_mem=10.0, synapses=synapses, threshold=0.5)
+    weights = np.random.default_rng(3).uniform(0.05, 0.15, (2, N, N_INPUTS))
+    rules = [evsim.rules.pair_stdp(w_min=0.0, w_max=0.2), evsim.rules.vogels_stdp(sign=1.0, rate=0.002, w_max=0.2)]
+
+    def learned(make, ports):
+        net = evsim.SpikingNetwork(dtype="float64")
+        cells = net.add_population(N, neuron, name="cells")
+        inputs = [net.add_input(N_INPUTS, name=name) for name in ("e", "i")]
+        projections = [
+            net.connect(source, cells, make(values), port=port, kernel=rule)
+            for source, values, port, rule in zip(inputs, weights, ports, rules, strict=True)
+        ]
+        spikes = net.infer({"e": train(1, 400), "i": train(2, 400)}, until=END, outputs=["cells"])["cells"]
+        return [spikes.times.copy(), *(in_rows(one, one.weights).copy() for one in projections)]
+
+    dense = learned(lambda values: evsim.Dense(N_INPUTS, N, weights=values), ("fast", "slow"))
+    assert len(dense[0]) > N
+    for found, expected in zip(learned(evsim.Sparse.from_matrix, ("fast", "slow")), dense, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert len(learned(evsim.Sparse.from_matrix, ("fast", "fast"))[0]) != len(dense[0])
+
+
+def test_a_users_neurons_learn():
+    neuron = evsim.neurons.from_source(evsim.kernels.shipped("adaptive_lif.h"))
+    nets = pair_of_nets(evsim.rules.diehl_cook_stdp(), neuron(tau_mem=20.0, threshold=0.8, tau_adapt=60.0, jump=0.05))
+    for net in nets:
+        net.infer(*train(n=300), until=END)
+    assert len(nets[0][0].post_spikes) > N
+    assert_alike(nets)
+
+
 RULE = evsim.rules.pair_stdp(w_max=1.0)
 FAILS = """
 #include <evsim/callbacks.h>
