@@ -7,6 +7,7 @@
 #include "core/errors.hpp"
 #include "engine/calendar.hpp"
 #include "engine/drawn_arrivals.hpp"
+#include "engine/fan_arrivals.hpp"
 #include "engine/travel_ring.hpp"
 
 namespace evsim {
@@ -165,10 +166,10 @@ class Part final : public ScatterPart {
             const std::int32_t port = ports_[projection_of(inputs, k)];
             if (fan.delays)
                 place_delayed(fan, inputs, k, bound);
-            else if (port < 0)
-                place_changing(fan, inputs, k);
-            else
+            else if (port >= 0)
                 place_all(fan, inputs.times[k], port);
+            else
+                place_changing(fan, inputs, k);
         }
         if (mixed_) sort_arrivals();
         drawn_.merge_into(arrivals_.data(), arrays_.first_arrivals.data(), arrays_.next.data());
@@ -203,47 +204,41 @@ class Part final : public ScatterPart {
     static S weight_of(const FanOut& fan, std::size_t k) {
         return static_cast<S>(reinterpret_cast<const T*>(fan.weights)[k]);
     }
-    /// Of weights that a rule may change.
-    void place_changing(const FanOut& fan, const Arrivals& inputs, std::size_t k) {
-        for (std::size_t s = 0; s < fan.n_synapses; ++s)
-            place(neuron_of(fan, s), arrival_of(fan, s, inputs, k, inputs.times[k]));
-    }
-    TimedArrival<S> arrival_of(const FanOut& fan, std::size_t s, const Arrivals& inputs, std::size_t k,
-                               double time) const {
+    FanSpike spike_of(const Arrivals& inputs, std::size_t k) const {
         const std::size_t p = projection_of(inputs, k);
-        TimedArrival<S> arrival{time, S(0), ports_[p]};
-        if (arrival.port >= 0) {
-            arrival.weight = weight_of(fan, s);
-        } else if (fan.places) {
-            arrival.synapse = fan.places[s];
-        } else {
-            const auto n_inputs = static_cast<std::size_t>(sources_.projections[p]->n_inputs());
-            arrival.synapse = static_cast<std::uint32_t>(static_cast<std::size_t>(neuron_of(fan, s)) * n_inputs +
-                                                         static_cast<std::size_t>(inputs.indices[k]));
-        }
-        return arrival;
+        return {inputs.indices[k], sources_.projections[p]->n_inputs(), ports_[p], range_.first};
     }
 
     void count_delayed(const FanOut& fan, const Arrivals& inputs, std::size_t k, double bound) {
         mixed_ = true;
-        for (std::size_t s = 0; s < fan.n_synapses; ++s) {
-            const double time = inputs.times[k] + fan.delays[s];
-            if (!std::isfinite(time)) {
-                throw NonFinite(text("a spike of input ", inputs.indices[k], " would arrive at ", time,
-                                     "; its time and its delay are too large together"));
+        with_arrivals<T, S>(fan, spike_of(inputs, k), [&](auto&& arrival_of) {
+            for (std::size_t s = 0; s < fan.n_synapses; ++s) {
+                const double time = inputs.times[k] + fan.delays[s];
+                if (!std::isfinite(time)) {
+                    throw NonFinite(text("a spike of input ", inputs.indices[k], " would arrive at ", time,
+                                         "; its time and its delay are too large together"));
+                }
+                if (time <= after_) continue;
+                if (time <= bound)
+                    count(neuron_of(fan, s));
+                else
+                    ring_.put(Travelling<S>::to(neuron_of(fan, s), arrival_of(s, time)));
             }
-            if (time <= after_) continue;
-            if (time <= bound)
-                count(neuron_of(fan, s));
-            else
-                ring_.put(Travelling<S>::to(neuron_of(fan, s), arrival_of(fan, s, inputs, k, time)));
-        }
+        });
     }
     void place_delayed(const FanOut& fan, const Arrivals& inputs, std::size_t k, double bound) {
-        for (std::size_t s = 0; s < fan.n_synapses; ++s) {
-            const double time = inputs.times[k] + fan.delays[s];
-            if (time > after_ && time <= bound) place(neuron_of(fan, s), arrival_of(fan, s, inputs, k, time));
-        }
+        with_arrivals<T, S>(fan, spike_of(inputs, k), [&](auto&& arrival_of) {
+            for (std::size_t s = 0; s < fan.n_synapses; ++s) {
+                const double time = inputs.times[k] + fan.delays[s];
+                if (time > after_ && time <= bound) place(neuron_of(fan, s), arrival_of(s, time));
+            }
+        });
+    }
+    /// All at once, of weights that a rule may change.
+    void place_changing(const FanOut& fan, const Arrivals& inputs, std::size_t k) {
+        with_arrivals<T, S>(fan, spike_of(inputs, k), [&](auto&& arrival_of) {
+            for (std::size_t s = 0; s < fan.n_synapses; ++s) place(neuron_of(fan, s), arrival_of(s, inputs.times[k]));
+        });
     }
 
     /// By time; what arrives together stays in the order of sending.

@@ -64,14 +64,17 @@ def vogels_stdp(
 
     Examples
     --------
+    A neuron that fires by itself, once between two spikes of its input:
+
     >>> import evsim
     >>> net = evsim.SpikingNetwork(dtype="float64")
     >>> rule = evsim.rules.vogels_stdp(rate=0.1, target=0.01)
-    >>> layer = net.add_layer(evsim.Dense(2, 1, weights=[[2.0, -0.5]]), evsim.LIFDelta(tau_mem=20.0), kernel=rule)
-    >>> net.infer([1, 0, 1], [0.0, 5.0, 100.0]).times
-    array([5.])
-    >>> layer.weights.round(3)                         # -0.5 + 0.1 (2 * 0.4 - e^{-5/20} - e^{-95/20})
-    array([[ 0.   , -0.499]])
+    >>> neuron = evsim.LIFDelta(tau_mem=20.0, bias=1.1, reset=0.0)
+    >>> layer = net.add_layer(evsim.Dense(1, 1, weights=[[-0.5]]), neuron, kernel=rule)
+    >>> net.infer([0, 0], [40.0, 80.0], until=81.0).times.round(3)
+    array([77.401])
+    >>> layer.weights.round(4)                         # -0.5 + 0.1 (2 * 0.4 - e^{-37.401/20} - e^{-2.599/20})
+    array([[-0.5232]])
     """
     if as_number(sign, "sign") not in (-1.0, 1.0):
         raise InvalidArgumentError(f"sign must be -1 or 1, got {sign}")
