@@ -29,6 +29,26 @@ void check_drive_state(const PackedState& packed, std::span<const std::shared_pt
                                {packed.drive_counts.data() + k * n_neurons, n_neurons});
 }
 
+/// Of the projections that have a rule.
+void unpack_traces(const std::vector<std::shared_ptr<Projection>>& projections, const PackedState& packed,
+                   NodeState& state) {
+    if (packed.heard.empty()) {  // its neurons share their gaps
+        for (const auto& projection : projections) {
+            if (!projection->plastic()) continue;
+            if (projections.size() > 1 || !projection->dense())
+                throw ShapeMismatch("a state needs the traces of every projection that has a kernel");
+            projection->unpack_traces(packed, state);
+        }
+        return;
+    }
+    PackedState left = packed;
+    for (const auto& projection : projections) {
+        if (projection->plastic()) state.synapses.push_back(projection->take_traces(left));
+    }
+    if (!left.heard.empty() || !left.traces.neuron.empty() || !left.traces.synaptic.empty())
+        throw ShapeMismatch("a state has the traces of more projections than there are");
+}
+
 }  // namespace
 
 Network::Snapshot Network::snapshot() const {
@@ -52,6 +72,10 @@ Network::Snapshot Network::snapshot() const {
             packed.drive_times = state.drive_times;
             packed.drive_counts = state.drive_counts;
             if (outputs[k]->rule) entries[k].projections.front()->pack_traces(state, *outputs[k]->rule, packed);
+            for (const auto& projection : entries[k].projections) {
+                if (const SynapseTraces* const traces = projection->traces_of(state))
+                    projection->append(*traces, packed);
+            }
         }
     }
     return snapshot;
@@ -69,8 +93,6 @@ void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
         if (!entry.node()) continue;
         NodeOutput& output = *(outputs[k] = std::make_shared<NodeOutput>());
         output.batch = snapshot.batch;
-        const bool plastic = entry.population && entry.population->plastic() && !entry.projections.empty();
-        if (plastic) output.rule = entry.projections.front()->rule();
         if (snapshot.states[k].size() != n_samples.value_or(snapshot.states[k].size())) {
             throw ShapeMismatch(text(entry.label, " has the states of ", snapshot.states[k].size(),
                                      " samples, but the first layer those of ", *n_samples));
@@ -86,7 +108,7 @@ void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
             check_drive_state(packed, entry.drives, static_cast<std::size_t>(entry.size));
             state.drive_times = packed.drive_times;
             state.drive_counts = packed.drive_counts;
-            if (plastic) entry.projections.front()->unpack_traces(packed, state);
+            unpack_traces(entry.projections, packed, state);
             if (snapshot.time && state.last_event > *snapshot.time) {
                 throw InvalidArgument(text(entry.label, ": the last event, at ", packed.last_event,
                                            ", lies after the time of the network, ", *snapshot.time));
@@ -94,6 +116,8 @@ void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
             output.final_memory.push_back(
                 entry.population && snapshot.time ? entry.population->memory_at(state, *snapshot.time) : state.memory);
         }
+        const bool together = !output.states.empty() && output.states.front().synapses.empty();
+        if (together && !entry.projections.empty()) output.rule = entry.projections.front()->rule();
         output.post_spikes.resize(output.states.size());
         output.causes.resize(output.states.size());
     }

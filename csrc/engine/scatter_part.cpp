@@ -8,6 +8,7 @@
 #include "engine/agenda.hpp"
 #include "engine/calendar.hpp"
 #include "engine/drawn_arrivals.hpp"
+#include "engine/fan_arrivals.hpp"
 #include "engine/travel_ring.hpp"
 
 namespace evsim {
@@ -50,6 +51,9 @@ class Part final : public ScatterPart {
         for (const auto& delays : sources_.delays) {
             if (delays->by_synapse()) longest = std::max(longest, delays->largest());
         }
+        std::int32_t n_rules = 0;
+        for (const auto& projection : sources_.projections)
+            ports_.push_back(projection->plastic() ? -1 - n_rules++ : projection->port());
         ring_.begin(longest, 0.0);
     }
 
@@ -108,6 +112,8 @@ class Part final : public ScatterPart {
         run_ = scatter_run(sources_.population, stretch.sample.state);
         run_.first_arrivals = arrays_.first_arrivals.data();
         run_.n_arrivals = arrays_.n_arrivals.data();
+        run_.rules = stretch.rules.data();
+        run_.n_rules = static_cast<std::int32_t>(stretch.rules.size());
         run_.due = arrays_.due.data();
         run_.look_ahead = look_ahead_;
         run_.within = Pace::instants ? 0.0 : window_;
@@ -138,7 +144,7 @@ class Part final : public ScatterPart {
         if (!(bound > drawn_until_)) return;
         drawn_.draw(stretch_->sample.state, bound, [](std::int32_t, std::int32_t) {});
         drawn_.for_each([&](std::int32_t neuron, const TimedArrival<S>& arrival) {
-            ring_.put({arrival.time, neuron, arrival.port, arrival.weight});
+            ring_.put(Travelling<S>::to(neuron, arrival));
         });
         drawn_until_ = bound;
     }
@@ -158,6 +164,7 @@ class Part final : public ScatterPart {
         }
         all.weights += begin * sizeof(T);
         if (all.delays) all.delays += begin;
+        if (all.places) all.places += begin;
         all.n_synapses = end - begin;
         return all;
     }
@@ -201,7 +208,7 @@ class Part final : public ScatterPart {
         if (Pace::instants && stretch_) draw_up_to(bound);
         ring_.take(bound, ready_);
         mixed_ = !ready_.empty();
-        for (const Travelling<S>& arrival : ready_) count(arrival.neuron);
+        for (const Travelling<S>& one : ready_) count(one.neuron);
         if (!Pace::instants && stretch_) {
             drawn_.draw(stretch_->sample.state, bound, [&](std::int32_t neuron, std::int32_t n) { count(neuron, n); });
         }
@@ -219,14 +226,16 @@ class Part final : public ScatterPart {
             total += arrays_.n_arrivals[n];
         }
         if (arrivals_.size() < static_cast<std::size_t>(total)) arrivals_.resize(static_cast<std::size_t>(total));
-        for (const Travelling<S>& arrival : ready_) place(arrival.neuron, {arrival.time, arrival.weight, arrival.port});
+        for (const Travelling<S>& one : ready_) place(one.neuron, one.arrival());
         for (std::size_t k = begin; k < end; ++k) {
             const FanOut fan = fan_out(inputs, k);
-            const std::int32_t port = sources_.projections[projection_of(inputs, k)]->port();
+            const std::int32_t port = ports_[projection_of(inputs, k)];
             if (fan.delays)
-                place_delayed(fan, inputs.times[k], port, bound);
-            else
+                place_delayed(fan, inputs, k, bound);
+            else if (port >= 0)
                 place_all(fan, inputs.times[k], port);
+            else
+                place_changing(fan, inputs, k);
         }
         if (mixed_) sort_arrivals();
         if (!Pace::instants) drawn_.merge_into(arrivals_.data(), arrays_.first_arrivals.data(), arrays_.next.data());
@@ -261,28 +270,41 @@ class Part final : public ScatterPart {
     static S weight_of(const FanOut& fan, std::size_t k) {
         return static_cast<S>(reinterpret_cast<const T*>(fan.weights)[k]);
     }
+    FanSpike spike_of(const Arrivals& inputs, std::size_t k) const {
+        const std::size_t p = projection_of(inputs, k);
+        return {inputs.indices[k], sources_.projections[p]->n_inputs(), ports_[p], range_.first};
+    }
 
     void count_delayed(const FanOut& fan, const Arrivals& inputs, std::size_t k, double bound) {
-        const std::int32_t port = sources_.projections[projection_of(inputs, k)]->port();
         mixed_ = true;
-        for (std::size_t s = 0; s < fan.n_synapses; ++s) {
-            const double time = inputs.times[k] + fan.delays[s];
-            if (!std::isfinite(time)) {
-                throw NonFinite(text("a spike of input ", inputs.indices[k], " would arrive at ", time,
-                                     "; its time and its delay are too large together"));
+        with_arrivals<T, S>(fan, spike_of(inputs, k), [&](auto&& arrival_of) {
+            for (std::size_t s = 0; s < fan.n_synapses; ++s) {
+                const double time = inputs.times[k] + fan.delays[s];
+                if (!std::isfinite(time)) {
+                    throw NonFinite(text("a spike of input ", inputs.indices[k], " would arrive at ", time,
+                                         "; its time and its delay are too large together"));
+                }
+                if (time <= after_) continue;
+                if (time <= bound)
+                    count(neuron_of(fan, s));
+                else
+                    ring_.put(Travelling<S>::to(neuron_of(fan, s), arrival_of(s, time)));
             }
-            if (time <= after_) continue;
-            if (time <= bound)
-                count(neuron_of(fan, s));
-            else
-                ring_.put({time, neuron_of(fan, s), port, weight_of(fan, s)});
-        }
+        });
     }
-    void place_delayed(const FanOut& fan, double sent, std::int32_t port, double bound) {
-        for (std::size_t s = 0; s < fan.n_synapses; ++s) {
-            const double time = sent + fan.delays[s];
-            if (time > after_ && time <= bound) place(neuron_of(fan, s), {time, weight_of(fan, s), port});
-        }
+    void place_delayed(const FanOut& fan, const Arrivals& inputs, std::size_t k, double bound) {
+        with_arrivals<T, S>(fan, spike_of(inputs, k), [&](auto&& arrival_of) {
+            for (std::size_t s = 0; s < fan.n_synapses; ++s) {
+                const double time = inputs.times[k] + fan.delays[s];
+                if (time > after_ && time <= bound) place(neuron_of(fan, s), arrival_of(s, time));
+            }
+        });
+    }
+    /// All at once, of weights that a rule may change.
+    void place_changing(const FanOut& fan, const Arrivals& inputs, std::size_t k) {
+        with_arrivals<T, S>(fan, spike_of(inputs, k), [&](auto&& arrival_of) {
+            for (std::size_t s = 0; s < fan.n_synapses; ++s) place(neuron_of(fan, s), arrival_of(s, inputs.times[k]));
+        });
     }
 
     /// By time; what arrives together stays in the order of sending.
@@ -405,6 +427,7 @@ class Part final : public ScatterPart {
     const NeuronKernel& kernel_;
     ScatterArrays& arrays_;
     NeuronRange range_;
+    std::vector<std::int32_t> ports_;  ///< of the arrivals of each projection: see TimedArrival
     double window_, after_ = -no_end;
     double now_ = -no_end;          ///< up to where everything has arrived
     double drawn_until_ = -no_end;  ///< up to where drives have begun to travel, from instant to instant

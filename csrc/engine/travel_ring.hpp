@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <evsim/loops/neuron_kernel.h>
+
 namespace evsim {
 
 /// An arrival and where; `S` is the type of states.
@@ -13,7 +15,27 @@ template <class S>
 struct Travelling {
     double time;
     std::int32_t neuron, port;
-    S weight;
+    union {
+        S weight;
+        std::uint32_t synapse;  ///< see TimedArrival
+    };
+
+    static Travelling to(std::int32_t neuron, const TimedArrival<S>& arrival) {
+        Travelling one{arrival.time, neuron, arrival.port, S(0)};
+        if (one.port < 0)
+            one.synapse = arrival.synapse;
+        else
+            one.weight = arrival.weight;
+        return one;
+    }
+    TimedArrival<S> arrival() const {
+        TimedArrival<S> out{time, S(0), port};
+        if (port < 0)
+            out.synapse = synapse;
+        else
+            out.weight = weight;
+        return out;
+    }
 };
 
 /// By time of arrival, in slots of a length that the longest delay spans a few times; in each in the order of sending.

@@ -79,6 +79,8 @@ class Kernel:
     @property
     def default_parameters(self) -> list[float]: ...
     @property
+    def delivers(self) -> bool: ...
+    @property
     def has_rule(self) -> bool: ...
     @property
     def n_neuron_traces(self) -> int: ...
@@ -180,6 +182,7 @@ class Projection:
     def dense(
         target: Population,
         n_inputs: typing.SupportsInt | typing.SupportsIndex,
+        rule: Kernel | None,
         rule_parameters: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         tau_syn: typing.SupportsFloat | typing.SupportsIndex,
         tau_mem: typing.SupportsFloat | typing.SupportsIndex,
@@ -192,6 +195,11 @@ class Projection:
         n_inputs: typing.SupportsInt | typing.SupportsIndex,
         sources: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
         targets: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+        rule: Kernel | None,
+        rule_parameters: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        tau_syn: typing.SupportsFloat | typing.SupportsIndex,
+        tau_mem: typing.SupportsFloat | typing.SupportsIndex,
+        mean_of_batch: bool,
         port: typing.SupportsInt | typing.SupportsIndex,
     ) -> Projection: ...
     def delays(self) -> numpy.typing.NDArray[numpy.float64]: ...

@@ -173,7 +173,7 @@ class NetworkBuilder(NetworkGraph):
             Which synapse type of the neurons they arrive at, by number or name; needed where the model has several.
         kernel : Kernel, path or str, optional
             Callbacks, such as a plasticity rule: see :class:`Kernel`. Compiled now, unless it is in the cache. For
-            dense layers.
+            dense and sparse connections.
 
         Returns
         -------
@@ -186,7 +186,7 @@ class NetworkBuilder(NetworkGraph):
         InvalidArgumentError
             The connection does not go with the neurons, the kernel or the device, or the name is taken already.
         UnsupportedError
-            Delays of pooling without neurons, delays by synapse with a kernel, or on a GPU another graph than a chain.
+            Delays of pooling without neurons, or on a GPU another graph than a chain.
         MemoryLimitError
             The weights do not fit into memory.
         KernelCompileError, CompilerNotFoundError, KernelCacheError, KernelLoadError
@@ -249,7 +249,7 @@ class NetworkBuilder(NetworkGraph):
         connection : Connection
             Who receives a spike. Populations take dense connections or convolutions, not both.
         delay, port, kernel
-            As for :meth:`add_layer`. A population with a kernel takes one projection.
+            As for :meth:`add_layer`.
 
         Returns
         -------
@@ -262,8 +262,7 @@ class NetworkBuilder(NetworkGraph):
         InvalidArgumentError
             The nodes belong to another network, or the target does not take such a connection.
         UnsupportedError
-            A cycle without any delay through convolutions, pooling or neurons with a kernel, delays by synapse with a
-            kernel, or on a GPU another graph than a chain.
+            A cycle without any delay through convolutions or pooling, or on a GPU another graph than a chain.
 
         Notes
         -----
@@ -299,12 +298,13 @@ class NetworkBuilder(NetworkGraph):
             )
         others = [projection for projection in self._projections if projection.target is end]
         first = not others
-        if others and (kernel is not None or others[0].kernel is not None):
-            raise InvalidArgumentError("a population with a kernel takes one projection; this one has others already")
         before = core = end._core
         compiled = None
-        if first and (kernel is not None or placed.out_shape is not None):
+        on_gpu = self.device != "cpu"  # where neurons and callbacks are one program
+        if first and (placed.out_shape is not None or (kernel is not None and on_gpu)):
             core, compiled = self._make(neuron, end.n_neurons, placed.out_shape, kernel)
+        elif kernel is not None:
+            compiled = compiled_kernel(neuron, kernel, self.dtype, self.compile_path)
         rule = rule_arguments(kernel, compiled, neuron)
         projection = self._projection(core, placed, rule, neuron.port(port), delays)
         if core is not before:
@@ -339,8 +339,7 @@ class NetworkBuilder(NetworkGraph):
         ShapeMismatchError
             The drive is of another number of neurons.
         UnsupportedError
-            The target is reached by a convolution or has a kernel with callbacks, its model takes no such drive, or
-            the network is on a GPU.
+            The target is reached by a convolution, its model takes no such drive, or the network is on a GPU.
 
         Notes
         -----
@@ -375,13 +374,12 @@ class NetworkBuilder(NetworkGraph):
             check_neuron(neuron)
             if not connection.takes_neurons:
                 raise InvalidArgumentError(f"{connection!r} passes spikes on without neurons; got {neuron!r}")
-        if not connection.takes_kernels:
-            if kernel is not None:
-                raise InvalidArgumentError("kernels with callbacks need a Dense connection")
-            if self.device != "cpu":
-                raise InvalidArgumentError(
-                    f"{type(connection).__name__} connections run on the CPU: SpikingNetwork(device='cpu') takes them"
-                )
+        if not connection.takes_kernels and kernel is not None:
+            raise InvalidArgumentError("kernels with callbacks need a Dense or Sparse connection")
+        if not connection.on_gpu and self.device != "cpu":
+            raise InvalidArgumentError(
+                f"{type(connection).__name__} connections run on the CPU: SpikingNetwork(device='cpu') takes them"
+            )
         if neuron is not None:
             neuron.port(port)
         elif isinstance(port, (bool, np.bool_)) or (port is not None and port != 0):

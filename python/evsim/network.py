@@ -14,7 +14,7 @@ from . import random
 from ._lib.arrays import as_float, as_size
 from ._lib.modules import only_public
 from ._lib.paths import as_path
-from .description import NetworkDescription, describe, rebuild
+from .description import NetworkDescription, describe, kernel_keys, rebuild
 from .devices import find_backend
 from .errors import InvalidArgumentError, ShapeMismatchError
 from .inputs import samples_of
@@ -320,7 +320,8 @@ class SpikingNetwork(Simulation):
         ----------
         description : NetworkDescription
         kernel_of : callable, optional
-            The kernel of a layer or population, by its name, that was described with one; None does without.
+            The kernel of a layer or population, by its name, that was described with one, or by "source -> target"
+            where several projections to it have one; None does without.
         neuron_of : callable, optional
             The neurons of a node by its name, in place of those that are described.
         models : mapping of str to type, optional
@@ -347,7 +348,7 @@ class SpikingNetwork(Simulation):
         return net
 
     def __getstate__(self) -> dict[str, Any]:
-        kernels = {p.target.name: p.kernel for p in self._projections if p.kernel}
+        kernels = {key: projection.kernel for projection, key in kernel_keys(self).items()}
         return {
             "description": self.to_description(state=True),
             "neurons": {population.name: population.neuron for population in self._populations},

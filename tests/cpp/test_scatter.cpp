@@ -166,6 +166,24 @@ TEST(Scatter, ASynapseThatLeadsNowhereIsRefused) {
     EXPECT_EQ(Sparse(2, 3, List{}, List{}, 4).n_synapses(), 0u);
 }
 
+TEST(Incoming, OrdersSynapsesByNeuronAndThenByInput) {
+    const Synapses synapses = random_synapses(20, 30, 0.3, 0.0, 4);
+    const Sparse sparse(20, 30, synapses.inputs, synapses.neurons, 4);
+    const Incoming incoming(sparse);
+    std::vector<bool> seen(sparse.n_synapses());
+    for (std::size_t k = 0; k < sparse.n_synapses(); ++k) {
+        const std::size_t place = incoming.place(k);
+        EXPECT_FALSE(seen[place]);
+        seen[place] = true;
+        EXPECT_LE(incoming.first(synapses.neurons[k]), place);
+        EXPECT_LT(place, incoming.first(synapses.neurons[k] + 1));
+        EXPECT_EQ(incoming.inputs()[place], synapses.inputs[k]);
+        if (place > incoming.first(synapses.neurons[k])) {
+            EXPECT_LE(incoming.inputs()[place - 1], synapses.inputs[k]);
+        }
+    }
+}
+
 TEST(TravelRing, GivesEverythingOnceAndNotTooEarly) {
     std::mt19937 random(8);
     std::uniform_real_distribution<double> uniform(0.0, 1.0);

@@ -98,6 +98,7 @@ class Sparse(RuledConnection):
     settings: ClassVar[tuple[str, ...]] = ("n_inputs", "n_neurons")
     array_names: ClassVar[tuple[str, ...]] = ("sources", "targets")
     weight_names: ClassVar[str] = "(n_synapses,)"
+    takes_kernels: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -281,7 +282,8 @@ class Sparse(RuledConnection):
 
     def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any], port: int) -> Any:
         """Return the projection of the core to `population`, with weights of 0."""
-        return _core.Projection.sparse(population, self.n_inputs, self.sources, self.targets, port)
+        project: Any = _core.Projection.sparse
+        return project(population, self.n_inputs, self.sources, self.targets, *rule, port)
 
     def delays_of_synapses(self, delays: npt.NDArray[np.float64], first: bool) -> npt.NDArray[np.float64] | None:
         """Return one delay for each synapse, or None where the shape is another."""

@@ -221,8 +221,6 @@ def test_drives_that_do_not_fit_are_refused_and_leave_nothing():
     net = evsim.SpikingNetwork()
     pixels = net.add_input((1, 5, 5))
     net.add_layer(evsim.Conv2d(1, 3), evsim.LIF(tau_mem=20.0, tau_syn=5.0), source=pixels, name="image")
-    learner = evsim.LIF(tau_mem=20.0, tau_syn=5.0)
-    net.add_layer(evsim.Dense(9, 2), learner, name="learner", kernel=evsim.rules.pair_stdp())
     net.add_population(3, SILENT, name="a")
     drive = evsim.PoissonDrive(rate=1.0, weight=1.0)
     for arguments, error, said in (
@@ -232,7 +230,6 @@ def test_drives_that_do_not_fit_are_refused_and_leave_nothing():
         (("a", evsim.PoissonDrive(rate=1.0, weight=[1.0] * 4)), errors.ShapeMismatchError, "weight is of 4 neurons"),
         (("a", evsim.PoissonDrive(rate=1e308, weight=1.0, n_sources=100)), errors.NonFiniteError, "finite together"),
         (("image", drive), errors.UnsupportedError, "convolution"),
-        (("learner", drive), errors.UnsupportedError, "kernel with callbacks"),
         ((net.inputs[0], drive), errors.InvalidArgumentError, "no neurons"),
     ):
         with pytest.raises(error, match=said):
@@ -247,19 +244,14 @@ def test_drives_that_do_not_fit_are_refused_and_leave_nothing():
     net.infer([0], [0.0], until=10.0)
 
 
-@pytest.mark.parametrize("size", [(1, 3, 3), 9])
-def test_driven_neurons_take_no_convolution_and_no_kernel(size):
-    """Also where these come after the drive."""
+def test_driven_neurons_take_no_convolution():
+    """Also where it comes after the drive."""
     net = evsim.SpikingNetwork()
     net.add_input((1, 5, 5), name="in")
-    net.add_population(size, evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=0.1), name="a")
+    net.add_population((1, 3, 3), evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=0.1), name="a")
     net.add_drive("a", evsim.PoissonDrive(rate=1.0, weight=1.0))
-    if size == 9:
-        connection, kernel, said = evsim.Dense(25, 9), evsim.rules.pair_stdp(), "kernel with callbacks"
-    else:
-        connection, kernel, said = evsim.Conv2d(1, 3), None, "convolution"
-    with pytest.raises(errors.UnsupportedError, match=said):
-        net.connect("in", "a", connection, kernel=kernel)
+    with pytest.raises(errors.UnsupportedError, match="convolution"):
+        net.connect("in", "a", evsim.Conv2d(1, 3))
     assert len(net.projections) == 0
     assert len(net.infer([0], [0.0], until=20.0)) > 9
 
