@@ -16,27 +16,26 @@ struct FanSpike {
     std::int32_t first_neuron;  ///< of a fan that reaches all from here on
 };
 
-/// body(what the k-th synapse of the fan brings at a time), the one or the other way for all of them. `T`: the type of
-/// weights, `S`: that of states.
+/// body(fill), where fill(out, k) writes what the k-th synapse of the fan brings into an arrival or one that travels,
+/// where that lies: what is put together elsewhere and then copied waits for itself. `T`: the type of weights, `S`: of
+/// states.
 template <class T, class S, class Body>
 void with_arrivals(const FanOut& fan, const FanSpike& spike, Body&& body) {
     if (spike.port >= 0) {
-        const T* const weights = reinterpret_cast<const T*>(fan.weights);
-        body([weights, port = spike.port](std::size_t k, double time) {
-            return TimedArrival<S>{time, static_cast<S>(weights[k]), port};
+        body([weights = reinterpret_cast<const T*>(fan.weights), port = spike.port](auto& out, std::size_t k) {
+            out.weight = static_cast<S>(weights[k]);
+            out.port = port;
         });
         return;
     }
-    body([&fan, &spike](std::size_t k, double time) {
-        TimedArrival<S> arrival{time, S(0), spike.port};
+    body([fan, spike](auto& out, std::size_t k) {
         if (fan.places) {
-            arrival.synapse = fan.places[k];
+            out.synapse = fan.places[k];
         } else {
             const auto neuron = static_cast<std::uint32_t>(spike.first_neuron) + static_cast<std::uint32_t>(k);
-            arrival.synapse =
-                neuron * static_cast<std::uint32_t>(spike.n_inputs) + static_cast<std::uint32_t>(spike.input);
+            out.synapse = neuron * static_cast<std::uint32_t>(spike.n_inputs) + static_cast<std::uint32_t>(spike.input);
         }
-        return arrival;
+        out.port = spike.port;
     });
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <optional>
 
 #include "core/errors.hpp"
@@ -226,16 +227,17 @@ class Part final : public ScatterPart {
             total += arrays_.n_arrivals[n];
         }
         if (arrivals_.size() < static_cast<std::size_t>(total)) arrivals_.resize(static_cast<std::size_t>(total));
-        for (const Travelling<S>& one : ready_) place(one.neuron, one.arrival());
+        for (const Travelling<S>& one : ready_) {
+            TimedArrival<S>& out = place(one.neuron, one.time);
+            std::memcpy(&out.weight, &one.weight, sizeof(S));  // or which synapse it is
+            out.port = one.port;
+        }
         for (std::size_t k = begin; k < end; ++k) {
             const FanOut fan = fan_out(inputs, k);
-            const std::int32_t port = ports_[projection_of(inputs, k)];
             if (fan.delays)
                 place_delayed(fan, inputs, k, bound);
-            else if (port >= 0)
-                place_all(fan, inputs.times[k], port);
             else
-                place_changing(fan, inputs, k);
+                place_all(fan, inputs, k);
         }
         if (mixed_) sort_arrivals();
         if (!Pace::instants) drawn_.merge_into(arrivals_.data(), arrays_.first_arrivals.data(), arrays_.next.data());
@@ -253,22 +255,23 @@ class Part final : public ScatterPart {
             for (std::size_t s = 0; s < fan.n_synapses; ++s) count(range_.first + static_cast<std::int32_t>(s));
         }
     }
-    void place_all(const FanOut& fan, double time, std::int32_t port) {
+    void place_all(const FanOut& fan, const Arrivals& inputs, std::size_t k) {
         TimedArrival<S>* const out = arrivals_.data();
         std::int64_t* const next = arrays_.next.data();
-        if (fan.neurons) {
-            for (std::size_t s = 0; s < fan.n_synapses; ++s)
-                out[next[fan.neurons[s]]++] = {time, weight_of(fan, s), port};
-        } else {
-            for (std::size_t s = 0; s < fan.n_synapses; ++s)
-                out[next[static_cast<std::size_t>(range_.first) + s]++] = {time, weight_of(fan, s), port};
-        }
+        const auto first = static_cast<std::size_t>(range_.first);
+        with_arrivals<T, S>(fan, spike_of(inputs, k), [fan, out, next, first, time = inputs.times[k]](auto fill) {
+            for (std::size_t s = 0; s < fan.n_synapses; ++s) {
+                const std::size_t n = fan.neurons ? static_cast<std::size_t>(fan.neurons[s]) : first + s;
+                TimedArrival<S>& one = out[next[n]++];
+                one.time = time;
+                fill(one, s);
+            }
+        });
     }
-    void place(std::int32_t neuron, const TimedArrival<S>& arrival) {
-        arrivals_[static_cast<std::size_t>(arrays_.next[static_cast<std::size_t>(neuron)]++)] = arrival;
-    }
-    static S weight_of(const FanOut& fan, std::size_t k) {
-        return static_cast<S>(reinterpret_cast<const T*>(fan.weights)[k]);
+    TimedArrival<S>& place(std::int32_t neuron, double time) {
+        TimedArrival<S>& out = arrivals_[static_cast<std::size_t>(arrays_.next[static_cast<std::size_t>(neuron)]++)];
+        out.time = time;
+        return out;
     }
     FanSpike spike_of(const Arrivals& inputs, std::size_t k) const {
         const std::size_t p = projection_of(inputs, k);
@@ -277,33 +280,32 @@ class Part final : public ScatterPart {
 
     void count_delayed(const FanOut& fan, const Arrivals& inputs, std::size_t k, double bound) {
         mixed_ = true;
-        with_arrivals<T, S>(fan, spike_of(inputs, k), [&](auto&& arrival_of) {
+        const double sent = inputs.times[k];
+        with_arrivals<T, S>(fan, spike_of(inputs, k), [this, &inputs, fan, k, sent, bound](auto fill) {
             for (std::size_t s = 0; s < fan.n_synapses; ++s) {
-                const double time = inputs.times[k] + fan.delays[s];
+                const double time = sent + fan.delays[s];
                 if (!std::isfinite(time)) {
                     throw NonFinite(text("a spike of input ", inputs.indices[k], " would arrive at ", time,
                                          "; its time and its delay are too large together"));
                 }
                 if (time <= after_) continue;
-                if (time <= bound)
+                if (time <= bound) {
                     count(neuron_of(fan, s));
-                else
-                    ring_.put(Travelling<S>::to(neuron_of(fan, s), arrival_of(s, time)));
+                } else {
+                    Travelling<S>& one = ring_.put(time);
+                    one.neuron = neuron_of(fan, s);
+                    fill(one, s);
+                }
             }
         });
     }
     void place_delayed(const FanOut& fan, const Arrivals& inputs, std::size_t k, double bound) {
-        with_arrivals<T, S>(fan, spike_of(inputs, k), [&](auto&& arrival_of) {
+        const double sent = inputs.times[k];
+        with_arrivals<T, S>(fan, spike_of(inputs, k), [this, fan, sent, bound](auto fill) {
             for (std::size_t s = 0; s < fan.n_synapses; ++s) {
-                const double time = inputs.times[k] + fan.delays[s];
-                if (time > after_ && time <= bound) place(neuron_of(fan, s), arrival_of(s, time));
+                const double time = sent + fan.delays[s];
+                if (time > after_ && time <= bound) fill(place(neuron_of(fan, s), time), s);
             }
-        });
-    }
-    /// All at once, of weights that a rule may change.
-    void place_changing(const FanOut& fan, const Arrivals& inputs, std::size_t k) {
-        with_arrivals<T, S>(fan, spike_of(inputs, k), [&](auto&& arrival_of) {
-            for (std::size_t s = 0; s < fan.n_synapses; ++s) place(neuron_of(fan, s), arrival_of(s, inputs.times[k]));
         });
     }
 

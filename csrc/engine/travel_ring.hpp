@@ -19,23 +19,6 @@ struct Travelling {
         S weight;
         std::uint32_t synapse;  ///< see TimedArrival
     };
-
-    static Travelling to(std::int32_t neuron, const TimedArrival<S>& arrival) {
-        Travelling one{arrival.time, neuron, arrival.port, S(0)};
-        if (one.port < 0)
-            one.synapse = arrival.synapse;
-        else
-            one.weight = arrival.weight;
-        return one;
-    }
-    TimedArrival<S> arrival() const {
-        TimedArrival<S> out{time, S(0), port};
-        if (port < 0)
-            out.synapse = synapse;
-        else
-            out.weight = weight;
-        return out;
-    }
 };
 
 /// By time of arrival, in slots of a length that the longest delay spans a few times; in each in the order of sending.
@@ -48,9 +31,12 @@ class TravelRing {
         origin_ = now;
     }
 
-    void put(const Travelling<S>& arrival) {
-        slots_[static_cast<std::size_t>(slot_at(arrival.time) % n_slots)].push_back(arrival);
+    /// Room for one that arrives at `time`, to be filled in where it lies.
+    Travelling<S>& put(double time) {
         ++size_;
+        Travelling<S>& one = slots_[static_cast<std::size_t>(slot_at(time) % n_slots)].emplace_back();
+        one.time = time;
+        return one;
     }
 
     /// Appends all up to and including `time` to `out`, in the order of sending within a slot. What is put from now on

@@ -201,7 +201,7 @@ TEST(TravelRing, GivesEverythingOnceAndNotTooEarly) {
         for (int k = 0; k < 3; ++k) {
             const double time = now + std::nextafter(longest * (1.0 - uniform(random)), 0.0);
             if (time <= now) continue;
-            ring.put({time, 0, 0, 1.0});
+            ring.put(time);
             sent.push_back(time);
         }
         now += uniform(random) < 0.01 ? 400.0 * uniform(random) : uniform(random) * 0.3;  // also far beyond the ring
