@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "components.hpp"
@@ -49,8 +50,9 @@ struct Track {
 
 class CoupledRun {
  public:
-    CoupledRun(std::span<CoupledNode> nodes, Interruption& interruption)
+    CoupledRun(std::span<CoupledNode> nodes, Ranks* ranks, Interruption& interruption)
         : nodes_(nodes), interruption_(interruption), targets_(nodes.size()), tracks_(nodes.size()) {
+        if (ranks) exchange_.emplace(*ranks);
         for (std::size_t k = 0; k < nodes_.size(); ++k) {
             next_times_.emplace_back(nodes_[k].probes.size(), 0);
             for (std::size_t p = 0; p < nodes_[k].sources.size(); ++p) {
@@ -64,7 +66,11 @@ class CoupledRun {
 
     /// One window; `last` is the time of its last arrivals.
     void advance(double end, double last) {
-        for (std::size_t k = 0; k < nodes_.size(); ++k) advance(k, end, last);
+        for (std::size_t k = 0; k < nodes_.size(); ++k) {
+            if (nodes_[k].needs_all) exchange();
+            advance(k, end, last);
+        }
+        exchange();
     }
 
     void finish() {
@@ -122,15 +128,32 @@ class CoupledRun {
         Sample& sample = nodes_[k].run->samples[s];
         Track& track = tracks_[k][s];
         const SpikeArray found = std::exchange(sample.spikes, {});
-        track.spikes.add(found.indices(), found.times());
+        if (nodes_[k].n_shared > 0) {
+            exchange_->put(nodes_[k].n_shared, {found.indices(), found.times()});
+            exchanged_.emplace_back(k, s);
+        } else {
+            pass_on(k, s, found);
+        }
         track.causes.insert(track.causes.end(), sample.causes.begin(), sample.causes.end());
         sample.causes.clear();
         for (std::size_t p = 0; p < track.recorded.size(); ++p)
             track.recorded[p].insert(track.recorded[p].end(), sample.recorded[p].begin(), sample.recorded[p].end());
         sample.inputs = {};
         sample.from = end;
+    }
+
+    void pass_on(std::size_t k, std::size_t s, const SpikeArray& found) {
+        tracks_[k][s].spikes.add(found.indices(), found.times());
         for (const auto& [target, p] : targets_[k])
             tracks_[target][s].queues[p].put(*nodes_[target].delays[p], {found.indices(), found.times()});
+    }
+
+    /// What the neurons of all ranks have fired since the last time.
+    void exchange() {
+        if (exchanged_.empty()) return;
+        const std::vector<SpikeArray> all = exchange_->exchange();
+        for (std::size_t k = 0; k < all.size(); ++k) pass_on(exchanged_[k].first, exchanged_[k].second, all[k]);
+        exchanged_.clear();
     }
 
     static void finish(const CoupledNode& node, Sample& sample, Track& track) {
@@ -149,6 +172,8 @@ class CoupledRun {
 
     std::span<CoupledNode> nodes_;
     Interruption& interruption_;
+    std::optional<SpikeExchange> exchange_;
+    std::vector<std::pair<std::size_t, std::size_t>> exchanged_;  ///< nodes and samples whose spikes wait for it
     std::vector<std::vector<std::pair<std::size_t, std::size_t>>>
         targets_;                                       ///< of each: a node, and by which projection
     std::vector<std::vector<Track>> tracks_;            ///< [node][sample]
@@ -176,8 +201,8 @@ CoupledOrder coupled_order(std::int32_t n_nodes, std::span<const CoupledEdge> ed
     return order;
 }
 
-void run_coupled(std::span<CoupledNode> nodes, double window, double begin, Interruption& interruption) {
-    CoupledRun run(nodes, interruption);
+void run_coupled(std::span<CoupledNode> nodes, double window, double begin, Ranks* ranks, Interruption& interruption) {
+    CoupledRun run(nodes, ranks, interruption);
     for (CoupledNode& node : nodes) node.run->expect_windows(window);
     const double until = nodes.front().run->samples.empty() ? begin : nodes.front().run->samples.front().until;
     double time = begin;

@@ -8,8 +8,25 @@
 
 namespace evsim {
 
-Drive::Drive(DriveSettings settings, std::int32_t n_neurons, std::uint64_t number)
-    : settings_(std::move(settings)), n_neurons_(n_neurons), number_(number) {
+DriveSettings part_of(DriveSettings settings, std::int32_t n_neurons, std::int32_t first, std::int32_t n) {
+    const auto all = static_cast<std::size_t>(n_neurons);
+    const std::size_t n_pieces = std::max<std::size_t>(1, settings.times.size());
+    const auto part = [&](const std::vector<double>& values) {
+        std::vector<double> own;
+        for (std::size_t from = 0; from < values.size(); from += all) {
+            const auto begin = values.begin() + static_cast<std::ptrdiff_t>(from) + first;
+            own.insert(own.end(), begin, begin + n);
+        }
+        return own;
+    };
+    // Arrays of another length are left to those who judge them.
+    if (settings.weights.size() == all && all > 1) settings.weights = part(settings.weights);
+    if (settings.rates.size() == n_pieces * all && all > 1) settings.rates = part(settings.rates);
+    return settings;
+}
+
+Drive::Drive(DriveSettings settings, std::int32_t n_neurons, std::uint64_t number, std::int32_t first)
+    : settings_(std::move(settings)), n_neurons_(n_neurons), first_(first), number_(number) {
     const auto n = static_cast<std::size_t>(n_neurons);
     const std::size_t n_pieces = std::max<std::size_t>(1, settings_.times.size());
     if (settings_.weights.size() != 1 && settings_.weights.size() != n)

@@ -18,12 +18,16 @@ struct DriveSettings {
     std::int32_t port = 0;
 };
 
+/// The settings of `n` of n_neurons neurons, from `first` on.
+DriveSettings part_of(DriveSettings settings, std::int32_t n_neurons, std::int32_t first, std::int32_t n);
+
 /// Intervals are drawn from counters of (drive, sample, neuron, number of the interval): they do not depend on who asks
 /// for them, nor when.
 class Drive {
  public:
-    /// `number`: of the drive in its network. Throws ShapeMismatch, NonFinite or InvalidArgument.
-    Drive(DriveSettings settings, std::int32_t n_neurons, std::uint64_t number);
+    /// `number`: of the drive in its network; `first`: of the neurons in their population, where others are elsewhere.
+    /// Throws ShapeMismatch, NonFinite or InvalidArgument.
+    Drive(DriveSettings settings, std::int32_t n_neurons, std::uint64_t number, std::int32_t first = 0);
 
     const DriveSettings& settings() const { return settings_; }
     std::int32_t n_neurons() const { return n_neurons_; }
@@ -40,7 +44,7 @@ class Drive {
      public:
         Intervals(const Drive& drive, std::size_t sample, std::int32_t neuron, std::uint64_t drawn)
             : key_{drive.settings_.seed, tag + drive.number_},
-              neuron_(static_cast<std::uint64_t>(neuron)),
+              neuron_(static_cast<std::uint64_t>(drive.first_ + neuron)),
               sample_(sample),
               drawn_(drawn) {}
         double next();
@@ -62,7 +66,7 @@ class Drive {
     }
 
     DriveSettings settings_;
-    std::int32_t n_neurons_;
+    std::int32_t n_neurons_, first_;
     std::uint64_t number_;
     bool by_neuron_ = false;
 };

@@ -64,6 +64,10 @@ from .nodes import (
 )
 from .probe import Probe as Probe
 from .projection import Projection as Projection
+from .ranks import (
+    DryRun as DryRun,
+    Ranks as Ranks,
+)
 from .spikes import (
     Spike as Spike,
     SpikeArray as SpikeArray,

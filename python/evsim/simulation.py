@@ -100,7 +100,7 @@ class Simulation(LayerShorthands):
         fresh, found = self.time is None, []
         first = [0.0, end, *(float(times[0]) for _, times in trains if len(times))]
         begin = min(first) if self.time is None else self.time
-        for piece in piece_ends(begin, end, bar=progress) if self.device == "cpu" else [end]:
+        for piece in self._agreed(piece_ends(begin, end, bar=progress), end) if self.device == "cpu" else [end]:
             here = [int(times.searchsorted(piece, side="right")) for _, times in trains]
             piece_of = {
                 one.name: (indices[:n], times[:n])
