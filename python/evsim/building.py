@@ -138,7 +138,8 @@ class NetworkBuilder(Distribution):
         compiled = compiled_kernel(neuron, kernel, self.dtype, self.compile_path)
         source = KernelSource(neuron.kernel_type(), kernel.source if kernel else None, self.dtype, self.compile_path)
         _, shared, per_neuron = neuron.kernel_settings()
-        self._note(neuron.kernel_name, n_neurons, shared, *map(np.asarray, per_neuron))
+        if self.ranks is not None:
+            self._note(neuron.kernel_name, n_neurons, shared, *map(np.asarray, per_neuron))
         if own is not None:
             per_neuron = part_of_parameters(per_neuron, n_neurons, own)
             n_neurons = len(own)
