@@ -1,6 +1,6 @@
 """Networks that several processes share, and everything one can see of a run of them, as one hash.
 
-mpiexec -n 3 python -m mpi4py tests/rank_networks.py loop      # each rank prints the same line
+mpiexec -n 3 python -m mpi4py tests/rank_networks.py loop      # a line for each rank, all the same
 python tests/rank_networks.py loop                             # and so does one process alone
 """
 
@@ -153,13 +153,17 @@ def hash_of(name: str, comm: Any = None) -> str:
 
 
 def main() -> None:
-    """Print a line for each network that is named."""
-    comm = None
+    """Print a line for each network that is named, and for each rank."""
+    comm: Any = None
     if "mpi4py" in sys.modules:
         from mpi4py import MPI
 
         comm = MPI.COMM_WORLD
-    print("\n".join(f"{name} {hash_of(name, comm)}" for name in sys.argv[1:]), flush=True)
+    lines = [f"{name} {hash_of(name, comm)}" for name in sys.argv[1:]]
+    if comm is not None:
+        lines = [line for of_rank in comm.gather(lines) or [] for line in of_rank]
+    if lines:
+        print("\n".join(lines))
 
 
 if __name__ == "__main__":
