@@ -96,41 +96,47 @@ std::vector<SpikeArray> SpikeExchange::exchange() {
     ranks_.put(std::span<const std::uint32_t>(counts_));
     ranks_.put(std::span<const double>(times_));
     ranks_.put(std::span<const std::int32_t>(indices_));
+    std::vector<RankMessage> messages = ranks_.send();
     std::vector<std::vector<Spike>> all(n_lists);
-    const std::vector<RankMessage> messages = ranks_.send();
     for (std::size_t k = 0; k < messages.size(); ++k) {
-        RankMessage message = messages[k];
-        std::vector<std::uint32_t> counts(n_lists);
-        message.take(std::span(counts));
-        std::size_t n = 0;
-        for (const std::uint32_t count : counts) n += count;
-        times_.resize(n);
-        indices_.resize(n);
-        message.take(std::span(times_));
-        message.take(std::span(indices_));
+        read_counts(messages[k]);
         std::size_t from = 0;
         for (std::size_t list = 0; list < n_lists; ++list) {
             const auto rank = static_cast<std::int32_t>(k);
             const std::int32_t first = ranks_.border(sizes_[list], rank);
             const std::int32_t own = ranks_.border(sizes_[list], rank + 1) - first;
-            for (std::size_t s = from; s < from + counts[list]; ++s) {
+            std::vector<Spike>& spikes = all[list];
+            const auto before = static_cast<std::ptrdiff_t>(spikes.size());
+            const std::size_t end = from + counts_[list];
+            for (; from < end; ++from) {
                 // Ranks that are not there are taken to have as many neurons as this one, which may be one too many.
-                if (indices_[s] < own) all[list].push_back({first + indices_[s], times_[s]});
+                if (indices_[from] < own) spikes.push_back({first + indices_[from], times_[from]});
             }
-            from += counts[list];
+            // The neurons of this rank come after all before it: ties stay in the order of their indices.
+            std::inplace_merge(spikes.begin(), spikes.begin() + before, spikes.end(),
+                               [](const Spike& a, const Spike& b) { return a.time < b.time; });
         }
     }
     std::vector<SpikeArray> merged(n_lists);
-    for (std::size_t list = 0; list < n_lists; ++list) {
-        stable_sort_by_time(all[list]);  // by rank, and of each rank by time and index, before
-        merged[list].append(all[list]);
-        merged[list].order_ties();
-    }
+    for (std::size_t list = 0; list < n_lists; ++list) merged[list].append(all[list]);
     sizes_.clear();
     counts_.clear();
     times_.clear();
     indices_.clear();
     return merged;
+}
+
+void SpikeExchange::read_counts(RankMessage& message) {
+    message.take(std::span(counts_));
+    std::size_t n = 0;
+    for (const std::uint32_t count : counts_) n += count;
+    // Sizes come from elsewhere: what is not there must not be made room for.
+    if (message.left() != n * (sizeof(double) + sizeof(std::int32_t)))
+        throw RankFailed("a rank sent other spikes than it announced; do all run the same version?");
+    times_.resize(n);
+    indices_.resize(n);
+    message.take(std::span(times_));
+    message.take(std::span(indices_));
 }
 
 }  // namespace evsim

@@ -117,6 +117,8 @@ class SpikeExchange {
     std::vector<SpikeArray> exchange();
 
  private:
+    void read_counts(RankMessage& message);
+
     Ranks& ranks_;
     std::vector<std::int32_t> sizes_, indices_;
     std::vector<std::uint32_t> counts_;

@@ -28,6 +28,11 @@ from .connections import (
     index_of as index_of,
 )
 from .drives import PoissonDrive as PoissonDrive
+from .dry_runs import (
+    DryRunReport as DryRunReport,
+    RankLoad as RankLoad,
+    dry_run as dry_run,
+)
 from .errors import EvsimError as EvsimError
 from .events import (
     EventArray as EventArray,
@@ -68,6 +73,7 @@ from .ranks import (
     DryRun as DryRun,
     Ranks as Ranks,
 )
+from .sample_ranks import infer_on_ranks as infer_on_ranks
 from .spikes import (
     Spike as Spike,
     SpikeArray as SpikeArray,
