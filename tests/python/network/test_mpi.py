@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from rank_networks import NETWORKS, hash_of
 
+import evsim
+from evsim.cli.networks import brunel
+
 TESTS = Path(__file__).parents[2]
 MPIEXEC = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
 NAMES = [*NETWORKS, "1", "10", "20"]
@@ -114,3 +117,13 @@ def test_a_process_that_is_gone_ends_the_others(tmp_path):
         ),
         fails=True,
     )
+
+
+def test_the_command_line_shares_its_networks(tmp_path):
+    arguments = "evsim", "simulate", "brunel", "--scale", 0.1, "--until", 30, "--skip", 10, "--out"
+    words = mpiexec(2, "-m", *arguments, tmp_path / "two")
+    assert "25,000" in "".join(words)
+    assert "2 processes of 1 thread" in "".join(words)
+    assert len([word for word in words if "synapses" in word]) == 1
+    found = evsim.io.read_spikes(tmp_path / "two" / "spikes.npz")
+    assert found == brunel(0.1).network.infer(until=30.0)
