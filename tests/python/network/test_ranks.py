@@ -84,6 +84,25 @@ def test_the_parts_of_a_rule_are_the_whole():
     assert [len(one[0][0]) for one in parts] == [117, 117, 126]  # of 13, 13 and 14 neurons
 
 
+def test_it_is_enough_to_give_the_synapses_of_the_own_neurons():
+    rng, n = np.random.default_rng(2), 30
+    ends, weights, delays = rng.integers(0, n, (2, 400)), rng.uniform(-0.3, 0.5, 400), rng.uniform(0.5, 3.0, 400)
+
+    def run(comm=None):
+        net = made(comm, seed=1)
+        net.add_input(n, name="in")
+        net.add_population(n, LIF, name="a")
+        net.connect("in", "a", evsim.Sparse.one_to_one(n, weights=2.0))
+        own = range(n) if comm is None else net.ranks.own(n)
+        here = np.isin(ends[1], own)
+        net.connect("a", "a", evsim.Sparse(n, n, *ends[:, here], weights=weights[here]), delay=delays[here])
+        return net.infer(train(3, n, 50, 20.0), until=40.0)
+
+    expected = run()
+    assert len(expected) > 30
+    assert on_ranks(3, run) == [expected] * 3
+
+
 def test_only_the_synapses_of_the_own_neurons_are_drawn():
     n = 10**6  # with 10^9 synapses
     net = evsim.SpikingNetwork(seed=1)
