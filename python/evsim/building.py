@@ -433,9 +433,9 @@ class NetworkBuilder(Distribution):
     ) -> tuple[Any, Any]:
         """The projection of the core to a population, with its first weights; and the connection that it is."""
         self._note(placed.signature(), rule, port)
-        part = Part(placed, None, None) if own is None else placed.part(own.start, own.stop)
-        projection = part.connection.project(core, self._backend.dense, rule, port)
         values, by_synapse = delays
+        part = Part(placed, None, None) if own is None else placed.part(own.start, own.stop, whole=by_synapse)
+        projection = part.connection.project(core, self._backend.dense, rule, port)
         projection.set_delays(part.of_synapses(values) if by_synapse and part.of_synapses else values, by_synapse)
         whole = placed if part.of_weights else part.connection
         weights = whole.initial_weights(self.dtype, self._rng or random.generator())

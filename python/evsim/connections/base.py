@@ -82,8 +82,11 @@ class Connection:
         """Return values of the core's synapses in the shape of the weights."""
         raise NotImplementedError
 
-    def part(self, first: int, last: int) -> Part:
-        """Return the synapses that lead to the neurons from `first` up to `last`, for one of several processes."""
+    def part(self, first: int, last: int, *, whole: bool = False) -> Part:
+        """Return the synapses that lead to the neurons from `first` up to `last`, for one of several processes.
+
+        `whole`: its values of synapses are to be taken from those of all.
+        """
         raise UnsupportedError(f"{self!r} is not shared among processes")
 
     def signature(self) -> str:

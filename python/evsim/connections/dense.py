@@ -81,7 +81,7 @@ class Dense(Connection):
         by_neuron: npt.NDArray[Any] = rows.T
         return by_neuron
 
-    def part(self, first: int, last: int) -> Part:
+    def part(self, first: int, last: int, *, whole: bool = False) -> Part:
         """Return the synapses that lead to the neurons from `first` up to `last`."""
 
         def of_weights(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -239,7 +239,8 @@ class Sparse(RuledConnection):
     @property
     def n_synapses(self) -> int:
         """Number of synapses."""
-        return len(self.sources)
+        told = None if self._rule is None else self._rule.n_synapses
+        return len(self.sources) if told is None else told
 
     @property
     def order(self) -> npt.NDArray[np.int64]:
@@ -321,13 +322,13 @@ class Sparse(RuledConnection):
         targets = self.targets - np.int32(self._first) if self._first else self.targets
         return _core.Projection.sparse(population, self.n_inputs, self.sources, targets, port)
 
-    def part(self, first: int, last: int) -> Part:
+    def part(self, first: int, last: int, *, whole: bool = False) -> Part:
         """Return the synapses that lead to the neurons from `first` up to `last`.
 
-        Of a rule whose weights are one number only they are drawn.
+        Of a rule whose weights are one number only they are drawn, unless values of the `whole` are to choose from.
         """
         sizes, weight = (self.n_inputs, self.n_neurons), self.__dict__.get("_weight")
-        if "sources" not in self.__dict__ and weight is not None:
+        if "sources" not in self.__dict__ and weight is not None and not whole:
             ends = _drawn(sizes, self.__dict__["_rule"], first, last)
             own = type(self)(*sizes, *ends, weight, inhibitory=self.inhibitory)
             own.__setstate__({"_first": first})

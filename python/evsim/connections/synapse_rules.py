@@ -30,6 +30,8 @@ class SynapseRule:
     name: str
     before: tuple[Any, ...]
     after: tuple[Any, ...] = ()
+    n_synapses: int | None = None
+    """Where the rule says how many there are."""
 
     def ends(self, first: int, last: int) -> Ends:
         """Draw the synapses of the neurons from `first` up to `last`, which are left out."""
@@ -97,7 +99,7 @@ class RuledConnection(Connection):
         """
         sizes = as_size(n_inputs, "n_inputs"), as_size(n_neurons, "n_neurons")
         choice = as_degree(degree), as_switch(autapses, "autapses"), as_switch(multapses, "multapses")
-        rule = SynapseRule("fixed_in_degree", (sizes,), (*choice, as_seed(seed)))
+        rule = SynapseRule("fixed_in_degree", (sizes,), (*choice, as_seed(seed)), sizes[1] * choice[0])
         return cls._of(sizes, rule, weights, initializer, inhibitory)
 
     @classmethod
@@ -127,7 +129,7 @@ class RuledConnection(Connection):
         """
         sizes = as_size(n_inputs, "n_inputs"), as_size(n_neurons, "n_neurons")
         choice = as_degree(degree), as_switch(autapses, "autapses"), as_switch(multapses, "multapses")
-        rule = SynapseRule("fixed_out_degree", (sizes,), (*choice, as_seed(seed)))
+        rule = SynapseRule("fixed_out_degree", (sizes,), (*choice, as_seed(seed)), sizes[0] * choice[0])
         return cls._of(sizes, rule, weights, initializer, inhibitory)
 
     @classmethod
@@ -193,7 +195,9 @@ class RuledConnection(Connection):
         array([0, 1, 2], dtype=int32)
         """
         size = as_size(n, "n")
-        return cls._of((size, size), SynapseRule("one_to_one", ((size, size),)), weights, initializer, inhibitory)
+        return cls._of(
+            (size, size), SynapseRule("one_to_one", ((size, size),), (), size), weights, initializer, inhibitory
+        )
 
     @classmethod
     def by_distance(

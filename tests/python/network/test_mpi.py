@@ -127,3 +127,33 @@ def test_the_command_line_shares_its_networks(tmp_path):
     assert len([word for word in words if "synapses" in word]) == 1
     found = evsim.io.read_spikes(tmp_path / "two" / "spikes.npz")
     assert found == brunel(0.1).network.infer(until=30.0)
+
+
+def test_ctrl_c_on_one_process_stops_all(tmp_path):
+    lines = mpiexec(
+        2,
+        script(
+            tmp_path,
+            """
+            import signal
+            net = evsim.SpikingNetwork(seed=1)
+            ranks = net.distribute(comm)
+            net.add_population(100, evsim.LIF(tau_mem=20.0, tau_syn=5.0, bias=1.2), name="a")
+            net.connect("a", "a", evsim.Sparse.random(100, 100, 0.1, seed=1, weights=0.01), delay=0.5)
+            net.infer(until=10.0)
+            if ranks.rank == 1:
+                signal.signal(signal.SIGALRM, signal.default_int_handler)
+                signal.setitimer(signal.ITIMER_REAL, 0.3)
+            caught = None
+            try:
+                net.infer(until=1e7)
+            except (KeyboardInterrupt, evsim.EvsimError) as error:
+                caught = error
+            say(f"{ranks.rank} {type(caught).__name__} {caught} {net.time}")
+            """,
+        ),
+    )
+    assert sorted(lines) == [
+        "0 RankFailedError rank 1 of 2 failed: interrupted 10.0",
+        "1 KeyboardInterrupt  10.0",
+    ]

@@ -115,6 +115,23 @@ def test_only_the_synapses_of_the_own_neurons_are_drawn():
     assert (targets.min(), targets.max()) == (700_000, 700_999)
 
 
+@pytest.mark.parametrize("weights", [0.4, None])
+def test_delays_of_a_rule_go_with_its_synapses(weights):
+    delays = np.random.default_rng(1).uniform(0.5, 4.0, 30 * 6)
+
+    def run(comm=None):
+        net = made(comm, seed=1)
+        net.add_input(30, name="in")
+        net.add_population(30, LIF, name="a")
+        net.connect("in", "a", evsim.Sparse.one_to_one(30, weights=2.0), delay=np.linspace(0.0, 1.0, 30))
+        net.connect("a", "a", evsim.Sparse.fixed_in_degree(30, 30, 6, seed=5, weights=weights), delay=delays)
+        return net.infer(train(3, 30, 50, 20.0), until=40.0)
+
+    expected = run()
+    assert len(expected) > 15
+    assert on_ranks(3, run) == [expected] * 3
+
+
 def test_a_rule_draws_what_it_always_did_when_it_is_asked():
     rule = evsim.Sparse.fixed_in_degree(30, 20, 4, seed=1, weights=0.5, inhibitory=0.5)
     again = pickle.loads(pickle.dumps(copy.deepcopy(rule)))
