@@ -423,7 +423,7 @@ Inference Network::run(const std::vector<SampleInputs>& samples, const InferOpti
         auto& spikes = result.spikes.emplace_back();
         for (const Sample& sample : runs[at(node)]->samples) spikes.push_back(sample.spikes);
     }
-    share_recorded(options, result);
+    share_recorded(options, runs, result);
     commit(runs, options);
     return result;
 }
@@ -436,7 +436,8 @@ Inference Network::infer(const std::vector<SampleInputs>& samples, const InferOp
     try {
         return run(samples, options, interruption);
     } catch (const RankFailed&) {
-        throw;  // all have heard it
+        ++ranks_->failures;  // all have heard it
+        throw;
     } catch (const Error& error) {
         ranks_->fail(text(error.name(), ": ", error.what()));
         throw;

@@ -126,7 +126,8 @@ class Network {
     /// Finds out whether all make the same call, and the smallest delays of all parts.
     void agree(const std::vector<SampleInputs>& samples, const InferOptions& options);
     void share_spikes(std::int32_t node, const Call& call) const;
-    void share_recorded(const InferOptions& options, Inference& result) const;
+    /// And finds out whether what lies whole on all ranks did the same on all.
+    void share_recorded(const InferOptions& options, const Runs& runs, Inference& result) const;
     double smallest_delay(std::int32_t node, std::size_t p, const AllDelays& delays) const;
     /// Neurons joined by a cycle without any delay stay together. Throws Unsupported where ranks share some of them.
     void require_one_rank(const Component& component) const;

@@ -125,12 +125,19 @@ void Network::share_spikes(std::int32_t node, const Call& call) const {
     for (std::size_t s = 0; s < samples.size(); ++s) samples[s].spikes = std::move(all[s]);
 }
 
-void Network::share_recorded(const InferOptions& options, Inference& result) const {
+void Network::share_recorded(const InferOptions& options, const Runs& runs, Inference& result) const {
     if (!ranks_) return;
+    std::uint64_t fired = 0;
+    for (std::size_t k = 0; k < runs.size(); ++k) {
+        if (!runs[k] || entries_[k].shared) continue;
+        for (const Sample& sample : runs[k]->samples)
+            fired = hash_with(hash_with(fired, sample.spikes.indices()), sample.spikes.times());
+    }
     const auto is_shared = [&](std::size_t r) {
         return entries_[static_cast<std::size_t>(options.record[r].node)].shared;
     };
     ranks_->open(RankStep::end);
+    ranks_->put(fired);
     for (std::size_t r = 0; r < options.record.size(); ++r) {
         if (!is_shared(r)) continue;
         if (ranks_->alone()) throw Unsupported("a dry run has no values of the neurons of other ranks to record");
@@ -138,6 +145,12 @@ void Network::share_recorded(const InferOptions& options, Inference& result) con
     }
     std::vector<RankMessage> messages = ranks_->send();
     ranks_->end_call();
+    for (std::size_t k = 0; k < messages.size(); ++k) {
+        if (messages[k].take<std::uint64_t>() != fired)
+            throw RankFailed(text("populations that lie whole on all ranks fired otherwise on rank ", k,
+                                  " than on rank ", ranks_->rank(),
+                                  "; were their weights changed on all ranks alike?"));
+    }
     for (std::size_t r = 0; r < options.record.size(); ++r) {
         if (!is_shared(r)) continue;
         const Probe& probe = options.record[r].probe;

@@ -40,12 +40,14 @@ std::vector<RankMessage> Ranks::send() {
         if (message.take<std::uint8_t>() == rank_has_failed) {
             const std::span<const std::byte> what = message.rest(message.left());
             const std::string said(reinterpret_cast<const char*>(what.data()), what.size());
-            broken_ = others_wait_ = false;  // all have heard it
+            broken_ = others_wait_ = false;
+            ++failures;
             throw RankFailed(text("rank ", k, " of ", blocks.size(), " failed: ", said));
         }
         same = message.take<RankStep>() == own && same;
     }
     broken_ = false;
+    failures += !same;
     if (!same) throw RankFailed("the ranks do not do the same: each must make the same calls, in the same order");
     return messages;
 }
@@ -60,6 +62,7 @@ void Ranks::fail(const std::string& message) noexcept {
         write(std::as_bytes(std::span(message.data(), n)));
         exchange_->gather(out_);
         broken_ = others_wait_ = false;
+        ++failures;
     } catch (...) {  // the error that is being told is the one to raise
     }
 }

@@ -94,6 +94,7 @@ class Ranks {
     std::uint64_t notes() const { return notes_; }
 
     std::uint64_t exchanges = 0, bytes_sent = 0;  ///< so far
+    std::uint64_t failures = 0;                   ///< so far, of any rank, that all have heard of
 
  private:
     std::shared_ptr<Exchange> exchange_;

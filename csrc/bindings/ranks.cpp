@@ -160,6 +160,7 @@ void bind_ranks(py::module_& module) {
             "note", [](Ranks& self, const py::bytes& what) { self.note(what); }, py::arg("what"))
         .def("fail", &fail, py::arg("message"))
         .def("gather", &gather, py::arg("own"))
+        .def_readonly("failures", &Ranks::failures)
         .def_readonly("exchanges", &Ranks::exchanges)
         .def_readonly("bytes_sent", &Ranks::bytes_sent);
 }

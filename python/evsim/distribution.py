@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import wraps
+from typing import Any, TypeVar
 
 from ._lib.modules import only_public
 from .errors import InvalidArgumentError, ShapeMismatchError, UnsupportedError
@@ -13,6 +14,8 @@ from .nodes import Population
 from .ranks import Ranks
 
 __all__ = ["Distribution"]
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class Distribution(NetworkGraph):
@@ -110,6 +113,19 @@ class Distribution(NetworkGraph):
     def _require_whole(self, what: str) -> None:
         if self._ranks is not None:
             raise UnsupportedError(f"{what}: a distributed network, of which each process has a part, is not kept")
+
+
+def told(method: Method) -> Method:
+    """Let the other processes hear of exceptions of a method that makes several calls."""
+
+    @wraps(method)
+    def telling(self: Any, *args: Any, **options: Any) -> Any:
+        if self.ranks is None:
+            return method(self, *args, **options)
+        with self.ranks.telling():
+            return method(self, *args, **options)
+
+    return telling  # type: ignore[return-value]
 
 
 def part_of_parameters(per_neuron: Sequence[list[float]], n_neurons: int, own: range) -> list[list[float]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
@@ -61,10 +62,11 @@ class DryRun:
 class Ranks:
     """The processes that share a network. Made by :meth:`SpikingNetwork.distribute`."""
 
-    __slots__ = ("_core", "_is_dry", "_rank", "_size")
+    __slots__ = ("_core", "_is_dry", "_others_wait", "_rank", "_size")
 
     def __init__(self, comm: Any) -> None:
         self._is_dry = isinstance(comm, DryRun)
+        self._others_wait = False
         if isinstance(comm, DryRun):
             self._rank, self._size = comm.rank, comm.size
             self._core = _core.Ranks.dry(comm.rank, comm.size)
@@ -140,7 +142,21 @@ class Ranks:
             end = float(np.frombuffer(self.gather(np.float64(piece).tobytes())[0])[0])
             yield end
             if end >= until:
+                self._others_wait = False
                 return
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Tell the others, who wait until the end of :meth:`agreed`, of an exception that they have not heard of."""
+        heard, self._others_wait = self._core.failures, True
+        try:
+            yield
+        except BaseException as error:
+            if self._others_wait and self._core.failures == heard:
+                self.fail(error)
+            raise
+        finally:
+            self._others_wait = False
 
     def __repr__(self) -> str:
         return f"Ranks(rank={self.rank}, size={self.size}{', dry run' if self.is_dry else ''})"

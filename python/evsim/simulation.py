@@ -13,6 +13,7 @@ import numpy as np
 from . import _core
 from ._lib.arrays import as_float
 from ._lib.modules import only_public
+from .distribution import told
 from .errors import InvalidArgumentError
 from .inputs import samples_of
 from .nodes import Population
@@ -35,6 +36,7 @@ class Simulation(LayerShorthands):
     infer: Any
     time: Any
 
+    @told
     def simulate(
         self,
         until: float,

@@ -203,6 +203,36 @@ def test_an_error_before_the_core_is_called_reaches_the_others():
     assert "rank 0 of 2 failed: DTypeError" in str(found[1])
 
 
+def test_what_goes_wrong_before_and_between_the_pieces_of_a_simulation_reaches_the_others():
+    def early(comm):
+        net = loop(comm, [1.0] * 4)
+        net.simulate(5.0, ([0], [3.0 if net.ranks.rank else np.nan]))
+
+    def between(comm):
+        net = loop(comm, [1.0] * 4)
+        if net.ranks.rank == 0:
+            net.projections[0].weights[0] = np.nan
+        net.simulate(5.0, ([0], [3.0]))
+
+    for run in (early, between):
+        first, second = on_ranks(2, run)
+        assert isinstance(first, errors.NonFiniteError)
+        assert isinstance(second, errors.RankFailedError)
+        assert "rank 0 of 2 failed: NonFiniteError" in str(second)
+
+
+def test_populations_that_lie_whole_and_differ_are_found_out():
+    def run(comm):
+        net = made(comm, seed=1)
+        net.add_layer(evsim.Dense(1, 1, weights=[[5.0]]), LIF)
+        net[0].weights = 5.0 + np.full((1, 1), comm.Get_rank())
+        net.infer([0], [0.0])
+
+    for error in on_ranks(2, run):
+        assert isinstance(error, errors.RankFailedError), error
+        assert "that lie whole on all ranks fired otherwise" in str(error)
+
+
 @pytest.mark.parametrize(
     ("run", "message"),
     {
