@@ -11,6 +11,23 @@ namespace {
 constexpr std::uint8_t rank_is_fine = 0, rank_has_failed = 1;
 constexpr std::size_t longest_message = 2000;  ///< of a failure
 
+/// Puts `more` among `spikes`, both sorted by time, behind what is at the same time. By selection: which of two comes
+/// first nobody can guess.
+void merge_into(std::vector<Spike>& spikes, const std::vector<Spike>& more, std::vector<Spike>& room) {
+    room.resize(spikes.size() + more.size());
+    const Spike *one = spikes.data(), *const one_end = one + spikes.size();
+    const Spike *other = more.data(), *const other_end = other + more.size();
+    Spike* out = room.data();
+    while (one != one_end && other != other_end) {
+        const bool earlier = other->time < one->time;
+        *out++ = *(earlier ? other : one);
+        other += earlier;
+        one += !earlier;
+    }
+    std::copy(other, other_end, std::copy(one, one_end, out));
+    spikes.swap(room);
+}
+
 }  // namespace
 
 std::span<const std::byte> RankMessage::rest(std::size_t n) {
@@ -108,16 +125,13 @@ std::vector<SpikeArray> SpikeExchange::exchange() {
             const auto rank = static_cast<std::int32_t>(k);
             const std::int32_t first = ranks_.border(sizes_[list], rank);
             const std::int32_t own = ranks_.border(sizes_[list], rank + 1) - first;
-            std::vector<Spike>& spikes = all[list];
-            const auto before = static_cast<std::ptrdiff_t>(spikes.size());
+            own_.clear();
             const std::size_t end = from + counts_[list];
             for (; from < end; ++from) {
                 // Ranks that are not there are taken to have as many neurons as this one, which may be one too many.
-                if (indices_[from] < own) spikes.push_back({first + indices_[from], times_[from]});
+                if (indices_[from] < own) own_.push_back({first + indices_[from], times_[from]});
             }
-            // The neurons of this rank come after all before it: ties stay in the order of their indices.
-            std::inplace_merge(spikes.begin(), spikes.begin() + before, spikes.end(),
-                               [](const Spike& a, const Spike& b) { return a.time < b.time; });
+            merge_into(all[list], own_, room_);  // its neurons come after all before: ties stay in order
         }
     }
     std::vector<SpikeArray> merged(n_lists);

@@ -124,6 +124,7 @@ class SpikeExchange {
     std::vector<std::int32_t> sizes_, indices_;
     std::vector<std::uint32_t> counts_;
     std::vector<double> times_;
+    std::vector<Spike> own_, room_;
 };
 
 }  // namespace evsim

@@ -22,8 +22,8 @@ __all__ = ["DryRun", "Ranks"]
 
 Bytes = npt.NDArray[np.uint8]
 
-_AT_ONCE = 4096
-"""Bytes of a rank that are exchanged in one step; longer messages take two."""
+_AT_ONCE, _ALL_AT_ONCE = 4096, 65536
+"""Most bytes of a rank, and of all, that are exchanged in one step; longer messages take two."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ class Ranks:
                 "pip install 'evsim[mpi]' brings mpi4py"
             )
         self._rank, self._size = int(comm.Get_rank()), int(comm.Get_size())
-        outgoing, incoming = np.zeros(_AT_ONCE, np.uint8), np.zeros(_AT_ONCE * self._size, np.uint8)
+        at_once = max(256, min(_AT_ONCE, _ALL_AT_ONCE // self._size))
+        outgoing, incoming = np.zeros(at_once, np.uint8), np.zeros(at_once * self._size, np.uint8)
         self._core = _core.Ranks(
             self._rank,
             self._size,
