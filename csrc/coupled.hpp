@@ -1,5 +1,6 @@
 // Nodes that lie on cycles. They are run together in windows of the shortest delay by which one of them reaches
-// another that comes before it: what is sent within a window arrives when that has ended.
+// another that comes before it: what is sent within a window arrives when that has ended. Nodes that reach each other
+// in a cycle without any delay go from instant to instant within it.
 #pragma once
 
 #include <cstdint>
@@ -33,17 +34,23 @@ struct CoupledEdge {
     double delay;
 };
 
-/// In which order `n_nodes` nodes are run within a window, and how long it is. Nodes that reach each other without any
-/// delay come one after the other; empty where they do so in a cycle.
-struct CoupledOrder {
+/// One node, or those that lie on cycles without any delay and are run at once, from instant to instant.
+struct CoupledStep {
     std::vector<std::int32_t> nodes;
+    bool at_once = false;
+};
+/// In which order `n_nodes` nodes are run within a window, and how long it is: infinite where no edge has a delay.
+/// Nodes that reach each other without any delay come one after the other.
+struct CoupledOrder {
+    std::vector<CoupledStep> steps;
     double window = 0.0;
 };
 CoupledOrder coupled_order(std::int32_t n_nodes, std::span<const CoupledEdge> edges);
 
-/// Runs `nodes`, given in the order of a window, from `begin` to the end of the call. `ranks`: who share the neurons,
-/// if anybody does; they exchange spikes once in each window. Throws InvalidArgument where `window` is too short to
-/// move time, and what the runs and the ranks throw.
-void run_coupled(std::span<CoupledNode> nodes, double window, double begin, Ranks* ranks, Interruption& interruption);
+/// Runs `nodes` in windows from `begin` to the end of the call. `ranks`: who share the neurons, if anybody does; they
+/// exchange spikes once in each window. Throws InvalidArgument where a window is too short to move time, RunawaySpiking
+/// where spikes go round and round within one instant, and what the runs and the ranks throw.
+void run_coupled(std::span<CoupledNode> nodes, const CoupledOrder& order, double begin, Ranks* ranks,
+                 Interruption& interruption);
 
 }  // namespace evsim

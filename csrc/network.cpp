@@ -18,12 +18,6 @@ namespace {
 
 std::size_t at(std::int32_t node) { return static_cast<std::size_t>(node); }
 
-/// Of a node among others, or -1.
-std::int32_t place_in(const std::vector<std::int32_t>& nodes, std::int32_t node) {
-    const auto found = std::find(nodes.begin(), nodes.end(), node);
-    return found == nodes.end() ? -1 : static_cast<std::int32_t>(found - nodes.begin());
-}
-
 }  // namespace
 
 Network::Network(std::int32_t max_spikes_per_instant) : max_spikes_per_instant_(max_spikes_per_instant) {
@@ -119,78 +113,6 @@ void Network::connect(std::int32_t source, std::int32_t target, std::shared_ptr<
     time_.reset();
 }
 
-Network::Edges Network::edges() const {
-    Edges edges;
-    for (std::int32_t target = 0; at(target) < entries_.size(); ++target) {
-        const Entry& to = entries_[at(target)];
-        for (const std::int32_t source : to.sources) edges.emplace_back(source, target);
-        const Node* const partner = to.relay ? to.relay->partner() : nullptr;
-        for (std::int32_t source = 0; partner && at(source) < entries_.size(); ++source) {
-            if (entries_[at(source)].node() == partner) edges.emplace_back(source, target);
-        }
-    }
-    return edges;
-}
-
-Network::AllDelays Network::delays() const {
-    static const auto none = std::make_shared<const Delays>();
-    AllDelays delays;
-    for (const Entry& entry : entries_) {
-        auto& own = delays.emplace_back();
-        for (std::size_t p = 0; p < entry.sources.size(); ++p)
-            own.push_back(entry.relay ? none : entry.projections[p]->delays());
-    }
-    return delays;
-}
-
-std::vector<Network::Stage> Network::stages(const AllDelays& delays) const {
-    const Edges edges = this->edges();
-    std::vector<Stage> stages;
-    for (const Component& component : components(static_cast<std::int32_t>(entries_.size()), edges)) {
-        const std::int32_t first = component.front();
-        const bool cyclic =
-            component.size() > 1 || std::find(edges.begin(), edges.end(), std::pair(first, first)) != edges.end();
-        stages.push_back(cyclic ? coupled_stage(component, delays) : Stage{component, 0.0});
-    }
-    return stages;
-}
-
-void Network::update_stages() {
-    AllDelays delays = this->delays();
-    if (delays == staged_) return;
-    stages_ = stages(delays);
-    staged_ = std::move(delays);
-}
-
-Network::Stage Network::coupled_stage(const Component& component, const AllDelays& delays) const {
-    std::vector<CoupledEdge> edges;
-    for (std::size_t k = 0; k < component.size(); ++k) {
-        const Entry& to = entry(component[k]);
-        if (to.relay && to.relay->partner())
-            throw Unsupported(text(to.label, " gives spikes of a pooling layer back and cannot lie on a cycle"));
-        for (std::size_t p = 0; p < to.sources.size(); ++p) {
-            const std::int32_t source = place_in(component, to.sources[p]);
-            if (source >= 0)
-                edges.push_back({source, static_cast<std::int32_t>(k), smallest_delay(component[k], p, delays)});
-        }
-    }
-    const CoupledOrder order = coupled_order(static_cast<std::int32_t>(component.size()), edges);
-    if (order.nodes.empty()) {
-        require_one_rank(component);
-        throw Unsupported(text("a cycle through ", labels_of(component),
-                               " needs a delay on its way (delay=...); cycles without any are not simulated yet"));
-    }
-    Stage stage{{}, order.window};
-    for (const std::int32_t place : order.nodes) stage.nodes.push_back(component[at(place)]);
-    return stage;
-}
-
-std::string Network::labels_of(const Component& component) const {
-    std::string labels;
-    for (const std::int32_t node : component) labels += (labels.empty() ? "" : ", ") + entry(node).label;
-    return labels;
-}
-
 // Running
 
 CallFacts Network::facts(const std::vector<SampleInputs>& samples) const {
@@ -243,8 +165,9 @@ std::unique_ptr<Run> Network::make_run(const Entry& entry, const Runs& runs, std
         throw InvalidArgument(text(entry.label, " has a kernel with callbacks, but no projection"));
     const Population& population = *entry.population;
     if (population.layout().image()) return sparse_forward(population, entry.projections, n_samples);
-    const auto& delays = staged_[static_cast<std::size_t>(&entry - entries_.data())];
-    bool scatters = !entry.drives.empty();
+    const auto node = static_cast<std::int32_t>(&entry - entries_.data());
+    const auto& delays = staged_[at(node)];
+    bool scatters = !entry.drives.empty() || goes_by_instants(node);
     for (std::size_t p = 0; p < delays.size(); ++p)
         scatters = scatters || entry.projections[p]->sparse() || delays[p]->by_synapse();
     if (scatters) return scatter_forward(population, entry.projections, delays, entry.drives, n_samples);
@@ -322,7 +245,7 @@ void Network::advance(std::int32_t node, const Call& call, Interruption& interru
 }
 
 void Network::advance(const Stage& stage, const Call& call, Interruption& interruption) const {
-    if (stage.window == 0.0) return advance(stage.nodes.front(), call, interruption);
+    if (stage.order.steps.empty()) return advance(stage.nodes.front(), call, interruption);
     if (std::isinf(call.options.until)) {
         throw InvalidArgument(text(labels_of(stage.nodes), ": spikes may go round in a cycle for ever; give until="));
     }
@@ -348,7 +271,7 @@ void Network::advance(const Stage& stage, const Call& call, Interruption& interr
     }
     const std::vector<double>& starts = call.plan.starts;
     const double from = starts.empty() ? call.plan.from : *std::min_element(starts.begin(), starts.end());
-    run_coupled(nodes, stage.window, from, ranks_.get(), interruption);
+    run_coupled(nodes, stage.order, from, ranks_.get(), interruption);
 }
 
 CallLimits Network::limits_of(const Entry& entry) const {

@@ -11,6 +11,7 @@
 #include "components.hpp"
 #include "core/call_lock.hpp"
 #include "core/threads.hpp"
+#include "coupled.hpp"
 #include "drive.hpp"
 #include "engine/relay.hpp"
 #include "engine/run.hpp"
@@ -107,7 +108,7 @@ class Network {
     /// Nodes that are run together: one alone, or those that lie on cycles, in windows.
     struct Stage {
         std::vector<std::int32_t> nodes;
-        double window = 0.0;  ///< 0 for one alone
+        CoupledOrder order;  ///< of those on cycles, as places among `nodes`; no steps for one alone
     };
     /// What a call is about.
     struct Call {
@@ -129,16 +130,19 @@ class Network {
     /// And finds out whether what lies whole on all ranks did the same on all.
     void share_recorded(const InferOptions& options, const Runs& runs, Inference& result) const;
     double smallest_delay(std::int32_t node, std::size_t p, const AllDelays& delays) const;
-    /// Neurons joined by a cycle without any delay stay together. Throws Unsupported where ranks share some of them.
-    void require_one_rank(const Component& component) const;
+    /// Neurons joined by a cycle without any delay stay together. Throws Unsupported where ranks share such a node.
+    void require_one_rank(const Entry& entry) const;
     const Entry& entry(std::int32_t node) const;
     Edges edges() const;
     AllDelays delays() const;
-    /// Sources first. Throws Unsupported for a cycle without any delay.
+    /// Sources first. Throws Unsupported for a cycle without any delay through what cannot be on one.
     std::vector<Stage> stages(const AllDelays& delays) const;
     /// The same for the delays of now, made anew where one has changed.
     void update_stages();
     Stage coupled_stage(const Component& component, const AllDelays& delays) const;
+    static void require_instants(const Entry& entry);
+    /// Whether the node lies on a cycle without any delay.
+    bool goes_by_instants(std::int32_t node) const;
     std::string labels_of(const Component& component) const;
     CallFacts facts(const std::vector<SampleInputs>& samples) const;
     void check_inputs(const std::vector<SampleInputs>& samples) const;

@@ -69,13 +69,11 @@ double Network::smallest_delay(std::int32_t node, std::size_t p, const AllDelays
     return ranks_ ? smallest_delays_[n][p] : delays[n][p]->smallest();
 }
 
-void Network::require_one_rank(const Component& component) const {
-    for (const std::int32_t node : component) {
-        const Entry& one = entry(node);
-        if (!ranks_ || !one.shared) continue;
-        throw Unsupported(text(one.label, " lies on a cycle without any delay, which cannot be shared among ",
-                               ranks_->size(), " ranks; give a delay to a projection on it"));
-    }
+void Network::require_one_rank(const Entry& entry) const {
+    if (!entry.shared) return;
+    throw Unsupported(text(entry.label, " lies on a cycle without any delay, which cannot be shared among ",
+                           ranks_->size(),
+                           " ranks; give a delay to a projection on it, or add it by add_population(..., whole=True)"));
 }
 
 void Network::agree(const std::vector<SampleInputs>& samples, const InferOptions& options) {

@@ -95,6 +95,22 @@ def whole(comm: Any = None, dtype: str = "float32") -> list[Any]:
     return [*seen(net, inputs, 40.0, ["shared", "learns", "few"]), net["learns"].weights, net["learns"].neuron_traces]
 
 
+def instants(comm: Any = None, dtype: str = "float64") -> list[Any]:
+    """A cycle without any delay, which each rank has whole, in a loop with a population that they share."""
+    net, n = made(comm, seed=8, dtype=dtype), 40
+    net.add_input(10, name="in")
+    net.add_population(n, evsim.LIF(**LIF, threshold=0.4, refractory=1.0), name="many")
+    for name, size, threshold in (("one", 1, 0.8), ("other", 5, 1.0)):
+        neuron = evsim.LIFDelta(tau_mem=15.0, threshold=threshold, refractory=0.5)
+        net.add_population(size, neuron, name=name, whole=size > 1)
+    net.connect("in", "many", evsim.Dense(10, n))
+    net.connect("many", "one", evsim.Dense(n, 1, weights=np.full((1, n), 0.3)))
+    net.connect("one", "other", evsim.Dense(1, 5, weights=np.linspace(0.8, 1.2, 5).reshape(5, 1)))
+    net.connect("other", "one", evsim.Dense(5, 1, weights=np.full((1, 5), -0.9)))
+    net.connect("other", "many", evsim.Dense(5, n), delay=1.5)
+    return seen(net, {"in": train(4, 10, 120, 30.0)}, 40.0, ["many", "one", "other"])
+
+
 def _connection(rng: np.random.Generator, n_inputs: int, n: int) -> evsim.Dense | evsim.Sparse:
     def degree() -> int:
         return int(rng.integers(0, n_inputs + 1))
@@ -144,7 +160,7 @@ def random_graph(seed: int, comm: Any = None, dtype: str = "float64", end: float
     return seen(net, {"in": train(seed, 8, 60, 20.0)}, end, names[1:])
 
 
-NETWORKS: dict[str, Callable[..., list[Any]]] = {"loop": loop, "brunel": brunel, "whole": whole}
+NETWORKS: dict[str, Callable[..., list[Any]]] = {"loop": loop, "brunel": brunel, "whole": whole, "instants": instants}
 
 
 def hash_of(name: str, comm: Any = None) -> str:

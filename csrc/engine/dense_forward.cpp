@@ -295,8 +295,8 @@ class DenseForward final : public Run {
     void begin(Sample& sample, bool fresh) override {
         if (!sample.state.last_touch.empty()) {
             throw Unsupported(
-                "a population whose synapses had delays of their own cannot do without them in the middle of a "
-                "stream; call reset() first");
+                "a population whose neurons went by clocks of their own, for delays of synapses or a cycle without a "
+                "delay, cannot go on without that in the middle of a stream; call reset() first");
         }
         if (!learner()) return;
         sample.rule = rule_;

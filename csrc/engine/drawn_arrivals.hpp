@@ -52,6 +52,14 @@ class DrawnArrivals {
         }
     }
 
+    /// visit(neuron, arrival) for all that has been drawn.
+    template <class Visit>
+    void for_each(Visit&& visit) const {
+        for (const Drawn& drawn : neurons_) {
+            for (std::size_t k = 0; k < drawn.n; ++k) visit(drawn.neuron, arrivals_[drawn.first + k]);
+        }
+    }
+
     /// Puts them among what else arrives, behind what comes at the same time. Of neuron n that lies in
     /// [first[n], next[n]) of `all`, with room behind it; `next` is moved on.
     void merge_into(TimedArrival<S>* all, const std::int64_t* first, std::int64_t* next) const {

@@ -10,6 +10,8 @@
 
 namespace evsim {
 
+class InstantRun;
+
 /// Until `commit` nothing changes in the node or in what leads to it.
 class Run {
  public:
@@ -24,6 +26,8 @@ class Run {
     virtual void begin(Sample& /*sample*/, bool /*fresh*/) {}
     /// It will be advanced in windows of that length.
     virtual void expect_windows(double /*length*/) {}
+    /// The same run, if it can stop at any instant.
+    virtual InstantRun* by_instants() { return nullptr; }
     /// Throws RunawaySpiking, NonFinite, KernelFailed or Interrupted; `samples` are then of no further use.
     virtual void advance(std::span<const Probe> probes, const CallLimits& limits, Interruption& interruption) = 0;
     /// Works out what has been learned. Throws NonFinite.
@@ -31,6 +35,22 @@ class Run {
     virtual void commit() {}
 
     std::vector<Sample> samples;
+};
+
+/// A run that can go through a window from instant to instant, each sample at its own.
+class InstantRun : public Run {
+ public:
+    using Run::Run;
+
+    /// It will be; to be told before the first window.
+    virtual void expect_instants() = 0;
+    /// Up to when nothing happens by itself in a sample, looking no further than `limit`: no neuron fires, and nothing
+    /// arrives that is not an input. Something may.
+    virtual double next_event(std::size_t sample, double limit, const CallLimits& limits,
+                              Interruption& interruption) = 0;
+    /// One sample, up to its `last_arrival`.
+    virtual void advance_instant(std::size_t sample, std::span<const Probe> probes, const CallLimits& limits,
+                                 Interruption& interruption) = 0;
 };
 
 }  // namespace evsim

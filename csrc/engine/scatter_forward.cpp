@@ -23,12 +23,12 @@ struct SampleParts {
     std::vector<InFlight> travelling;  ///< of each projection whose synapses have delays, what was sent
 };
 
-class ScatterForward final : public Run {
+class ScatterForward final : public InstantRun {
  public:
     ScatterForward(const Population& population, std::span<const std::shared_ptr<Projection>> projections,
                    std::span<const std::shared_ptr<const Delays>> delays,
                    std::span<const std::shared_ptr<const Drive>> drives, std::size_t n_samples)
-        : Run(n_samples),
+        : InstantRun(n_samples),
           population_(population),
           projections_(projections.begin(), projections.end()),
           delays_(delays.begin(), delays.end()),
@@ -46,7 +46,12 @@ class ScatterForward final : public Run {
         sample.final_memory = sample.state.memory;
         if (sample.state.drive_times.empty()) begin_drives(sample);
     }
-    void expect_windows(double length) override { window_ = std::isfinite(length) ? length : 0.0; }
+    void expect_windows(double length) override { pace_.window = std::isfinite(length) ? length : 0.0; }
+    InstantRun* by_instants() override { return this; }
+    void expect_instants() override {
+        pace_.instants = true;
+        start(1);
+    }
 
     void advance(std::span<const Probe> probes, const CallLimits& limits, Interruption& interruption) override {
         if (all_parts_.empty()) start(limits.threads);
@@ -66,7 +71,21 @@ class ScatterForward final : public Run {
             all_parts_[s].parts[static_cast<std::size_t>(task) % per_sample]->advance(
                 {samples[s], probes, limits, interruption});
         });
-        for (std::size_t s = 0; s < samples.size(); ++s) end(samples[s], all_parts_[s]);
+        for (std::size_t s = 0; s < samples.size(); ++s) {
+            end(samples[s], all_parts_[s]);
+            if (any_by_synapse_) keep_travelling(samples[s], all_parts_[s]);
+        }
+    }
+
+    double next_event(std::size_t s, double limit, const CallLimits& limits, Interruption& interruption) override {
+        return all_parts_[s].parts.front()->next_event({samples[s], {}, limits, interruption}, limit);
+    }
+    void advance_instant(std::size_t s, std::span<const Probe> probes, const CallLimits& limits,
+                         Interruption& interruption) override {
+        Sample& sample = samples[s];
+        for (const Probe& probe : probes) sample.recorded.emplace_back(probe.times.size() * probe.neurons.size());
+        all_parts_[s].parts.front()->advance({sample, probes, limits, interruption, false});
+        end(sample, all_parts_[s]);
     }
 
  private:
@@ -91,8 +110,8 @@ class ScatterForward final : public Run {
     void start(int threads) {
         const std::int32_t n = population_.n_neurons();
         const auto n_samples = static_cast<int>(std::max<std::size_t>(1, samples.size()));
-        const std::int32_t n_parts =
-            std::clamp((threads + n_samples - 1) / n_samples, 1, std::max(1, n / neurons_worth_a_part));
+        const std::int32_t most = pace_.instants ? 1 : std::max(1, n / neurons_worth_a_part);
+        const std::int32_t n_parts = std::clamp((threads + n_samples - 1) / n_samples, 1, most);
         for (const Sample& sample : samples) all_parts_.emplace_back(count(n));
         for (std::size_t s = 0; s < samples.size(); ++s) {
             SampleParts& mine = all_parts_[s];
@@ -101,7 +120,7 @@ class ScatterForward final : public Run {
                     return static_cast<std::int32_t>(std::int64_t{n} * part / n_parts);
                 };
                 mine.parts.push_back(scatter_part({population_, projections_, delays_, drives_, s}, mine.arrays,
-                                                  {border(k), border(k + 1)}, window_));
+                                                  {border(k), border(k + 1)}, pace_));
             }
             resume(samples[s], mine);
         }
@@ -132,10 +151,10 @@ class ScatterForward final : public Run {
             sample.spikes.append(spikes);
             sample.spikes.order_ties();
         }
-        if (any_by_synapse_) keep_travelling(sample, mine);
+        if (any_by_synapse_) remember_sent(sample, mine);
     }
 
-    void keep_travelling(Sample& sample, SampleParts& mine) const {
+    void remember_sent(const Sample& sample, SampleParts& mine) const {
         const std::span<const std::int32_t> projections = sample.inputs.projections;
         for (std::size_t k = 0; k < sample.inputs.size(); ++k) {
             const std::size_t p = projections.empty() ? 0 : static_cast<std::size_t>(projections[k]);
@@ -143,6 +162,9 @@ class ScatterForward final : public Run {
             mine.travelling[p].indices.push_back(sample.inputs.indices[k]);
             mine.travelling[p].times.push_back(sample.inputs.times[k]);
         }
+    }
+    /// Those that some synapses have not felt.
+    void keep_travelling(Sample& sample, SampleParts& mine) const {
         sample.state.travelling = {};
         for (std::size_t p = 0; p < projections_.size(); ++p) {
             InFlight& own = mine.travelling[p];
@@ -160,7 +182,8 @@ class ScatterForward final : public Run {
     std::vector<std::shared_ptr<const Delays>> delays_;
     std::vector<std::shared_ptr<const Drive>> drives_;
     bool any_by_synapse_ = false;
-    double mean_fan_out_ = 0.0, window_ = 0.0;
+    double mean_fan_out_ = 0.0;
+    ScatterPace pace_;
     std::vector<SampleParts> all_parts_;
 };
 

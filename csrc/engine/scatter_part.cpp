@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "core/errors.hpp"
+#include "engine/agenda.hpp"
 #include "engine/calendar.hpp"
 #include "engine/drawn_arrivals.hpp"
 #include "engine/travel_ring.hpp"
@@ -17,8 +18,23 @@ constexpr double no_end = std::numeric_limits<double>::infinity();
 /// Synaptic events that are sorted at once: they should stay in the cache.
 constexpr std::size_t scattered_at_once = 1 << 15;
 
+/// What is to come, of a part that goes from window to window or at once to the end.
+template <class S>
+struct ByWindows {
+    static constexpr bool instants = false;
+    using Ring = TravelRing<S>;
+    using Due = Calendar;
+};
+/// The same of one that goes from instant to instant.
+template <class S>
+struct ByInstants {
+    static constexpr bool instants = true;
+    using Ring = TravelQueue<S>;
+    using Due = Agenda;
+};
+
 /// `T`: the type of weights, `S`: that of states.
-template <class T, class S>
+template <class T, class S, class Pace>
 class Part final : public ScatterPart {
  public:
     Part(const ScatterSources& sources, ScatterArrays& arrays, NeuronRange range, double window)
@@ -27,6 +43,7 @@ class Part final : public ScatterPart {
           arrays_(arrays),
           range_(range),
           window_(window),
+          look_ahead_(64.0 * window),
           drawn_(sources.drives, sources.sample, range.first, range.last) {
         double longest = 0.0;
         for (const auto& delays : sources_.delays) {
@@ -43,21 +60,7 @@ class Part final : public ScatterPart {
     }
 
     void advance(const ScatterStretch& stretch) override {
-        stretch_ = &stretch;
-        done_ = 0;
-        spikes.interruption = &stretch.interruption;
-        spikes.size = 0;
-        if (!sources_.drives.empty())
-            now_ = std::max(now_, std::max(stretch.sample.from, stretch.sample.state.last_event));
-        run_ = scatter_run(sources_.population, stretch.sample.state);
-        run_.first_arrivals = arrays_.first_arrivals.data();
-        run_.n_arrivals = arrays_.n_arrivals.data();
-        run_.due = arrays_.due.data();
-        run_.look_ahead = window_ > 0.0 ? 64.0 * window_ : 0.0;
-        run_.emit_from = stretch.sample.from;
-        run_.max_spikes_per_instant = stretch.limits.max_spikes_per_instant;
-        run_.emissions = &spikes;
-        run_.message = message_;
+        enter(stretch);
         double seen = -no_end;
         for (const Look& look : looks()) {
             if (look.time > seen) advance_to(seen = look.time);
@@ -65,8 +68,23 @@ class Part final : public ScatterPart {
         }
         advance_to(stretch.sample.last_arrival);
         if (kernel_.info.spikes) finish();
-        if (kernel_.info.n_memory > 0) conclude();
+        if (kernel_.info.n_memory > 0 && stretch.concludes) conclude();
         stretch_ = nullptr;
+    }
+
+    double next_event(const ScatterStretch& stretch, double limit) override {
+        if constexpr (Pace::instants) {
+            enter(stretch);
+            if (!due_) look_ahead_to(limit);
+            double next = std::min(due_->earliest(), ring_.earliest());
+            while (drawn_until_ < std::min(limit, next)) {
+                draw_up_to(std::min(limit, drawn_.next_stop(drawn_until_)));
+                next = std::min(next, ring_.earliest());
+            }
+            stretch_ = nullptr;
+            return next;
+        }
+        return limit;
     }
 
  private:
@@ -77,6 +95,50 @@ class Part final : public ScatterPart {
     };
 
     bool is_all() const { return range_.first == 0 && range_.last == sources_.population.n_neurons(); }
+
+    void enter(const ScatterStretch& stretch) {
+        stretch_ = &stretch;
+        done_ = 0;
+        spikes.interruption = &stretch.interruption;
+        spikes.size = 0;
+        const double from = std::max(stretch.sample.from, stretch.sample.state.last_event);
+        if (!sources_.drives.empty()) now_ = std::max(now_, from);
+        drawn_until_ = std::max(drawn_until_, from);
+        run_ = scatter_run(sources_.population, stretch.sample.state);
+        run_.first_arrivals = arrays_.first_arrivals.data();
+        run_.n_arrivals = arrays_.n_arrivals.data();
+        run_.due = arrays_.due.data();
+        run_.look_ahead = look_ahead_;
+        run_.exact_due = Pace::instants;
+        run_.emit_from = stretch.sample.from;
+        run_.max_spikes_per_instant = stretch.limits.max_spikes_per_instant;
+        run_.emissions = &spikes;
+        run_.message = message_;
+    }
+
+    /// When each neuron is due, seen from the beginning.
+    void look_ahead_to(double limit) {
+        if constexpr (Pace::instants) {
+            if (!(look_ahead_ > 0.0)) look_ahead_ = std::max((limit - drawn_until_) / 16.0, 1e-300);
+            due_.emplace(arrays_.due.data(), range_.last - range_.first);
+            run_.look_ahead = look_ahead_;
+            for (std::int32_t neuron = range_.first; neuron < range_.last; ++neuron) look_at(neuron);
+            if (kernel_.info.spikes)
+                finish_candidates(drawn_until_);
+            else
+                std::fill_n(arrays_.due.begin() + range_.first, range_.last - range_.first, no_end);
+        }
+    }
+
+    /// What drives bring begins to travel.
+    void draw_up_to(double bound) {
+        if (!(bound > drawn_until_)) return;
+        drawn_.draw(stretch_->sample.state, bound, [](std::int32_t, std::int32_t) {});
+        drawn_.for_each([&](std::int32_t neuron, const TimedArrival<S>& arrival) {
+            ring_.put({arrival.time, neuron, arrival.port, arrival.weight});
+        });
+        drawn_until_ = bound;
+    }
 
     /// The synapses of an input that lead to neurons of this part.
     FanOut fan_out(const Arrivals& inputs, std::size_t k) const {
@@ -133,10 +195,11 @@ class Part final : public ScatterPart {
 
     /// Arrivals up to `bound` of the inputs [begin, end), by neuron; later ones begin to travel.
     void gather(const Arrivals& inputs, std::size_t begin, std::size_t end, double bound) {
+        if (Pace::instants && stretch_) draw_up_to(bound);
         ring_.take(bound, ready_);
         mixed_ = !ready_.empty();
         for (const Travelling<S>& arrival : ready_) count(arrival.neuron);
-        if (stretch_) {
+        if (!Pace::instants && stretch_) {
             drawn_.draw(stretch_->sample.state, bound, [&](std::int32_t neuron, std::int32_t n) { count(neuron, n); });
         }
         for (std::size_t k = begin; k < end; ++k) {
@@ -163,7 +226,7 @@ class Part final : public ScatterPart {
                 place_all(fan, inputs.times[k], port);
         }
         if (mixed_) sort_arrivals();
-        drawn_.merge_into(arrivals_.data(), arrays_.first_arrivals.data(), arrays_.next.data());
+        if (!Pace::instants) drawn_.merge_into(arrivals_.data(), arrays_.first_arrivals.data(), arrays_.next.data());
     }
 
     void count(std::int32_t neuron, std::int32_t n = 1) {
@@ -265,22 +328,27 @@ class Part final : public ScatterPart {
 
     /// Spikes up to the end of the stretch, of those who may fire before it.
     void finish() {
-        const Sample& sample = stretch_->sample;
-        if (window_ > 0.0 && calendar_) {
-            calendar_->take(sample.until, [&](std::int32_t neuron) { look_at(neuron); });
+        const double until = stretch_->sample.until;
+        if (due_) {
+            due_->take(until, [&](std::int32_t neuron) { look_at(neuron); });
         } else {
             for (std::int32_t neuron = range_.first; neuron < range_.last; ++neuron) look_at(neuron);
         }
-        if (window_ > 0.0 && !calendar_) {
-            calendar_.emplace(sample.until, window_, arrays_.due.data(), range_.first, range_.last - range_.first);
+        if constexpr (!Pace::instants) {
+            if (window_ > 0.0 && !due_)
+                due_.emplace(until, window_, arrays_.due.data(), range_.first, range_.last - range_.first);
         }
-        run_.emit_until = sample.until;
+        finish_candidates(until);
+    }
+
+    void finish_candidates(double until) {
+        run_.emit_until = until;
         run_.touched = candidates_.data();
         run_.n_touched = static_cast<std::int64_t>(candidates_.size());
         check_result(kernel_.scatter->finish(run_), stretch_->limits, message_);
         for (const std::int32_t neuron : candidates_) {
             arrays_.looked_at[static_cast<std::size_t>(neuron)] = 0;
-            if (calendar_) calendar_->put(neuron);
+            if (due_) due_->put(neuron);
         }
         candidates_.clear();
     }
@@ -335,9 +403,11 @@ class Part final : public ScatterPart {
     ScatterArrays& arrays_;
     NeuronRange range_;
     double window_, after_ = -no_end;
-    double now_ = -no_end;  ///< up to where everything has arrived
-    TravelRing<S> ring_;
-    std::optional<Calendar> calendar_;
+    double now_ = -no_end;          ///< up to where everything has arrived
+    double drawn_until_ = -no_end;  ///< up to where drives have begun to travel, from instant to instant
+    double look_ahead_;
+    typename Pace::Ring ring_;
+    std::optional<typename Pace::Due> due_;
     std::vector<Travelling<S>> ready_;
     std::vector<std::int32_t> touched_, ordered_, candidates_;
     std::vector<std::size_t> ends_;
@@ -352,12 +422,23 @@ class Part final : public ScatterPart {
 
 }  // namespace
 
+namespace {
+
+template <class T, class S>
+std::unique_ptr<ScatterPart> part_of(const ScatterSources& sources, ScatterArrays& arrays, NeuronRange range,
+                                     const ScatterPace& pace) {
+    if (pace.instants) return std::make_unique<Part<T, S, ByInstants<S>>>(sources, arrays, range, pace.window);
+    return std::make_unique<Part<T, S, ByWindows<S>>>(sources, arrays, range, pace.window);
+}
+
+}  // namespace
+
 std::unique_ptr<ScatterPart> scatter_part(const ScatterSources& sources, ScatterArrays& arrays, NeuronRange range,
-                                          double window) {
+                                          const ScatterPace& pace) {
     const ModelInfo& info = sources.population.kernel().info;
-    if (info.weight_bytes == 8) return std::make_unique<Part<double, double>>(sources, arrays, range, window);
-    if (info.state_bytes == 8) return std::make_unique<Part<float, double>>(sources, arrays, range, window);
-    return std::make_unique<Part<float, float>>(sources, arrays, range, window);
+    if (info.weight_bytes == 8) return part_of<double, double>(sources, arrays, range, pace);
+    if (info.state_bytes == 8) return part_of<float, double>(sources, arrays, range, pace);
+    return part_of<float, float>(sources, arrays, range, pace);
 }
 
 }  // namespace evsim

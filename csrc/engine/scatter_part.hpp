@@ -43,6 +43,13 @@ struct ScatterStretch {
     std::span<const Probe> probes;
     const CallLimits& limits;
     Interruption& interruption;
+    bool concludes = true;  ///< whether readouts are asked at its end
+};
+
+/// How a call is cut into stretches.
+struct ScatterPace {
+    double window = 0.0;    ///< their length, or 0 for a single one
+    bool instants = false;  ///< each is one instant, and a window is made of many
 };
 
 class ScatterPart {
@@ -51,12 +58,14 @@ class ScatterPart {
     /// Spikes that were sent before the call; what of them arrives after `after` is still to come.
     virtual void resume(const Arrivals& travelling, double after) = 0;
     virtual void advance(const ScatterStretch& stretch) = 0;
+    /// Up to when nothing happens by itself: no neuron fires, and nothing arrives of a drive or of what is on its way
+    /// to single synapses; at most a little more than `limit`. For stretches of an instant.
+    virtual double next_event(const ScatterStretch& stretch, double limit) = 0;
 
     SpikeBuffer spikes;  ///< of the last stretch, in no order
 };
 
-/// `window`: the length of the stretches to come, or 0 for a single one.
 std::unique_ptr<ScatterPart> scatter_part(const ScatterSources& sources, ScatterArrays& arrays, NeuronRange range,
-                                          double window);
+                                          const ScatterPace& pace);
 
 }  // namespace evsim

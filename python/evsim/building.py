@@ -78,7 +78,9 @@ class NetworkBuilder(Distribution):
         self._nodes[new_name] = new
         return new
 
-    def add_population(self, size: int | Shape, neuron: NeuronModel, *, name: str | None = None) -> Population:
+    def add_population(
+        self, size: int | Shape, neuron: NeuronModel, *, name: str | None = None, whole: bool = False
+    ) -> Population:
         """Add neurons that nothing leads to yet; :meth:`connect` does that.
 
         Parameters
@@ -89,6 +91,9 @@ class NetworkBuilder(Distribution):
             Such as ``LIF(...)``.
         name : str, optional
             By which the network finds it.
+        whole : bool
+            Whether each of the processes that share a network (:meth:`distribute`) has all of these neurons and not a
+            part of them, as cycles without any delay need it, convolutions and kernels.
 
         Returns
         -------
@@ -113,7 +118,7 @@ class NetworkBuilder(Distribution):
         """
         check_neuron(neuron)
         n_neurons, shape = as_placement(size)
-        own = self._own_of(n_neurons, neuron)
+        own = self._own_of(n_neurons, neuron, whole=bool(whole))
         core, _ = self._make(neuron, n_neurons, None, own=own)
         label = self._new_name(name, f"layer {len(self._populations)}")
         population: Population = self._appended(
@@ -288,8 +293,8 @@ class NetworkBuilder(Distribution):
         InvalidArgumentError
             The nodes belong to another network, or the target does not take such a connection.
         UnsupportedError
-            A projection that would close a cycle without any delay, delays by synapse with a kernel, or on a GPU
-            another graph than a chain.
+            A cycle without any delay through convolutions, pooling or neurons with a kernel, delays by synapse with a
+            kernel, or on a GPU another graph than a chain.
 
         Notes
         -----
@@ -325,8 +330,8 @@ class NetworkBuilder(Distribution):
             )
         if end._own is not None and (kernel is not None or placed.out_shape is not None):
             raise UnsupportedError(
-                f"the ranks share the neurons of {end.name}, which takes dense and sparse projections without kernels "
-                "then; neurons that are added by add_layer together with a kernel or a convolution are on every rank"
+                f"the ranks share the neurons of {end.name}, which then takes dense and sparse projections without "
+                "kernels; add_population(..., whole=True) puts all of them on every rank"
             )
         others = [projection for projection in self._projections if projection.target is end]
         first = not others

@@ -89,9 +89,10 @@ class Distribution(NetworkGraph):
 
     def _own_of(self, n_neurons: int, neuron: NeuronModel, *, whole: bool = False) -> range | None:
         """Which of the neurons this process has; None: all of them."""
-        if self._ranks is None or whole or not neuron.spikes or n_neurons < self._ranks.size:
+        ranks = self._ranks
+        if ranks is None or ranks.size == 1 or whole or not neuron.spikes or n_neurons < ranks.size:
             return None
-        return self._ranks.own(n_neurons)
+        return ranks.own(n_neurons)
 
     def _shared(self, population: Population, n_neurons: int, own: range | None) -> None:
         population._size, population._own = n_neurons, own

@@ -11,7 +11,7 @@
 
 namespace evsim {
 
-inline constexpr std::uint32_t kernel_abi = 8;
+inline constexpr std::uint32_t kernel_abi = 9;
 
 /// A spike and the input event in whose preceding gap it lies.
 struct Emission {
@@ -174,6 +174,7 @@ struct ScatterRun {
 
     double* due;                   ///< out, by `finish`, per neuron: untouched, it will not fire before
     double look_ahead;             ///< how far beyond emit_until that is to be found out
+    bool exact_due;                ///< whether due is to be the very spike, if one comes so soon, and never emit_until
     double emit_from, emit_until;  ///< as in TileRun
     std::int32_t max_spikes_per_instant;
     EmissionBuffer* emissions;

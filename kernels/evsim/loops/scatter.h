@@ -306,6 +306,7 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
                 safe &= ~(1u << lane);
             }
         }
+        if (run.exact_due) by_itself |= safe;
         for (; by_itself != 0 && result.status == TileStatus::ok; by_itself &= by_itself - 1)
             Neurons::finish_neuron(run, model, group.places[std::countr_zero(by_itself)], result);
     }

@@ -189,7 +189,7 @@ struct ScatterNeurons {
         double& due = run.due[place];
         due = run.emit_until + run.look_ahead;
         const double next = walk.crossings.last_time;
-        if (walk.found && next < due) due = next - 1e-9 * (next - last);
+        if (walk.found && next < due) due = run.exact_due ? next : next - 1e-9 * (next - last);
     }
 
     static void check_finite(const ScatterRun& run, const std::int32_t* places, int n, TileResult& result) {

@@ -230,19 +230,6 @@ def test_a_population_learns_by_the_kernel_of_its_projection(tmp_path):
 
 
 class TestMistakes:
-    def test_cycles_are_refused_and_leave_the_network_as_it_was(self):
-        net = diamond()
-        before = net.infer(*spike_pair())
-        for source, target, connection in (
-            ("last", "left", evsim.Dense(4, 20)),
-            ("last", "last", evsim.Dense(4, 4)),
-            ("right", "right", evsim.Dense(15, 15)),
-        ):
-            with pytest.raises(evsim.errors.UnsupportedError, match="cycle"):
-                net.connect(source, target, connection)
-        assert same(net.infer(*spike_pair()), before)
-        assert len(net.projections) == 5
-
     @pytest.mark.parametrize("port", [1, -1, "exc", 0.5, True])
     def test_ports_that_there_are_not(self, port):
         with pytest.raises(evsim.errors.InvalidArgumentError, match="port"):

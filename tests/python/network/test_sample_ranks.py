@@ -113,7 +113,7 @@ def test_a_dry_run_tells_what_the_ranks_have():
 
 
 def test_a_dry_run_runs_as_if_all_ranks_were_alike():
-    whole = evsim.dry_run(build, 1, until=20.0).loads[0]
+    whole = evsim.dry_run(build, 2, ranks=[1], until=20.0).loads[0]
     part = evsim.dry_run(build, 4, ranks=[1], until=20.0).loads[0]
     assert whole.exchanges == part.exchanges == 10 + 2  # windows, and the beginning and the end of the call
     assert 0 < part.spikes < whole.spikes
