@@ -75,8 +75,8 @@ class Distribution(NetworkGraph):
             raise UnsupportedError("networks on a GPU are not distributed; SpikingNetwork(device='cpu') is")
         ranks = comm if isinstance(comm, Ranks) else Ranks(comm)
         self._core.distribute(ranks._core)
-        ranks.note(self.dtype, self._max_spikes_per_instant)
-        ranks.share_random(self._rng)
+        ranks._note(self.dtype, self._max_spikes_per_instant)
+        ranks._share_random(self._rng)
         self._ranks = ranks
         return ranks
 
@@ -100,7 +100,7 @@ class Distribution(NetworkGraph):
     def _note(self, *what: Any) -> None:
         """Take down what must be alike on all processes."""
         if self._ranks is not None:
-            self._ranks.note(*what)
+            self._ranks._note(*what)
 
     # While running
 
@@ -109,7 +109,7 @@ class Distribution(NetworkGraph):
         if self._ranks is None or self._ranks.is_dry:
             yield from pieces
         else:
-            yield from self._ranks.agreed(pieces, until)
+            yield from self._ranks._agreed(pieces, until)
 
     def _require_whole(self, what: str) -> None:
         if self._ranks is not None:
@@ -123,7 +123,7 @@ def told(method: Method) -> Method:
     def telling(self: Any, *args: Any, **options: Any) -> Any:
         if self.ranks is None:
             return method(self, *args, **options)
-        with self.ranks.telling():
+        with self.ranks._telling():
             return method(self, *args, **options)
 
     return telling  # type: ignore[return-value]

@@ -236,7 +236,7 @@ class SpikingNetwork(Simulation):
             requests = [probe.request(self._recorded(probe.layer)) for probe in probes] if probes else []
         except BaseException as error:
             if self._ranks is not None:
-                self._ranks.fail(error)
+                self._ranks._fail(error)
             raise
         spikes, recorded = self._core.infer(
             samples, end, begin, bool(reset), batch, [population._node for population in wanted], requests

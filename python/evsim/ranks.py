@@ -122,22 +122,22 @@ class Ranks:
         """Return the messages of all processes, which must all call it."""
         return list(self._core.gather(message))
 
-    def fail(self, error: BaseException) -> None:
+    def _fail(self, error: BaseException) -> None:
         """Tell the others, who wait at the beginning of a call, that this process does not come."""
         self._core.fail(f"{type(error).__name__}: {error}")
 
-    def note(self, *what: Any) -> None:
+    def _note(self, *what: Any) -> None:
         """Take down what has been built, which must be alike on all processes."""
         for one in what:
             self._core.note(one.tobytes() if isinstance(one, np.ndarray) else repr(one).encode())
 
-    def share_random(self, own: np.random.Generator | None) -> None:
+    def _share_random(self, own: np.random.Generator | None) -> None:
         """Let all processes draw the same from :mod:`evsim.random`, as process 0 would; note that `own` is alike."""
         shared = random.generator().bit_generator
         shared.state = json.loads(self.gather(json.dumps(shared.state).encode())[0])
-        self.note(None if own is None else own.bit_generator.state)
+        self._note(None if own is None else own.bit_generator.state)
 
-    def agreed(self, pieces: Iterable[float], until: float) -> Iterator[float]:
+    def _agreed(self, pieces: Iterable[float], until: float) -> Iterator[float]:
         """Yield the ends of pieces, up to `until`, that process 0 takes, whose clock says how long they are."""
         for piece in pieces if self._rank == 0 else repeat(0.0):
             end = float(np.frombuffer(self.gather(np.float64(piece).tobytes())[0])[0])
@@ -147,14 +147,14 @@ class Ranks:
                 return
 
     @contextmanager
-    def telling(self) -> Iterator[None]:
-        """Tell the others, who wait until the end of :meth:`agreed`, of an exception that they have not heard of."""
+    def _telling(self) -> Iterator[None]:
+        """Tell the others, who wait until the end of :meth:`_agreed`, of an exception that they have not heard of."""
         heard, self._others_wait = self._core.failures, True
         try:
             yield
         except BaseException as error:
             if self._others_wait and self._core.failures == heard:
-                self.fail(error)
+                self._fail(error)
             raise
         finally:
             self._others_wait = False

@@ -71,7 +71,7 @@ def infer_on_ranks(net: SpikingNetwork, inputs: Any, comm: Any, **options: Any) 
         by_name = found if isinstance(found, dict) else {"": found}
         message = _packed(n, by_name, probes)
     except BaseException as error:
-        ranks.fail(error)
+        ranks._fail(error)
         raise
     messages = [_Message(one) for one in ranks.gather(message)]
     lengths = [int(one.take(np.int64, 1)[0]) for one in messages]
