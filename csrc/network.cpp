@@ -93,10 +93,8 @@ void Network::connect(std::int32_t source, std::int32_t target, std::shared_ptr<
     if (to.input >= 0) throw InvalidArgument("nothing can lead to an input of the network");
     if (to.population ? !projection || projection->target() != to.population : projection != nullptr)
         throw InvalidArgument(text(to.label, ": the projection was made for another node"));
-    if (!to.sources.empty() && (to.relay || to.population->plastic())) {
-        throw InvalidArgument(text(to.label, to.relay ? " passes the spikes of one source on, and has one"
-                                                      : " has a kernel with callbacks, which takes one projection"));
-    }
+    if (!to.sources.empty() && to.relay)
+        throw InvalidArgument(text(to.label, " passes the spikes of one source on, and has one"));
     const std::int32_t takes = projection ? projection->n_inputs() : to.relay->n_inputs();
     if (takes != from.size)
         throw ShapeMismatch(text(to.label, " takes ", takes, " inputs, but its source gives ", from.size));
@@ -161,15 +159,16 @@ std::unique_ptr<Run> Network::make_run(const Entry& entry, const Runs& runs, std
         return entry.relay->forward(partner, n_samples);
     }
     if (!entry.population) return nullptr;
-    if (entry.population->plastic() && entry.projections.empty())
-        throw InvalidArgument(text(entry.label, " has a kernel with callbacks, but no projection"));
     const Population& population = *entry.population;
     if (population.layout().image()) return sparse_forward(population, entry.projections, n_samples);
     const auto node = static_cast<std::int32_t>(&entry - entries_.data());
     const auto& delays = staged_[at(node)];
     bool scatters = !entry.drives.empty() || goes_by_instants(node);
-    for (std::size_t p = 0; p < delays.size(); ++p)
-        scatters = scatters || entry.projections[p]->sparse() || delays[p]->by_synapse();
+    for (std::size_t p = 0; p < delays.size(); ++p) {
+        const Projection& projection = *entry.projections[p];
+        scatters = scatters || projection.sparse() || delays[p]->by_synapse() || projection.delivers() ||
+                   (projection.plastic() && delays.size() > 1);
+    }
     if (scatters) return scatter_forward(population, entry.projections, delays, entry.drives, n_samples);
     return dense_forward(population, entry.projections, n_samples);
 }

@@ -13,7 +13,6 @@ namespace evsim {
 void Network::require_drivable(const Population& population, const std::string& label) {
     if (population.layout().image())
         throw Unsupported(text(label, ": neurons that a convolution reaches take no drive"));
-    if (population.plastic()) throw Unsupported(text(label, ": neurons of a kernel with callbacks take no drive"));
     require_scatter(population.kernel());
 }
 
@@ -24,12 +23,12 @@ void Network::add_drive(std::int32_t target, DriveSettings settings, Interruptio
     Entry& to = entries_[static_cast<std::size_t>(target)];
     if (!to.population) throw InvalidArgument("a drive needs neurons");
     require_drivable(*to.population, to.label);
-    if (settings.port < 0 || settings.port >= to.population->kernel().info.n_ports)
-        throw InvalidArgument(text(to.label, " has no port ", settings.port));
+    const std::int32_t port = port_of(settings);
+    if (port < 0 || port >= to.population->kernel().info.n_ports)
+        throw InvalidArgument(text(to.label, " has no port ", port));
     const std::int32_t n = to.population->n_neurons();
     if (to.shared) settings = part_of(std::move(settings), to.size, to.first, n);
-    auto drive = std::make_shared<const Drive>(std::move(settings), n, n_drives_, to.first);
-    to.drives.push_back(std::move(drive));
+    to.drives.push_back(make_drive(std::move(settings), n, n_drives_, to.first));
     ++n_drives_;
     time_.reset();
 }
@@ -46,7 +45,7 @@ void Network::check_drives(const CallPlan& plan, double until) const {
             if (expected > most)
                 throw InvalidArgument(text(entry.label, ": its drive has too high a rate, ", expected,
                                            " arrivals up to ", until,
-                                           "; are rates given in the network's unit of time?"));
+                                           "; are rates and steps given in the network's unit of time?"));
         }
     }
 }

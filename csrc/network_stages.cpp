@@ -83,7 +83,6 @@ void Network::require_instants(const Entry& entry) {
     const Population* const population = entry.population.get();
     const char* const what = !population                     ? "pooling"
                              : population->layout().image()  ? "convolutions"
-                             : population->plastic()         ? "plasticity rules"
                              : !population->kernel().scatter ? "this neuron model"
                                                              : nullptr;
     if (!what) return;

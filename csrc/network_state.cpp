@@ -19,15 +19,34 @@ std::vector<std::int32_t> inputs_of(const std::vector<std::shared_ptr<Projection
     return sizes;
 }
 
-/// `n`: neurons of all drives.
-void check_drive_state(const PackedState& packed, std::size_t n) {
+void check_drive_state(const PackedState& packed, std::span<const std::shared_ptr<const Drive>> drives,
+                       std::size_t n_neurons) {
+    const std::size_t n = drives.size() * n_neurons;
     if (packed.drive_times.size() != n || packed.drive_counts.size() != n)
         throw ShapeMismatch(text("a state of ", packed.drive_times.size(), " driven neurons, but there are ", n));
-    const auto wrong = [](double time) { return std::isnan(time); };
-    if (std::any_of(packed.drive_times.begin(), packed.drive_times.end(), wrong))
-        throw NonFinite("the next arrivals of drives must not be NaN");
-    if (std::any_of(packed.drive_counts.begin(), packed.drive_counts.end(), [](std::int64_t k) { return k < 1; }))
-        throw InvalidArgument("a drive has drawn at least one interval for each neuron");
+    for (std::size_t k = 0; k < drives.size(); ++k)
+        drives[k]->check_state({packed.drive_times.data() + k * n_neurons, n_neurons},
+                               {packed.drive_counts.data() + k * n_neurons, n_neurons});
+}
+
+/// Of the projections that have a rule.
+void unpack_traces(const std::vector<std::shared_ptr<Projection>>& projections, const PackedState& packed,
+                   NodeState& state) {
+    if (packed.heard.empty()) {  // its neurons share their gaps
+        for (const auto& projection : projections) {
+            if (!projection->plastic()) continue;
+            if (projections.size() > 1 || !projection->dense())
+                throw ShapeMismatch("a state needs the traces of every projection that has a kernel");
+            projection->unpack_traces(packed, state);
+        }
+        return;
+    }
+    PackedState left = packed;
+    for (const auto& projection : projections) {
+        if (projection->plastic()) state.synapses.push_back(projection->take_traces(left));
+    }
+    if (!left.heard.empty() || !left.traces.neuron.empty() || !left.traces.synaptic.empty())
+        throw ShapeMismatch("a state has the traces of more projections than there are");
 }
 
 }  // namespace
@@ -54,6 +73,10 @@ Network::Snapshot Network::snapshot() const {
             packed.drive_times = state.drive_times;
             packed.drive_counts = state.drive_counts;
             if (outputs[k]->rule) entries[k].projections.front()->pack_traces(state, *outputs[k]->rule, packed);
+            for (const auto& projection : entries[k].projections) {
+                if (const SynapseTraces* const traces = projection->traces_of(state))
+                    projection->append(*traces, packed);
+            }
         }
     }
     return snapshot;
@@ -72,8 +95,6 @@ void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
         if (!entry.node()) continue;
         NodeOutput& output = *(outputs[k] = std::make_shared<NodeOutput>());
         output.batch = snapshot.batch;
-        const bool plastic = entry.population && entry.population->plastic() && !entry.projections.empty();
-        if (plastic) output.rule = entry.projections.front()->rule();
         if (snapshot.states[k].size() != n_samples.value_or(snapshot.states[k].size())) {
             throw ShapeMismatch(text(entry.label, " has the states of ", snapshot.states[k].size(),
                                      " samples, but the first layer those of ", *n_samples));
@@ -86,10 +107,10 @@ void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
             check_travelling(packed.travelling, inputs_of(entry.projections), snapshot.time.value_or(infinity));
             state.in_flight = packed.in_flight;
             state.travelling = packed.travelling;
-            check_drive_state(packed, entry.drives.size() * static_cast<std::size_t>(entry.size));
+            check_drive_state(packed, entry.drives, static_cast<std::size_t>(entry.size));
             state.drive_times = packed.drive_times;
             state.drive_counts = packed.drive_counts;
-            if (plastic) entry.projections.front()->unpack_traces(packed, state);
+            unpack_traces(entry.projections, packed, state);
             if (snapshot.time && state.last_event > *snapshot.time) {
                 throw InvalidArgument(text(entry.label, ": the last event, at ", packed.last_event,
                                            ", lies after the time of the network, ", *snapshot.time));
@@ -97,6 +118,8 @@ void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
             output.final_memory.push_back(
                 entry.population && snapshot.time ? entry.population->memory_at(state, *snapshot.time) : state.memory);
         }
+        const bool together = !output.states.empty() && output.states.front().synapses.empty();
+        if (together && !entry.projections.empty()) output.rule = entry.projections.front()->rule();
         output.post_spikes.resize(output.states.size());
         output.causes.resize(output.states.size());
     }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 
 #include "core/errors.hpp"
@@ -22,9 +21,10 @@ double remaining(double duration, double rate) { return rate == 0.0 ? 1.0 : std:
 
 }  // namespace
 
-Plasticity::Plasticity(const NeuronKernel& kernel, std::vector<double> parameters, double tau_syn, double tau_mem)
-    : parameters_(std::move(parameters)) {
-    const RuleKernel& rule = *kernel.rule;
+Plasticity::Plasticity(std::shared_ptr<const RuleKernel> kernel, std::vector<double> parameters, double tau_syn,
+                       double tau_mem)
+    : kernel_(std::move(kernel)), parameters_(std::move(parameters)) {
+    const RuleKernel& rule = *kernel_;
     if (parameters_.size() != count(rule.n_parameters)) {
         throw ShapeMismatch(
             text("the kernel has ", rule.n_parameters, " parameters, got ", parameters_.size(), " values"));
@@ -52,8 +52,8 @@ Plasticity::Plasticity(const NeuronKernel& kernel, std::vector<double> parameter
 }
 
 TraceState initial_traces(const Synapses& synapses, const std::shared_ptr<BufferPool>& pool) {
-    const RuleKernel& rule = *synapses.kernel.rule;
-    const std::size_t values = synapses.layout.places() * count(synapses.kernel.info.weight_bytes);
+    const RuleKernel& rule = synapses.rule;
+    const std::size_t values = synapses.layout.places() * count(rule.weight_bytes);
     const std::size_t n_inputs = count(synapses.n_inputs);
     TraceState state;
     state.neuron = AlignedBuffer(count(rule.n_neuron_traces) * values, "neuron traces");
@@ -65,10 +65,10 @@ TraceState initial_traces(const Synapses& synapses, const std::shared_ptr<Buffer
 }
 
 std::vector<double> neuron_traces(const Synapses& synapses, const TraceState& state) {
-    const NeuronKernel& kernel = synapses.kernel;
-    const std::size_t n_traces = count(kernel.rule->n_neuron_traces), n_neurons = count(synapses.layout.n_neurons());
+    const RuleKernel& kernel = synapses.rule;
+    const std::size_t n_traces = count(kernel.n_neuron_traces), n_neurons = count(synapses.layout.n_neurons());
     std::vector<double> out(n_neurons * n_traces);
-    with_value_type(kernel.info.weight_bytes, [&](auto type) {
+    with_value_type(kernel.weight_bytes, [&](auto type) {
         const auto* values = reinterpret_cast<const decltype(type)*>(state.neuron.data());
         for (std::size_t n = 0; n < n_neurons; ++n) {
             for (std::size_t k = 0; k < n_traces; ++k)
@@ -80,18 +80,18 @@ std::vector<double> neuron_traces(const Synapses& synapses, const TraceState& st
 
 std::vector<double> synaptic_traces(const Synapses& synapses, const Plasticity& rule, const TraceState& state,
                                     double last_event) {
-    const NeuronKernel& kernel = synapses.kernel;
-    const std::size_t n_traces = count(kernel.rule->n_synaptic_traces), n_inputs = count(synapses.n_inputs);
+    const RuleKernel& kernel = synapses.rule;
+    const std::size_t n_traces = count(kernel.n_synaptic_traces), n_inputs = count(synapses.n_inputs);
     const std::size_t n_neurons = count(synapses.layout.n_neurons());
-    const bool visited = kernel.rule->visits_synapses;
-    const double* const rates = rule.rates().data() + kernel.rule->n_neuron_traces;
+    const bool visited = kernel.visits_synapses;
+    const double* const rates = rule.rates().data() + kernel.n_neuron_traces;
     std::vector<double> out(n_neurons * n_inputs * n_traces);
-    with_value_type(kernel.info.weight_bytes, [&](auto type) {
+    with_value_type(kernel.weight_bytes, [&](auto type) {
         const auto* values = reinterpret_cast<const decltype(type)*>(state.synaptic.data());
         for (std::size_t t = 0; t < synapses.layout.tiles().size(); ++t) {
             const std::size_t first = count(synapses.layout.tiles()[t].first_neuron);
             const std::size_t end =
-                std::min(first + count(synapses.layout.tiles()[t].n_vectors * kernel.info.lanes), n_neurons);
+                std::min(first + count(synapses.layout.tiles()[t].n_vectors * synapses.lanes), n_neurons);
             for (std::size_t row = 0; row < n_inputs * n_traces; ++row) {
                 const std::size_t input = row / n_traces, k = row % n_traces;
                 const double arrival = state.arrivals[t * n_inputs + input];
@@ -115,12 +115,11 @@ std::vector<double> synaptic_traces(const Synapses& synapses, const Plasticity& 
 }
 
 void assign(const Synapses& synapses, const Traces& values, double last_event, TraceState& state) {
-    const NeuronKernel& kernel = synapses.kernel;
-    const std::size_t n_neuron = count(kernel.rule->n_neuron_traces),
-                      n_synaptic = count(kernel.rule->n_synaptic_traces);
+    const RuleKernel& kernel = synapses.rule;
+    const std::size_t n_neuron = count(kernel.n_neuron_traces), n_synaptic = count(kernel.n_synaptic_traces);
     const std::size_t n_inputs = count(synapses.n_inputs), n_neurons = count(synapses.layout.n_neurons());
     const std::size_t stride = synapses.layout.places();
-    with_value_type(kernel.info.weight_bytes, [&](auto type) {
+    with_value_type(kernel.weight_bytes, [&](auto type) {
         using T = decltype(type);
         T* neuron = reinterpret_cast<T*>(state.neuron.data());
         T* synaptic = reinterpret_cast<T*>(state.synaptic.data());
@@ -171,21 +170,18 @@ void combine(const T* before, const std::vector<PooledBuffer*>& samples, double 
 
 }  // namespace
 
-Learned::Learned(Dense& connection, const std::vector<PooledBuffer*>& samples, BatchUpdate update,
-                 const std::string& node_name)
-    : connection_(connection), weights_(*samples.front()) {
-    const bool finite = with_value_type(connection.value_bytes(), [&](auto type) {
+void combine_learned(const std::byte* before, const std::vector<PooledBuffer*>& samples, int value_bytes,
+                     BatchUpdate update, const std::string& node_name) {
+    const bool finite = with_value_type(value_bytes, [&](auto type) {
         using T = decltype(type);
-        const std::size_t n = connection.bytes() / sizeof(T);
+        const std::size_t n = samples.front()->size() / sizeof(T);
         const double share = update == BatchUpdate::mean ? 1.0 / static_cast<double>(samples.size()) : 1.0;
-        if (samples.size() > 1) combine(reinterpret_cast<const T*>(connection.data()), samples, share, n);
-        return all_finite(reinterpret_cast<const T*>(weights_.data()), n);
+        if (samples.size() > 1) combine(reinterpret_cast<const T*>(before), samples, share, n);
+        return all_finite(reinterpret_cast<const T*>(samples.front()->data()), n);
     });
     if (!finite) {
         throw NonFinite(text(node_name, ": the kernel made weights that are not finite; all are left as they were"));
     }
 }
-
-void Learned::apply() { std::memcpy(connection_.data(), weights_.data(), connection_.bytes()); }
 
 }  // namespace evsim

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -34,20 +35,24 @@ class Plasticity {
  public:
     /// `tau_syn`, `tau_mem`: of the neurons, NaN where they have none. Throws ShapeMismatch, NonFinite or
     /// InvalidArgument.
-    Plasticity(const NeuronKernel& kernel, std::vector<double> parameters, double tau_syn, double tau_mem);
+    Plasticity(std::shared_ptr<const RuleKernel> kernel, std::vector<double> parameters, double tau_syn,
+               double tau_mem);
 
+    const RuleKernel& kernel() const { return *kernel_; }
     const std::vector<double>& parameters() const { return parameters_; }
     const std::vector<double>& rates() const { return rates_; }
     const std::vector<double>& time_constants() const { return time_constants_; }
 
  private:
+    std::shared_ptr<const RuleKernel> kernel_;
     std::vector<double> parameters_, time_constants_, rates_;
 };
 
 /// The synapses whose traces these are.
 struct Synapses {
-    const NeuronKernel& kernel;
+    const RuleKernel& rule;
     const Layout& layout;  ///< of the neurons
+    std::int32_t lanes;    ///< likewise: of a vector
     std::int32_t n_inputs;
 };
 
@@ -60,18 +65,9 @@ std::vector<double> synaptic_traces(const Synapses& synapses, const Plasticity& 
 /// Overwrites the traces with values as of each neuron's last event. An empty part is left as it is.
 void assign(const Synapses& synapses, const Traces& values, double last_event, TraceState& state);
 
-/// What the samples of a batch have learned, each from the same beginning.
-class Learned {
- public:
-    /// `samples` are left in no useful state. Throws NonFinite if the weights would not be.
-    Learned(Dense& connection, const std::vector<PooledBuffer*>& samples, BatchUpdate update,
-            const std::string& node_name);
-    /// Writes it into the connection.
-    void apply();
-
- private:
-    Dense& connection_;
-    const PooledBuffer& weights_;
-};
+/// What the samples of a batch have learned, each from the weights `before`, which only several samples ask for: added
+/// up in the first of them. Throws NonFinite if the weights would not be; `samples` are then of no further use.
+void combine_learned(const std::byte* before, const std::vector<PooledBuffer*>& samples, int value_bytes,
+                     BatchUpdate update, const std::string& node_name);
 
 }  // namespace evsim

@@ -39,8 +39,6 @@ class Population final : public Node {
     std::size_t places() const { return layout_.places(); }
     /// Whether a neuron that no input has reached may fire (or, of a readout, change what is remembered).
     bool fires_untouched() const { return fires_untouched_; }
-    bool plastic() const { return kernel_->rule != nullptr; }
-    bool learns() const { return plastic() && kernel_->rule->writes_weights; }
 
     std::int32_t n_neurons() const override { return layout_.n_neurons(); }
     /// Without traces.

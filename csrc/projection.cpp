@@ -1,6 +1,7 @@
 #include "projection.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "core/errors.hpp"
@@ -18,11 +19,11 @@ void require_row(const Population& target, const char* kind) {
 }
 
 /// Weights, and what a rule needs beside them, fit into memory.
-Dense dense_to(const Population& target, std::int64_t n_inputs) {
+Dense dense_to(const Population& target, std::int64_t n_inputs, const RuleKernel* rule) {
     require_row(target, "dense");
     const std::int32_t n = checked_size(n_inputs, "n_inputs");
     const NeuronKernel& kernel = target.kernel();
-    const double copies = target.plastic() ? 1.0 + kernel.rule->n_synaptic_traces + kernel.rule->writes_weights : 1.0;
+    const double copies = rule ? 1.0 + rule->n_synaptic_traces + rule->writes_weights : 1.0;
     require_memory(static_cast<double>(n) * static_cast<double>(target.places()) * kernel.info.weight_bytes * copies,
                    text("a layer of ", n_inputs, " inputs to ", target.n_neurons(), " neurons"));
     return Dense(n, target.n_neurons(), target.places(), kernel.info.weight_bytes);
@@ -42,9 +43,9 @@ Projection::Projection(std::shared_ptr<const Population> target, std::int64_t n_
                        std::int32_t port)
     : target_(std::move(target)),
       port_(checked_port(*target_, port)),
-      connection_(dense_to(*target_, n_inputs)),
+      connection_(dense_to(*target_, n_inputs, rule.kernel.get())),
       rule_settings_(rule) {
-    if (plastic()) set_rule_parameters(rule.parameters);
+    begin_rule();
 }
 
 Projection::Projection(std::shared_ptr<const Population> target, Conv2d connection, std::int32_t port)
@@ -58,13 +59,28 @@ Projection::Projection(std::shared_ptr<const Population> target, Conv2d connecti
     }
 }
 
-Projection::Projection(std::shared_ptr<const Population> target, Sparse connection, std::int32_t port)
-    : target_(std::move(target)), port_(checked_port(*target_, port)), connection_(std::move(connection)) {
+Projection::Projection(std::shared_ptr<const Population> target, Sparse connection, const RuleSettings& rule,
+                       std::int32_t port)
+    : target_(std::move(target)),
+      port_(checked_port(*target_, port)),
+      connection_(std::move(connection)),
+      rule_settings_(rule) {
     require_row(*target_, "sparse");
     require_scatter(target_->kernel());
     if (sparse()->n_neurons() != target_->n_neurons())
         throw ShapeMismatch(text("the connection reaches ", sparse()->n_neurons(), " neurons, but the population has ",
                                  target_->n_neurons()));
+    begin_rule();
+}
+
+void Projection::begin_rule() {
+    if (!plastic()) return;
+    require_fitting(*rule_settings_.kernel, target_->kernel().info);
+    set_rule_parameters(rule_settings_.parameters);
+    if (sparse())
+        incoming_.emplace(*sparse());
+    else
+        incoming_.emplace(*dense());
 }
 
 std::int32_t Projection::n_inputs() const {
@@ -94,11 +110,12 @@ FanOut Projection::fan_out(std::int32_t input, const Delays& delays) const {
     if (const Sparse* const synapses = sparse()) {
         const std::size_t first = synapses->first(input);
         return {synapses->neurons().data() + first, synapses->data() + first * count(synapses->value_bytes()),
-                own ? own + first : nullptr, synapses->first(input + 1) - first};
+                own ? own + first : nullptr, incoming_ && incoming_->places() ? incoming_->places() + first : nullptr,
+                synapses->first(input + 1) - first};
     }
     const std::size_t n = count(target_->n_neurons());
     return {nullptr, dense()->data() + count(input) * dense()->stride() * count(dense()->value_bytes()),
-            own ? own + count(input) * n : nullptr, n};
+            own ? own + count(input) * n : nullptr, nullptr, n};
 }
 
 void Projection::require_rule() const {
@@ -112,7 +129,7 @@ std::shared_ptr<const Plasticity> Projection::rule() const {
 
 void Projection::set_rule_parameters(std::vector<double> parameters) {
     require_rule();
-    auto rule = std::make_shared<const Plasticity>(target_->kernel(), std::move(parameters), rule_settings_.tau_syn,
+    auto rule = std::make_shared<const Plasticity>(rule_settings_.kernel, std::move(parameters), rule_settings_.tau_syn,
                                                    rule_settings_.tau_mem);
     const BriefLock lock(mutex_);
     rule_ = std::move(rule);
@@ -120,8 +137,8 @@ void Projection::set_rule_parameters(std::vector<double> parameters) {
 
 void Projection::set_next_traces(Traces traces) {
     require_rule();
-    const RuleKernel& rule = *target_->kernel().rule;
-    const std::size_t n_neurons = count(target_->n_neurons()), n_synapses = n_neurons * count(n_inputs());
+    const RuleKernel& rule = *rule_settings_.kernel;
+    const std::size_t n_neurons = count(target_->n_neurons()), n_synapses = incoming_->n_synapses();
     const std::size_t neuron = n_neurons * count(rule.n_neuron_traces),
                       synaptic = n_synapses * count(rule.n_synaptic_traces);
     if ((!traces.neuron.empty() && traces.neuron.size() != neuron) ||
@@ -157,7 +174,7 @@ void Projection::pack_traces(const NodeState& state, const Plasticity& rule, Pac
 }
 
 void Projection::unpack_traces(const PackedState& packed, NodeState& state) const {
-    const RuleKernel& rule = *target_->kernel().rule;
+    const RuleKernel& rule = *rule_settings_.kernel;
     const std::size_t n = count(target_->n_neurons());
     if (packed.post_times.size() != n || packed.traces.neuron.size() != n * count(rule.n_neuron_traces) ||
         packed.traces.synaptic.size() != n * count(n_inputs()) * count(rule.n_synaptic_traces)) {
@@ -172,6 +189,117 @@ PooledBuffer Projection::copy_of_weights() const {
     PooledBuffer copy(pool_, dense()->bytes(), "a copy of the weights");
     std::memcpy(copy.data(), dense()->data(), dense()->bytes());
     return copy;
+}
+
+void Projection::set_weights(const PooledBuffer& copy) { std::memcpy(dense()->data(), copy.data(), dense()->bytes()); }
+
+const SynapseTraces* Projection::traces_of(const NodeState& state) const {
+    for (const SynapseTraces& traces : state.synapses) {
+        if (traces.of == this) return &traces;
+    }
+    return nullptr;
+}
+
+SynapseTraces Projection::begin_traces(double time) const {
+    SynapseTraces traces = first_traces(*incoming_, rule(), time, pool_);
+    traces.of = this;
+    return traces;
+}
+
+namespace {
+
+template <class T>
+void add(const std::byte* values, std::size_t bytes, std::vector<double>& to) {
+    const T* const first = reinterpret_cast<const T*>(values);
+    to.insert(to.end(), first, first + bytes / sizeof(T));
+}
+
+/// The first `n` values, which are removed.
+std::vector<double> take(std::vector<double>& from, std::size_t n) {
+    if (from.size() < n) throw ShapeMismatch("the traces of a state do not fit the layer");
+    const auto end = from.begin() + static_cast<std::ptrdiff_t>(n);
+    std::vector<double> out(from.begin(), end);
+    from.erase(from.begin(), end);
+    return out;
+}
+
+bool all_finite(const std::vector<double>& values) {
+    return std::all_of(values.begin(), values.end(), [](double value) { return std::isfinite(value); });
+}
+
+}  // namespace
+
+void Projection::append(const SynapseTraces& traces, PackedState& packed) const {
+    const auto add_values = target_->kernel().info.weight_bytes == sizeof(float) ? add<float> : add<double>;
+    add_values(traces.neuron.data(), traces.neuron.size(), packed.traces.neuron);
+    add_values(traces.synaptic.data(), traces.synaptic.size(), packed.traces.synaptic);
+    packed.heard.insert(packed.heard.end(), traces.heard.begin(), traces.heard.end());
+    packed.post_times.insert(packed.post_times.end(), traces.post_times.begin(), traces.post_times.end());
+    packed.arrivals.insert(packed.arrivals.end(), traces.arrivals.begin(), traces.arrivals.end());
+}
+
+SynapseTraces Projection::take_traces(PackedState& packed) const {
+    SynapseTraces traces = begin_traces(0.0);
+    const auto copy = [](std::vector<double> values, std::byte* to, std::size_t value_bytes) {
+        if (value_bytes == sizeof(double)) {
+            std::copy(values.begin(), values.end(), reinterpret_cast<double*>(to));
+        } else {
+            std::transform(values.begin(), values.end(), reinterpret_cast<float*>(to),
+                           [](double value) { return static_cast<float>(value); });
+        }
+    };
+    const std::size_t bytes = count(target_->kernel().info.weight_bytes);
+    copy(take(packed.traces.neuron, traces.neuron.size() / bytes), traces.neuron.data(), bytes);
+    copy(take(packed.traces.synaptic, traces.synaptic.size() / bytes), traces.synaptic.data(), bytes);
+    traces.heard = take(packed.heard, traces.heard.size());
+    traces.post_times = take(packed.post_times, traces.post_times.size());
+    traces.arrivals = take(packed.arrivals, traces.arrivals.size());
+    if (!all_finite(traces.heard) || !all_finite(traces.arrivals))
+        throw NonFinite("the times at which the traces of a state were touched must be finite");
+    return traces;
+}
+
+namespace {
+
+/// exchange(weight of the connection, the same by neuron) for all of them.
+template <class T, class Weights, class Exchange>
+void for_each_weight(Weights* connection, const Incoming& incoming, const Dense* dense, Exchange&& exchange) {
+    if (!dense) {
+        for (std::size_t k = 0; k < incoming.n_synapses(); ++k) exchange(connection[k], incoming.place(k));
+        return;
+    }
+    const std::size_t n_inputs = count(dense->n_inputs());
+    for (std::size_t input = 0; input < n_inputs; ++input) {
+        for (std::size_t n = 0; n < count(dense->n_neurons()); ++n)
+            exchange(connection[input * dense->stride() + n], n * n_inputs + input);
+    }
+}
+
+}  // namespace
+
+PooledBuffer Projection::weights_by_neuron() const {
+    const std::size_t bytes = count(target_->kernel().info.weight_bytes);
+    PooledBuffer weights(pool_, incoming_->n_synapses() * bytes, "a copy of the weights");
+    const std::byte* const own = dense() ? dense()->data() : sparse()->data();
+    const auto copy = [&](auto type) {
+        using T = decltype(type);
+        T* const by_neuron = reinterpret_cast<T*>(weights.data());
+        for_each_weight<T>(reinterpret_cast<const T*>(own), *incoming_, dense(),
+                           [&](const T& weight, std::size_t place) { by_neuron[place] = weight; });
+    };
+    bytes == sizeof(float) ? copy(float{}) : copy(double{});
+    return weights;
+}
+
+void Projection::set_weights_by_neuron(const PooledBuffer& weights) {
+    std::byte* const own = dense() ? dense()->data() : sparse()->data();
+    const auto copy = [&](auto type) {
+        using T = decltype(type);
+        const T* const by_neuron = reinterpret_cast<const T*>(weights.data());
+        for_each_weight<T>(reinterpret_cast<T*>(own), *incoming_, dense(),
+                           [&](T& weight, std::size_t place) { weight = by_neuron[place]; });
+    };
+    target_->kernel().info.weight_bytes == sizeof(float) ? copy(float{}) : copy(double{});
 }
 
 }  // namespace evsim

@@ -5,20 +5,24 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <variant>
 #include <vector>
 
 #include "connection/conv2d.hpp"
 #include "connection/dense.hpp"
+#include "connection/incoming.hpp"
 #include "connection/sparse.hpp"
 #include "delays.hpp"
 #include "plasticity.hpp"
 #include "population.hpp"
+#include "synapse_traces.hpp"
 
 namespace evsim {
 
 /// A plasticity rule with values for its parameters, in the kernel's order.
 struct RuleSettings {
+    std::shared_ptr<const RuleKernel> kernel;  ///< nullptr: none
     std::vector<double> parameters;
     double tau_syn = std::numeric_limits<double>::quiet_NaN();  ///< of the neurons, where they have them
     double tau_mem = std::numeric_limits<double>::quiet_NaN();
@@ -29,15 +33,15 @@ struct RuleSettings {
 struct FanOut {
     const std::int32_t* neurons;  ///< ascending; nullptr where it is all of them, or none
     const std::byte* weights;
-    const double* delays;  ///< nullptr where synapses have none of their own
+    const double* delays;         ///< nullptr where synapses have none of their own
+    const std::uint32_t* places;  ///< of its synapses in Incoming, where a sparse projection has a rule
     std::size_t n_synapses;
 };
 
 class Projection {
  public:
-    /// Every input reaches every neuron of `target`, which lies in a row. Weights start at 0; `rule` is for kernels
-    /// that have one. Its spikes arrive at `port` of the target. Throws InvalidArgument, ShapeMismatch, NonFinite or
-    /// MemoryLimit.
+    /// Every input reaches every neuron of `target`, which lies in a row. Weights start at 0. Its spikes arrive at
+    /// `port` of the target. Throws InvalidArgument, ShapeMismatch, NonFinite or MemoryLimit.
     Projection(std::shared_ptr<const Population> target, std::int64_t n_inputs, const RuleSettings& rule = {},
                std::int32_t port = 0);
     /// A convolution into `target`, which lies in an image of the shape that comes out of it. Throws
@@ -45,7 +49,8 @@ class Projection {
     Projection(std::shared_ptr<const Population> target, Conv2d connection, std::int32_t port = 0);
 
     /// Synapses into `target`, which lies in a row.
-    Projection(std::shared_ptr<const Population> target, Sparse connection, std::int32_t port = 0);
+    Projection(std::shared_ptr<const Population> target, Sparse connection, const RuleSettings& rule = {},
+               std::int32_t port = 0);
 
     const std::shared_ptr<const Population>& target() const { return target_; }
     std::int32_t n_inputs() const;
@@ -63,9 +68,16 @@ class Projection {
     Sparse* sparse() { return std::get_if<Sparse>(&connection_); }
     const Sparse* sparse() const { return std::get_if<Sparse>(&connection_); }
 
-    bool plastic() const { return target_->plastic(); }
-    bool learns() const { return target_->learns(); }
-    Synapses synapses() const { return {target_->kernel(), target_->layout(), n_inputs()}; }
+    bool plastic() const { return rule_settings_.kernel != nullptr; }
+    bool learns() const { return plastic() && rule_settings_.kernel->writes_weights; }
+    /// Whether the rule says what synapses bring, which the dense engine does not ask.
+    bool delivers() const { return plastic() && rule_settings_.kernel->deliver; }
+    /// Of one with a rule, as the dense engine keeps its traces.
+    Synapses synapses() const {
+        return {*rule_settings_.kernel, target_->layout(), target_->kernel().info.lanes, n_inputs()};
+    }
+    /// Likewise where neurons go by clocks of their own.
+    const Incoming& incoming() const { return *incoming_; }
     /// The rule as of now; nullptr if there is none.
     std::shared_ptr<const Plasticity> rule() const;
     /// Other values for its parameters, from the next call on. Throws like the constructor.
@@ -84,15 +96,30 @@ class Projection {
     /// Throws ShapeMismatch.
     void unpack_traces(const PackedState& packed, NodeState& state) const;
     PooledBuffer copy_of_weights() const;
+    void set_weights(const PooledBuffer& copy);
+
+    /// Traces of `state` that belong to this projection, where neurons go by clocks of their own; nullptr if there are
+    /// none.
+    const SynapseTraces* traces_of(const NodeState& state) const;
+    SynapseTraces begin_traces(double time) const;
+    /// Adds them to those that are packed.
+    void append(const SynapseTraces& traces, PackedState& packed) const;
+    /// Takes the first of those out. Throws ShapeMismatch or NonFinite.
+    SynapseTraces take_traces(PackedState& packed) const;
+    /// Weights in the order of Incoming.
+    PooledBuffer weights_by_neuron() const;
+    void set_weights_by_neuron(const PooledBuffer& weights);
 
  private:
     void require_rule() const;
+    void begin_rule();
 
     std::shared_ptr<const Population> target_;
     std::int32_t port_;
     std::variant<Dense, Conv2d, Sparse> connection_;
     RuleSettings rule_settings_;
-    mutable std::mutex mutex_;  ///< for what follows
+    std::optional<Incoming> incoming_;  ///< of one with a rule
+    mutable std::mutex mutex_;          ///< for what follows
     std::shared_ptr<const Delays> delays_ = std::make_shared<const Delays>();
     std::shared_ptr<const Plasticity> rule_;
     std::shared_ptr<const Traces> next_traces_;

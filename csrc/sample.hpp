@@ -9,6 +9,7 @@
 #include "core/aligned_buffer.hpp"
 #include "core/spike_array.hpp"
 #include "plasticity.hpp"
+#include "synapse_traces.hpp"
 
 namespace evsim {
 
@@ -21,13 +22,14 @@ struct InFlight {
 
 /// What a population or a relay carries from one call to the next, for one sample.
 struct NodeState {
-    AlignedBuffer values;          ///< state variables as of the last input event, [n_state][place]
-    std::vector<double> memory;    ///< what readouts remember, likewise as of the last input event
-    std::vector<double> releases;  ///< of models that hold: until when, [place] of (time, rest)
-    double last_event = 0.0;       ///< time of that event, or of the start
-    TraceState traces;             ///< where a projection learns
-    InFlight in_flight;            ///< where projections have delays
-    InFlight travelling;           ///< where synapses have: spikes that some have not felt, at the times of sending
+    AlignedBuffer values;                 ///< state variables as of the last input event, [n_state][place]
+    std::vector<double> memory;           ///< what readouts remember, likewise as of the last input event
+    std::vector<double> releases;         ///< of models that hold: until when, [place] of (time, rest)
+    double last_event = 0.0;              ///< time of that event, or of the start
+    TraceState traces;                    ///< where a projection learns
+    std::vector<SynapseTraces> synapses;  ///< where some do, to neurons that go by clocks of their own
+    InFlight in_flight;                   ///< where projections have delays
+    InFlight travelling;  ///< where synapses have: spikes that some have not felt, at the times of sending
 
     std::vector<double> drive_times;         ///< of drives, [drive][neuron]: the next arrival
     std::vector<std::int64_t> drive_counts;  ///< likewise: intervals drawn so far
@@ -44,9 +46,10 @@ struct PackedState {
     std::vector<std::byte> values;  ///< [n_state][n_neurons], in the network's type
     std::vector<double> memory;     ///< [n_memory][n_neurons]
     double last_event = 0.0;
-    Traces traces;                   ///< as of each neuron's last event
-    std::vector<double> post_times;  ///< [n_neurons], where there are traces
-    std::vector<double> last_touch;  ///< as in NodeState, like the next two
+    Traces traces;                        ///< as of each neuron's last event
+    std::vector<double> post_times;       ///< [n_neurons], where there are traces
+    std::vector<double> heard, arrivals;  ///< as in SynapseTraces, of one projection after the other, like all traces
+    std::vector<double> last_touch;       ///< as in NodeState, like the next two
     std::vector<std::int32_t> causes, pending;
     std::vector<double> releases;  ///< [n_neurons] of (time, rest), or none
     InFlight in_flight, travelling;
@@ -60,6 +63,8 @@ struct PackedState {
         visit("neuron_traces", state.traces.neuron);
         visit("synaptic_traces", state.traces.synaptic);
         visit("post_times", state.post_times);
+        visit("heard", state.heard);
+        visit("arrivals", state.arrivals);
         visit("last_touch", state.last_touch);
         visit("causes", state.causes);
         visit("pending", state.pending);

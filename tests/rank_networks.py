@@ -63,6 +63,7 @@ def loop(comm: Any = None, dtype: str = "float64") -> list[Any]:
     net.add_layer(evsim.Dense(51, 7), evsim.LIF(**LIF, threshold=0.1), name="out")
     net.add_layer(evsim.Dense(7, 2), evsim.LI(**LIF), name="read")
     net.add_drive("a", evsim.PoissonDrive(rate=rng.uniform(0.1, 1.0, n), weight=0.5, seed=3))
+    net.add_drive("a", evsim.NoiseDrive(mean=0.1, sigma=rng.uniform(0.0, 0.3, n), dt=0.7, seed=9))
     weights = rng.uniform(0.5, 1.0, 51)
     net.add_drive("b", evsim.PoissonDrive(rate=[[0.1], [0.4]] * np.ones(51), weight=weights, times=[0.0, 20.0]))
     return seen(net, {"in": train(1, 20, 200, 30.0)}, 30.0, ["a", "b", "out"])

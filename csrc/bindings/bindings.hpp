@@ -54,9 +54,10 @@ class GilRelease {
     PyThreadState* thread_;
 };
 
-/// A kernel as Python holds it.
+/// A kernel as Python holds it: a neuron model, and what callbacks stand beside it.
 struct KernelHandle {
     std::shared_ptr<const NeuronKernel> kernel;
+    std::shared_ptr<const RuleKernel> rule;
 };
 struct RuleHandle {
     std::shared_ptr<const RuleKernel> rule;

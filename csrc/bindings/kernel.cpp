@@ -2,6 +2,7 @@
 
 #include "core/errors.hpp"
 #include "kernel/library.hpp"
+#include "kernel/parameters.hpp"
 #include "kernel/registry.hpp"
 
 namespace evsim {
@@ -18,8 +19,8 @@ std::vector<double> defaults(const double* values, std::int32_t n) {
 }
 
 const RuleKernel& rule(const KernelHandle& handle) {
-    if (!handle.kernel->rule) throw InvalidArgument("the kernel has no callbacks");
-    return *handle.kernel->rule;
+    if (!handle.rule) throw InvalidArgument("the kernel has no callbacks");
+    return *handle.rule;
 }
 
 }  // namespace
@@ -36,13 +37,18 @@ void bind_kernel(py::module_& module) {
     py::class_<KernelHandle>(module, "Kernel")
         .def_static(
             "builtin",
-            [](const std::string& model, int value_bytes) { return KernelHandle{find_kernel(model, value_bytes)}; },
+            [](const std::string& model, int value_bytes) {
+                return KernelHandle{find_kernel(model, value_bytes), nullptr};
+            },
             py::arg("model"), py::arg("value_bytes"))
         .def_static(
-            "load", [](const std::string& path) { return KernelHandle{load_kernel(path)}; }, py::arg("path"))
+            "load", [](const std::string& path) { return KernelHandle{load_kernel(path), nullptr}; }, py::arg("path"))
         .def(
             "with_rule",
-            [](Self self, const RuleHandle& own) { return KernelHandle{with_rule(self.kernel, own.rule)}; },
+            [](Self self, const RuleHandle& own) {
+                require_fitting(*own.rule, self.kernel->info);
+                return KernelHandle{self.kernel, own.rule};
+            },
             py::arg("rule"))
         .def_property_readonly("spikes", [](Self self) { return self.kernel->info.spikes; })
         .def_property_readonly("n_ports", [](Self self) { return self.kernel->info.n_ports; })
@@ -59,9 +65,10 @@ void bind_kernel(py::module_& module) {
         .def_property_readonly(
             "neuron_defaults",
             [](Self self) { return defaults(self.kernel->info.neuron_defaults, self.kernel->info.n_neuron); })
-        .def_property_readonly("has_rule", [](Self self) { return self.kernel->rule != nullptr; })
+        .def_property_readonly("has_rule", [](Self self) { return self.rule != nullptr; })
         .def_property_readonly("n_neuron_traces", [](Self self) { return rule(self).n_neuron_traces; })
         .def_property_readonly("n_synaptic_traces", [](Self self) { return rule(self).n_synaptic_traces; })
+        .def_property_readonly("delivers", [](Self self) { return rule(self).deliver != nullptr; })
         .def_property_readonly("writes_weights", [](Self self) { return rule(self).writes_weights; })
         .def_property_readonly("parameter_text", [](Self self) { return std::string(rule(self).parameter_text); })
         .def_property_readonly("default_parameters", [](Self self) {

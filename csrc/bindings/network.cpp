@@ -166,6 +166,15 @@ auto changing(Network& self, Arguments... arguments) {
     return (self.*method)(std::move(arguments)..., Interruption([&] { return release.interrupted(); }));
 }
 
+using Doubles = std::vector<double>;
+
+/// Network::add_drive, with the parts of its settings one by one.
+template <class Settings, class... Parts>
+void adding(Network& self, std::int32_t target, Parts... parts) {
+    GilRelease release;
+    self.add_drive(target, Settings{std::move(parts)...}, Interruption([&] { return release.interrupted(); }));
+}
+
 }  // namespace
 
 void bind_network(py::module_& module) {
@@ -185,15 +194,13 @@ void bind_network(py::module_& module) {
              py::arg("population"))
         .def("connect", &changing<&Network::connect, std::int32_t, std::int32_t, std::shared_ptr<Projection>>,
              py::arg("source"), py::arg("target"), py::arg("projection"))
-        .def(
-            "add_drive",
-            [](Network& self, std::int32_t target, std::vector<double> weights, std::vector<double> times,
-               std::vector<double> rates, std::uint64_t seed, std::int32_t port) {
-                GilRelease release;
-                self.add_drive(target, {std::move(weights), std::move(times), std::move(rates), seed, port},
-                               Interruption([&] { return release.interrupted(); }));
-            },
-            py::arg("target"), py::arg("weights"), py::arg("times"), py::arg("rates"), py::arg("seed"), py::arg("port"))
+        .def("add_poisson_drive", &adding<PoissonSettings, Doubles, Doubles, Doubles, std::uint64_t, std::int32_t>,
+             py::arg("target"), py::arg("weights"), py::arg("times"), py::arg("rates"), py::arg("seed"),
+             py::arg("port"))
+        .def("add_noise_drive",
+             &adding<NoiseSettings, Doubles, Doubles, Doubles, Doubles, double, std::uint64_t, std::int32_t>,
+             py::arg("target"), py::arg("means"), py::arg("deviations"), py::arg("first_means"),
+             py::arg("first_deviations"), py::arg("step"), py::arg("seed"), py::arg("port"))
         .def("infer", &infer, py::arg("samples"), py::arg("until"), py::arg("start"), py::arg("reset"),
              py::arg("batch"), py::arg("outputs"), py::arg("record"))
         .def("reset", &changing<&Network::reset>)

@@ -35,6 +35,18 @@ py::array weights_view(const Handle& projection) {
     return py::array(dtype(conv.value_bytes()), shape, conv.weights(), py::cast(projection));
 }
 
+RuleSettings settings(const std::optional<KernelHandle>& kernel, std::vector<double> parameters, double tau_syn,
+                      double tau_mem, bool mean_of_batch) {
+    return {kernel ? kernel->rule : nullptr, std::move(parameters), tau_syn, tau_mem,
+            mean_of_batch ? BatchUpdate::mean : BatchUpdate::sum};
+}
+
+/// Of one sample after a call.
+Traces settled_traces(const Projection& projection, const NodeOutput& output, const NodeState& state) {
+    if (const SynapseTraces* const own = projection.traces_of(state)) return settled(projection.incoming(), *own);
+    return projection.settled(state, *output.rule);
+}
+
 /// Traces of all samples in a row, and the number of samples; 0 if they are one set for all: those that the next call
 /// begins with, or none.
 std::pair<py::array_t<double>, std::size_t> traces(const Projection& projection, bool synaptic) {
@@ -45,10 +57,9 @@ std::pair<py::array_t<double>, std::size_t> traces(const Projection& projection,
     const auto output = projection.target()->output();
     std::vector<double> all;
     for (const NodeState& state : output->states) {
-        const std::vector<double> values =
-            synaptic ? synaptic_traces(projection.synapses(), *output->rule, state.traces, state.last_event)
-                     : neuron_traces(projection.synapses(), state.traces);
-        all.insert(all.end(), values.begin(), values.end());
+        const Traces values = settled_traces(projection, *output, state);
+        const std::vector<double>& chosen = synaptic ? values.synaptic : values.neuron;
+        all.insert(all.end(), chosen.begin(), chosen.end());
     }
     return {as_array(all), output->batch ? output->states.size() : 0};
 }
@@ -76,15 +87,15 @@ void bind_projection(py::module_& module) {
     py::class_<Projection, Handle>(module, "Projection")
         .def_static(
             "dense",
-            [](std::shared_ptr<Population> target, std::int64_t n_inputs, std::vector<double> rule_parameters,
-               double tau_syn, double tau_mem, bool mean_of_batch, std::int32_t port) {
-                return std::make_shared<Projection>(std::move(target), n_inputs,
-                                                    RuleSettings{std::move(rule_parameters), tau_syn, tau_mem,
-                                                                 mean_of_batch ? BatchUpdate::mean : BatchUpdate::sum},
-                                                    port);
+            [](std::shared_ptr<Population> target, std::int64_t n_inputs, const std::optional<KernelHandle>& rule,
+               std::vector<double> rule_parameters, double tau_syn, double tau_mem, bool mean_of_batch,
+               std::int32_t port) {
+                return std::make_shared<Projection>(
+                    std::move(target), n_inputs,
+                    settings(rule, std::move(rule_parameters), tau_syn, tau_mem, mean_of_batch), port);
             },
-            py::arg("target"), py::arg("n_inputs"), py::arg("rule_parameters"), py::arg("tau_syn"), py::arg("tau_mem"),
-            py::arg("mean_of_batch"), py::arg("port"))
+            py::arg("target"), py::arg("n_inputs"), py::arg("rule"), py::arg("rule_parameters"), py::arg("tau_syn"),
+            py::arg("tau_mem"), py::arg("mean_of_batch"), py::arg("port"))
         .def_static(
             "conv",
             [](std::shared_ptr<Population> target, const Conv2dSettings& connection, std::int32_t port) {
@@ -95,12 +106,17 @@ void bind_projection(py::module_& module) {
         .def_static(
             "sparse",
             [](std::shared_ptr<Population> target, std::int32_t n_inputs, const IndexArray& sources,
-               const IndexArray& targets, std::int32_t port) {
+               const IndexArray& targets, const std::optional<KernelHandle>& rule, std::vector<double> rule_parameters,
+               double tau_syn, double tau_mem, bool mean_of_batch, std::int32_t port) {
                 const ModelInfo& info = target->kernel().info;
                 Sparse connection(n_inputs, target->n_neurons(), as_span(sources), as_span(targets), info.weight_bytes);
-                return std::make_shared<Projection>(std::move(target), std::move(connection), port);
+                return std::make_shared<Projection>(
+                    std::move(target), std::move(connection),
+                    settings(rule, std::move(rule_parameters), tau_syn, tau_mem, mean_of_batch), port);
             },
-            py::arg("target"), py::arg("n_inputs"), py::arg("sources"), py::arg("targets"), py::arg("port"))
+            py::arg("target"), py::arg("n_inputs"), py::arg("sources"), py::arg("targets"), py::arg("rule"),
+            py::arg("rule_parameters"), py::arg("tau_syn"), py::arg("tau_mem"), py::arg("mean_of_batch"),
+            py::arg("port"))
         .def_property_readonly("n_inputs", &Projection::n_inputs)
         .def_property_readonly("port", &Projection::port)
         .def_property_readonly("weights", &weights_view)

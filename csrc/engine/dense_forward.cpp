@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <optional>
 
 #include "core/errors.hpp"
 #include "engine/emissions.hpp"
@@ -127,9 +126,10 @@ class DenseLoop {
         run.events = scratch.events.data();
         kernel_.dense->prepare_events(run);
         if (sample.rule) {
-            scratch.rule_events.resize(count * kernel_.rule->event_bytes);
-            kernel_.rule->prepare_events({run.indices, run.times, run.n, run.previous_time, sample.rule->rates().data(),
-                                          sample.state.traces.last_arrivals.data(), scratch.rule_events.data()});
+            const RuleKernel& rule = sample.rule->kernel();
+            scratch.rule_events.resize(count * rule.event_bytes);
+            rule.prepare_events({run.indices, run.times, run.n, run.previous_time, sample.rule->rates().data(),
+                                 sample.state.traces.last_arrivals.data(), scratch.rule_events.data()});
         }
         if (scratch.final) sample.final_memory = sample.state.memory;
     }
@@ -153,7 +153,7 @@ class DenseLoop {
     TraceRun trace_run(std::size_t s, std::size_t tile) {
         Sample& sample = samples_[s];
         TraceRun run{};
-        run.rule = kernel_.rule;
+        run.rule = &sample.rule->kernel();
         run.events = scratch_[s].rule_events.data();
         run.parameters = sample.rule->parameters().data();
         run.rates = sample.rule->rates().data();
@@ -289,7 +289,7 @@ class DenseForward final : public Run {
 
     double extra_bytes() const override {
         if (!learner()) return 0.0;
-        const double copies = population_.kernel().rule->n_synaptic_traces + (population_.learns() ? 1.0 : 0.0);
+        const double copies = rule_->kernel().n_synaptic_traces + (learner()->learns() ? 1.0 : 0.0);
         return copies * static_cast<double>(learner()->dense()->bytes()) * static_cast<double>(samples.size());
     }
     void begin(Sample& sample, bool fresh) override {
@@ -308,31 +308,35 @@ class DenseForward final : public Run {
                    sample.state.traces);
         }
         if (first_traces_) assign(learner()->synapses(), *first_traces_, sample.state.last_event, sample.state.traces);
-        if (population_.learns()) sample.weights = learner()->copy_of_weights();
+        if (learner()->learns()) sample.weights = learner()->copy_of_weights();
     }
     void advance(std::span<const Probe> probes, const CallLimits& limits, Interruption& interruption) override {
         DenseLoop(population_, projections_, samples, probes, limits, interruption).run();
     }
     void learn(const std::string& node_name) override {
-        if (!population_.learns() || samples.empty()) return;
+        if (!learner() || !learner()->learns() || samples.empty()) return;
         std::vector<PooledBuffer*> weights;
         for (Sample& sample : samples) weights.push_back(&sample.weights);
-        learned_.emplace(*learner()->dense(), weights, learner()->batch_update(), node_name);
+        const Dense& dense = *learner()->dense();
+        combine_learned(dense.data(), weights, dense.value_bytes(), learner()->batch_update(), node_name);
+        learned_ = weights.front();
     }
     void commit() override {
-        if (learned_) learned_->apply();
+        if (learned_) learner()->set_weights(*learned_);
         if (first_traces_) learner()->clear_next_traces(first_traces_);
     }
 
  private:
-    /// The projection whose rule stands beside the population's kernel; such a population has no other.
-    Projection* learner() const { return population_.plastic() ? projections_.front().get() : nullptr; }
+    /// The projection that has a rule; a population with such a one has no other here.
+    Projection* learner() const {
+        return !projections_.empty() && projections_.front()->plastic() ? projections_.front().get() : nullptr;
+    }
 
     const Population& population_;
     std::vector<std::shared_ptr<Projection>> projections_;
     std::shared_ptr<const Plasticity> rule_;
     std::shared_ptr<const Traces> first_traces_;
-    std::optional<Learned> learned_;
+    const PooledBuffer* learned_ = nullptr;
 };
 
 }  // namespace

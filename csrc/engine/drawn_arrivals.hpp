@@ -1,16 +1,15 @@
 // What drives bring to single neurons in a stretch of time.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
 #include <span>
 #include <vector>
 
-#include <evsim/loops/neuron_kernel.h>
-#include "core/errors.hpp"
 #include "drive.hpp"
+#include "engine/noise_jumps.hpp"
+#include "engine/poisson_rows.hpp"
 #include "sample.hpp"
 
 namespace evsim {
@@ -21,9 +20,19 @@ class DrawnArrivals {
  public:
     DrawnArrivals(std::span<const std::shared_ptr<const Drive>> drives, std::size_t sample, std::int32_t first,
                   std::int32_t last)
-        : drives_(drives), sample_(sample), first_(first), last_(last) {
+        : first_(first) {
         double rate = 0.0;
-        for (const auto& drive : drives_) rate += drive->most(first, last);
+        for (const auto& drive : drives) {
+            rate += drive->most(first, last);
+            Source& source = sources_.emplace_back();
+            source.n_neurons = drive->n_neurons();
+            merge_ = sizeof(S) == sizeof(float) ? drive->kernel().merge_float : drive->kernel().merge_double;
+            if (const auto* poisson = dynamic_cast<const PoissonDrive*>(drive.get()))
+                source.rows = std::make_unique<PoissonRows>(*poisson, sample, first, last);
+            else
+                source.jumps =
+                    std::make_unique<NoiseJumps>(dynamic_cast<const NoiseDrive&>(*drive), sample, first, last);
+        }
         if (rate > 0.0) duration_ = at_once / rate;
     }
 
@@ -35,80 +44,48 @@ class DrawnArrivals {
     }
 
     /// Draws all up to and including `bound`. expect(neuron, number of arrivals) is called where there are any. Throws
-    /// InvalidArgument where there are too many: at times so late that intervals are lost by rounding.
+    /// InvalidArgument where there are too many.
     template <class Expect>
     void draw(NodeState& state, double bound, Expect&& expect) {
-        neurons_.clear();
-        arrivals_.clear();
-        std::size_t place = 0;
-        for (const auto& drive : drives_) {
-            place += static_cast<std::size_t>(first_);
-            for (std::int32_t neuron = first_; neuron < last_; ++neuron, ++place) {
-                if (!(state.drive_times[place] <= bound)) continue;
-                draw(*drive, neuron, bound, state.drive_times[place], state.drive_counts[place]);
-                expect(neuron, static_cast<std::int32_t>(neurons_.back().n));
-            }
-            place += static_cast<std::size_t>(drive->n_neurons() - last_);
+        pieces_.clear();
+        std::size_t place = static_cast<std::size_t>(first_);
+        for (Source& source : sources_) {
+            double* const times = state.drive_times.data() + place;
+            std::int64_t* const counts = state.drive_counts.data() + place;
+            if (source.rows)
+                source.rows->draw(times, counts, bound, pieces_, expect);
+            else
+                source.jumps->draw(times, counts, bound, pieces_, expect);
+            place += static_cast<std::size_t>(source.n_neurons);
         }
     }
 
     /// visit(neuron, arrival) for all that has been drawn.
     template <class Visit>
     void for_each(Visit&& visit) const {
-        for (const Drawn& drawn : neurons_) {
-            for (std::size_t k = 0; k < drawn.n; ++k) visit(drawn.neuron, arrivals_[drawn.first + k]);
-        }
+        pieces_.template for_each<S>(visit);
     }
 
-    /// Puts them among what else arrives, behind what comes at the same time. Of neuron n that lies in
-    /// [first[n], next[n]) of `all`, with room behind it; `next` is moved on.
-    void merge_into(TimedArrival<S>* all, const std::int64_t* first, std::int64_t* next) const {
-        for (const Drawn& drawn : neurons_) {
-            const TimedArrival<S>*const begin = all + first[drawn.neuron], *other = all + next[drawn.neuron];
-            const TimedArrival<S>*const from = arrivals_.data() + drawn.first, *own = from + drawn.n;
-            next[drawn.neuron] += static_cast<std::int64_t>(drawn.n);
-            TimedArrival<S>* place = all + next[drawn.neuron];
-            // From behind, and by selection: which of the two is later nobody can guess.
-            while (own > from && other > begin) {
-                const bool later = other[-1].time > own[-1].time;
-                *--place = *((later ? other : own) - 1);
-                other -= later;
-                own -= !later;
-            }
-            std::copy(from, own, all + first[drawn.neuron] + (other - begin));
-        }
+    /// Puts them among what else arrives, as DrawnPieces does.
+    void merge_into(TimedArrival<S>* all, const std::int64_t* first, std::int64_t* next) {
+        if (merge_) pieces_.merge_into(merge_, all, first, next);
     }
 
  private:
-    static constexpr double at_once = 1 << 15, infinity = std::numeric_limits<double>::infinity();
-    static constexpr std::size_t most = std::size_t{1} << 24;
+    static constexpr double at_once = 1 << 16, infinity = std::numeric_limits<double>::infinity();
 
-    /// For one neuron.
-    struct Drawn {
-        std::int32_t neuron;
-        std::size_t first, n;  ///< among the arrivals
+    /// A drive: of one kind or the other.
+    struct Source {
+        std::int32_t n_neurons = 0;
+        std::unique_ptr<PoissonRows> rows;
+        std::unique_ptr<NoiseJumps> jumps;
     };
 
-    void draw(const Drive& drive, std::int32_t neuron, double bound, double& next, std::int64_t& count) {
-        const std::size_t first = arrivals_.size();
-        const auto weight = static_cast<S>(drive.weight(neuron));
-        Drive::Intervals intervals(drive, sample_, neuron, static_cast<std::uint64_t>(count));
-        for (; next <= bound; ++count) {
-            arrivals_.push_back({next, weight, drive.settings().port});
-            next = drive.after(next, intervals.next(), neuron);
-            if (arrivals_.size() > most)
-                throw InvalidArgument(
-                    text("the drive of neuron ", neuron, " has too high a rate for times near ", next));
-        }
-        neurons_.push_back({neuron, first, arrivals_.size() - first});
-    }
-
-    std::span<const std::shared_ptr<const Drive>> drives_;
-    std::size_t sample_;
-    std::int32_t first_, last_;
+    std::vector<Source> sources_;
+    std::int32_t first_;
     double duration_ = infinity;
-    std::vector<Drawn> neurons_;
-    std::vector<TimedArrival<S>> arrivals_;
+    DrawnPieces pieces_;
+    void (*merge_)(const MergeRun&) = nullptr;
 };
 
 }  // namespace evsim

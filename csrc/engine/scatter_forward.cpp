@@ -5,7 +5,9 @@
 
 #include "arrivals.hpp"
 #include "core/errors.hpp"
+#include "engine/poisson_rows.hpp"
 #include "engine/scatter_part.hpp"
+#include "engine/scatter_rules.hpp"
 
 namespace evsim {
 
@@ -32,15 +34,19 @@ class ScatterForward final : public InstantRun {
           population_(population),
           projections_(projections.begin(), projections.end()),
           delays_(delays.begin(), delays.end()),
-          drives_(drives.begin(), drives.end()) {
+          drives_(drives.begin(), drives.end()),
+          rules_(projections, n_samples) {
         for (const auto& one : delays_) any_by_synapse_ = any_by_synapse_ || one->by_synapse();
         for (const auto& projection : projections_) mean_fan_out_ = std::max(mean_fan_out_, mean_of(*projection));
     }
 
     double extra_bytes() const override {
-        return static_cast<double>(samples.size()) * static_cast<double>(population_.n_neurons()) * 40.0;
+        return static_cast<double>(samples.size()) * static_cast<double>(population_.n_neurons()) *
+                   (40.0 + static_cast<double>(drives_.size() * PoissonRows::bytes_per_neuron)) +
+               rules_.extra_bytes();
     }
-    void begin(Sample& sample, bool /*fresh*/) override {
+    void begin(Sample& sample, bool fresh) override {
+        rules_.begin(number_of(sample), sample.state, fresh);
         std::vector<double>& last_touch = sample.state.last_touch;
         if (last_touch.empty()) last_touch.assign(count(population_.n_neurons()), sample.state.last_event);
         sample.final_memory = sample.state.memory;
@@ -51,13 +57,16 @@ class ScatterForward final : public InstantRun {
     void expect_instants() override {
         pace_.instants = true;
         start(1);
+        for (std::size_t s = 0; s < samples.size(); ++s) instant_rules_.push_back(rules_.runs(s, samples[s].state));
     }
 
     void advance(std::span<const Probe> probes, const CallLimits& limits, Interruption& interruption) override {
         if (all_parts_.empty()) start(limits.threads);
         double events = 0.0;
+        std::vector<std::vector<SynapseRun>> rules;
         for (std::size_t s = 0; s < samples.size(); ++s) {
             Sample& sample = samples[s];
+            rules.push_back(rules_.runs(s, sample.state));
             events += static_cast<double>(sample.inputs.size()) * mean_fan_out_;
             if (!drives_.empty()) events += events_worth_a_thread * limits.threads;
             for (const Probe& probe : probes) sample.recorded.emplace_back(probe.times.size() * probe.neurons.size());
@@ -69,7 +78,7 @@ class ScatterForward final : public InstantRun {
         parallel_for(n, threads, interruption, [&](std::int64_t task) {
             const std::size_t s = static_cast<std::size_t>(task) / per_sample;
             all_parts_[s].parts[static_cast<std::size_t>(task) % per_sample]->advance(
-                {samples[s], probes, limits, interruption});
+                {samples[s], rules[s], probes, limits, interruption});
         });
         for (std::size_t s = 0; s < samples.size(); ++s) {
             end(samples[s], all_parts_[s]);
@@ -78,27 +87,27 @@ class ScatterForward final : public InstantRun {
     }
 
     double next_event(std::size_t s, double limit, const CallLimits& limits, Interruption& interruption) override {
-        return all_parts_[s].parts.front()->next_event({samples[s], {}, limits, interruption}, limit);
+        return all_parts_[s].parts.front()->next_event({samples[s], instant_rules_[s], {}, limits, interruption},
+                                                       limit);
     }
     void advance_instant(std::size_t s, std::span<const Probe> probes, const CallLimits& limits,
                          Interruption& interruption) override {
         Sample& sample = samples[s];
         for (const Probe& probe : probes) sample.recorded.emplace_back(probe.times.size() * probe.neurons.size());
-        all_parts_[s].parts.front()->advance({sample, probes, limits, interruption, false});
+        all_parts_[s].parts.front()->advance({sample, instant_rules_[s], probes, limits, interruption, false});
         end(sample, all_parts_[s]);
     }
+    void learn(const std::string& node_name) override { rules_.learn(node_name); }
+    void commit() override { rules_.commit(); }
 
  private:
+    std::size_t number_of(const Sample& sample) const { return static_cast<std::size_t>(&sample - samples.data()); }
+
     /// The first arrivals after the beginning.
     void begin_drives(Sample& sample) const {
-        const auto number = static_cast<std::size_t>(&sample - samples.data());
-        for (const auto& drive : drives_) {
-            for (std::int32_t n = 0; n < population_.n_neurons(); ++n) {
-                Drive::Intervals intervals(*drive, number, n, 0);
-                sample.state.drive_times.push_back(drive->after(sample.state.last_event, intervals.next(), n));
-                sample.state.drive_counts.push_back(1);
-            }
-        }
+        const std::size_t number = number_of(sample);
+        for (const auto& drive : drives_)
+            drive->begin(sample.state.last_event, number, sample.state.drive_times, sample.state.drive_counts);
     }
 
     static double mean_of(const Projection& projection) {
@@ -112,7 +121,7 @@ class ScatterForward final : public InstantRun {
         const auto n_samples = static_cast<int>(std::max<std::size_t>(1, samples.size()));
         const std::int32_t most = pace_.instants ? 1 : std::max(1, n / neurons_worth_a_part);
         const std::int32_t n_parts = std::clamp((threads + n_samples - 1) / n_samples, 1, most);
-        for (const Sample& sample : samples) all_parts_.emplace_back(count(n));
+        for (std::size_t s = 0; s < samples.size(); ++s) all_parts_.emplace_back(count(n));
         for (std::size_t s = 0; s < samples.size(); ++s) {
             SampleParts& mine = all_parts_[s];
             for (std::int32_t k = 0; k < n_parts; ++k) {
@@ -184,6 +193,8 @@ class ScatterForward final : public InstantRun {
     bool any_by_synapse_ = false;
     double mean_fan_out_ = 0.0;
     ScatterPace pace_;
+    ScatterRules rules_;
+    std::vector<std::vector<SynapseRun>> instant_rules_;  ///< of each sample
     std::vector<SampleParts> all_parts_;
 };
 

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <optional>
 
 #include "core/errors.hpp"
 #include "engine/agenda.hpp"
 #include "engine/calendar.hpp"
 #include "engine/drawn_arrivals.hpp"
+#include "engine/fan_arrivals.hpp"
 #include "engine/travel_ring.hpp"
 
 namespace evsim {
@@ -16,7 +18,7 @@ namespace {
 
 constexpr double no_end = std::numeric_limits<double>::infinity();
 /// Synaptic events that are sorted at once: they should stay in the cache.
-constexpr std::size_t scattered_at_once = 1 << 15;
+constexpr std::size_t scattered_at_once = 1 << 16;
 
 /// What is to come, of a part that goes from window to window or at once to the end.
 template <class S>
@@ -44,11 +46,15 @@ class Part final : public ScatterPart {
           range_(range),
           window_(window),
           look_ahead_(64.0 * window),
-          drawn_(sources.drives, sources.sample, range.first, range.last) {
+          drawn_(sources.drives, sources.sample, range.first, range.last),
+          workspace_(kernel_.scatter->workspace_bytes, "the workspace of neurons by their own clocks") {
         double longest = 0.0;
         for (const auto& delays : sources_.delays) {
             if (delays->by_synapse()) longest = std::max(longest, delays->largest());
         }
+        std::int32_t n_rules = 0;
+        for (const auto& projection : sources_.projections)
+            ports_.push_back(projection->plastic() ? -1 - n_rules++ : projection->port());
         ring_.begin(longest, 0.0);
     }
 
@@ -107,8 +113,12 @@ class Part final : public ScatterPart {
         run_ = scatter_run(sources_.population, stretch.sample.state);
         run_.first_arrivals = arrays_.first_arrivals.data();
         run_.n_arrivals = arrays_.n_arrivals.data();
+        run_.rules = stretch.rules.data();
+        run_.n_rules = static_cast<std::int32_t>(stretch.rules.size());
         run_.due = arrays_.due.data();
         run_.look_ahead = look_ahead_;
+        run_.within = Pace::instants ? 0.0 : window_;
+        run_.workspace = workspace_.data();
         run_.exact_due = Pace::instants;
         run_.emit_from = stretch.sample.from;
         run_.max_spikes_per_instant = stretch.limits.max_spikes_per_instant;
@@ -135,7 +145,7 @@ class Part final : public ScatterPart {
         if (!(bound > drawn_until_)) return;
         drawn_.draw(stretch_->sample.state, bound, [](std::int32_t, std::int32_t) {});
         drawn_.for_each([&](std::int32_t neuron, const TimedArrival<S>& arrival) {
-            ring_.put({arrival.time, neuron, arrival.port, arrival.weight});
+            ring_.put(Travelling<S>::to(neuron, arrival));
         });
         drawn_until_ = bound;
     }
@@ -155,6 +165,7 @@ class Part final : public ScatterPart {
         }
         all.weights += begin * sizeof(T);
         if (all.delays) all.delays += begin;
+        if (all.places) all.places += begin;
         all.n_synapses = end - begin;
         return all;
     }
@@ -198,7 +209,7 @@ class Part final : public ScatterPart {
         if (Pace::instants && stretch_) draw_up_to(bound);
         ring_.take(bound, ready_);
         mixed_ = !ready_.empty();
-        for (const Travelling<S>& arrival : ready_) count(arrival.neuron);
+        for (const Travelling<S>& one : ready_) count(one.neuron);
         if (!Pace::instants && stretch_) {
             drawn_.draw(stretch_->sample.state, bound, [&](std::int32_t neuron, std::int32_t n) { count(neuron, n); });
         }
@@ -216,14 +227,17 @@ class Part final : public ScatterPart {
             total += arrays_.n_arrivals[n];
         }
         if (arrivals_.size() < static_cast<std::size_t>(total)) arrivals_.resize(static_cast<std::size_t>(total));
-        for (const Travelling<S>& arrival : ready_) place(arrival.neuron, {arrival.time, arrival.weight, arrival.port});
+        for (const Travelling<S>& one : ready_) {
+            TimedArrival<S>& out = place(one.neuron, one.time);
+            std::memcpy(&out.weight, &one.weight, sizeof(S));  // or which synapse it is
+            out.port = one.port;
+        }
         for (std::size_t k = begin; k < end; ++k) {
             const FanOut fan = fan_out(inputs, k);
-            const std::int32_t port = sources_.projections[projection_of(inputs, k)]->port();
             if (fan.delays)
-                place_delayed(fan, inputs.times[k], port, bound);
+                place_delayed(fan, inputs, k, bound);
             else
-                place_all(fan, inputs.times[k], port);
+                place_all(fan, inputs, k);
         }
         if (mixed_) sort_arrivals();
         if (!Pace::instants) drawn_.merge_into(arrivals_.data(), arrays_.first_arrivals.data(), arrays_.next.data());
@@ -241,45 +255,58 @@ class Part final : public ScatterPart {
             for (std::size_t s = 0; s < fan.n_synapses; ++s) count(range_.first + static_cast<std::int32_t>(s));
         }
     }
-    void place_all(const FanOut& fan, double time, std::int32_t port) {
+    void place_all(const FanOut& fan, const Arrivals& inputs, std::size_t k) {
         TimedArrival<S>* const out = arrivals_.data();
         std::int64_t* const next = arrays_.next.data();
-        if (fan.neurons) {
-            for (std::size_t s = 0; s < fan.n_synapses; ++s)
-                out[next[fan.neurons[s]]++] = {time, weight_of(fan, s), port};
-        } else {
-            for (std::size_t s = 0; s < fan.n_synapses; ++s)
-                out[next[static_cast<std::size_t>(range_.first) + s]++] = {time, weight_of(fan, s), port};
-        }
+        const auto first = static_cast<std::size_t>(range_.first);
+        with_arrivals<T, S>(fan, spike_of(inputs, k), [fan, out, next, first, time = inputs.times[k]](auto fill) {
+            for (std::size_t s = 0; s < fan.n_synapses; ++s) {
+                const std::size_t n = fan.neurons ? static_cast<std::size_t>(fan.neurons[s]) : first + s;
+                TimedArrival<S>& one = out[next[n]++];
+                one.time = time;
+                fill(one, s);
+            }
+        });
     }
-    void place(std::int32_t neuron, const TimedArrival<S>& arrival) {
-        arrivals_[static_cast<std::size_t>(arrays_.next[static_cast<std::size_t>(neuron)]++)] = arrival;
+    TimedArrival<S>& place(std::int32_t neuron, double time) {
+        TimedArrival<S>& out = arrivals_[static_cast<std::size_t>(arrays_.next[static_cast<std::size_t>(neuron)]++)];
+        out.time = time;
+        return out;
     }
-    static S weight_of(const FanOut& fan, std::size_t k) {
-        return static_cast<S>(reinterpret_cast<const T*>(fan.weights)[k]);
+    FanSpike spike_of(const Arrivals& inputs, std::size_t k) const {
+        const std::size_t p = projection_of(inputs, k);
+        return {inputs.indices[k], sources_.projections[p]->n_inputs(), ports_[p], range_.first};
     }
 
     void count_delayed(const FanOut& fan, const Arrivals& inputs, std::size_t k, double bound) {
-        const std::int32_t port = sources_.projections[projection_of(inputs, k)]->port();
         mixed_ = true;
-        for (std::size_t s = 0; s < fan.n_synapses; ++s) {
-            const double time = inputs.times[k] + fan.delays[s];
-            if (!std::isfinite(time)) {
-                throw NonFinite(text("a spike of input ", inputs.indices[k], " would arrive at ", time,
-                                     "; its time and its delay are too large together"));
+        const double sent = inputs.times[k];
+        with_arrivals<T, S>(fan, spike_of(inputs, k), [this, &inputs, fan, k, sent, bound](auto fill) {
+            for (std::size_t s = 0; s < fan.n_synapses; ++s) {
+                const double time = sent + fan.delays[s];
+                if (!std::isfinite(time)) {
+                    throw NonFinite(text("a spike of input ", inputs.indices[k], " would arrive at ", time,
+                                         "; its time and its delay are too large together"));
+                }
+                if (time <= after_) continue;
+                if (time <= bound) {
+                    count(neuron_of(fan, s));
+                } else {
+                    Travelling<S>& one = ring_.put(time);
+                    one.neuron = neuron_of(fan, s);
+                    fill(one, s);
+                }
             }
-            if (time <= after_) continue;
-            if (time <= bound)
-                count(neuron_of(fan, s));
-            else
-                ring_.put({time, neuron_of(fan, s), port, weight_of(fan, s)});
-        }
+        });
     }
-    void place_delayed(const FanOut& fan, double sent, std::int32_t port, double bound) {
-        for (std::size_t s = 0; s < fan.n_synapses; ++s) {
-            const double time = sent + fan.delays[s];
-            if (time > after_ && time <= bound) place(neuron_of(fan, s), {time, weight_of(fan, s), port});
-        }
+    void place_delayed(const FanOut& fan, const Arrivals& inputs, std::size_t k, double bound) {
+        const double sent = inputs.times[k];
+        with_arrivals<T, S>(fan, spike_of(inputs, k), [this, fan, sent, bound](auto fill) {
+            for (std::size_t s = 0; s < fan.n_synapses; ++s) {
+                const double time = sent + fan.delays[s];
+                if (time > after_ && time <= bound) fill(place(neuron_of(fan, s), time), s);
+            }
+        });
     }
 
     /// By time; what arrives together stays in the order of sending.
@@ -402,6 +429,7 @@ class Part final : public ScatterPart {
     const NeuronKernel& kernel_;
     ScatterArrays& arrays_;
     NeuronRange range_;
+    std::vector<std::int32_t> ports_;  ///< of the arrivals of each projection: see TimedArrival
     double window_, after_ = -no_end;
     double now_ = -no_end;          ///< up to where everything has arrived
     double drawn_until_ = -no_end;  ///< up to where drives have begun to travel, from instant to instant
@@ -416,6 +444,7 @@ class Part final : public ScatterPart {
     bool mixed_ = false;  ///< whether arrivals may be out of order
     const ScatterStretch* stretch_ = nullptr;
     ScatterRun run_{};
+    AlignedBuffer workspace_;
     std::size_t done_ = 0;  ///< inputs of the stretch
     char message_[TileRun::message_bytes] = "";
 };

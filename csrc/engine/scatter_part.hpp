@@ -40,6 +40,7 @@ struct NeuronRange {
 /// One stretch of a call.
 struct ScatterStretch {
     Sample& sample;
+    std::span<const SynapseRun> rules;  ///< of the projections that have one, in their order
     std::span<const Probe> probes;
     const CallLimits& limits;
     Interruption& interruption;

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <evsim/loops/neuron_kernel.h>
+
 namespace evsim {
 
 /// An arrival and where; `S` is the type of states.
@@ -13,7 +15,10 @@ template <class S>
 struct Travelling {
     double time;
     std::int32_t neuron, port;
-    S weight;
+    union {
+        S weight;
+        std::uint32_t synapse;  ///< see TimedArrival
+    };
 };
 
 /// By time of arrival, in slots of a length that the longest delay spans a few times; in each in the order of sending.
@@ -26,9 +31,12 @@ class TravelRing {
         origin_ = now;
     }
 
-    void put(const Travelling<S>& arrival) {
-        slots_[static_cast<std::size_t>(slot_at(arrival.time) % n_slots)].push_back(arrival);
+    /// Room for one that arrives at `time`, to be filled in where it lies.
+    Travelling<S>& put(double time) {
         ++size_;
+        Travelling<S>& one = slots_[static_cast<std::size_t>(slot_at(time) % n_slots)].emplace_back();
+        one.time = time;
+        return one;
     }
 
     /// Appends all up to and including `time` to `out`, in the order of sending within a slot. What is put from now on

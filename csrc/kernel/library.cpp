@@ -2,8 +2,6 @@
 
 #include <dlfcn.h>
 
-#include <utility>
-
 #include "core/errors.hpp"
 
 namespace evsim {
@@ -40,25 +38,5 @@ std::shared_ptr<const NeuronKernel> load_kernel(const std::string& path) {
 }
 
 std::shared_ptr<const RuleKernel> load_rule(const std::string& path) { return load<RuleKernel>(path, "evsim_rule"); }
-
-std::shared_ptr<const NeuronKernel> with_rule(std::shared_ptr<const NeuronKernel> model,
-                                              std::shared_ptr<const RuleKernel> rule) {
-    if (model->info.weight_bytes != rule->weight_bytes) {
-        throw InvalidArgument(text("rule '", rule->name, "' is for weights of ", rule->weight_bytes,
-                                   " bytes, but model '", model->info.model, "' has weights of ",
-                                   model->info.weight_bytes));
-    }
-    struct Pair {
-        std::shared_ptr<const NeuronKernel> model;
-        std::shared_ptr<const RuleKernel> rule;
-        NeuronKernel both;
-    };
-    auto pair = std::make_shared<Pair>(Pair{model, rule, *model});
-    pair->both.rule = rule.get();
-    // Rules see spikes in the order of time, which these engines do not keep.
-    pair->both.sparse = nullptr;
-    pair->both.scatter = nullptr;
-    return {pair, &pair->both};
-}
 
 }  // namespace evsim

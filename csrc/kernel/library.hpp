@@ -14,8 +14,4 @@ std::shared_ptr<const NeuronKernel> load_kernel(const std::string& path);
 /// Likewise the plasticity rule.
 std::shared_ptr<const RuleKernel> load_rule(const std::string& path);
 
-/// The model with the rule beside it, for dense layers. Throws InvalidArgument if they are for weights of two types.
-std::shared_ptr<const NeuronKernel> with_rule(std::shared_ptr<const NeuronKernel> model,
-                                              std::shared_ptr<const RuleKernel> rule);
-
 }  // namespace evsim

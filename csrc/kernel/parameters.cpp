@@ -88,15 +88,18 @@ void require_dense(const NeuronKernel& kernel) {
 
 void require_sparse(const NeuronKernel& kernel) {
     if (kernel.sparse) return;
-    if (kernel.rule) throw InvalidArgument("kernels with callbacks need a dense layer");
     throw InvalidArgument(text("neuron model '", kernel.info.model, "' has no convolutional layers"));
 }
 
 void require_scatter(const NeuronKernel& kernel) {
     if (kernel.scatter) return;
-    if (kernel.rule)
-        throw Unsupported("kernels with callbacks need a dense connection with one delay for all or for each input");
     throw Unsupported(text("neuron model '", kernel.info.model, "' has no loops for sparse connections"));
+}
+
+void require_fitting(const RuleKernel& rule, const ModelInfo& model) {
+    if (rule.weight_bytes == model.weight_bytes) return;
+    throw InvalidArgument(text("rule '", rule.name, "' is for weights of ", rule.weight_bytes, " bytes, but model '",
+                               model.model, "' has weights of ", model.weight_bytes));
 }
 
 void prepare(const NeuronKernel& kernel, const std::vector<double>& shared, const std::vector<double>& neurons,

@@ -23,6 +23,8 @@ std::int32_t memory_of(const NeuronKernel& kernel, const std::string& name);
 void require_dense(const NeuronKernel& kernel);
 void require_sparse(const NeuronKernel& kernel);
 void require_scatter(const NeuronKernel& kernel);
+/// Throws InvalidArgument unless the rule is for weights of the model's type.
+void require_fitting(const RuleKernel& rule, const ModelInfo& model);
 /// Derived parameters, initial state and memory of `n` neurons. Throws NonFinite if a state does not fit its type.
 void prepare(const NeuronKernel& kernel, const std::vector<double>& shared, const std::vector<double>& neurons,
              std::size_t n, void* hot, void* state, std::vector<double>& memory);

@@ -27,7 +27,7 @@ from .connections import (
     coordinates_of as coordinates_of,
     index_of as index_of,
 )
-from .drives import PoissonDrive as PoissonDrive
+from .drives import NoiseDrive as NoiseDrive, PoissonDrive as PoissonDrive
 from .dry_runs import (
     DryRunReport as DryRunReport,
     RankLoad as RankLoad,

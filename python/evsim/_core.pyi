@@ -80,6 +80,8 @@ class Kernel:
     @property
     def default_parameters(self) -> list[float]: ...
     @property
+    def delivers(self) -> bool: ...
+    @property
     def has_rule(self) -> bool: ...
     @property
     def n_neuron_traces(self) -> int: ...
@@ -181,6 +183,7 @@ class Projection:
     def dense(
         target: Population,
         n_inputs: typing.SupportsInt | typing.SupportsIndex,
+        rule: Kernel | None,
         rule_parameters: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         tau_syn: typing.SupportsFloat | typing.SupportsIndex,
         tau_mem: typing.SupportsFloat | typing.SupportsIndex,
@@ -193,6 +196,11 @@ class Projection:
         n_inputs: typing.SupportsInt | typing.SupportsIndex,
         sources: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
         targets: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+        rule: Kernel | None,
+        rule_parameters: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        tau_syn: typing.SupportsFloat | typing.SupportsIndex,
+        tau_mem: typing.SupportsFloat | typing.SupportsIndex,
+        mean_of_batch: bool,
         port: typing.SupportsInt | typing.SupportsIndex,
     ) -> Projection: ...
     def delays(self) -> numpy.typing.NDArray[numpy.float64]: ...
@@ -249,7 +257,20 @@ class Ranks:
 
 class Network:
     def __init__(self, max_spikes_per_instant: typing.SupportsInt | typing.SupportsIndex) -> None: ...
-    def add_drive(
+    def add_input(self, size: typing.SupportsInt | typing.SupportsIndex) -> int: ...
+    def add_noise_drive(
+        self,
+        target: typing.SupportsInt | typing.SupportsIndex,
+        means: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        deviations: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        first_means: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        first_deviations: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        step: typing.SupportsFloat | typing.SupportsIndex,
+        seed: typing.SupportsInt | typing.SupportsIndex,
+        port: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def add_part(self, part: Population, n_neurons: typing.SupportsInt | typing.SupportsIndex, label: str) -> int: ...
+    def add_poisson_drive(
         self,
         target: typing.SupportsInt | typing.SupportsIndex,
         weights: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
@@ -258,8 +279,6 @@ class Network:
         seed: typing.SupportsInt | typing.SupportsIndex,
         port: typing.SupportsInt | typing.SupportsIndex,
     ) -> None: ...
-    def add_input(self, size: typing.SupportsInt | typing.SupportsIndex) -> int: ...
-    def add_part(self, part: Population, n_neurons: typing.SupportsInt | typing.SupportsIndex, label: str) -> int: ...
     def add_population(self, population: Population, label: str) -> int: ...
     def add_relay(self, relay: Relay, label: str) -> int: ...
     def connect(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from os import PathLike
 from typing import Any
 
@@ -16,7 +16,7 @@ from .connections.base import Shape
 from .connections.parts import Part
 from .devices import KernelSource
 from .distribution import Distribution, part_of_parameters
-from .drives import PoissonDrive
+from .drives import Drive
 from .errors import DTypeError, InvalidArgumentError, ShapeMismatchError, UnsupportedError
 from .graph import Source
 from .kernels import Kernel
@@ -200,7 +200,7 @@ class NetworkBuilder(Distribution):
             Which synapse type of the neurons they arrive at, by number or name; needed where the model has several.
         kernel : Kernel, path or str, optional
             Callbacks, such as a plasticity rule: see :class:`Kernel`. Compiled now, unless it is in the cache. For
-            dense layers.
+            dense and sparse connections.
 
         Returns
         -------
@@ -213,7 +213,7 @@ class NetworkBuilder(Distribution):
         InvalidArgumentError
             The connection does not go with the neurons, the kernel or the device, or the name is taken already.
         UnsupportedError
-            Delays of pooling without neurons, delays by synapse with a kernel, or on a GPU another graph than a chain.
+            Delays of pooling without neurons, or on a GPU another graph than a chain.
         MemoryLimitError
             The weights do not fit into memory.
         KernelCompileError, CompilerNotFoundError, KernelCacheError, KernelLoadError
@@ -280,7 +280,7 @@ class NetworkBuilder(Distribution):
         connection : Connection
             Who receives a spike. Populations take dense connections or convolutions, not both.
         delay, port, kernel
-            As for :meth:`add_layer`. A population with a kernel takes one projection.
+            As for :meth:`add_layer`.
 
         Returns
         -------
@@ -293,8 +293,7 @@ class NetworkBuilder(Distribution):
         InvalidArgumentError
             The nodes belong to another network, or the target does not take such a connection.
         UnsupportedError
-            A cycle without any delay through convolutions, pooling or neurons with a kernel, delays by synapse with a
-            kernel, or on a GPU another graph than a chain.
+            A cycle without any delay through convolutions or pooling, or on a GPU another graph than a chain.
 
         Notes
         -----
@@ -335,12 +334,13 @@ class NetworkBuilder(Distribution):
             )
         others = [projection for projection in self._projections if projection.target is end]
         first = not others
-        if others and (kernel is not None or others[0].kernel is not None):
-            raise InvalidArgumentError("a population with a kernel takes one projection; this one has others already")
         before = core = end._core
         compiled = None
-        if first and (kernel is not None or placed.out_shape is not None):
+        on_gpu = self.device != "cpu"  # where neurons and callbacks are one program
+        if first and (placed.out_shape is not None or (kernel is not None and on_gpu)):
             core, compiled = self._make(neuron, end.n_neurons, placed.out_shape, kernel)
+        elif kernel is not None:
+            compiled = compiled_kernel(neuron, kernel, self.dtype, self.compile_path)
         rule = rule_arguments(kernel, compiled, neuron)
         projection, placed = self._projection(core, placed, rule, neuron.port(port), delays, end._own)
         self._note("connect", start._node, end._node)
@@ -357,14 +357,14 @@ class NetworkBuilder(Distribution):
             end._shape = placed.out_shape
         return self._wrapped(projection, start, end, placed, kernel, compiled, port)
 
-    def add_drive(self, target: Population | str, drive: PoissonDrive, *, port: int | str | None = None) -> None:
+    def add_drive(self, target: Population | str, drive: Drive, *, port: int | str | None = None) -> None:
         """Drive a population from outside.
 
         Parameters
         ----------
         target : Population or str
             Neurons of this network; a layer too.
-        drive : PoissonDrive
+        drive : PoissonDrive or NoiseDrive
             What arrives there.
         port : int or str, optional
             Which synapse type of the neurons it arrives at; needed where the model has several.
@@ -376,7 +376,7 @@ class NetworkBuilder(Distribution):
         ShapeMismatchError
             The drive is of another number of neurons.
         UnsupportedError
-            The target is reached by a convolution or has a kernel with callbacks, or the network is on a GPU.
+            The target is reached by a convolution, its model takes no such drive, or the network is on a GPU.
 
         Notes
         -----
@@ -385,23 +385,22 @@ class NetworkBuilder(Distribution):
 
         Examples
         --------
-        See :class:`PoissonDrive`.
+        See :class:`PoissonDrive` and :class:`NoiseDrive`.
         """
         node = self._node_of(target)
         neuron = node.neuron if isinstance(node, Population) else None
         if not isinstance(node, Population) or neuron is None:
             raise InvalidArgumentError(f"{node!r} takes no drive: it has no neurons")
-        if not isinstance(drive, PoissonDrive):
-            raise DTypeError(f"drive must be a PoissonDrive, got {drive!r}")
+        if not isinstance(drive, Drive) or type(drive) is Drive:
+            raise DTypeError(f"drive must be a PoissonDrive or a NoiseDrive, got {drive!r}")
         if self.device != "cpu":
             raise UnsupportedError("drives run on the CPU: SpikingNetwork(device='cpu') takes them")
-        number = neuron.port(port)
-        settings = drive.settings(node.n_neurons)
         if drive.seed is None:
             rng = self._rng or random.generator()
             drive = replace(drive, seed=int(rng.integers(0, drive.largest_seed, endpoint=True, dtype=np.uint64)))
-        self._note("drive", node._node, drive.seed, number, *settings)
-        self._core.add_drive(node._node, *settings, drive.seed, number)
+        values = (getattr(drive, part.name) for part in fields(drive))
+        self._note("drive", node._node, *values)
+        drive.add_to(self._core, node._node, node.n_neurons, neuron, port)
         self._drives.append((node, drive, 0 if port is None else port))
 
     def _checked(self, connection: Any, neuron: NeuronModel | None, port: Any, kernel: Code) -> Kernel | None:
@@ -414,13 +413,12 @@ class NetworkBuilder(Distribution):
             check_neuron(neuron)
             if not connection.takes_neurons:
                 raise InvalidArgumentError(f"{connection!r} passes spikes on without neurons; got {neuron!r}")
-        if not connection.takes_kernels:
-            if kernel is not None:
-                raise InvalidArgumentError("kernels with callbacks need a Dense connection")
-            if self.device != "cpu":
-                raise InvalidArgumentError(
-                    f"{type(connection).__name__} connections run on the CPU: SpikingNetwork(device='cpu') takes them"
-                )
+        if not connection.takes_kernels and kernel is not None:
+            raise InvalidArgumentError("kernels with callbacks need a Dense or Sparse connection")
+        if not connection.on_gpu and self.device != "cpu":
+            raise InvalidArgumentError(
+                f"{type(connection).__name__} connections run on the CPU: SpikingNetwork(device='cpu') takes them"
+            )
         if neuron is not None:
             neuron.port(port)
         elif isinstance(port, (bool, np.bool_)) or (port is not None and port != 0):
@@ -437,7 +435,7 @@ class NetworkBuilder(Distribution):
         own: range | None,
     ) -> tuple[Any, Any]:
         """The projection of the core to a population, with its first weights; and the connection that it is."""
-        self._note(placed.signature(), rule, port)
+        self._note(placed.signature(), rule[1:], port)  # without the compiled kernel, another object on each process
         values, by_synapse = delays
         part = Part(placed, None, None) if own is None else placed.part(own.start, own.stop, whole=by_synapse)
         projection = part.connection.project(core, self._backend.dense, rule, port)

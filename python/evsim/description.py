@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ._lib.modules import only_public
 from .building import NetworkBuilder
 from .connections import Connection, Conv2d, ConvTranspose2d, Dense, Pool2d, Sparse, Unpool2d
-from .drives import PoissonDrive
+from .drives import Drive, NoiseDrive, PoissonDrive
 from .errors import FileFormatError, InvalidArgumentError
 from .kernels import Kernel
 from .layer import Layer
@@ -26,6 +26,7 @@ __all__ = ["NetworkDescription"]
 CONNECTIONS: dict[str, type[Connection]] = {
     kind.__name__: kind for kind in (Dense, Sparse, Conv2d, ConvTranspose2d, Pool2d, Unpool2d)
 }
+DRIVES: dict[str, type[Drive]] = {kind.__name__: kind for kind in (PoissonDrive, NoiseDrive)}
 
 
 @dataclass
@@ -44,15 +45,16 @@ class NetworkDescription:
         ``model`` and ``parameters``, or None); layers the ``projection`` that feeds them.
     projections : list of dict
         Those made by :meth:`SpikingNetwork.connect`: ``source``, ``target``, ``connection``, ``port``, ``delay``
-        (None where there is one for each input or synapse, in `arrays`) and ``kernel``.
+        (None where there is one for each input or synapse, in `arrays`) and ``kernel``, under its ``key``: the name of
+        the target, or "source -> target" where kernels of several projections lead to it.
     drives : list of dict
-        External ones: ``target``, ``port``, ``n_sources`` and ``seed``; the rest lies in `arrays`.
+        External ones: ``kind``, ``target``, ``port`` and the numbers of each; the rest lies in `arrays`.
     arrays : dict of str to ndarray
         Weights, parameters per neuron and the ends of synapses: ``"hidden.weights"``, ``"hidden.neuron.threshold"``,
         ``"hidden.sources"``.
     state : dict or None
         What a stream carries: ``time``, ``batch``, ``states`` (by node a list with the named arrays of every sample)
-        and ``waiting_traces`` (by the target of a projection, those that the next call begins with).
+        and ``waiting_traces`` (by projection, as kernels are named, those that the next call begins with).
     """
 
     dtype: str
@@ -90,13 +92,13 @@ class NetworkDescription:
         arrays = {key.removeprefix(prefix): values for key, values in self.arrays.items() if key.startswith(prefix)}
         return models[described["model"]].from_plain({**described["parameters"], **arrays})
 
-    def add_projection(self, name: str, projection: Projection) -> dict[str, Any]:
-        """Return plain values for a projection, whose weights are kept under `name`."""
+    def add_projection(self, name: str, projection: Projection, key: str) -> dict[str, Any]:
+        """Return plain values for a projection, whose weights are kept under `name` and whose kernel under `key`."""
         connection = projection.connection
         if connection.learnable:
             self.arrays[f"{name}.weights"] = projection._host_weights()
-        for key, values in connection.arrays().items():
-            self.arrays[f"{name}.{key}"] = values
+        for part, values in connection.arrays().items():
+            self.arrays[f"{name}.{part}"] = values
         described: dict[str, Any] = {
             "source": projection.source.name,
             "target": projection.target.name,
@@ -111,8 +113,11 @@ class NetworkDescription:
             self.arrays[f"{name}.delays"] = np.array(projection.delays)
         if projection.kernel is not None:
             described["kernel"] = {
+                "key": key,
                 "name": Path(projection.kernel.source.name).name,
-                "parameters": {key: repr(value) for key, value in projection.kernel_parameters.items()},  # JSON: no inf
+                "parameters": {
+                    part: repr(value) for part, value in projection.kernel_parameters.items()
+                },  # JSON: no inf
             }
         return described
 
@@ -138,32 +143,62 @@ class NetworkDescription:
         bare: Connection = connection.bare()
         return bare
 
-    def add_drive(self, number: int, target: str, drive: PoissonDrive, port: int | str) -> None:
+    def add_drive(self, number: int, target: str, drive: Drive, port: int | str) -> None:
         """Add plain values for a drive."""
-        for key in ("rate", "weight", "times"):
-            if getattr(drive, key) is not None:
-                self.arrays[f"drive {number}.{key}"] = np.asarray(getattr(drive, key))
-        self.drives.append({"target": target, "port": port, "n_sources": drive.n_sources, "seed": drive.seed})
+        described: dict[str, Any] = {"kind": type(drive).__name__, "target": target, "port": port}
+        for item in fields(drive):
+            value = getattr(drive, item.name)
+            if isinstance(value, np.ndarray):
+                self.arrays[f"drive {number}.{item.name}"] = value
+            elif value is not None:
+                described[item.name] = value
+        self.drives.append(described)
 
-    def drive(self, number: int) -> PoissonDrive:
-        """Return a drive. Raises FileFormatError where its arrays are missing."""
-        arrays = {key: self.arrays.get(f"drive {number}.{key}") for key in ("rate", "weight", "times")}
-        if arrays["rate"] is None or arrays["weight"] is None:
-            raise FileFormatError(f"drive {number} needs arrays 'rate' and 'weight'")
+    def drive(self, number: int) -> Drive:
+        """Return a drive. Raises FileFormatError where it is of an unknown kind or parts are missing."""
         described = self.drives[number]
-        return PoissonDrive(**arrays, n_sources=described["n_sources"], seed=described["seed"])  # type: ignore[arg-type]
+        kind = DRIVES.get(described["kind"])
+        if kind is None:
+            raise FileFormatError(f"there is no drive {described['kind']!r}; there are {', '.join(DRIVES)}")
+        values: dict[str, Any] = {}
+        for item in fields(kind):
+            value = self.arrays.get(f"drive {number}.{item.name}", described.get(item.name))
+            if value is not None:
+                values[item.name] = value
+            elif item.default is MISSING:
+                raise FileFormatError(f"drive {number} needs {item.name!r}")
+        return kind(**values)
 
     def delay(self, name: str, described: dict[str, Any]) -> Any:
         """Return the delays of a projection."""
         return self.arrays.get(f"{name}.delays") if described["delay"] is None else described["delay"]
 
 
+def kernel_keys(net: NetworkBuilder) -> dict[Projection, str]:
+    """Return what the kernels of projections are called."""
+    learners = [projection for projection in net._projections if projection.kernel]
+    pairs = [f"{projection.source.name} -> {projection.target.name}" for projection in learners]
+    keys = {}
+    for k, projection in enumerate(learners):
+        key = projection.target.name
+        if sum(other.target is projection.target for other in learners) > 1:
+            key = pairs[k] if pairs.count(pairs[k]) == 1 else f"{pairs[k]} {pairs[:k].count(pairs[k])}"
+        keys[projection] = key
+    return keys
+
+
+def kernel_key(described: dict[str, Any]) -> str:
+    """Return what the kernel of a described projection is called."""
+    key: str = described["kernel"].get("key", described["target"])
+    return key
+
+
 def kernel_with_parameters(
-    name: str, described: dict[str, Any] | None, kernel_of: Callable[[str], Kernel | None]
+    described: dict[str, Any] | None, kernel_of: Callable[[str], Kernel | None]
 ) -> Kernel | None:
     """Return the kernel of a described projection with the parameters that it had."""
     saved = described["kernel"] if described else None
-    kernel = kernel_of(name) if saved else None
+    kernel = kernel_of(kernel_key(described)) if described and saved else None
     if saved is None or kernel is None:
         return None
     return kernel.with_parameters({key: float(value) for key, value in saved["parameters"].items()})
@@ -174,6 +209,7 @@ def describe(net: NetworkBuilder, *, state: bool) -> NetworkDescription:
     net._require_whole("save, pickle, copy or describe")
     described = NetworkDescription(net.dtype, net.device, net._max_spikes_per_instant)
     of_layers = set()
+    keys = kernel_keys(net)
     for node in sorted(net._nodes.values(), key=lambda node: node._node):
         entry: dict[str, Any] = {"name": node.name, "kind": "input", "size": node.n_neurons, "shape": node.shape}
         if isinstance(node, Population):
@@ -181,19 +217,22 @@ def describe(net: NetworkBuilder, *, state: bool) -> NetworkDescription:
         if isinstance(node, Layer):
             entry |= {"kind": "layer", "source": node.source.name}
             entry["connection"] = node.connection.to_description(lambda other: other.name)
-            entry["projection"] = node.projection and described.add_projection(node.name, node.projection)
+            entry["projection"] = node.projection and described.add_projection(
+                node.name, node.projection, keys.get(node.projection, "")
+            )
             of_layers.add(id(node.projection))
         described.nodes.append(entry)
     for k, projection in enumerate(net._projections):
         if id(projection) not in of_layers:
-            described.projections.append(described.add_projection(f"projection {k}", projection) | {"number": k})
+            entry = described.add_projection(f"projection {k}", projection, keys.get(projection, ""))
+            described.projections.append(entry | {"number": k})
     for k, (target, drive, port) in enumerate(net._drives):
         described.add_drive(k, target.name, drive, port)
     if state:
         snapshot = net._core.snapshot()
         names = [node.name for node in sorted(net._nodes.values(), key=lambda node: node._node)]
         states = dict(zip(names, snapshot["states"], strict=True))
-        waiting = {p.target.name: p._core.waiting_traces() for p in net._projections if p.kernel}
+        waiting = {key: projection._core.waiting_traces() for projection, key in keys.items()}
         described.state = {**snapshot, "states": states, "waiting_traces": waiting}
     return described
 
@@ -223,14 +262,14 @@ def rebuild(
         if (saved is None) != (neuron is None):
             raise InvalidArgumentError(f"{name} needs both neurons and a projection, or none of them")
         connection = description.connection(name, saved or {"connection": node["connection"]}, net._node_of)
-        kernel = kernel_with_parameters(name, saved, kernel_of)
+        kernel = kernel_with_parameters(saved, kernel_of)
         options = {"port": saved["port"], "delay": description.delay(name, saved)} if saved else {}
         layer = net.add_layer(connection, neuron, source=node["source"], name=given, kernel=kernel, **options)
         _fill(net, layer.projection, name, description)
     for saved in description.projections:
         name = f"projection {saved['number']}"
         connection = description.connection(name, saved, net._node_of)
-        kernel = kernel_with_parameters(saved["target"], saved, kernel_of)
+        kernel = kernel_with_parameters(saved, kernel_of)
         options = {"port": saved["port"], "delay": description.delay(name, saved)}
         projection = net.connect(saved["source"], saved["target"], connection, kernel=kernel, **options)
         _fill(net, projection, name, description)
@@ -239,8 +278,8 @@ def rebuild(
     if description.state is not None:
         states = [description.state["states"][node["name"]] for node in description.nodes]
         net._core.restore({**description.state, "states": states})
-        for projection in net._projections:
-            traces = description.state["waiting_traces"].get(projection.target.name, ())
+        for projection, key in kernel_keys(net).items():
+            traces = description.state["waiting_traces"].get(key, ())
             if any(part.size for part in traces):
                 projection._core.set_next_traces(*traces)
 

@@ -12,7 +12,7 @@ from ._lib.arrays import as_integer
 from ._lib.modules import only_public
 from ._lib.tables import bytes_text, html_table, text_table
 from .devices import Backend
-from .drives import PoissonDrive
+from .drives import Drive
 from .errors import DTypeError, EmptyNetworkError, IndexOutOfRangeError, InvalidArgumentError
 from .layer import Layer
 from .nodes import Input, Population
@@ -58,7 +58,7 @@ class NetworkGraph:
         self._inputs: list[Input] = []
         self._populations: list[Population] = []
         self._projections: list[Projection] = []
-        self._drives: list[tuple[Population, PoissonDrive, int | str]] = []
+        self._drives: list[tuple[Population, Drive, int | str]] = []
         self._nodes: dict[str, Input | Population] = {}
         self._ranks: Ranks | None = None
 
@@ -93,7 +93,7 @@ class NetworkGraph:
         return tuple(self._projections)
 
     @property
-    def drives(self) -> tuple[tuple[Population, PoissonDrive, int | str], ...]:
+    def drives(self) -> tuple[tuple[Population, Drive, int | str], ...]:
         """All external drives, in the order in which they were added: the population, the drive and its port."""
         return tuple(self._drives)
 

@@ -14,14 +14,14 @@ from . import random
 from ._lib.arrays import as_float, as_size
 from ._lib.modules import only_public
 from ._lib.paths import as_path
-from .description import NetworkDescription, describe, rebuild
+from .description import NetworkDescription, describe, kernel_keys, rebuild
 from .devices import find_backend
-from .errors import DTypeError, InvalidArgumentError, ShapeMismatchError
+from .errors import InvalidArgumentError, ShapeMismatchError
 from .inputs import samples_of
 from .kernels import Kernel
 from .neurons import MODELS, NeuronModel
 from .nodes import Population
-from .probe import Probe
+from .probe import Probe, probes_of
 from .simulation import Simulation
 from .spikes import SpikeArray
 
@@ -226,7 +226,7 @@ class SpikingNetwork(Simulation):
             if indices is not None:
                 inputs, times = _of_keywords(inputs, indices, times)
             samples, batch = samples_of(self._inputs, inputs, times, self._backend)
-            probes = _probes_of(record)
+            probes = probes_of(record)
             end = math.inf if until is None else as_float(until, "until")
             begin = None if start is None else as_float(start, "start")
             for population in self._populations:
@@ -316,7 +316,8 @@ class SpikingNetwork(Simulation):
         ----------
         description : NetworkDescription
         kernel_of : callable, optional
-            The kernel of a layer or population, by its name, that was described with one; None does without.
+            The kernel of a layer or population, by its name, that was described with one, or by "source -> target"
+            where several projections to it have one; None does without.
         neuron_of : callable, optional
             The neurons of a node by its name, in place of those that are described.
         models : mapping of str to type, optional
@@ -343,7 +344,7 @@ class SpikingNetwork(Simulation):
         return net
 
     def __getstate__(self) -> dict[str, Any]:
-        kernels = {p.target.name: p.kernel for p in self._projections if p.kernel}
+        kernels = {key: projection.kernel for projection, key in kernel_keys(self).items()}
         return {
             "description": self.to_description(state=True),
             "neurons": {population.name: population.neuron for population in self._populations},
@@ -371,15 +372,6 @@ def _of_keywords(inputs: Any, indices: Any, times: Any) -> tuple[Any, Any]:
     if times is None:
         raise ShapeMismatchError("give times with indices")
     return indices, times
-
-
-def _probes_of(record: Any) -> Sequence[Probe]:
-    if isinstance(record, tuple) and not record:
-        return record
-    probes = [record] if isinstance(record, Probe) else record
-    if not isinstance(probes, Sequence) or not all(isinstance(probe, Probe) for probe in probes):
-        raise DTypeError(f"record must be a Probe or a sequence of them, got {record!r}")
-    return probes
 
 
 __dir__ = only_public(__all__)

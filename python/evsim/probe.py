@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,8 +25,8 @@ class _WithWeakReferences:
 class Probe(_WithWeakReferences):
     """A variable of chosen neurons at chosen times, exact, not sampled in steps.
 
-    Pass it to :meth:`SpikingNetwork.infer` in ``record=``; afterwards :attr:`values` holds what was asked for. At a
-    time where something jumps, the value after the jump is recorded.
+    Pass it to :meth:`SpikingNetwork.infer` or ``simulate`` in ``record=``; afterwards :attr:`values` holds what was
+    asked for. At a time where something jumps, the value after the jump is recorded.
 
     Parameters
     ----------
@@ -40,7 +42,7 @@ class Probe(_WithWeakReferences):
     Attributes
     ----------
     values : ndarray of float64, shape (n_times, n_recorded)
-        Set by ``infer``; (n_samples, n_times, n_recorded) after a batch.
+        Set by the call; (n_samples, n_times, n_recorded) after a batch.
 
     Examples
     --------
@@ -76,6 +78,47 @@ class Probe(_WithWeakReferences):
         neuron = population.neuron
         observable = population._core.observable(neuron.observable(self.variable) if neuron else self.variable)
         return population._node, observable, neurons.tolist(), as_times(self.times, "times").tolist()
+
+
+def probes_of(record: Any) -> Sequence[Probe]:
+    """Return one probe or several as a sequence. Raises DTypeError."""
+    if isinstance(record, tuple) and not record:
+        return record
+    probes = [record] if isinstance(record, Probe) else record
+    if not isinstance(probes, Sequence) or not all(isinstance(probe, Probe) for probe in probes):
+        raise DTypeError(f"record must be a Probe or a sequence of them, got {record!r}")
+    return probes
+
+
+class Recording:
+    """Values of probes from runs that go on from one another."""
+
+    def __init__(self, probes: Sequence[Probe]) -> None:
+        self._probes = probes
+        self._times = [as_times(probe.times, "times") for probe in probes]
+        self._found: list[list[npt.NDArray[np.float64]]] = [[] for _ in probes]
+
+    def first(self) -> list[float]:
+        """Return the first time of each probe that has times."""
+        return [float(times[0]) for times in self._times if len(times)]
+
+    @contextmanager
+    def until(self, end: float, *, last: bool) -> Iterator[list[Probe]]:
+        """Give the probes of a run up to `end`, and take their values when it is done."""
+        parts: list[tuple[int, Probe]] = []
+        for k, times in enumerate(self._times):
+            n = int(times.searchsorted(end, side="right"))
+            if n or last:  # of a probe without times at least the shape
+                parts.append((k, replace(self._probes[k], times=times[:n])))
+                self._times[k] = times[n:]
+        yield [part for _, part in parts]
+        for k, part in parts:
+            self._found[k].append(part.values)
+
+    def finish(self) -> None:
+        """Give the probes what was recorded."""
+        for probe, found in zip(self._probes, self._found, strict=True):
+            probe._values = np.concatenate(found)
 
 
 __dir__ = only_public(__all__)

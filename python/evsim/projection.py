@@ -29,7 +29,7 @@ __all__ = ["Projection"]
 
 
 def rule_arguments(kernel: Kernel | None, compiled: _core.Kernel | None, neuron: NeuronModel) -> list[Any]:
-    """Parameters of a projection's rule as the core takes them; none without a kernel."""
+    """A projection's rule and what belongs to it, as the core takes them; no rule without a kernel."""
 
     def time_constant(name: str) -> float:
         value = getattr(neuron, name, None)  # some have none, or no synapse that decays
@@ -38,7 +38,7 @@ def rule_arguments(kernel: Kernel | None, compiled: _core.Kernel | None, neuron:
 
     parameters = _rule_parameters(compiled, kernel.parameters) if kernel and compiled else []
     mean = kernel is not None and kernel.batch_update == "mean"
-    return [parameters, time_constant("tau_syn"), time_constant("tau_mem"), mean]
+    return [compiled if kernel else None, parameters, time_constant("tau_syn"), time_constant("tau_mem"), mean]
 
 
 def _rule_parameters(
@@ -226,6 +226,9 @@ class Projection:
     def neuron_traces(self) -> npt.NDArray[Any]:
         """Neuron traces after the last call, each as of its neuron's last event.
 
+        That is the last spike to arrive or leave; where synapses are sparse or have delays of their own, one that
+        arrived at this neuron by this projection, or one of its own.
+
         Shape (n_neurons, n_traces), or (n_samples, n_neurons, n_traces) after a batch, in the network's dtype; a copy.
         Assign values of shape (n_neurons, n_traces), or one number, to begin the next call with them; calls after it
         begin at zero again, unless they go on with ``reset=False``.
@@ -243,16 +246,16 @@ class Projection:
     def synaptic_traces(self) -> npt.NDArray[Any]:
         """Synaptic traces after the last call, each as of its neuron's last event.
 
-        Shape (n_neurons, n_inputs, n_traces), or (n_samples, n_neurons, n_inputs, n_traces) after a batch; read and
-        assigned like :attr:`neuron_traces`.
+        Shape (n_neurons, n_inputs, n_traces), of :class:`Sparse` (n_synapses, n_traces) in the order of
+        :attr:`weights`; after a batch with the samples before that. Read and assigned like :attr:`neuron_traces`.
         """
         self._require_kernel()
-        return self._traces(True, (self.target.n_neurons, self.n_inputs, self._compiled.n_synaptic_traces))
+        return self._traces(True, (*self.weights.shape, self._compiled.n_synaptic_traces))
 
     @synaptic_traces.setter
     def synaptic_traces(self, values: npt.ArrayLike) -> None:
         self._require_kernel()
-        shape = (self.target.n_neurons, self.n_inputs, self._compiled.n_synaptic_traces)
+        shape = (*self.weights.shape, self._compiled.n_synaptic_traces)
         self._core.set_next_traces(np.empty(0), self._as_traces(self._backend.to_host(values), shape))
 
     def _traces(self, synaptic: bool, shape: tuple[int, ...]) -> npt.NDArray[Any]:

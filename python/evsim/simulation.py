@@ -17,6 +17,7 @@ from .distribution import told
 from .errors import InvalidArgumentError
 from .inputs import samples_of
 from .nodes import Population
+from .probe import Probe, Recording, probes_of
 from .shorthands import LayerShorthands
 from .spikes import SpikeArray
 
@@ -35,6 +36,7 @@ class Simulation(LayerShorthands):
 
     infer: Any
     time: Any
+    _recorded: Any
 
     @told
     def simulate(
@@ -43,6 +45,7 @@ class Simulation(LayerShorthands):
         inputs: Any = None,
         *,
         record_spikes: Sequence[Population | str] | None = None,
+        record: Probe | Sequence[Probe] = (),
         progress: bool | None = None,
     ) -> Any:
         """Go on from where the network stands, up to `until`.
@@ -55,6 +58,8 @@ class Simulation(LayerShorthands):
             Spikes of one sample from here to `until`; with several inputs a mapping, as :meth:`infer` takes it.
         record_spikes : sequence of Population or str, optional
             Whose spikes to return, in place of those of the last layer.
+        record : Probe or sequence of Probe
+            What to record from here to `until`; see :class:`Probe`.
         progress : bool, optional
             Whether to show a progress bar in runs of more than a second. Default: if standard error is a terminal.
 
@@ -66,14 +71,19 @@ class Simulation(LayerShorthands):
         Raises
         ------
         InvalidArgumentError
-            `until` lies before the time of the network or is not finite, or `inputs` is a batch.
+            `until` lies before the time of the network or is not finite, `inputs` is a batch, or a probe asks for a
+            time outside.
+        IndexOutOfRangeError, UnsortedSpikesError, NonFiniteError, DTypeError
+            Probes of neurons that are not there, or whose times are not in order.
         StreamError
             Input before the time of the network.
 
         Notes
         -----
-        The same to the last bit as ``infer(inputs, until=until, reset=False)``. It runs in pieces that take half a
-        second each; Ctrl-C, or an error, leaves the network as of the last one, which :attr:`time` tells.
+        The same to the last bit as ``infer(inputs, until=until, reset=False)``; what probes see of neurons with
+        sparse synapses, delays of synapses or a drive is the same up to rounding. It runs in pieces that take half a
+        second each; Ctrl-C, or an error, leaves the network as of the last one, which :attr:`time` tells, and the
+        probes as they were.
 
         Examples
         --------
@@ -99,8 +109,12 @@ class Simulation(LayerShorthands):
         for one, (indices, times) in zip(self._inputs, trains, strict=True):
             if self.device == "cpu":  # elsewhere there is one piece, which checks it
                 _core.check_spikes(indices, times, one.n_neurons, "input")
+        probes = probes_of(record)
+        if probes:
+            self._check_probes(probes, end)
+        recording = Recording(probes)
         fresh, found = self.time is None, []
-        first = [0.0, end, *(float(times[0]) for _, times in trains if len(times))]
+        first = [0.0, end, *(float(times[0]) for _, times in trains if len(times)), *recording.first()]
         begin = min(first) if self.time is None else self.time
         for piece in self._agreed(piece_ends(begin, end, bar=progress), end) if self.device == "cpu" else [end]:
             here = [int(times.searchsorted(piece, side="right")) for _, times in trains]
@@ -109,11 +123,23 @@ class Simulation(LayerShorthands):
                 for one, (indices, times), n in zip(self._inputs, trains, here, strict=True)
             }
             start = begin if fresh else None
-            found.append(self.infer(piece_of, until=piece, start=start, reset=fresh, outputs=wanted))
+            options = {"until": piece, "start": start, "reset": fresh, "outputs": wanted}
+            with recording.until(piece, last=piece == end) as parts:
+                found.append(self.infer(piece_of, **options, record=parts))
             trains = [(indices[n:], times[n:]) for (indices, times), n in zip(trains, here, strict=True)]
             fresh = False
+        recording.finish()
         spikes = {one.name: joined([part[one.name] for part in found]) for one in wanted}
         return spikes if record_spikes is not None else spikes[wanted[0].name]
+
+    def _check_probes(self, probes: Sequence[Probe], end: float) -> None:
+        """Raise what is wrong with the probes of the whole run before anything is simulated."""
+        requests = []
+        for probe in probes:
+            population = self._recorded(probe.layer)
+            requests.append((self._populations.index(population), *probe.request(population)[1:]))
+        nodes = [(one.name, one.n_neurons, None) for one in self._populations]
+        _core.plan_call(nodes, self.time, 1, [math.inf], end, None, False, requests)
 
 
 def joined(parts: Sequence[Any]) -> Any:

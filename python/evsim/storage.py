@@ -8,6 +8,7 @@ from os import PathLike
 import numpy as np
 
 from ._lib.modules import only_public
+from .description import kernel_key
 from .errors import (
     DTypeError,
     FileFormatError,
@@ -70,8 +71,8 @@ def load(
     ----------
     path : path
     kernels : mapping of int or str to Kernel, path, str or None, optional
-        For every layer that was saved with a kernel, by its number or name: the kernel, or None to do without. A kernel
-        gets the parameters of the file.
+        For every layer that was saved with a kernel, by its number or name: the kernel, or None to do without. Where
+        several projections to a population have one, by "source -> target". A kernel gets the parameters of the file.
     neurons : iterable of type, optional
         Your own neuron models in the file, from :func:`evsim.neurons.from_source`.
 
@@ -100,7 +101,7 @@ def load(
         layers = [node["name"] for node in description.nodes if node["kind"] != "input"]
         projections = [node["projection"] for node in description.nodes if node["kind"] == "layer"]
         saved_with = {
-            saved["target"]: saved["kernel"]["name"]
+            kernel_key(saved): saved["kernel"]["name"]
             for saved in [*projections, *description.projections]
             if saved and saved["kernel"]
         }
@@ -114,8 +115,8 @@ def load(
                 kernel = given[key]
                 return kernel if kernel is None or isinstance(kernel, Kernel) else Kernel(kernel)
         raise InvalidArgumentError(
-            f"{name} was saved with the kernel {saved_with[name]}; give it as kernels={{{number}: ...}}, or None to do "
-            "without"
+            f"{name} was saved with the kernel {saved_with[name]}; give it as kernels={{"
+            f"{number if number >= 0 else repr(name)}: ...}}, or None to do without"
         )
 
     chosen = {name: kernel_of(name) for name in saved_with}

@@ -15,9 +15,8 @@ constexpr int n_inputs = 30, n_neurons = 70;
 
 TestLayer plastic_layer(double throw_at = -1.0, BatchUpdate update = BatchUpdate::sum) {
     const NeuronParameters neurons{{20.0, 10.0}, {{1.0}, {0.0}, {0.0}, {0.0}, {0.0}, {0.0}}};
-    const auto kernel = with_rule(load_kernel(EVSIM_TEST_KERNEL), load_rule(EVSIM_TEST_KERNEL));
-    TestLayer layer = dense_layer(n_inputs, n_neurons, kernel, neurons,
-                                  RuleSettings{{0.01, 0.02, 20.0, throw_at}, 10.0, 20.0, update});
+    const RuleSettings rule{load_rule(EVSIM_TEST_KERNEL), {0.01, 0.02, 20.0, throw_at}, 10.0, 20.0, update};
+    TestLayer layer = dense_layer(n_inputs, n_neurons, load_kernel(EVSIM_TEST_KERNEL), neurons, rule);
     std::mt19937 random(3);
     std::uniform_real_distribution<double> weight(-0.3, 1.0);
     double* weights = reinterpret_cast<double*>(layer.dense().data());

@@ -97,7 +97,7 @@ struct Loop {
         for (double& one : delays) one = delay(random);
         back->set_delays(delays, true);
         network.connect(node, node, back);
-        network.add_drive(node, {{0.2}, {0.0, 50.0}, {0.3, 1.0}, 7, 0});
+        network.add_drive(node, PoissonSettings{{0.2}, {0.0, 50.0}, {0.3, 1.0}, 7, 0});
     }
     void run(const SpikeArray& spikes, double until, bool reset) {
         Interruption interruption;
@@ -166,6 +166,24 @@ TEST(Scatter, ASynapseThatLeadsNowhereIsRefused) {
     EXPECT_EQ(Sparse(2, 3, List{}, List{}, 4).n_synapses(), 0u);
 }
 
+TEST(Incoming, OrdersSynapsesByNeuronAndThenByInput) {
+    const Synapses synapses = random_synapses(20, 30, 0.3, 0.0, 4);
+    const Sparse sparse(20, 30, synapses.inputs, synapses.neurons, 4);
+    const Incoming incoming(sparse);
+    std::vector<bool> seen(sparse.n_synapses());
+    for (std::size_t k = 0; k < sparse.n_synapses(); ++k) {
+        const std::size_t place = incoming.place(k);
+        EXPECT_FALSE(seen[place]);
+        seen[place] = true;
+        EXPECT_LE(incoming.first(synapses.neurons[k]), place);
+        EXPECT_LT(place, incoming.first(synapses.neurons[k] + 1));
+        EXPECT_EQ(incoming.inputs()[place], synapses.inputs[k]);
+        if (place > incoming.first(synapses.neurons[k])) {
+            EXPECT_LE(incoming.inputs()[place - 1], synapses.inputs[k]);
+        }
+    }
+}
+
 TEST(TravelRing, GivesEverythingOnceAndNotTooEarly) {
     std::mt19937 random(8);
     std::uniform_real_distribution<double> uniform(0.0, 1.0);
@@ -183,7 +201,7 @@ TEST(TravelRing, GivesEverythingOnceAndNotTooEarly) {
         for (int k = 0; k < 3; ++k) {
             const double time = now + std::nextafter(longest * (1.0 - uniform(random)), 0.0);
             if (time <= now) continue;
-            ring.put({time, 0, 0, 1.0});
+            ring.put(time);
             sent.push_back(time);
         }
         now += uniform(random) < 0.01 ? 400.0 * uniform(random) : uniform(random) * 0.3;  // also far beyond the ring

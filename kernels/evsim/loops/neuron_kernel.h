@@ -147,8 +147,41 @@ struct SparseRun {
 template <class S>
 struct TimedArrival {
     double time;
-    S weight;
+    union {
+        S weight;
+        std::uint32_t synapse;  ///< of a projection with a rule, which may change the weight until then
+    };
+    std::int32_t port;  ///< or, of the k-th projection with a rule, -1 - k
+
+    std::int32_t rule() const { return -1 - port; }
+};
+
+/// What a plasticity rule keeps of one projection to neurons that go by clocks of their own. Synapses are ordered by
+/// neuron: those of neuron n are [first(n), first(n + 1)). Traces decay when they are touched: a neuron's own whenever
+/// the rule hears of it, those of a synapse when something arrives by it or its neuron fires.
+struct SynapseRun {
+    const RuleKernel* rule;
+    const void* prepared;   ///< the rule's parameters, made by its `prepare`
+    const double* rates;    ///< inverse time constants of the neuron traces, then of the synaptic traces
+    void* weights;          ///< [synapse]
+    void* synaptic_traces;  ///< [synapse * n_synaptic_traces + trace], as of the last touch
+    double* arrivals;       ///< [synapse]: the last arrival; of rules that have synaptic traces
+    void* neuron_traces;    ///< [neuron * n_neuron_traces + trace]
+    double* heard;          ///< [neuron]: when the rule heard of it last, by an arrival or a spike
+    double* post_times;     ///< [neuron]: its last spike, or -infinity
+
+    const std::uint32_t* firsts;  ///< [neuron + 1]; nullptr where every input reaches every neuron
+    const std::int32_t* inputs;   ///< [synapse]; likewise
+    std::int32_t n_inputs;
     std::int32_t port;
+
+    std::uint32_t first(std::int32_t neuron) const {
+        return firsts ? firsts[neuron] : static_cast<std::uint32_t>(neuron) * static_cast<std::uint32_t>(n_inputs);
+    }
+    std::int32_t input_of(std::uint32_t synapse, std::int32_t neuron) const {
+        return inputs ? inputs[synapse] : static_cast<std::int32_t>(synapse - first(neuron));
+    }
+    void prefetch(std::uint32_t synapse) const;
 };
 
 /// Neurons that go by clocks of their own, each from arrival to arrival. A spike of theirs counts as a touch too: the
@@ -171,9 +204,13 @@ struct ScatterRun {
     const void* arrivals;                ///< of TimedArrival<S>, those of a neuron in a row and in order of time
     const std::int64_t* first_arrivals;  ///< per neuron
     const std::int32_t* n_arrivals;      ///< likewise
+    const SynapseRun* rules;             ///< of the projections that have one
+    std::int32_t n_rules;
 
     double* due;                   ///< out, by `finish`, per neuron: untouched, it will not fire before
     double look_ahead;             ///< how far beyond emit_until that is to be found out
+    double within;                 ///< most neurons were last touched no longer before emit_until
+    void* workspace;               ///< room that is 0 at first and kept from call to call, see ScatterLoops
     bool exact_due;                ///< whether due is to be the very spike, if one comes so soon, and never emit_until
     double emit_from, emit_until;  ///< as in TileRun
     std::int32_t max_spikes_per_instant;
@@ -236,7 +273,33 @@ struct RuleKernel {
                            std::int32_t n_observables);
     /// A neuron has fired; observables after the reset.
     TileStatus (*on_output)(void* tile, std::int32_t neuron, double time, double start, const double* observables);
+
+    // The same neuron by neuron, for those that go by clocks of their own. `message` as in TileRun.
+
+    std::size_t prepared_bytes;
+    void (*prepare)(const double* parameters, void* out);
+    /// What a synapse is about to bring, in place of `weight`; nullptr where that is what it brings. Observables before
+    /// the arrival.
+    TileStatus (*deliver)(const SynapseRun&, std::int32_t neuron, std::uint32_t synapse, double time,
+                          const double* observables, double& weight, char* message);
+    /// It has been integrated, as `weight`.
+    TileStatus (*on_arrival)(const SynapseRun&, std::int32_t neuron, std::uint32_t synapse, double time, double weight,
+                             const double* observables, char* message);
+    /// The neuron has fired; observables after the reset.
+    TileStatus (*on_spike)(const SynapseRun&, std::int32_t neuron, double time, const double* observables,
+                           char* message);
 };
+
+/// Arrivals come by synapses that the hardware cannot guess. Inlined, because GCC takes calls of a function that does
+/// nothing else for calls that do nothing.
+[[gnu::always_inline]] inline void SynapseRun::prefetch(std::uint32_t synapse) const {
+    const auto place = static_cast<std::size_t>(synapse), bytes = static_cast<std::size_t>(rule->weight_bytes);
+    __builtin_prefetch(static_cast<const char*>(weights) + place * bytes);
+    if (rule->n_synaptic_traces == 0) return;
+    __builtin_prefetch(arrivals + place);
+    __builtin_prefetch(static_cast<const char*>(synaptic_traces) +
+                       place * bytes * static_cast<std::size_t>(rule->n_synaptic_traces));
+}
 
 /// The facts of a neuron model.
 struct ModelInfo {
@@ -304,11 +367,12 @@ struct ScatterLoops {
     /// As that of DenseLoops.
     TileResult (*observe)(const TileRun&, std::int32_t neuron, const double* durations, std::int64_t count,
                           std::int32_t observable, double* out, std::size_t out_stride);
+    std::size_t workspace_bytes;  ///< of a ScatterRun, aligned to 64
 };
 
 struct AdjointLoops;  ///< of an engine to come
 
-/// A model and the engines that it has, a null pointer for each that it lacks; and a rule beside it.
+/// A model and the engines that it has, a null pointer for each that it lacks.
 struct NeuronKernel {
     std::uint32_t abi;
     ModelInfo info;
@@ -316,7 +380,6 @@ struct NeuronKernel {
     const SparseLoops* sparse;
     const ScatterLoops* scatter;
     const AdjointLoops* adjoint;
-    const RuleKernel* rule;  ///< nullptr without one
 };
 
 }  // namespace evsim

@@ -5,9 +5,8 @@
 #include <limits>
 
 #include <evsim/callbacks.h>
-#include <evsim/plasticity/decay.h>
-
 #include <evsim/loops/neuron_kernel.h>
+#include <evsim/loops/trace_blocks.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {
@@ -215,7 +214,7 @@ struct PlasticTile {
     /// The first `n_written` of the other inputs, a block at a time: first how much all have decayed, in SIMD.
     void call_post_written(std::int32_t n, std::size_t n_written, double time, double last_post, const T* of_neuron,
                            Context context) {
-        constexpr std::size_t block = 128;
+        constexpr std::size_t block = trace_block;
         T change[n_synaptic + 1][block];
         double since[block];
         const Rule local = rule;
@@ -226,14 +225,7 @@ struct PlasticTile {
                 const double arrival = traces.arrivals[inputs[r]];
                 since[r] = time - (arrival > last_post ? arrival : last_post);
             }
-            for (int k = 0; k < n_synaptic; ++k) {
-                const double rate = traces.rates[n_neuron + k];
-                if (rate == 0.0) {
-                    std::fill_n(change[k], n_rows, T(0));
-                } else {
-                    for (std::size_t r = 0; r < n_rows; ++r) change[k][r] = trace_change<T>(since[r], rate);
-                }
-            }
+            block_changes<n_synaptic>(change, since, n_rows, traces.rates + n_neuron);
             for (std::size_t r = 0; r < n_rows; ++r) {
                 T* const row = synaptic_traces(inputs[r], n);
                 T* const weight = weights(inputs[r], n);

@@ -1,4 +1,4 @@
-// A plasticity rule beside the dense engine's inner loop, where there is one.
+// A plasticity rule beside an engine's inner loop, where there is one.
 #pragma once
 
 #include <cstring>
@@ -12,6 +12,23 @@
 
 namespace evsim {
 inline namespace EVSIM_ISA {
+
+/// What callbacks may ask a neuron for.
+template <class Model>
+struct Observables {
+    using Exact = typename Model::template State<double>;
+
+    static constexpr int n_own = static_cast<int>(std::size(Model::observable_names));
+    static constexpr int count = n_own > 2 ? n_own : 2;  ///< v and i may be asked for
+
+    static void read(const Model& model, const Exact& state, const typename Model::Neuron& neuron, double* out) {
+        for (int k = 0; k < count; ++k) out[k] = k < n_own ? model.observe(state, neuron, k) : never();
+    }
+};
+
+inline void check_rule(TileStatus status) {
+    if (status != TileStatus::ok) throw RuleFailed{status};
+}
 
 /// No call of it is inlined: most layers have no rule, and their exact path is short. `S`: the type of states.
 template <class Model, class S>
@@ -32,8 +49,7 @@ class RuleCalls {
         if (tile_) rule_->close(tile_);
     }
 
-    static constexpr int n_observables = static_cast<int>(std::size(Model::observable_names));
-    static constexpr int n_context = n_observables > 2 ? n_observables : 2;  ///< v and i may be asked for
+    static constexpr int n_context = Observables<Model>::count;
 
     explicit operator bool() const { return tile_ != nullptr; }
 
@@ -50,7 +66,7 @@ class RuleCalls {
     [[gnu::noinline, gnu::cold]] void on_output(std::int32_t n, double time, double start, const Exact& state) const {
         double observables[n_context];
         if (rule_->uses_context) observe(state, n, observables);
-        check(rule_->on_output(tile_, n, time, start, observables));
+        check_rule(rule_->on_output(tile_, n, time, start, observables));
     }
 
  private:
@@ -63,15 +79,11 @@ class RuleCalls {
                 observe(converted<Exact, double, S>(lane), n, observables + k * n_context);
             }
         }
-        check(rule_->on_input(tile_, event, start, observables, n_context));
+        check_rule(rule_->on_input(tile_, event, start, observables, n_context));
     }
 
     void observe(const Exact& state, std::int32_t n, double* out) const {
-        const auto neuron = neuron_at<Model>(run_.neurons, static_cast<std::size_t>(n));
-        for (int k = 0; k < n_context; ++k) out[k] = k < n_observables ? model_.observe(state, neuron, k) : never();
-    }
-    static void check(TileStatus status) {
-        if (status != TileStatus::ok) throw RuleFailed{status};
+        Observables<Model>::read(model_, state, neuron_at<Model>(run_.neurons, static_cast<std::size_t>(n)), out);
     }
 
     const TileRun& run_;

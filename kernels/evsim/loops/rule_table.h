@@ -8,6 +8,7 @@
 #include <evsim/plasticity/checked_traces.h>
 
 #include <evsim/loops/neuron_kernel.h>
+#include <evsim/loops/plastic_neuron.h>
 #include <evsim/loops/plastic_tile.h>
 
 namespace evsim {
@@ -46,12 +47,28 @@ struct RuleTable {
     static TileStatus on_input(void* opened, std::int64_t event, double start, const double* observables,
                                std::int32_t n_observables) {
         Opened& own = *static_cast<Opened*>(opened);
-        return guarded(own, [&] { own.tile.on_input(own.events[event], start, observables, n_observables); });
+        return guarded(own.message, [&] { own.tile.on_input(own.events[event], start, observables, n_observables); });
     }
     static TileStatus on_output(void* opened, std::int32_t neuron, double time, double start,
                                 const double* observables) {
         Opened& own = *static_cast<Opened*>(opened);
-        return guarded(own, [&] { own.tile.on_output(neuron, time, start, observables); });
+        return guarded(own.message, [&] { own.tile.on_output(neuron, time, start, observables); });
+    }
+
+    using Alone = PlasticNeuron<T, Rule>;
+    static void prepare(const double* parameters, void* out) { new (out) Rule(parameters); }
+    static TileStatus deliver(const SynapseRun& run, std::int32_t neuron, std::uint32_t synapse, double time,
+                              const double* observables, double& weight, char* message) {
+        return guarded(message, [&] { weight = Alone(run, neuron).deliver(synapse, time, observables); });
+    }
+    static TileStatus on_arrival(const SynapseRun& run, std::int32_t neuron, std::uint32_t synapse, double time,
+                                 double weight, const double* observables, char* message) {
+        return guarded(message,
+                       [&] { Alone(run, neuron).on_arrival(synapse, time, static_cast<T>(weight), observables); });
+    }
+    static TileStatus on_spike(const SynapseRun& run, std::int32_t neuron, double time, const double* observables,
+                               char* message) {
+        return guarded(message, [&] { Alone(run, neuron).on_spike(time, observables); });
     }
 
     static RuleKernel table(const char* name) {
@@ -72,15 +89,25 @@ struct RuleTable {
                 open,
                 close,
                 on_input,
-                on_output};
+                on_output,
+                sizeof(Rule),
+                prepare,
+                deliver_of(),
+                on_arrival,
+                on_spike};
     }
 
  private:
+    static auto deliver_of() -> decltype(RuleKernel::deliver) {
+        if constexpr (Rule::has_delivery) return deliver;
+        return nullptr;
+    }
+
     /// An exception of a user's code must not leave the library that it comes from.
     template <class Body>
-    static TileStatus guarded(Opened& own, Body&& body) {
+    static TileStatus guarded(char* message, Body&& body) {
         const auto failed = [&](const char* what, TileStatus status = TileStatus::kernel_failed) {
-            std::strncpy(own.message, what, TileRun::message_bytes - 1);
+            std::strncpy(message, what, TileRun::message_bytes - 1);
             return status;
         };
         try {

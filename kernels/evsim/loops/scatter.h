@@ -2,7 +2,10 @@
 // own. As many neurons as a SIMD vector holds go side by side, each through its own gaps.
 #pragma once
 
+#include <cmath>
+#include <cstddef>
 #include <cstring>
+#include <new>
 #include <type_traits>
 
 #include <evsim/loops/dense_neurons.h>
@@ -25,6 +28,7 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
     using Wide = typename Model::template State<V>;
     using HotWide = typename Model::template Hot<V>;
     using WideGap = typename Model::template Gap<V>;
+    using Gap = typename Model::template Gap<S>;
 
     static constexpr int width = sizeof(V) / sizeof(S);
     static constexpr int n_state = Variables<Lane, S>::count;
@@ -221,13 +225,58 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
     }
 
     static TileResult run(const ScatterRun& run) {
-        return guarded(run.message, TileRun::message_bytes, [&] {
-            const Layer model(run.shared);
+        return with_model(run, [&](const Layer& model) {
             TileResult result{TileStatus::ok, 0, 0.0};
+            if (run.n_rules > 0) {
+                for (std::int64_t k = 0; k < run.n_touched && result.status == TileStatus::ok; ++k)
+                    Single::run_plastic(run, model, k, result);
+                return result;
+            }
             for (std::int64_t first = 0; first < run.n_touched && result.status == TileStatus::ok; first += width)
                 run_group(run, model, first, result);
             return result;
         });
+    }
+
+    /// Where rules look on, a neuron goes alone: what arrives depends on what has happened until then.
+    using Single = ScatterKernel<Model, S, S>;
+    static constexpr std::int32_t synapses_ahead = 8;
+    [[gnu::always_inline]] static void prefetch(const ScatterRun& run, const TimedArrival<S>* arrivals,
+                                                std::int32_t n) {
+        for (std::int32_t k = 0; k < n; ++k)
+            if (arrivals[k].port < 0) run.rules[arrivals[k].rule()].prefetch(arrivals[k].synapse);
+    }
+    [[gnu::noinline]] static void run_plastic(const ScatterRun& run, const Layer& model, std::int64_t number,
+                                              TileResult& result)
+        requires(width == 1)
+    {
+        Group group(run, number);
+        const std::int32_t place = group.places[0];
+        const Neuron neuron = neuron_at<Model>(run.neurons, static_cast<std::size_t>(place));
+        const typename Neurons::Listeners listeners{run, model, place, neuron, nullptr};
+        const auto* const arrivals = static_cast<const TimedArrival<S>*>(run.arrivals);
+        if (number + 1 < run.n_touched) {
+            const std::int32_t next = run.touched[number + 1], n = run.n_arrivals[next];
+            prefetch(run, arrivals + run.first_arrivals[next], n < synapses_ahead ? n : synapses_ahead);
+        }
+        const TimedArrival<S>* arrival = arrivals + run.first_arrivals[place];
+        for (std::int32_t left = run.n_arrivals[place]; left > 0; --left, ++arrival) {
+            if (left > synapses_ahead) prefetch(run, arrival + synapses_ahead, 1);
+            group.next[0] = arrival->time;
+            pass_gaps(run, model, group, result);  // spikes before the arrival may change its weight
+            const SynapseRun* const rule = arrival->port < 0 ? run.rules + arrival->rule() : nullptr;
+            const double weight = rule ? listeners.delivered(*rule, arrival->synapse, arrival->time, group.state)
+                                       : static_cast<double>(arrival->weight);
+            group.weights[0] = static_cast<S>(weight);
+            group.ports[0] = rule ? rule->port : arrival->port;
+            receive(model, group);
+            if constexpr (concludes<Model>) Neurons::collect(run, group.places, group.weights, 1);
+            group.last[0] = group.next[0];
+            if (result.status != TileStatus::ok) return;
+            if (rule) listeners.on_arrival(*rule, arrival->synapse, arrival->time, weight, group.state);
+        }
+        group.store(run);
+        Neurons::check_finite(run, group.places, group.n, result);
     }
 
     static void run_group(const ScatterRun& run, const Layer& model, std::int64_t first, TileResult& result) {
@@ -260,30 +309,85 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
         Neurons::check_finite(run, group.places, group.n, result);
     }
 
-    static TileResult finish(const ScatterRun& run) {
+    /// How far to look from a touch within the last window: gaps that all neurons share.
+    struct Horizons {
+        static constexpr int count = 4;
+        bool ready;
+        double within, look_ahead;  ///< of which run they are
+        double aheads[count];       ///< beyond emit_until: nothing, and then the longest first
+        double lengths[count];      ///< of the gaps, from the touch
+        Gap gaps[count];
+
+        void prepare(const ScatterRun& run, const Layer& model) {
+            if (ready && within == run.within && look_ahead == run.look_ahead) return;
+            ready = true;
+            within = run.within;
+            look_ahead = run.look_ahead;
+            for (int k = 0; k < count; ++k) {
+                aheads[k] = k == 0 ? 0.0 : run.look_ahead * std::ldexp(1.0, 2 * (1 - k));
+                lengths[k] = (run.within + aheads[k]) * (1.0 + 1e-6);
+                gaps[k] = converted<Gap, S, double>(model.gaps(lengths[k]));
+            }
+        }
+    };
+    /// What is made once for all calls with the same workspace, which nobody destroys.
+    struct Workspace {
+        bool ready;
+        alignas(Layer) std::byte layer[sizeof(Layer)];
+        Horizons horizons;
+
+        const Layer& model(const ScatterRun& run) {
+            if (!ready) new (layer) Layer(run.shared);
+            ready = true;
+            return *std::launder(reinterpret_cast<const Layer*>(layer));
+        }
+    };
+    /// body(model) for the layer's model.
+    template <class Body>
+    static TileResult with_model(const ScatterRun& run, Body&& body) {
         return guarded(run.message, TileRun::message_bytes, [&] {
-            const Layer model(run.shared);
+            if constexpr (std::is_trivially_destructible_v<Layer>)
+                return body(static_cast<Workspace*>(run.workspace)->model(run));
+            else
+                return body(Layer(run.shared));
+        });
+    }
+
+    static TileResult finish(const ScatterRun& run) {
+        return with_model(run, [&](const Layer& model) {
+            Horizons& horizons = static_cast<Workspace*>(run.workspace)->horizons;
+            horizons.prepare(run, model);
             TileResult result{TileStatus::ok, 0, 0.0};
             for (std::int64_t first = 0; first < run.n_touched && result.status == TileStatus::ok; first += width)
-                finish_group(run, model, first, result);
+                finish_group(run, model, horizons, first, result);
             return result;
         });
     }
 
-    /// Lanes that may cross within `ahead` after emit_until. A little further than asked: whether a spike lies before
-    /// the end is decided by its time.
-    static unsigned may_cross(const ScatterRun& run, const Layer& model, const Group& group, double ahead) {
-        double durations[width];
-        for (int lane = 0; lane < width; ++lane)
-            durations[lane] = Neurons::beyond(run.emit_until + ahead, group.last[lane]) - group.last[lane];
+    /// Lanes that may cross before a horizon. A little further than asked: whether a spike lies before the end is
+    /// decided by its time.
+    static unsigned may_cross(const ScatterRun& run, const Layer& model, const Group& group, const Horizons& horizons,
+                              int horizon) {
+        alignas(V) double durations[width];
+        double longest = 0.0;
+        for (int lane = 0; lane < width; ++lane) {
+            const double end = run.emit_until + horizons.aheads[horizon];
+            durations[lane] = Neurons::beyond(end, group.last[lane]) - group.last[lane];
+            longest = durations[lane] > longest ? durations[lane] : longest;
+        }
+        if (longest <= horizons.lengths[horizon]) {
+            const auto& own = gap_for<Model>(group.hot, horizons.gaps[horizon]);
+            return positive(Model::excess(group.state, group.hot, own));
+        }
         const WideGap gaps = gaps_of(model, durations);
         return positive(Model::excess(group.state, group.hot, gap_for<Model>(group.hot, gaps)));
     }
 
-    static void finish_group(const ScatterRun& run, const Layer& model, std::int64_t first, TileResult& result) {
+    static void finish_group(const ScatterRun& run, const Layer& model, const Horizons& horizons, std::int64_t first,
+                             TileResult& result) {
         const Group group(run, first);
         const unsigned in_use = ~0u >> (32 - group.n);
-        unsigned by_itself = may_cross(run, model, group, 0.0), still = 0;
+        unsigned by_itself = may_cross(run, model, group, horizons, 0), still = 0;
         if constexpr (holds<Model>) {
             if (group.ever_held) {
                 by_itself |= group.held(group.last);
@@ -298,11 +402,11 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
             run.due[group.places[lane]] = std::fmin(group.free_from[lane], run.emit_until + run.look_ahead);
         }
         // The longest of a few stretches of time that the bound still passes.
-        double ahead = run.look_ahead;
-        for (int tries = 0; tries < 3 && safe != 0 && ahead > 0.0; ++tries, ahead *= 0.25) {
-            for (unsigned found = safe & ~may_cross(run, model, group, ahead); found != 0; found &= found - 1) {
+        for (int k = 1; k < Horizons::count && safe != 0 && horizons.aheads[k] > 0.0; ++k) {
+            unsigned found = safe & ~may_cross(run, model, group, horizons, k);
+            for (; found != 0; found &= found - 1) {
                 const int lane = std::countr_zero(found);
-                run.due[group.places[lane]] = run.emit_until + ahead;
+                run.due[group.places[lane]] = run.emit_until + horizons.aheads[k];
                 safe &= ~(1u << lane);
             }
         }
@@ -312,7 +416,8 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
     }
 
     static const ScatterLoops* loops() {
-        static constexpr ScatterLoops loops{run, finish, Neurons::conclude, DenseNeurons<Model, S>::observe};
+        static constexpr ScatterLoops loops{run, finish, Neurons::conclude, DenseNeurons<Model, S>::observe,
+                                            sizeof(Workspace)};
         return &loops;
     }
 };

@@ -12,6 +12,7 @@
 #include <evsim/loops/exact_path.h>
 #include <evsim/loops/model_facts.h>
 #include <evsim/loops/neuron_kernel.h>
+#include <evsim/loops/rule_calls.h>
 #include <evsim/loops/variables.h>
 
 namespace evsim {
@@ -46,8 +47,51 @@ struct ScatterNeurons {
         explicit Layer(const double* shared) : Model(shared), gaps(gaps_of_model<Model>(*this)) {}
     };
 
-    static constexpr auto nobody_listens = [](double) {};
-    using AllCrossings = Crossings<Model, ScatterRun, decltype(nobody_listens)>;
+    /// Tells the rules of projections to a neuron what happens to it.
+    struct Listeners {
+        const ScatterRun& run;
+        const Model& model;
+        std::int32_t place;
+        const Neuron& neuron;
+        const Exact* at_spikes;  ///< its state whenever it fires
+
+        /// It has fired.
+        void operator()(double time) const {
+            if (run.n_rules > 0) [[unlikely]]
+                tell(time);
+        }
+        /// What an arrival is about to bring.
+        double delivered(const SynapseRun& rule, std::uint32_t synapse, double time, const Lane& state) const {
+            double weight = run.weight_bytes == sizeof(float)
+                                ? static_cast<double>(static_cast<const float*>(rule.weights)[synapse])
+                                : static_cast<const double*>(rule.weights)[synapse];
+            if (!rule.rule->deliver) return weight;
+            double observables[Observables<Model>::count];
+            look(rule, state, observables);
+            check_rule(rule.rule->deliver(rule, place, synapse, time, observables, weight, run.message));
+            return weight;
+        }
+        /// It has been integrated.
+        void on_arrival(const SynapseRun& rule, std::uint32_t synapse, double time, double weight,
+                        const Lane& state) const {
+            double observables[Observables<Model>::count];
+            look(rule, state, observables);
+            check_rule(rule.rule->on_arrival(rule, place, synapse, time, weight, observables, run.message));
+        }
+
+     private:
+        void look(const SynapseRun& rule, const Lane& state, double* observables) const {
+            if (rule.rule->uses_context)
+                Observables<Model>::read(model, converted<Exact, double, S>(state), neuron, observables);
+        }
+        [[gnu::noinline, gnu::cold]] void tell(double time) const {
+            double observables[Observables<Model>::count];
+            Observables<Model>::read(model, *at_spikes, neuron, observables);
+            for (std::int32_t k = 0; k < run.n_rules; ++k)
+                check_rule(run.rules[k].rule->on_spike(run.rules[k], place, time, observables, run.message));
+        }
+    };
+    using AllCrossings = Crossings<Model, ScatterRun, const Listeners>;
 
     /// Lets a neuron stop at its next crossing.
     struct OneCrossing {
@@ -73,6 +117,7 @@ struct ScatterNeurons {
         NeuronPlace place;
         Exact exact{};
         Release release;
+        const Listeners listeners;
         AllCrossings crossings;
         bool found = false;  ///< whether the last gap holds a crossing, be it of this call or a later one
 
@@ -83,7 +128,8 @@ struct ScatterNeurons {
               neuron(neuron_at<Model>(run.neurons, static_cast<std::size_t>(index))),
               place{index, static_cast<std::size_t>(index), false},
               release(release_of(run, index)),
-              crossings{run, model, exact, neuron, place, 0, 0.0, 0.0, result, nobody_listens} {}
+              listeners{run, model, index, neuron, &exact},
+              crossings{run, model, exact, neuron, place, 0, 0.0, 0.0, result, listeners} {}
         Walk(const Walk&) = delete;
 
         /// Moves `exact` through the gap or to the first crossing in it; true if there is one, at crossings.last_time,
@@ -174,22 +220,31 @@ struct ScatterNeurons {
         S* const at = static_cast<S*>(run.state) + place;
         Walk walk(run, model, place, result);
         double& last = run.last_touch[place];
+        double& due = run.due[place];
+        due = run.emit_until + run.look_ahead;
         for (;;) {
             const double end = beyond(run.emit_until + run.look_ahead, last);
             walk.exact = converted<Exact, double, S>(Variables<Lane, S>::load(at, run.stride));
             walk.release = release_of(run, place);
             const bool crossed = walk.crosses({last, end, end - last}, true);
             if (result.status != TileStatus::ok) return;
-            if (!crossed) break;
+            if (!crossed) {
+                const double next = walk.crossings.last_time;
+                if (walk.found && next < due) due = run.exact_due ? next : next - 1e-9 * (next - last);
+                break;
+            }
             Variables<Lane, S>::store(converted<Lane, S, double>(walk.exact), at, run.stride);
             keep_release(run, place, walk.release);
             last = walk.crossings.last_time;
+            if constexpr (holds<Model>) {
+                const double free_from = walk.release.first_arrival(walk.neuron.refractory);
+                if (free_from > run.emit_until) {
+                    due = std::fmin(due, free_from);
+                    break;
+                }
+            }
         }
         if (!finite<Exact, double>(walk.exact)) result = {TileStatus::not_finite, place, last};
-        double& due = run.due[place];
-        due = run.emit_until + run.look_ahead;
-        const double next = walk.crossings.last_time;
-        if (walk.found && next < due) due = run.exact_due ? next : next - 1e-9 * (next - last);
     }
 
     static void check_finite(const ScatterRun& run, const std::int32_t* places, int n, TileResult& result) {

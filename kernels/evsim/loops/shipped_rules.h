@@ -59,6 +59,12 @@ EVSIM_END_RULE(spark_zenke)
 EVSIM_BEGIN_RULE(triplet_stdp)
 #include <shipped/triplet_stdp.cpp>
 EVSIM_END_RULE(triplet_stdp)
+EVSIM_BEGIN_RULE(tsodyks_markram)
+#include <shipped/tsodyks_markram.cpp>
+EVSIM_END_RULE(tsodyks_markram)
+EVSIM_BEGIN_RULE(vogels_stdp)
+#include <shipped/vogels_stdp.cpp>
+EVSIM_END_RULE(vogels_stdp)
 EVSIM_BEGIN_RULE(voltage_stdp)
 #include <shipped/voltage_stdp.cpp>
 EVSIM_END_RULE(voltage_stdp)
@@ -80,6 +86,8 @@ EVSIM_END_RULE(voltage_stdp)
     rule(spark_quadruplet_tensor) \
     rule(spark_zenke) \
     rule(triplet_stdp) \
+    rule(tsodyks_markram) \
+    rule(vogels_stdp) \
     rule(voltage_stdp)
 // clang-format on
 

@@ -10,6 +10,7 @@ struct Marker {
 };
 struct Parameters {};
 inline constexpr char evsim_parameter_text[] = "";
+EVSIM_FN Marker on_delivery(Marker) { return {}; }
 EVSIM_FN Marker on_pre_neuron(Marker) { return {}; }
 EVSIM_FN Marker on_pre_synapse(Marker) { return {}; }
 EVSIM_FN Marker on_post_neuron(Marker) { return {}; }
@@ -31,6 +32,7 @@ EVSIM_FN Marker synaptic_traces_tau(Marker) { return {}; }
     struct name {                                                        \
         using Parameters = place::Parameters;                            \
         static constexpr const char* text = place::evsim_parameter_text; \
+        EVSIM_FUNCTION_OBJECT(place, on_delivery)                        \
         EVSIM_FUNCTION_OBJECT(place, on_pre_neuron)                      \
         EVSIM_FUNCTION_OBJECT(place, on_pre_synapse)                     \
         EVSIM_FUNCTION_OBJECT(place, on_post_neuron)                     \
@@ -62,16 +64,16 @@ template <class Call, class... A>
 inline constexpr bool takes_just = requires(Call f, A... a) { f(static_cast<A>(a)...); };
 
 template <class Call, class Parameters, class... A>
-EVSIM_FN void call_with(const Parameters& p, const Context& c, A&&... a) {
+EVSIM_FN decltype(auto) call_with(const Parameters& p, const Context& c, A&&... a) {
     constexpr Call f{};
     if constexpr (takes_just<Call, A&..., const Parameters&, const Context&>) {
-        f(a..., p, c);
+        return f(a..., p, c);
     } else if constexpr (takes_just<Call, A&..., const Parameters&>) {
-        f(a..., p);
+        return f(a..., p);
     } else if constexpr (takes_just<Call, A&..., const Context&>) {
-        f(a..., c);
+        return f(a..., c);
     } else {
-        f(a...);
+        return f(a...);
     }
 }
 
@@ -141,6 +143,7 @@ using Pointer = T*;
 template <class T, class Callbacks>
 struct CallbackRule {
     using Parameters = typename Callbacks::Parameters;
+    using OnDelivery = typename Callbacks::Call_on_delivery;
     using OnPreNeuron = typename Callbacks::Call_on_pre_neuron;
     using OnPostNeuron = typename Callbacks::Call_on_post_neuron;
     using OnPreSynapse = typename Callbacks::Call_on_pre_synapse;
@@ -160,6 +163,15 @@ struct CallbackRule {
     static constexpr bool has_post_neuron = takes<Parameters, OnPostNeuron, T*>;
     static constexpr bool has_pre_synapse = takes<Parameters, OnPreSynapse, T&, const T*, T*>;
     static constexpr bool has_post_synapse = takes<Parameters, OnPostSynapse, T&, const T*, T*>;
+    /// It returns what arrives.
+    static constexpr bool has_delivery = [] {
+        if constexpr (takes<Parameters, OnDelivery, const T&, const T*, T*>) {
+            return requires(const Parameters& p, const Context& c, const T& weight, const T* neuron, T* synaptic) {
+                static_cast<T>(call_with<OnDelivery>(p, c, weight, neuron, synaptic));
+            };
+        }
+        return false;
+    }();
     /// A weight taken by reference is written.
     static constexpr bool pre_writes = has_pre_synapse && !takes<Parameters, OnPreSynapse, const T&, const T*, T*>;
     static constexpr bool post_writes = has_post_synapse && !takes<Parameters, OnPostSynapse, const T&, const T*, T*>;
@@ -168,6 +180,7 @@ struct CallbackRule {
     using Weight = Conditional<written, T&, const T&>;
     static constexpr bool uses_context = takes_context<Parameters, OnPreNeuron, const T&, T*> ||
                                          takes_context<Parameters, OnPostNeuron, T*> ||
+                                         takes_context<Parameters, OnDelivery, const T&, const T*, T*> ||
                                          takes_context<Parameters, OnPreSynapse, T&, const T*, T*> ||
                                          takes_context<Parameters, OnPostSynapse, T&, const T*, T*>;
 
@@ -181,6 +194,18 @@ struct CallbackRule {
         }
     }
 
+    /// What a synapse brings.
+    EVSIM_FN T on_delivery(T weight, const T* neuron_traces, T* synaptic_traces, const Context& context) const {
+        if constexpr (has_delivery) {
+            Pointer<const T> neuron EVSIM_TRACES(on_delivery, neuron, neuron_traces, n_neuron_traces);
+            Pointer<T> synaptic EVSIM_TRACES(on_delivery, synaptic, synaptic_traces, n_synaptic_traces);
+            const T brought = static_cast<T>(
+                call_with<OnDelivery>(parameters, context, static_cast<const T&>(weight), neuron, synaptic));
+            EVSIM_AFTER(on_delivery, synaptic, synaptic_traces, n_synaptic_traces);
+            return brought;
+        }
+        return weight;
+    }
     EVSIM_FN void on_pre_neuron(T weight, T* neuron_traces, const Context& context) const {
         if constexpr (has_pre_neuron) {
             Pointer<T> neuron EVSIM_TRACES(on_pre_neuron, neuron, neuron_traces, n_neuron_traces);

@@ -33,6 +33,8 @@ class Connection:
     """What :meth:`arrays` gives."""
     takes_kernels: ClassVar[bool] = False
     """Whether callbacks and plasticity rules go with it."""
+    on_gpu: ClassVar[bool] = False
+    """Whether it runs on a GPU too."""
 
     @property
     def takes_neurons(self) -> bool:
@@ -63,7 +65,8 @@ class Connection:
     def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any], port: int) -> Any:
         """Return the projection of the core to `population`, with weights of 0.
 
-        `dense` makes dense ones; `rule`: parameters of a plasticity rule, as it takes them; `port`: the core's.
+        `dense` makes dense ones; `rule`: a plasticity rule or None and what belongs to it, as the core takes them;
+        `port`: the core's.
         """
         raise NotImplementedError
 

@@ -42,6 +42,7 @@ class Dense(Connection):
 
     settings: ClassVar[tuple[str, ...]] = ("n_inputs", "n_neurons")
     takes_kernels: ClassVar[bool] = True
+    on_gpu: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "n_inputs", as_size(self.n_inputs, "n_inputs"))

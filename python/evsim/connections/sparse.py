@@ -102,6 +102,7 @@ class Sparse(RuledConnection):
     settings: ClassVar[tuple[str, ...]] = ("n_inputs", "n_neurons")
     array_names: ClassVar[tuple[str, ...]] = ("sources", "targets")
     weight_names: ClassVar[str] = "(n_synapses,)"
+    takes_kernels: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -319,8 +320,9 @@ class Sparse(RuledConnection):
 
     def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any], port: int) -> Any:
         """Return the projection of the core to `population`, with weights of 0."""
+        project: Any = _core.Projection.sparse
         targets = self.targets - np.int32(self._first) if self._first else self.targets
-        return _core.Projection.sparse(population, self.n_inputs, self.sources, targets, port)
+        return project(population, self.n_inputs, self.sources, targets, *rule, port)
 
     def part(self, first: int, last: int, *, whole: bool = False) -> Part:
         """Return the synapses that lead to the neurons from `first` up to `last`.

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from ..errors import KernelCompileError
 from .scan import Function, blanked, functions, line_of, parameters_of
 
-CALLBACKS = ("on_pre_neuron", "on_pre_synapse", "on_post_neuron", "on_post_synapse")
+CALLBACKS = ("on_pre_neuron", "on_pre_synapse", "on_post_neuron", "on_post_synapse", "on_delivery")
 _TAU = ("neuron_traces_tau", "synaptic_traces_tau")
 # Which argument of a callback holds which traces.
 _TRACES = {
+    "on_delivery": {1: "neuron", 2: "synaptic"},
     "on_pre_neuron": {1: "neuron"},
     "on_post_neuron": {0: "neuron"},
     "on_pre_synapse": {1: "neuron", 2: "synaptic"},
@@ -20,6 +21,7 @@ _TRACES = {
 }
 _OF_SYNAPSE = "real weight or real& weight, const real* neuron_traces, real* synaptic_traces"
 _ARGUMENTS = {
+    "on_delivery": "real weight, const real* neuron_traces, real* synaptic_traces",
     "on_pre_neuron": "real weight, real* neuron_traces",
     "on_post_neuron": "real* neuron_traces",
     "on_pre_synapse": _OF_SYNAPSE,
@@ -74,7 +76,8 @@ def assertions(text: str) -> Iterator[tuple[int, str]]:
     yield 1, _assertion(any_callback, f"the kernel defines none of {', '.join(CALLBACKS)}")
     for name in CALLBACKS:
         holds = f"evsim::UserRule::has_{name[3:]} || !evsim::defined<evsim::UserCallbacks::Call_{name}>"
-        yield line.get(name, 1), _assertion(holds, f"{name} must take ({_ARGUMENTS[name]}){_MORE_ARGUMENTS}")
+        gives = "; it returns what arrives" if name == "on_delivery" else ""
+        yield line.get(name, 1), _assertion(holds, f"{name} must take ({_ARGUMENTS[name]}){_MORE_ARGUMENTS}{gives}")
     for name in _TAU:
         yield line.get(name, 1), _assertion(f"evsim::UserRule::has_{name}", f"{name} must take {_TAU_ARGUMENTS}")
     for function in found:

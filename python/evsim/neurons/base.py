@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .._lib.arrays import as_array
-from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
+from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError, UnsupportedError
 from ..kernels import NeuronType
 
 PerNeuron: TypeAlias = "float | npt.ArrayLike"
@@ -95,6 +95,8 @@ class NeuronModel:
     _neuron: ClassVar[tuple[str, ...]] = ()
     _time_constants: ClassVar[tuple[str, ...]] = ()
     """Those of the shared ones that may differ between neurons, which then have a kernel of their own."""
+    _exponential: ClassVar[bool] = False
+    """Whether input is a current that decays with `tau_syn` or, without it, moves the potential."""
     spikes: ClassVar[bool] = True
 
     @property
@@ -136,6 +138,16 @@ class NeuronModel:
         if isinstance(port, (bool, np.bool_)) or (port is not None and port != 0):
             raise InvalidArgumentError(f"{type(self).__name__} has one port, 0; got port={port!r}")
         return 0
+
+    def decay_of_input(self, port: int | str | None) -> Any:
+        """Return the time constant with which the current of a port decays; None where weights move the potential.
+
+        Raises InvalidArgumentError where there is no such port, and UnsupportedError where input does something else.
+        """
+        self.port(port)
+        if not self._exponential:
+            raise UnsupportedError(f"{type(self).__name__} takes its input by other means than an exponential current")
+        return getattr(self, "tau_syn", None)
 
     def observable(self, variable: str) -> str:
         """Return the core's name of a variable that can be recorded."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -160,6 +160,8 @@ class MultiCompartmentLIF(LinearModel):
     v_rest: PerNeuron = 0.0
     v_reset: PerNeuron | None = None
     refractory: PerNeuron = 0.0
+
+    _exponential: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         def put(name: str, value: Any) -> None:

@@ -31,6 +31,7 @@ class _Spiking(NeuronModel):
     v_init: PerNeuron | None = None
 
     _kernel: ClassVar[str] = ""
+    _exponential: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name in ("threshold", "v_rest"):
@@ -250,6 +251,7 @@ class LI(NeuronModel):
     i_init: PerNeuron = 0.0
 
     spikes: ClassVar[bool] = False
+    _exponential: ClassVar[bool] = True
     _shared: ClassVar[tuple[str, ...]] = ("tau_mem", "tau_syn")
     _time_constants: ClassVar[tuple[str, ...]] = ("tau_mem", "tau_syn")
     _neuron: ClassVar[tuple[str, ...]] = ("v_rest", "bias", "v_init", "i_init")

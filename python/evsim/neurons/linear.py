@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .._lib.modules import only_public
-from ..errors import DTypeError, InvalidArgumentError, NoSuchParameterError, ShapeMismatchError
+from ..errors import DTypeError, InvalidArgumentError, NoSuchParameterError, ShapeMismatchError, UnsupportedError
 from .base import (
     NeuronModel,
     PerNeuron,
@@ -21,7 +21,7 @@ from .base import (
     same_length,
 )
 from .circuit import Circuit, LinearSystem, rows_of
-from .synapses import Synapse, as_ports, from_plain, positive
+from .synapses import Delta, Exponential, Synapse, as_ports, from_plain, positive
 
 __all__ = ["CurrentAdaptation", "Linear", "LinearModel", "ThresholdAdaptation"]
 
@@ -368,6 +368,19 @@ class Linear(LinearModel):
             if isinstance(part, CurrentAdaptation) and np.any(part.coupling):
                 circuit.couple(v, variable, np.asarray(part.coupling) / np.asarray(part.tau))
         return found[0], found[1]
+
+    def decay_of_input(self, port: Any) -> Any:
+        """Return the time constant of the current of a port; None where weights move the potential.
+
+        Raises InvalidArgumentError where there is no such port, and UnsupportedError where it has another synapse.
+        """
+        self.port(port)
+        name, synapse = self.synapses[self.port_names.index(port) if isinstance(port, str) else port or 0]
+        if isinstance(synapse, Delta):
+            return None
+        if not isinstance(synapse, Exponential):
+            raise UnsupportedError(f"the port {name!r} takes its input by {synapse!r}, not by an exponential current")
+        return synapse.tau
 
     def to_plain(self) -> dict[str, Any]:
         """Return the parameters as numbers, text, lists and arrays."""

@@ -57,6 +57,10 @@ class FromParts(LinearModel):
         """Return the matrices."""
         return self.parts().system()
 
+    def decay_of_input(self, port: Any) -> Any:
+        """Return what that of the same :class:`Linear` returns."""
+        return self.parts().decay_of_input(port)
+
     def _membrane_values(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._membrane}
 

@@ -63,6 +63,7 @@ class NonLinear(NeuronModel):
     _shared: ClassVar[tuple[str, ...]] = ("tolerance", "deaf")
     _positive: ClassVar[tuple[str, ...]] = ()
     _maybe_none: ClassVar[tuple[str, ...]] = ("v_init",)
+    _exponential: ClassVar[bool] = True
     _kernel: ClassVar[str] = ""
     _peak: ClassVar[tuple[str, ...]] = ("peak_jump", "tau_peak")
     """Of a peak that moves, which has a kernel of its own."""
@@ -330,6 +331,7 @@ class COBALIF(NonLinear):
     bias: PerNeuron = 0.0
     v_init: PerNeuron | None = None
 
+    _exponential: ClassVar[bool] = False
     _kernel: ClassVar[str] = "coba_lif"
     _positive: ClassVar[tuple[str, ...]] = ("capacitance", "g_leak", "tau_exc", "tau_inh")
     _neuron: ClassVar[tuple[str, ...]] = (

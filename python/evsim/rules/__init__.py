@@ -6,9 +6,11 @@ own. Times are in the network's unit.
 
 from .._lib.modules import only_public
 from .dopamine import deliver_dopamine, eligibility_stdp
+from .inhibition import vogels_stdp
 from .order import mozafari_stdp, simplified_stdp
 from .pairs import guetig_stdp, pair_stdp
 from .rewards import apply_reward, reward_stdp
+from .short_term import tsodyks_markram
 from .triplets import diehl_cook_stdp, triplet_stdp
 from .voltage import voltage_stdp
 from .weights import normalize_weights
@@ -25,6 +27,8 @@ __all__ = [
     "reward_stdp",
     "simplified_stdp",
     "triplet_stdp",
+    "tsodyks_markram",
+    "vogels_stdp",
     "voltage_stdp",
 ]
 

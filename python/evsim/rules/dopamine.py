@@ -16,10 +16,11 @@ from ..errors import (
     NotRunError,
     ShapeMismatchError,
     StreamError,
+    UnsupportedError,
 )
 from ..kernels import BatchUpdate, Kernel, shipped
-from ..layer import Layer
 from ..network import SpikingNetwork
+from ..projection import Projection
 from ._arguments import as_bounds, as_tau
 
 _INFINITY = math.inf
@@ -109,7 +110,7 @@ def eligibility_stdp(
     return Kernel(shipped("eligibility_stdp.cpp"), parameters=values | bounds, batch_update=batch_update)
 
 
-def deliver_dopamine(net: SpikingNetwork, amount: npt.ArrayLike, *, layer: int = -1) -> None:
+def deliver_dopamine(net: SpikingNetwork, amount: npt.ArrayLike, *, layer: int | Projection = -1) -> None:
     r"""Raise the dopamine of a layer between two pieces of a stream: :math:`d_i \leftarrow d_i + D_i`.
 
     It happens at ``net.time``, the ``until`` of the last call. Traces and weights are first brought up to that time; an
@@ -121,13 +122,15 @@ def deliver_dopamine(net: SpikingNetwork, amount: npt.ArrayLike, *, layer: int =
         After a call with ``until=``; the next one is to go on with ``reset=False``.
     amount : array_like of float, shape () or (n_neurons,); after a batch also (n_samples, n_neurons)
         How much dopamine, in units of weight per eligibility and time; negative amounts are allowed.
-    layer : int
-        Which layer; it has the kernel of :func:`eligibility_stdp`.
+    layer : int or Projection
+        Which layer or projection; it has the kernel of :func:`eligibility_stdp`.
 
     Raises
     ------
     NoSuchParameterError
         The layer has another kernel.
+    UnsupportedError
+        Several projections to its neurons have kernels.
     NotRunError, StreamError
         There was no call before, or one without ``until=``, after which there is no going on.
     ShapeMismatchError, NonFiniteError
@@ -148,34 +151,33 @@ def deliver_dopamine(net: SpikingNetwork, amount: npt.ArrayLike, *, layer: int =
     --------
     See :func:`eligibility_stdp`.
     """
-    target = net[layer]
-    parameters = target.kernel_parameters if target.kernel is not None else {}
-    if "tau_dopamine" not in parameters:
+    target = layer if isinstance(layer, Projection) else net[layer].projection
+    parameters = target.kernel_parameters if target is not None and target.kernel is not None else {}
+    if target is None or "tau_dopamine" not in parameters:
         raise NoSuchParameterError(f"layer {layer} has no dopamine; it needs the kernel rules.eligibility_stdp()")
+    if sum(other.target is target.target and other.kernel is not None for other in net.projections) > 1:
+        raise UnsupportedError("dopamine goes to neurons of which one projection has a kernel")
     now = net.time
     if now is None:
         raise NotRunError("dopamine is delivered between two calls of infer; there was none yet")
     if math.isinf(now):
         raise StreamError("dopamine is delivered at the end of the last call; give it until=")
     snapshot = net._core.snapshot()
-    samples = snapshot["states"][target._node]
-    shape: tuple[int, ...] = (len(samples), target.n_neurons)
+    samples = snapshot["states"][target.target._node]
+    shape: tuple[int, ...] = (len(samples), target.target.n_neurons)
     weights = target._backend.to_host(target.weights)
     dopamine = _as_amounts(amount, shape if snapshot["batch"] else shape[1:], weights.dtype)
     settled = [_settle(target, parameters, sample, now) for sample in samples]
     gain = np.sum([gain for gain, *_ in settled], axis=0)
-    share = len(samples) if target._fed()._require_kernel().batch_update == "mean" else 1
+    share = len(samples) if target._require_kernel().batch_update == "mean" else 1
     learned = as_weights(
         np.clip(weights + gain / share, parameters["w_min"], parameters["w_max"]), weights.shape, weights.dtype
     )
-    for k, ((_, neuron, synaptic), extra) in enumerate(zip(settled, np.broadcast_to(dopamine, shape), strict=True)):
-        neuron[:, 1] += extra
-        synaptic[..., 2] = synaptic[..., 1] * neuron[:, np.newaxis, 1]
-        samples[k] |= {
-            "neuron_traces": neuron.ravel(),
-            "synaptic_traces": synaptic.ravel(),
-            "post_times": np.full(target.n_neurons, now),
-        }
+    for (_, packed), extra in zip(settled, np.broadcast_to(dopamine, shape), strict=True):
+        packed["neuron_traces"][:, 1] += extra
+        packed["synaptic_traces"][:, 2] = packed["synaptic_traces"][:, 1] * packed["neuron_traces"][_places(target), 1]
+    for k, (_, packed) in enumerate(settled):
+        samples[k] |= {name: values.ravel() for name, values in packed.items()}
     net._core.restore(snapshot)
     target.weights = learned
 
@@ -191,14 +193,29 @@ def _as_amounts(amount: npt.ArrayLike, shape: tuple[int, ...], dtype: npt.DTypeL
     return amounts
 
 
-def _settle(layer: Layer, parameters: dict[str, float], state: dict[str, Any], now: float) -> tuple[Any, Any, Any]:
+def _places(target: Projection) -> npt.NDArray[np.int32]:
+    """Return the neurons of the synapses in the order of states: by neuron."""
+    if target.weights.ndim == 1:
+        return np.sort(target.connection.targets)  # type: ignore[attr-defined]
+    return np.repeat(np.arange(target.target.n_neurons, dtype=np.int32), target.n_inputs)
+
+
+def _settle(
+    target: Projection, parameters: dict[str, float], state: dict[str, Any], now: float
+) -> tuple[npt.NDArray[Any], dict[str, npt.NDArray[Any]]]:
     """How much the weights have gained since each synapse's last event, and the traces as of `now`."""
-    n_neurons, n_inputs = layer.n_neurons, layer.n_inputs
-    rates = 1.0 / np.array(layer._fed()._core.time_constants())
-    elapsed = now - np.maximum(state["last_event"], state["post_times"])
-    own = np.reshape(state["neuron_traces"], (n_neurons, 2)) * np.exp(-elapsed[:, np.newaxis] * rates[:2])
-    of_synapse = np.reshape(state["synaptic_traces"], (n_neurons, n_inputs, 3))
-    of_synapse = of_synapse * np.exp(-elapsed[:, np.newaxis, np.newaxis] * rates[2:])
+    neurons = _places(target)
+    rates = 1.0 / np.array(target._core.time_constants())
+    heard = state.get("heard", np.maximum(state["last_event"], state["post_times"]))
+    touched = np.maximum(state["arrivals"], state["post_times"][neurons]) if "arrivals" in state else heard[neurons]
+    own = np.reshape(state["neuron_traces"], (-1, 2)) * np.exp(-(now - heard)[:, np.newaxis] * rates[:2])
+    of_synapse = np.reshape(state["synaptic_traces"], (-1, 3)) * np.exp(-(now - touched)[:, np.newaxis] * rates[2:])
     tau = 1.0 / (1.0 / parameters["tau_eligibility"] + 1.0 / parameters["tau_dopamine"])
-    gain = tau * (of_synapse[..., 2] - of_synapse[..., 1] * own[:, np.newaxis, 1])
-    return gain, own, of_synapse
+    gain = tau * (of_synapse[:, 2] - of_synapse[:, 1] * own[neurons, 1])
+    packed = {"neuron_traces": own, "synaptic_traces": of_synapse, "post_times": np.full(len(own), now)}
+    if "heard" in state:
+        packed |= {"heard": packed["post_times"], "arrivals": np.full(len(neurons), now)}
+    if target.weights.ndim == 1:
+        by_place = np.argsort(target.connection.targets, kind="stable")  # type: ignore[attr-defined]
+        gain = gain[np.argsort(by_place)]
+    return gain.reshape(target.weights.shape), packed

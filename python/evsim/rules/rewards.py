@@ -12,6 +12,7 @@ from .._lib.arrays import as_number
 from ..errors import NonFiniteError, NoSuchParameterError, NotRunError, ShapeMismatchError
 from ..kernels import Kernel, shipped
 from ..layer import Layer
+from ..projection import Projection
 
 _INFINITY = math.inf
 
@@ -64,7 +65,7 @@ def reward_stdp(
     return Kernel(shipped("reward_stdp.cpp"), parameters=values)
 
 
-def apply_reward(layer: Layer, reward: npt.ArrayLike, rate: float) -> None:
+def apply_reward(layer: Layer | Projection, reward: npt.ArrayLike, rate: float) -> None:
     r"""Turn what the last call has left behind into weights.
 
     With :func:`reward_stdp` and :func:`eligibility_stdp`, whose eligibility is :math:`c_{ij}`:
@@ -73,7 +74,7 @@ def apply_reward(layer: Layer, reward: npt.ArrayLike, rate: float) -> None:
 
     Parameters
     ----------
-    layer : Layer
+    layer : Layer or Projection
         With one of these kernels, after ``infer``.
     reward : array_like of float, shape () or (n_neurons,); after a batch also (n_samples, n_neurons)
         The changes of the samples of a batch are added up.
@@ -96,22 +97,32 @@ def apply_reward(layer: Layer, reward: npt.ArrayLike, rate: float) -> None:
     parameters = layer.kernel_parameters if layer.kernel is not None else {}
     if "tau_eligibility" not in parameters and "reward_plus" not in parameters:
         raise NoSuchParameterError("the layer has no eligibility traces; it needs a kernel such as rules.reward_stdp()")
-    if not layer.has_run:
+    population = layer.target if isinstance(layer, Projection) else layer
+    if not population.has_run:
         raise NotRunError("a reward is for what infer has done before")
     weights, eligibility = (layer._backend.to_host(part) for part in (layer.weights, layer.synaptic_traces[..., 1]))
+    shape = (*eligibility.shape[: eligibility.ndim - weights.ndim], population.n_neurons)
     try:
-        modulation = np.broadcast_to(np.asarray(reward, dtype=weights.dtype), eligibility.shape[:-1])
+        modulation = np.broadcast_to(np.asarray(reward, dtype=weights.dtype), shape)
     except ValueError as error:
-        raise ShapeMismatchError(f"reward must have shape {eligibility.shape[:-1]}: {error}") from None
+        raise ShapeMismatchError(f"reward must have shape {shape}: {error}") from None
     if not np.all(np.isfinite(modulation)):
         raise NonFiniteError("reward must be finite")
-    modulation = modulation[..., np.newaxis]
+
+    connection: Any = layer.connection
+
+    def of_weights(values: Any) -> Any:
+        """Values of neurons for each of their weights."""
+        if weights.ndim == 2:
+            return values[..., np.newaxis]
+        return values[..., connection.targets]
+
     if "reward_plus" not in parameters:
-        change = modulation * eligibility
+        change = of_weights(modulation) * eligibility
     else:
-        n_spikes = layer._backend.to_host(layer.neuron_traces)
-        change = _by_order(modulation, eligibility, n_spikes - eligibility, parameters)
-    total = as_number(rate, "rate") * (change.sum(axis=0) if change.ndim == 3 else change)
+        n_spikes = of_weights(layer._backend.to_host(layer.neuron_traces)[..., 0])
+        change = _by_order(of_weights(modulation), eligibility, n_spikes - eligibility, parameters)
+    total = as_number(rate, "rate") * (change.sum(axis=0) if change.ndim > weights.ndim else change)
     if parameters.get("multiplicative"):
         total *= (weights - parameters["w_min"]) * (parameters["w_max"] - weights)
     if "w_min" in parameters:

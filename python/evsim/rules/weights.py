@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .._lib.arrays import as_number
 from ..errors import InvalidArgumentError
 from ..layer import Layer
+from ..projection import Projection
 
 
-def normalize_weights(layer: Layer, total: float = 78.0) -> None:
+def normalize_weights(layer: Layer | Projection, total: float = 78.0) -> None:
     r"""Scale the weights of every neuron so that they add up to `total`.
 
     .. math:: w_{ij} \leftarrow w_{ij} \frac{W}{\sum_k w_{ik}}
 
     Parameters
     ----------
-    layer : Layer
-        Its weights are changed.
+    layer : Layer or Projection
+        Its weights are changed; they are those of a dense or sparse connection.
     total : float
         Sum of the weights of the inputs of one neuron, > 0; by default that of Diehl & Cook for 784 inputs.
 
@@ -48,10 +51,18 @@ def normalize_weights(layer: Layer, total: float = 78.0) -> None:
     if not target > 0.0:
         raise InvalidArgumentError(f"total must be > 0, got {target}")
     weights = layer._backend.to_host(layer.weights)
-    sums = weights.sum(axis=1, dtype=np.float64)
+    if weights.ndim == 1:
+        connection: Any = layer.connection
+        neurons = connection.targets
+        sums = np.bincount(neurons, weights, minlength=connection.n_neurons)
+        # A neuron without synapses has nothing to be scaled.
+        sums[np.bincount(neurons, minlength=len(sums)) == 0] = target
+    else:
+        sums = weights.sum(axis=1, dtype=np.float64)
     bad = np.flatnonzero(~(sums > 0.0))
     if bad.size:
         raise InvalidArgumentError(
             f"the weights of neuron {bad[0]} add up to {sums[bad[0]]}; only a positive sum can be scaled to {target}"
         )
-    layer.weights = weights * (target / sums)[:, np.newaxis]
+    factors = target / sums
+    layer.weights = weights * (factors[neurons] if weights.ndim == 1 else factors[:, np.newaxis])

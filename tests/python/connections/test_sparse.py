@@ -108,7 +108,8 @@ def test_what_it_says_of_itself():
     assert connection.in_shape is connection.out_shape is None
     assert connection.weight_names == "(n_synapses,)"
     assert connection.learnable
-    assert not connection.takes_kernels
+    assert connection.takes_kernels
+    assert not connection.on_gpu
     assert connection.takes_neurons
     assert connection.placed((1, 5, 8)) is connection
 

@@ -132,6 +132,15 @@ def test_graphs_other_than_chains_are_refused(build):
         build(evsim.SpikingNetwork(device="cuda"))
 
 
+def test_what_spikes_bring_is_the_weight():
+    net = evsim.SpikingNetwork(device="cuda")
+    with pytest.raises(UnsupportedError, match="on_delivery run on the CPU"):
+        net.add_layer(evsim.Dense(3, 2), evsim.IAFDelta(), kernel=evsim.rules.tsodyks_markram())
+    with pytest.raises(InvalidArgumentError, match="Sparse connections run on the CPU"):
+        net.add_layer(evsim.Sparse.one_to_one(3), evsim.IAFDelta(), kernel=evsim.rules.pair_stdp())
+    assert len(net) == 0
+
+
 @pytest.mark.parametrize("build", [convolution, pooling])
 def test_layers_on_images_are_refused(build):
     net = evsim.SpikingNetwork(device="cuda")

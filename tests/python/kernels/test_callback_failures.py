@@ -109,6 +109,8 @@ def test_an_exception_in_many_threads_at_once_is_one_exception():
         ("\nvoid on_pre_neuron(double& w, double* n) {}", "on_pre_neuron must take"),
         ("\nvoid on_pre_synapse(double w, double* n, double* s) {}", "on_pre_synapse must take"),
         ("\nvoid on_post_synapse(double w, const double* n) {}", "on_post_synapse must take"),
+        ("\nfloat on_delivery(float& w, const float* n, float* s) { return w; }", "on_delivery must take"),
+        ("\nvoid on_delivery(float w, const float* n, float* s) {}", "on_delivery must take .* returns what arrives"),
         ("\nvoid post_neuron(double* n) {}", "defines none of on_pre_neuron, on_pre_synapse"),
     ],
 )

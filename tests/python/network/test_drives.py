@@ -154,6 +154,23 @@ def test_pieces_threads_copies_and_files_change_nothing(tmp_path):
     np.testing.assert_array_equal(loaded.times, np.sort(np.concatenate(whole)))
 
 
+@pytest.mark.parametrize("noise", [False, True])
+def test_many_spikes_on_their_way_to_driven_neurons_lose_no_arrival(noise):
+    """More than are sorted at once, which are put on their way at times before those of the drive."""
+    n, spikes = 300, []
+    for connected in (False, True):
+        net = driven(evsim.PoissonDrive(rate=3.0, weight=1.0, seed=5), evsim.IAFDelta(threshold=2.0, reset=0.0), n)
+        if noise:
+            net.add_drive("a", evsim.NoiseDrive(mean=0.0, sigma=0.1, dt=0.1, seed=5))
+        if connected:
+            back = evsim.Sparse.random(n, n, 1.0, seed=1, weights=0.0)
+            net.connect("a", "a", back, delay=np.random.default_rng(1).uniform(1.0, 2.0, back.n_synapses))
+        spikes.append(net.infer(until=20.0))
+    assert len(spikes[0]) > 0.4 * 3.0 * n * 20.0
+    np.testing.assert_array_equal(spikes[1].indices, spikes[0].indices)
+    np.testing.assert_array_equal(spikes[1].times, spikes[0].times)
+
+
 def test_samples_of_a_batch_and_drives_of_a_network_are_independent():
     net = driven(evsim.PoissonDrive(rate=1.0, weight=1.0, seed=5), evsim.IAFDelta(threshold=1.0, reset=0.0))
     source = net.add_input(1, name="in")
@@ -204,8 +221,6 @@ def test_drives_that_do_not_fit_are_refused_and_leave_nothing():
     net = evsim.SpikingNetwork()
     pixels = net.add_input((1, 5, 5))
     net.add_layer(evsim.Conv2d(1, 3), evsim.LIF(tau_mem=20.0, tau_syn=5.0), source=pixels, name="image")
-    learner = evsim.LIF(tau_mem=20.0, tau_syn=5.0)
-    net.add_layer(evsim.Dense(9, 2), learner, name="learner", kernel=evsim.rules.pair_stdp())
     net.add_population(3, SILENT, name="a")
     drive = evsim.PoissonDrive(rate=1.0, weight=1.0)
     for arguments, error, said in (
@@ -215,7 +230,6 @@ def test_drives_that_do_not_fit_are_refused_and_leave_nothing():
         (("a", evsim.PoissonDrive(rate=1.0, weight=[1.0] * 4)), errors.ShapeMismatchError, "weight is of 4 neurons"),
         (("a", evsim.PoissonDrive(rate=1e308, weight=1.0, n_sources=100)), errors.NonFiniteError, "finite together"),
         (("image", drive), errors.UnsupportedError, "convolution"),
-        (("learner", drive), errors.UnsupportedError, "kernel with callbacks"),
         ((net.inputs[0], drive), errors.InvalidArgumentError, "no neurons"),
     ):
         with pytest.raises(error, match=said):
@@ -230,19 +244,14 @@ def test_drives_that_do_not_fit_are_refused_and_leave_nothing():
     net.infer([0], [0.0], until=10.0)
 
 
-@pytest.mark.parametrize("size", [(1, 3, 3), 9])
-def test_driven_neurons_take_no_convolution_and_no_kernel(size):
-    """Also where these come after the drive."""
+def test_driven_neurons_take_no_convolution():
+    """Also where it comes after the drive."""
     net = evsim.SpikingNetwork()
     net.add_input((1, 5, 5), name="in")
-    net.add_population(size, evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=0.1), name="a")
+    net.add_population((1, 3, 3), evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=0.1), name="a")
     net.add_drive("a", evsim.PoissonDrive(rate=1.0, weight=1.0))
-    if size == 9:
-        connection, kernel, said = evsim.Dense(25, 9), evsim.rules.pair_stdp(), "kernel with callbacks"
-    else:
-        connection, kernel, said = evsim.Conv2d(1, 3), None, "convolution"
-    with pytest.raises(errors.UnsupportedError, match=said):
-        net.connect("in", "a", connection, kernel=kernel)
+    with pytest.raises(errors.UnsupportedError, match="convolution"):
+        net.connect("in", "a", evsim.Conv2d(1, 3))
     assert len(net.projections) == 0
     assert len(net.infer([0], [0.0], until=20.0)) > 9
 

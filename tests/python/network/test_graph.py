@@ -217,8 +217,6 @@ def test_a_population_learns_by_the_kernel_of_its_projection(tmp_path):
     assert same(net.infer(*spikes), layered.infer(*spikes))
     assert np.array_equal(net.projections[0].weights, layered[0].weights)
     assert not np.array_equal(net.projections[0].weights, learner().projections[0].weights)
-    with pytest.raises(evsim.errors.InvalidArgumentError, match="takes one projection"):
-        net.connect("input 0", "learner", evsim.Dense(3, 2))
     copied = pickle.loads(pickle.dumps(net))
     assert copied.projections[0].kernel_parameters == net.projections[0].kernel_parameters
     net.save(tmp_path / "net")

@@ -47,6 +47,79 @@ def test_it_goes_on_where_the_network_stands():
     assert net.simulate(END, spikes) == expected
 
 
+def probes(begin, end, n=37):
+    """Of both layers, of all neurons and of some, a time twice, the ends; and one that asks for nothing."""
+    times = np.sort(np.append(np.random.default_rng(3).uniform(begin, end, n), [begin, end, end]))
+    return [
+        evsim.Probe("a", times),
+        evsim.Probe("b", times[::2], neurons=[2, 0], variable="i"),
+        evsim.Probe("b", [end]),
+        evsim.Probe("a", [], neurons=[1, 2]),
+    ]
+
+
+@pytest.mark.parametrize("seconds", [0.5, 1e-2, 1e-4, 1e-9])
+@pytest.mark.parametrize("begin", [0.0, -20.0])
+def test_probes_see_what_those_of_one_call_see(seconds, begin, monkeypatch):
+    monkeypatch.setattr(simulation, "_PIECE", seconds)
+    spikes, expected, found = train(begin), probes(begin, END), probes(begin, END)
+    network().infer(spikes, until=END, record=expected)
+    calls, infer = [], evsim.SpikingNetwork.infer
+    monkeypatch.setattr(
+        evsim.SpikingNetwork, "infer", lambda *args, **options: calls.append(1) or infer(*args, **options)
+    )
+    network().simulate(END, spikes, record=found)
+    assert len(calls) > 1
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.values, other.values)
+    assert [one.values.shape for one in found[2:]] == [(1, 3), (0, 2)]
+    assert len(np.unique(found[0].values)) > 200
+
+
+def test_probes_of_runs_that_go_on_and_of_driven_neurons(monkeypatch):
+    monkeypatch.setattr(simulation, "_PIECE", 1e-4)
+
+    def driven():
+        net = evsim.SpikingNetwork(dtype="float64", seed=1)
+        net.add_population(20, evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=0.5), name="a")
+        net.add_drive("a", evsim.PoissonDrive(rate=0.5, weight=0.2, seed=2))
+        net.add_drive("a", evsim.NoiseDrive(mean=0.1, sigma=0.5, dt=0.7, seed=2))
+        net.connect("a", "a", evsim.Sparse.random(20, 20, 0.2, seed=3, weights=0.2), delay=1.3)
+        return net
+
+    whole = evsim.Probe("a", np.linspace(0.0, 90.0, 200), variable="i")
+    driven().infer(until=90.0, record=whole)
+    net, values = driven(), []
+    for first, end in ((0.0, 31.0), (31.0, 32.0), (32.0, 90.0)):
+        part = evsim.Probe("a", [t for t in whole.times if first <= t <= end and (t > first or t == 0.0)], variable="i")
+        net.simulate(end, record=part)
+        values.append(part.values)
+    # A spike that a piece has reported is where these neurons are kept from then on, which rounds otherwise.
+    np.testing.assert_allclose(np.concatenate(values), whole.values, rtol=0, atol=1e-13)
+
+
+def test_probes_that_do_not_fit_stop_it_before_it_begins():
+    net = network()
+    net.simulate(50.0)
+    kept = evsim.Probe("a", [20.0, 50.0])
+    network().simulate(50.0, record=kept)
+    values = kept.values
+    for probe, error, words in (
+        (kept, errors.InvalidArgumentError, "time 20 lies outside"),
+        (evsim.Probe("a", [101.0]), errors.InvalidArgumentError, "time 101 lies outside"),
+        (evsim.Probe("a", [60.0, 55.0]), errors.UnsortedSpikesError, "decrease"),
+        (evsim.Probe("a", [np.nan]), errors.NonFiniteError, "finite"),
+        (evsim.Probe("a", [60.0], neurons=[8]), errors.IndexOutOfRangeError, "no neuron 8 in a"),
+        (evsim.Probe("a", [60.0], variable="w"), errors.InvalidArgumentError, "w"),
+        (evsim.Probe("c", [60.0]), errors.IndexOutOfRangeError, "c"),
+        (["a"], errors.DTypeError, "Probe"),
+    ):
+        with pytest.raises(error, match=words):
+            net.simulate(100.0, record=probe)
+        assert net.time == 50.0
+    assert kept.values is values
+
+
 def test_without_inputs_and_with_several():
     net = evsim.SpikingNetwork(dtype="float64")
     net.add_population(1, evsim.LIF(tau_mem=10.0, tau_syn=5.0, bias=2.0), name="clock")

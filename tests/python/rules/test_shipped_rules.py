@@ -20,8 +20,12 @@ MODELS = {
 N_INPUTS, N_NEURONS = 12, 70
 
 
-TAME = {"triplet_stdp": {"a2_plus": 1e-4, "a3_plus": 1e-4}}
-"""Values for rules that would let neurons fire ever faster."""
+TAME = {
+    "triplet_stdp": {"a2_plus": 1e-4, "a3_plus": 1e-4},
+    "tsodyks_markram": {"utilization": 0.9, "tau_rec": 2.0},
+    "vogels_stdp": {"sign": 1.0, "rate": 1e-3},
+}
+"""Values for rules that would let neurons fire ever faster, or hardly."""
 
 
 def source(path, rule):

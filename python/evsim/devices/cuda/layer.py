@@ -79,6 +79,8 @@ class Layer:
         self._projection: _core.Projection | None = None
         self.endless_neuron = self._population.endless_neuron
         self.has_rule = compiled.has_rule
+        if self.has_rule and compiled.delivers:
+            raise UnsupportedError("kernels with on_delivery run on the CPU: SpikingNetwork(device='cpu') takes them")
         self.learns = self.has_rule and compiled.writes_weights
         self.mean_of_batch = False
         self.n_inputs, self.n_neurons, self.port = 0, n_neurons, 0
@@ -97,13 +99,20 @@ class Layer:
             self._prepare(np.dtype(source.dtype), shared, per_neuron)
 
     def connect(
-        self, n_inputs: int, rule_parameters: list[float], tau_syn: float, tau_mem: float, mean: bool, port: int
+        self,
+        n_inputs: int,
+        rule: _core.Kernel | None,
+        rule_parameters: list[float],
+        tau_syn: float,
+        tau_mem: float,
+        mean: bool,
+        port: int,
     ) -> Layer:
         """Give the population its projection, with weights of 0."""
         if self._projection is not None:
             raise UnsupportedError("on the GPU a population takes one projection; use device='cpu' for several")
-        rule = (rule_parameters, tau_syn, tau_mem, mean)
-        self._projection = _core.Projection.dense(self._population, 1, *rule, port)
+        settings = (rule_parameters, tau_syn, tau_mem, mean)
+        self._projection = _core.Projection.dense(self._population, 1, rule, *settings, port)
         self.port = port
         self.mean_of_batch = mean
         self.n_inputs = n_inputs
