@@ -1,6 +1,7 @@
 // What comes next, where neurons go from instant to instant: arrivals on their way, and when each neuron is due.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -17,26 +18,40 @@ template <class S>
 class TravelQueue {
  public:
     void begin(double /*longest*/, double /*now*/) {}
-    void put(const Travelling<S>& arrival) { queue_.push({arrival, n_sent_++}); }
+    /// What arrives then, to be written before the next is put.
+    Travelling<S>& put(double time) {
+        if (unused_.empty()) {
+            unused_.push_back(arrivals_.size());
+            arrivals_.emplace_back();
+        }
+        const std::size_t place = unused_.back();
+        unused_.pop_back();
+        queue_.push({time, n_sent_++, place});
+        arrivals_[place].time = time;
+        return arrivals_[place];
+    }
     void take(double time, std::vector<Travelling<S>>& out) {
-        for (; !queue_.empty() && queue_.top().arrival.time <= time; queue_.pop()) out.push_back(queue_.top().arrival);
+        for (; !queue_.empty() && queue_.top().time <= time; queue_.pop()) {
+            out.push_back(arrivals_[queue_.top().place]);
+            unused_.push_back(queue_.top().place);
+        }
     }
-    double earliest() const {
-        return queue_.empty() ? std::numeric_limits<double>::infinity() : queue_.top().arrival.time;
-    }
+    double earliest() const { return queue_.empty() ? std::numeric_limits<double>::infinity() : queue_.top().time; }
 
  private:
     struct Sent {
-        Travelling<S> arrival;
+        double time;
         std::uint64_t number;
+        std::size_t place;
 
         bool operator<(const Sent& other) const {
-            if (arrival.time != other.arrival.time) return arrival.time > other.arrival.time;
-            return number > other.number;
+            return time != other.time ? time > other.time : number > other.number;
         }
     };
 
     std::priority_queue<Sent> queue_;
+    std::vector<Travelling<S>> arrivals_;
+    std::vector<std::size_t> unused_;  ///< places of arrivals that have been taken
     std::uint64_t n_sent_ = 0;
 };
 

@@ -1,6 +1,7 @@
 // What drives bring to single neurons in a stretch of time.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
@@ -33,7 +34,8 @@ class DrawnArrivals {
                 source.jumps =
                     std::make_unique<NoiseJumps>(dynamic_cast<const NoiseDrive&>(*drive), sample, first, last);
         }
-        if (rate > 0.0) duration_ = at_once / rate;
+        // Some for each neuron: all of them are looked at every time.
+        if (rate > 0.0) duration_ = std::max(at_once, 2.0 * (last - first)) / rate;
     }
 
     /// Up to where one may draw who stands at `now`, so that there are some arrivals, but not too many.

@@ -145,7 +145,10 @@ class Part final : public ScatterPart {
         if (!(bound > drawn_until_)) return;
         drawn_.draw(stretch_->sample.state, bound, [](std::int32_t, std::int32_t) {});
         drawn_.for_each([&](std::int32_t neuron, const TimedArrival<S>& arrival) {
-            ring_.put(Travelling<S>::to(neuron, arrival));
+            Travelling<S>& one = ring_.put(arrival.time);
+            one.neuron = neuron;
+            one.port = arrival.port;
+            one.weight = arrival.weight;
         });
         drawn_until_ = bound;
     }

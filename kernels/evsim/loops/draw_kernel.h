@@ -28,8 +28,8 @@ struct TakeRun {
     std::int64_t n;
     std::int32_t first;
     const double* rows;    ///< [neuron][most], ascending, and `most` more
-    double bound;          ///< arrivals up to it are taken
-    double* next;          ///< per neuron, out: the first that is not; anything where the row is at its end
+    double bound;          ///< arrivals up to it are taken; it may lie before an earlier one
+    double* next;          ///< per neuron, the first that has not been taken; out: anything where the row is at its end
     std::int64_t* counts;  ///< likewise: one more than how many have been taken, of which the last are in the row
     const double* weights;
     std::int32_t weight_step, port;

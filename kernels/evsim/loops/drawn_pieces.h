@@ -42,13 +42,20 @@ struct PieceLoops {
 
     static void take(TakeRun& run) {
         run.n_pieces = run.n_ended = 0;
+        constexpr std::int64_t ahead = 12;
+        // Of many neurons few: the rows of those alone are looked at.
+        std::int64_t n_due = 0;
         for (std::int64_t k = 0; k < run.n; ++k) {
             const std::int32_t own = run.chosen[k];
+            run.ended[n_due] = own;
+            n_due += run.next[own] <= run.bound;
+        }
+        for (std::int64_t k = 0; k < n_due; ++k) {
+            if (k + ahead < n_due) __builtin_prefetch(run.rows + static_cast<std::size_t>(run.ended[k + ahead]) * most);
+            const std::int32_t own = run.ended[k];
             const double* const row = run.rows + static_cast<std::size_t>(own) * most;
-            const int begin = static_cast<int>((run.counts[own] - 1) % most);
-            // Not before what has been taken: the bound may lie before an earlier one.
-            const int found = most - std::popcount(Times(row).after(run.bound)), end = found > begin ? found : begin;
-            // Written in any case: whether a neuron has arrivals nobody can guess.
+            const int begin = static_cast<int>((run.counts[own] - 1) % most),
+                      end = most - std::popcount(Times(row).after(run.bound));
             Times(row + begin).store(run.times + run.n_pieces * most);
             run.pieces[run.n_pieces] = {run.weights + static_cast<std::ptrdiff_t>(own) * run.weight_step,
                                         run.times_at + run.n_pieces * most,
@@ -56,7 +63,7 @@ struct PieceLoops {
                                         end - begin,
                                         run.port,
                                         0};
-            run.n_pieces += end > begin;
+            ++run.n_pieces;
             run.counts[own] += end - begin;
             run.next[own] = row[end];
             run.ended[run.n_ended] = own;

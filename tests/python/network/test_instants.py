@@ -315,9 +315,42 @@ def test_what_cannot_lie_on_a_cycle_without_a_delay():
         net.connect("pool", "conv", evsim.Conv2d(1, 3, in_shape=(1, 4, 4), padding=1))
     assert len(net.projections) == 1
     assert net.infer([0, 3], [1.0, 2.0], until=5.0) == before
-    net = evsim.SpikingNetwork(seed=1)
-    lif = evsim.LIF(tau_mem=20.0, tau_syn=5.0)
-    net.add_layer(evsim.Dense(2, 2), lif, kernel=evsim.rules.pair_stdp(), name="learner")
-    net.add_layer(evsim.Dense(2, 2), lif, kernel=evsim.rules.pair_stdp(), name="other")
-    with pytest.raises(errors.InvalidArgumentError, match="takes one projection"):
-        net.connect("other", "learner", evsim.Dense(2, 2))
+
+
+@on_cpu
+def test_a_rule_beside_a_loop_learns_what_it_learns_from_the_same_spikes(machine):
+    rng = np.random.default_rng(11)
+    n, n_inputs = 6, 8
+    back = rng.uniform(-0.6, 0.4, (n, n))
+    first = rng.uniform(0.1, 1.0, (n, n_inputs))
+    train = evsim.SpikeArray(rng.integers(0, n_inputs, 150), np.sort(rng.uniform(0.0, 50.0, 150)))
+    model = evsim.LIF(tau_mem=20.0, tau_syn=7.0, threshold=0.5, refractory=1.0)
+    net = machine.network()
+    net.add_input(n_inputs, name="in")
+    net.add_population(n, model, name="a")
+    learner = net.connect("in", "a", evsim.Dense(n_inputs, n, weights=first), kernel=evsim.rules.pair_stdp())
+    net.connect("a", "a", evsim.Dense(n, n, weights=back))
+    found = net.infer(train, until=END)
+    assert len(found) > 20
+    opened = machine.network()
+    opened.add_input(n_inputs, name="in")
+    opened.add_input(n, name="back")
+    opened.add_population(n, model, name="a")
+    again = opened.connect("in", "a", evsim.Dense(n_inputs, n, weights=first), kernel=evsim.rules.pair_stdp())
+    opened.connect("back", "a", evsim.Dense(n, n, weights=back))
+    expected = opened.infer({"in": train, "back": found}, until=END)
+    np.testing.assert_array_equal(found.indices, expected.indices)
+    tolerance = 1e-9 if machine.dtype == "float64" else 1e-4
+    assert np.abs(learner.weights - first).max() > 1e-2
+    np.testing.assert_allclose(learner.weights, again.weights, rtol=0.0, atol=tolerance)
+
+
+def test_a_synapse_within_a_loop_hears_the_spike_that_it_brings():
+    """Neuron 0 makes neuron 1 fire at the same instant: the synapse is heard first, then the neuron fires."""
+    net = evsim.SpikingNetwork(dtype="float64")
+    net.add_layer(evsim.Dense(1, 2, weights=[[1.0], [0.0]]), evsim.IAFDelta(threshold=1.0, refractory=1.0), name="pair")
+    rule = evsim.rules.pair_stdp(a_plus=0.25, a_minus=0.5)
+    synapse = evsim.Sparse(2, 2, sources=[0], targets=[1], weights=[1.0])
+    learner = net.connect("pair", "pair", synapse, kernel=rule)
+    assert list(net.infer([0], [2.0], until=5.0)) == [(0, 2.0), (1, 2.0)]
+    np.testing.assert_array_equal(learner.weights, [1.25])

@@ -183,6 +183,37 @@ def test_cuts_and_threads_leave_no_bit_behind(neuron, rule):
         evsim.set_num_threads(before)
 
 
+@pytest.mark.parametrize("dense_first", [False, True])
+def test_threads_that_share_the_neurons_leave_no_bit_behind(dense_first):
+    """More neurons than one thread takes; a recurrent projection learns, and one that is fed, sparse or dense."""
+    n = 260
+    rng = np.random.default_rng(8)
+    fed = evsim.Sparse.fixed_in_degree(N_INPUTS, n, 5, seed=1, weights=0.2)
+    if dense_first:
+        fed = evsim.Dense(N_INPUTS, n, weights=rng.uniform(0.0, 0.3, (n, N_INPUTS)))
+    fed_delays = rng.uniform(0.5, 9.0, fed.weight_shape)
+    back = evsim.Sparse.random(n, n, 0.05, seed=7, weights=0.1)
+    back_delays = rng.uniform(0.5, 3.0, back.n_synapses)
+
+    def learned(threads, dtype):
+        evsim.set_num_threads(threads)
+        net = evsim.SpikingNetwork(dtype=dtype)
+        own = net.add_layer(fed, MODELS["held"], delay=fed_delays, kernel=RULES["triplet"])
+        net.connect(own, own, back, delay=back_delays, kernel=RULES["pair"])
+        net.infer(*train(n=400), until=END)
+        return [*left_behind(net, own), net.projections[1].weights.copy(), net.projections[1].synaptic_traces]
+
+    before = evsim.num_threads()
+    try:
+        for dtype in DTYPES:
+            one = learned(1, dtype)
+            assert len(one[4]) > n
+            for threads in (2, 4):
+                assert_same(learned(threads, dtype), one)
+    finally:
+        evsim.set_num_threads(before)
+
+
 @pytest.mark.parametrize("update", ["sum", "mean"])
 def test_a_batch_adds_up_what_its_samples_learn(update):
     rule = evsim.rules.pair_stdp(batch_update=update)
