@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -78,8 +79,9 @@ class Bursts {
 
 class CoupledRun {
  public:
-    CoupledRun(std::span<CoupledNode> nodes, const CoupledOrder& order, Interruption& interruption)
+    CoupledRun(std::span<CoupledNode> nodes, const CoupledOrder& order, Ranks* ranks, Interruption& interruption)
         : nodes_(nodes), order_(order), interruption_(interruption), targets_(nodes.size()), tracks_(nodes.size()) {
+        if (ranks) exchange_.emplace(*ranks);
         for (std::size_t k = 0; k < nodes_.size(); ++k) {
             for (std::size_t p = 0; p < nodes_[k].sources.size(); ++p) {
                 const std::int32_t source = nodes_[k].sources[p];
@@ -98,9 +100,13 @@ class CoupledRun {
     /// One window; `last` is the time of its last arrivals.
     void advance(double begin, double end, double last) {
         for (const CoupledStep& step : order_.steps) {
+            for (const std::int32_t k : step.nodes) {
+                if (at(k).needs_all) exchange();
+            }
             if (step.at_once) advance_by_instants(step, begin, end, last);
             for (const std::int32_t k : step.nodes) advance(static_cast<std::size_t>(k), end, last);
         }
+        exchange();
     }
 
     void finish() {
@@ -164,10 +170,28 @@ class CoupledRun {
             pass_on(k, s, {last_found.indices(), last_found.times()}, true);
             SpikeArray found = std::exchange(track.of_window, {});
             found.order_ties();
-            pass_on(k, s, {found.indices(), found.times()}, false);
-            track.spikes.add(found.indices(), found.times());
             node.run->samples[s].from = end;
+            if (node.n_shared == 0) {
+                end_window(k, s, {found.indices(), found.times()});
+            } else {
+                exchange_->put(node.n_shared, {found.indices(), found.times()});
+                exchanged_.emplace_back(k, s);
+            }
         }
+    }
+
+    void end_window(std::size_t k, std::size_t s, const SpikeView& fired) {
+        pass_on(k, s, fired, false);
+        tracks_[k][s].spikes.add(fired.indices, fired.times);
+    }
+
+    /// What the neurons of all ranks have fired since the last time.
+    void exchange() {
+        if (exchanged_.empty()) return;
+        const std::vector<SpikeArray> all = exchange_->exchange();
+        for (std::size_t k = 0; k < all.size(); ++k)
+            end_window(exchanged_[k].first, exchanged_[k].second, {all[k].indices(), all[k].times()});
+        exchanged_.clear();
     }
 
     void pass_on(std::size_t k, std::size_t s, const SpikeView& spikes, bool at_once) {
@@ -302,6 +326,8 @@ class CoupledRun {
     std::span<CoupledNode> nodes_;
     const CoupledOrder& order_;
     Interruption& interruption_;
+    std::optional<SpikeExchange> exchange_;
+    std::vector<std::pair<std::size_t, std::size_t>> exchanged_;  ///< nodes and samples whose spikes wait for it
     std::vector<std::vector<Target>> targets_;
     std::vector<std::vector<Track>> tracks_;  ///< [node][sample]
 };
@@ -327,8 +353,9 @@ CoupledOrder coupled_order(std::int32_t n_nodes, std::span<const CoupledEdge> ed
     return order;
 }
 
-void run_coupled(std::span<CoupledNode> nodes, const CoupledOrder& order, double begin, Interruption& interruption) {
-    CoupledRun run(nodes, order, interruption);
+void run_coupled(std::span<CoupledNode> nodes, const CoupledOrder& order, double begin, Ranks* ranks,
+                 Interruption& interruption) {
+    CoupledRun run(nodes, order, ranks, interruption);
     const double until = nodes.front().run->samples.empty() ? begin : nodes.front().run->samples.front().until;
     double time = begin;
     do {

@@ -12,6 +12,7 @@
 #include "arrivals.hpp"
 #include "core/threads.hpp"
 #include "engine/run.hpp"
+#include "ranks.hpp"
 
 namespace evsim {
 
@@ -23,6 +24,8 @@ struct CoupledNode {
     std::vector<std::shared_ptr<const Delays>> delays;  ///< of each; no delay where it passes spikes on
     std::vector<std::vector<SpikeView>> sent;           ///< by the others, up to the end of the call; [source][sample]
     std::vector<Probe> probes;
+    std::int32_t n_shared = 0;  ///< neurons that the ranks share, of which the run has some; 0: it has all
+    bool needs_all = false;     ///< whether, before it is advanced, the ranks must exchange what sources fired just now
 };
 
 /// (source, target) of every delay, as places among the coupled nodes, and the smallest of its values.
@@ -44,8 +47,10 @@ struct CoupledOrder {
 };
 CoupledOrder coupled_order(std::int32_t n_nodes, std::span<const CoupledEdge> edges);
 
-/// Runs `nodes` in windows from `begin` to the end of the call. Throws InvalidArgument where a window is too short to
-/// move time, RunawaySpiking where spikes go round and round within one instant, and what the runs throw.
-void run_coupled(std::span<CoupledNode> nodes, const CoupledOrder& order, double begin, Interruption& interruption);
+/// Runs `nodes` in windows from `begin` to the end of the call. `ranks`: who share the neurons, if anybody does; they
+/// exchange spikes once in each window. Throws InvalidArgument where a window is too short to move time, RunawaySpiking
+/// where spikes go round and round within one instant, and what the runs and the ranks throw.
+void run_coupled(std::span<CoupledNode> nodes, const CoupledOrder& order, double begin, Ranks* ranks,
+                 Interruption& interruption);
 
 }  // namespace evsim

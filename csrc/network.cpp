@@ -102,7 +102,7 @@ void Network::connect(std::int32_t source, std::int32_t target, std::shared_ptr<
     entry.sources.push_back(source);
     if (projection) entry.projections.push_back(std::move(projection));
     try {
-        update_stages();
+        if (!ranks_) update_stages();  // otherwise with the delays of all parts, when they meet
     } catch (...) {
         entry.sources.pop_back();
         if (!entry.relay) entry.projections.pop_back();
@@ -120,7 +120,9 @@ CallFacts Network::facts(const std::vector<SampleInputs>& samples) const {
         const Node* const node = entry.node();
         if (!node) continue;
         if (facts.nodes.empty()) facts.carried = node->output()->states.size();
-        facts.nodes.push_back({entry.label, entry.size, node->endless_neuron()});
+        std::optional<std::int32_t> endless = node->endless_neuron();
+        if (endless) *endless += entry.first;
+        facts.nodes.push_back({entry.label, entry.size, endless});
     }
     for (const SampleInputs& sample : samples) {
         double first = std::numeric_limits<double>::infinity();
@@ -211,10 +213,15 @@ void Network::begin(std::int32_t node, const Call& call) const {
     }
 }
 
-std::vector<Probe> Network::probes_of(std::int32_t node, const Call& call) {
+std::vector<Probe> Network::probes_of(std::int32_t node, const Call& call) const {
+    const Entry& entry = entries_[at(node)];
     std::vector<Probe> probes;
     for (const RecordRequest& request : call.options.record) {
-        if (request.node == node) probes.push_back(request.probe);
+        if (request.node != node) continue;
+        Probe& probe = probes.emplace_back(request.probe);
+        if (!entry.shared) continue;
+        for (std::int32_t& neuron : probe.neurons) neuron -= entry.first;
+        std::erase_if(probe.neurons, [&](std::int32_t n) { return n < 0 || n >= entry.population->n_neurons(); });
     }
     return probes;
 }
@@ -233,6 +240,7 @@ void Network::advance(std::int32_t node, const Call& call, Interruption& interru
     }
     run.advance(probes_of(node, call), limits_of(entry), interruption);
     for (Sample& sample : run.samples) sample.inputs = {};  // what it lies in ends here
+    share_spikes(node, call);
 }
 
 void Network::advance(const Stage& stage, const Call& call, Interruption& interruption) const {
@@ -249,8 +257,12 @@ void Network::advance(const Stage& stage, const Call& call, Interruption& interr
         coupled.limits = limits_of(entry);
         coupled.delays = call.delays[at(node)];
         coupled.probes = probes_of(node, call);
+        coupled.n_shared = entry.shared ? entry.size : 0;
         for (const std::int32_t source : entry.sources) {
+            const std::size_t p = coupled.sources.size();
             coupled.sources.push_back(place_in(stage.nodes, source));
+            if (coupled.sources.back() >= 0 && entries_[at(source)].shared)
+                coupled.needs_all = coupled.needs_all || smallest_delay(node, p, call.delays) == 0.0;
             auto& sent = coupled.sent.emplace_back();
             for (std::size_t s = 0; coupled.sources.back() < 0 && s < coupled.run->samples.size(); ++s)
                 sent.push_back(given(source, s, call));
@@ -258,11 +270,11 @@ void Network::advance(const Stage& stage, const Call& call, Interruption& interr
     }
     const std::vector<double>& starts = call.plan.starts;
     const double from = starts.empty() ? call.plan.from : *std::min_element(starts.begin(), starts.end());
-    run_coupled(nodes, stage.order, from, interruption);
+    run_coupled(nodes, stage.order, from, ranks_.get(), interruption);
 }
 
 CallLimits Network::limits_of(const Entry& entry) const {
-    return {num_threads(), max_spikes_per_instant_, entry.label.c_str()};
+    return {num_threads(), max_spikes_per_instant_, entry.label.c_str(), entry.first};
 }
 
 void Network::commit(Runs& runs, const InferOptions& options) {
@@ -297,11 +309,7 @@ void Network::commit(Runs& runs, const InferOptions& options) {
     time_ = options.until;
 }
 
-Inference Network::infer(const std::vector<SampleInputs>& samples, const InferOptions& options,
-                         Interruption& interruption) {
-    const CallLock::Held held = calls_.hold(interruption);
-    const CallFacts known = facts(samples);
-    if (!known.nodes.empty()) check_inputs(samples);
+CallOptions Network::asked(const InferOptions& options) const {
     CallOptions asked = options;
     for (RecordRequest& request : asked.record) {
         // Among the nodes that hold neurons: without the inputs before it.
@@ -313,8 +321,16 @@ Inference Network::infer(const std::vector<SampleInputs>& samples, const InferOp
     for (const std::int32_t node : options.outputs) {
         if (!entry(node).node()) throw InvalidArgument("an input has no output spikes");
     }
-    const CallPlan plan = plan_call(known, asked);
+    return asked;
+}
+
+Inference Network::run(const std::vector<SampleInputs>& samples, const InferOptions& options,
+                       Interruption& interruption) {
+    const CallFacts known = facts(samples);
+    if (!known.nodes.empty()) check_inputs(samples);
+    const CallPlan plan = plan_call(known, asked(options));
     check_drives(plan, options.until);
+    agree(samples, options);
     update_stages();
     Runs runs = make_runs(samples.size());
     for (const Stage& stage : stages_) advance(stage, {samples, options, plan, staged_, runs}, interruption);
@@ -329,8 +345,28 @@ Inference Network::infer(const std::vector<SampleInputs>& samples, const InferOp
         auto& spikes = result.spikes.emplace_back();
         for (const Sample& sample : runs[at(node)]->samples) spikes.push_back(sample.spikes);
     }
+    share_recorded(options, runs, result);
     commit(runs, options);
     return result;
+}
+
+Inference Network::infer(const std::vector<SampleInputs>& samples, const InferOptions& options,
+                         Interruption& interruption) {
+    const CallLock::Held held = calls_.hold(interruption);
+    if (!ranks_) return run(samples, options, interruption);
+    ranks_->begin_call();
+    try {
+        return run(samples, options, interruption);
+    } catch (const RankFailed&) {
+        ++ranks_->failures;  // all have heard it
+        throw;
+    } catch (const Error& error) {
+        ranks_->fail(text(error.name(), ": ", error.what()));
+        throw;
+    } catch (const std::exception& error) {
+        ranks_->fail(error.what());
+        throw;
+    }
 }
 
 void Network::reset(Interruption&& interruption) {

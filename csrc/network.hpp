@@ -17,6 +17,7 @@
 #include "engine/run.hpp"
 #include "plan.hpp"
 #include "projection.hpp"
+#include "ranks.hpp"
 
 namespace evsim {
 
@@ -38,6 +39,10 @@ class Network {
  public:
     explicit Network(std::int32_t max_spikes_per_instant = 1000);
 
+    /// Other processes that build the same network and make the same calls; each runs all of it but for populations
+    /// of which it has a part. Throws InvalidArgument unless the network is empty.
+    void distribute(std::shared_ptr<Ranks> ranks, Interruption&& interruption = Interruption());
+
     // What changes the network waits for a call that is running in another thread. It throws Busy if one runs in this
     // thread (a signal handler), and Interrupted.
 
@@ -45,6 +50,9 @@ class Network {
     std::int32_t add_input(std::int64_t size, Interruption&& interruption = Interruption());
     std::int32_t add_population(std::shared_ptr<Population> population, std::string label = {},
                                 Interruption&& interruption = Interruption());
+    /// This rank's part of n_neurons neurons, which the ranks share: those from its border to the next.
+    std::int32_t add_part(std::shared_ptr<Population> part, std::int64_t n_neurons, std::string label = {},
+                          Interruption&& interruption = Interruption());
     std::int32_t add_relay(std::shared_ptr<Relay> relay, std::string label = {},
                            Interruption&& interruption = Interruption());
     /// Puts another population of as many neurons in the place of one that nothing leads to yet. Throws
@@ -82,7 +90,9 @@ class Network {
     /// A node, and the spikes that lead to it.
     struct Entry {
         std::string label;
-        std::int32_t size = 0;    ///< of what it gives
+        std::int32_t size = 0;  ///< of what it gives
+        bool shared = false;    ///< among ranks: the population is a part, which begins at the neuron `first`
+        std::int32_t first = 0;
         std::int32_t input = -1;  ///< its number among the inputs, or -1
         std::shared_ptr<Population> population;
         std::shared_ptr<Relay> relay;
@@ -110,6 +120,18 @@ class Network {
     };
 
     std::int32_t add(Entry entry, Interruption& interruption);
+    Inference run(const std::vector<SampleInputs>& samples, const InferOptions& options, Interruption& interruption);
+    /// The numbers that the nodes asked for have among those that hold neurons.
+    CallOptions asked(const InferOptions& options) const;
+    // Among ranks; each does nothing where there are none.
+    /// Finds out whether all make the same call, and the smallest delays of all parts.
+    void agree(const std::vector<SampleInputs>& samples, const InferOptions& options);
+    void share_spikes(std::int32_t node, const Call& call) const;
+    /// And finds out whether what lies whole on all ranks did the same on all.
+    void share_recorded(const InferOptions& options, const Runs& runs, Inference& result) const;
+    double smallest_delay(std::int32_t node, std::size_t p, const AllDelays& delays) const;
+    /// Neurons joined by a cycle without any delay stay together. Throws Unsupported where ranks share such a node.
+    void require_one_rank(const Entry& entry) const;
     const Entry& entry(std::int32_t node) const;
     Edges edges() const;
     AllDelays delays() const;
@@ -134,7 +156,8 @@ class Network {
     SpikeView given(std::int32_t source, std::size_t sample, const Call& call) const;
     /// The samples of a node, without their inputs.
     void begin(std::int32_t node, const Call& call) const;
-    static std::vector<Probe> probes_of(std::int32_t node, const Call& call);
+    /// Of the neurons that are here.
+    std::vector<Probe> probes_of(std::int32_t node, const Call& call) const;
     CallLimits limits_of(const Entry& entry) const;
     void advance(std::int32_t node, const Call& call, Interruption& interruption) const;
     void advance(const Stage& stage, const Call& call, Interruption& interruption) const;
@@ -143,6 +166,8 @@ class Network {
     std::vector<Entry> entries_;
     std::vector<Stage> stages_;  ///< of the last call or projection
     AllDelays staged_;           ///< the delays that they were made for
+    std::shared_ptr<Ranks> ranks_;
+    std::vector<std::vector<double>> smallest_delays_;  ///< among ranks, likewise
     std::int32_t n_inputs_ = 0, n_labelled_ = 0;
     std::uint64_t n_drives_ = 0;
     std::int32_t max_spikes_per_instant_;

@@ -26,7 +26,9 @@ void Network::add_drive(std::int32_t target, DriveSettings settings, Interruptio
     const std::int32_t port = port_of(settings);
     if (port < 0 || port >= to.population->kernel().info.n_ports)
         throw InvalidArgument(text(to.label, " has no port ", port));
-    to.drives.push_back(make_drive(std::move(settings), to.size, n_drives_));
+    const std::int32_t n = to.population->n_neurons();
+    if (to.shared) settings = part_of(std::move(settings), to.size, to.first, n);
+    to.drives.push_back(make_drive(std::move(settings), n, n_drives_, to.first));
     ++n_drives_;
     time_.reset();
 }
@@ -39,7 +41,7 @@ void Network::check_drives(const CallPlan& plan, double until) const {
         if (!entry.drives.empty() && std::isinf(until))
             throw InvalidArgument(text(entry.label, " is driven for ever; give until="));
         for (const auto& drive : entry.drives) {
-            const double expected = drive->most(0, entry.size) * (until - from);
+            const double expected = drive->most(0, drive->n_neurons()) * (until - from);
             if (expected > most)
                 throw InvalidArgument(text(entry.label, ": its drive has too high a rate, ", expected,
                                            " arrivals up to ", until,

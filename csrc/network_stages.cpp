@@ -65,13 +65,16 @@ Network::Stage Network::coupled_stage(const Component& component, const AllDelay
         for (std::size_t p = 0; p < to.sources.size(); ++p) {
             const std::int32_t source = place_in(component, to.sources[p]);
             if (source >= 0)
-                edges.push_back({source, static_cast<std::int32_t>(k), delays[slot(component[k])][p]->smallest()});
+                edges.push_back({source, static_cast<std::int32_t>(k), smallest_delay(component[k], p, delays)});
         }
     }
     Stage stage{component, coupled_order(static_cast<std::int32_t>(component.size()), edges)};
     for (const CoupledStep& step : stage.order.steps) {
         if (!step.at_once) continue;
-        for (const std::int32_t one : step.nodes) require_instants(entry(component[slot(one)]));
+        for (const std::int32_t one : step.nodes) {
+            require_one_rank(entry(component[slot(one)]));
+            require_instants(entry(component[slot(one)]));
+        }
     }
     return stage;
 }

@@ -52,6 +52,7 @@ void unpack_traces(const std::vector<std::shared_ptr<Projection>>& projections, 
 }  // namespace
 
 Network::Snapshot Network::snapshot() const {
+    if (ranks_) throw Unsupported("the state of a distributed network, of which each rank has a part, is not kept");
     std::vector<Entry> entries;
     std::vector<std::shared_ptr<const NodeOutput>> outputs;
     Snapshot snapshot;
@@ -84,6 +85,7 @@ Network::Snapshot Network::snapshot() const {
 void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
     const CallLock::Held held = calls_.hold(interruption);
     const BriefLock lock(mutex_);
+    if (ranks_) throw Unsupported("a distributed network does not go on from a state that was kept");
     if (snapshot.states.size() != entries_.size()) throw ShapeMismatch("one list of states for each node is needed");
     if (snapshot.time && std::isnan(*snapshot.time)) throw NonFinite("the time of a network must not be NaN");
     std::vector<std::shared_ptr<NodeOutput>> outputs(entries_.size());

@@ -132,6 +132,7 @@ struct CallLimits {
     int threads = 1;
     std::int32_t max_spikes_per_instant = 1000;
     const char* node_name = "";
+    std::int32_t first_neuron = 0;  ///< in messages: of the neurons that are here, where others are elsewhere
 };
 
 }  // namespace evsim

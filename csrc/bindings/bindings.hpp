@@ -67,6 +67,7 @@ void bind_kernel(py::module_& module);
 void bind_spike_array(py::module_& module);
 void bind_population(py::module_& module);
 void bind_projection(py::module_& module);
+void bind_ranks(py::module_& module);
 void bind_network(py::module_& module);
 void bind_recordings(py::module_& module);
 void bind_stepped(py::module_& module);

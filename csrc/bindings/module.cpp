@@ -64,6 +64,7 @@ PYBIND11_MODULE(_core, module) {
     bind_kernel(module);
     bind_population(module);
     bind_projection(module);
+    bind_ranks(module);
     bind_network(module);
     bind_recordings(module);
     bind_stepped(module);

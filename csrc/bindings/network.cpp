@@ -185,6 +185,9 @@ void bind_network(py::module_& module) {
         .def("add_input", &changing<&Network::add_input, std::int64_t>, py::arg("size"))
         .def("add_population", &changing<&Network::add_population, std::shared_ptr<Population>, std::string>,
              py::arg("population"), py::arg("label"))
+        .def("add_part", &changing<&Network::add_part, std::shared_ptr<Population>, std::int64_t, std::string>,
+             py::arg("part"), py::arg("n_neurons"), py::arg("label"))
+        .def("distribute", &changing<&Network::distribute, std::shared_ptr<Ranks>>, py::arg("ranks"))
         .def("add_relay", &changing<&Network::add_relay, std::shared_ptr<Relay>, std::string>, py::arg("relay"),
              py::arg("label"))
         .def("replace", &changing<&Network::replace, std::int32_t, std::shared_ptr<Population>>, py::arg("node"),

@@ -175,6 +175,7 @@ SynapseList fixed_out_degree(const SynapseRange& range, std::int32_t degree, Rep
             });
         }
     };
+    if (n_targets == 0) return {};
     // Drawn twice: first to learn where the synapses of each target go.
     require_memory_for(static_cast<double>(n_targets) / range.n_neurons * range.n_inputs * degree);
     require_memory(static_cast<double>(n_targets) * sizeof(std::size_t), text("counts of ", n_targets, " neurons"));

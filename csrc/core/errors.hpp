@@ -53,6 +53,11 @@ struct Unsupported : Error {
     explicit Unsupported(const std::string& m) : Error("UnsupportedError", m) {}
 };
 
+/// Another of the processes that share a network has failed.
+struct RankFailed : Error {
+    explicit RankFailed(const std::string& m) : Error("RankFailedError", m) {}
+};
+
 struct KernelLoad : Error {
     explicit KernelLoad(const std::string& m) : Error("KernelLoadError", m) {}
 };

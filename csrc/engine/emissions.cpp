@@ -52,6 +52,7 @@ std::vector<Observation> observations_of(std::span<const Probe> probes, std::spa
 }
 
 void check_result(const TileResult& result, const CallLimits& limits, const char* message) {
+    const std::int32_t neuron = limits.first_neuron + result.neuron;
     switch (result.status) {
         case TileStatus::ok:
             return;
@@ -62,18 +63,18 @@ void check_result(const TileResult& result, const CallLimits& limits, const char
         case TileStatus::no_such_trace:
             throw NoSuchTraceIndex(text(limits.node_name, ": ", message));
         case TileStatus::out_of_memory:
-            throw MemoryLimit(text(limits.node_name, ": no memory is left for the output spikes; neuron ",
-                                   result.neuron, " was at t = ", result.time));
+            throw MemoryLimit(text(limits.node_name, ": no memory is left for the output spikes; neuron ", neuron,
+                                   " was at t = ", result.time));
         case TileStatus::before_now:
-            throw KernelFailed(text(limits.node_name, ": first_crossing of neuron ", result.neuron,
+            throw KernelFailed(text(limits.node_name, ": first_crossing of neuron ", neuron,
                                     " gave a time before now, at t = ", result.time,
                                     "; look at the neuron model and its parameters"));
         case TileStatus::too_many_spikes:
-            throw RunawaySpiking(text(limits.node_name, ": neuron ", result.neuron, " fired more than ",
+            throw RunawaySpiking(text(limits.node_name, ": neuron ", neuron, " fired more than ",
                                       limits.max_spikes_per_instant, " times at t = ", result.time,
                                       "; its input is too strong for its threshold (see max_spikes_per_instant)"));
         case TileStatus::not_finite:
-            throw NonFinite(text(limits.node_name, ": the state of neuron ", result.neuron,
+            throw NonFinite(text(limits.node_name, ": the state of neuron ", neuron,
                                  " is no longer finite; look for NaN, infinite or huge values in the weights"));
     }
 }

@@ -28,6 +28,11 @@ from .connections import (
     index_of as index_of,
 )
 from .drives import NoiseDrive as NoiseDrive, PoissonDrive as PoissonDrive
+from .dry_runs import (
+    DryRunReport as DryRunReport,
+    RankLoad as RankLoad,
+    dry_run as dry_run,
+)
 from .errors import EvsimError as EvsimError
 from .events import (
     EventArray as EventArray,
@@ -64,6 +69,11 @@ from .nodes import (
 )
 from .probe import Probe as Probe
 from .projection import Projection as Projection
+from .ranks import (
+    DryRun as DryRun,
+    Ranks as Ranks,
+)
+from .sample_ranks import infer_on_ranks as infer_on_ranks
 from .spikes import (
     Spike as Spike,
     SpikeArray as SpikeArray,

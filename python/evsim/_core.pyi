@@ -17,6 +17,7 @@ __all__: list[str] = [
     "PoolStage",
     "Population",
     "Projection",
+    "Ranks",
     "RecordingDecoder",
     "RecordingFindings",
     "Relay",
@@ -227,6 +228,33 @@ class Projection:
     @property
     def weights(self) -> numpy.ndarray: ...
 
+class Ranks:
+    @staticmethod
+    def dry(
+        rank: typing.SupportsInt | typing.SupportsIndex, size: typing.SupportsInt | typing.SupportsIndex
+    ) -> Ranks: ...
+    def __init__(
+        self,
+        rank: typing.SupportsInt | typing.SupportsIndex,
+        size: typing.SupportsInt | typing.SupportsIndex,
+        outgoing: numpy.typing.NDArray[numpy.uint8],
+        incoming: numpy.typing.NDArray[numpy.uint8],
+        gather: typing.Any,
+        gather_long: typing.Any,
+    ) -> None: ...
+    def fail(self, message: str) -> None: ...
+    def gather(self, own: bytes) -> list[bytes]: ...
+    def note(self, what: bytes) -> None: ...
+    def range(
+        self, n_neurons: typing.SupportsInt | typing.SupportsIndex, rank: typing.SupportsInt | typing.SupportsIndex
+    ) -> tuple[int, int]: ...
+    @property
+    def bytes_sent(self) -> int: ...
+    @property
+    def exchanges(self) -> int: ...
+    @property
+    def failures(self) -> int: ...
+
 class Network:
     def __init__(self, max_spikes_per_instant: typing.SupportsInt | typing.SupportsIndex) -> None: ...
     def add_input(self, size: typing.SupportsInt | typing.SupportsIndex) -> int: ...
@@ -241,6 +269,7 @@ class Network:
         seed: typing.SupportsInt | typing.SupportsIndex,
         port: typing.SupportsInt | typing.SupportsIndex,
     ) -> None: ...
+    def add_part(self, part: Population, n_neurons: typing.SupportsInt | typing.SupportsIndex, label: str) -> int: ...
     def add_poisson_drive(
         self,
         target: typing.SupportsInt | typing.SupportsIndex,
@@ -258,6 +287,7 @@ class Network:
         target: typing.SupportsInt | typing.SupportsIndex,
         projection: Projection,
     ) -> None: ...
+    def distribute(self, ranks: Ranks) -> None: ...
     def infer(
         self,
         samples: list[

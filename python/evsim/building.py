@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from os import PathLike
 from typing import Any
 
@@ -13,10 +13,12 @@ from . import _core, random
 from ._lib.modules import only_public
 from .connections import Connection
 from .connections.base import Shape
+from .connections.parts import Part
 from .devices import KernelSource
+from .distribution import Distribution, part_of_parameters
 from .drives import Drive
 from .errors import DTypeError, InvalidArgumentError, ShapeMismatchError, UnsupportedError
-from .graph import NetworkGraph, Source
+from .graph import Source
 from .kernels import Kernel
 from .layer import Layer
 from .neurons import NeuronModel
@@ -28,7 +30,7 @@ __all__ = ["NetworkBuilder"]
 Code = Kernel | str | PathLike[str] | None
 
 
-class NetworkBuilder(NetworkGraph):
+class NetworkBuilder(Distribution):
     """The building half of :class:`SpikingNetwork`: inputs, populations, layers and projections."""
 
     __slots__ = ()
@@ -70,12 +72,15 @@ class NetworkBuilder(NetworkGraph):
         """
         n_neurons, shape = as_placement(size)
         new_name = self._new_name(name, f"input {len(self._inputs)}")
+        self._note("input", n_neurons, new_name)
         new = Input(self._core.add_input(n_neurons), n_neurons, shape, new_name)
         self._inputs.append(new)
         self._nodes[new_name] = new
         return new
 
-    def add_population(self, size: int | Shape, neuron: NeuronModel, *, name: str | None = None) -> Population:
+    def add_population(
+        self, size: int | Shape, neuron: NeuronModel, *, name: str | None = None, whole: bool = False
+    ) -> Population:
         """Add neurons that nothing leads to yet; :meth:`connect` does that.
 
         Parameters
@@ -86,6 +91,9 @@ class NetworkBuilder(NetworkGraph):
             Such as ``LIF(...)``.
         name : str, optional
             By which the network finds it.
+        whole : bool
+            Whether each of the processes that share a network (:meth:`distribute`) has all of these neurons and not a
+            part of them, as cycles without any delay need it, convolutions and kernels.
 
         Returns
         -------
@@ -110,25 +118,44 @@ class NetworkBuilder(NetworkGraph):
         """
         check_neuron(neuron)
         n_neurons, shape = as_placement(size)
-        core, _ = self._make(neuron, n_neurons, None)
+        own = self._own_of(n_neurons, neuron, whole=bool(whole))
+        core, _ = self._make(neuron, n_neurons, None, own=own)
         label = self._new_name(name, f"layer {len(self._populations)}")
         population: Population = self._appended(
-            Population(core, self._add_core(core, name), neuron, shape, self._backend), label
+            Population(core, self._add_core(core, name, n_neurons, own), neuron, shape, self._backend), label
         )
+        self._shared(population, n_neurons, own)
         return population
 
     def _make(
-        self, neuron: NeuronModel, n_neurons: int, image: Shape | None, kernel: Kernel | None = None
+        self,
+        neuron: NeuronModel,
+        n_neurons: int,
+        image: Shape | None,
+        kernel: Kernel | None = None,
+        own: range | None = None,
     ) -> tuple[Any, _core.Kernel]:
-        """The population of the core, whose neurons lie by pixels if `image` is given; and its compiled kernel."""
+        """The population of the core, whose neurons lie by pixels if `image` is given; and its compiled kernel.
+
+        `own`: which of the neurons this process has, if not all.
+        """
         neuron.check_size(n_neurons, image[0] if image else None)
         compiled = compiled_kernel(neuron, kernel, self.dtype, self.compile_path)
         source = KernelSource(neuron.kernel_type(), kernel.source if kernel else None, self.dtype, self.compile_path)
         _, shared, per_neuron = neuron.kernel_settings()
+        if self.ranks is not None:
+            self._note(neuron.kernel_name, n_neurons, shared, *map(np.asarray, per_neuron))
+        if own is not None:
+            per_neuron = part_of_parameters(per_neuron, n_neurons, own)
+            n_neurons = len(own)
         return self._backend.population(source, compiled, n_neurons, image, shared, per_neuron), compiled
 
-    def _add_core(self, core: Any, name: str | None, relay: bool = False) -> int:
+    def _add_core(
+        self, core: Any, name: str | None, n_neurons: int, own: range | None = None, relay: bool = False
+    ) -> int:
         label = "" if name is None else f"layer {name!r}"
+        if own is not None:
+            return int(self._core.add_part(core, n_neurons, label))
         node: int = (self._core.add_relay if relay else self._core.add_population)(core, label)
         return node
 
@@ -211,19 +238,23 @@ class NetworkBuilder(NetworkGraph):
             raise ShapeMismatchError(
                 f"{label} takes {placed.n_inputs} inputs, but {fed_by.name} gives {fed_by.n_neurons}"
             )
+        n_neurons, own = placed.n_neurons, None
         if neuron is None:
             core, compiled, projection = placed.relay(), None, None
         else:
-            core, compiled = self._make(neuron, placed.n_neurons, placed.out_shape, kernel)
+            own = self._own_of(n_neurons, neuron, whole=kernel is not None or placed.out_shape is not None)
+            core, compiled = self._make(neuron, n_neurons, placed.out_shape, kernel, own)
             rule = rule_arguments(kernel, compiled, neuron)
-            projection = self._projection(core, placed, rule, neuron.port(port), delays)
+            projection, placed = self._projection(core, placed, rule, neuron.port(port), delays, own)
         if fed_by is None:
             fed_by = self.add_input(placed.in_shape or placed.n_inputs)
-        node = self._add_core(core, name, neuron is None)
+        node = self._add_core(core, name, n_neurons, own, neuron is None)
+        self._note("layer", fed_by._node, node)
         self._core.connect(fed_by._node, node, projection)
         layer: Layer = self._appended(
             Layer(core, node, neuron, placed.out_shape, self._backend, placed, fed_by), new_name
         )
+        self._shared(layer, n_neurons, own)
         if neuron is not None:
             layer._projection = self._wrapped(projection, fed_by, layer, placed, kernel, compiled, port)
         return layer
@@ -296,6 +327,11 @@ class NetworkBuilder(NetworkGraph):
             raise ShapeMismatchError(
                 f"{placed!r} reaches {placed.n_neurons} neurons, but {end.name} has {end.n_neurons}"
             )
+        if end._own is not None and (kernel is not None or placed.out_shape is not None):
+            raise UnsupportedError(
+                f"the ranks share the neurons of {end.name}, which then takes dense and sparse projections without "
+                "kernels; add_population(..., whole=True) puts all of them on every rank"
+            )
         others = [projection for projection in self._projections if projection.target is end]
         first = not others
         before = core = end._core
@@ -306,7 +342,8 @@ class NetworkBuilder(NetworkGraph):
         elif kernel is not None:
             compiled = compiled_kernel(neuron, kernel, self.dtype, self.compile_path)
         rule = rule_arguments(kernel, compiled, neuron)
-        projection = self._projection(core, placed, rule, neuron.port(port), delays)
+        projection, placed = self._projection(core, placed, rule, neuron.port(port), delays, end._own)
+        self._note("connect", start._node, end._node)
         if core is not before:
             self._core.replace(end._node, core)
         try:
@@ -361,6 +398,8 @@ class NetworkBuilder(NetworkGraph):
         if drive.seed is None:
             rng = self._rng or random.generator()
             drive = replace(drive, seed=int(rng.integers(0, drive.largest_seed, endpoint=True, dtype=np.uint64)))
+        values = (getattr(drive, part.name) for part in fields(drive))
+        self._note("drive", node._node, *values)
         drive.add_to(self._core, node._node, node.n_neurons, neuron, port)
         self._drives.append((node, drive, 0 if port is None else port))
 
@@ -387,14 +426,24 @@ class NetworkBuilder(NetworkGraph):
         return kernel if kernel is None or isinstance(kernel, Kernel) else Kernel(kernel)
 
     def _projection(
-        self, core: Any, placed: Any, rule: list[Any], port: int, delays: tuple[npt.NDArray[np.float64], bool]
-    ) -> Any:
-        """The projection of the core to a population, with its first weights."""
-        projection = placed.project(core, self._backend.dense, rule, port)
-        projection.set_delays(*delays)
-        weights = placed.initial_weights(self.dtype, self._rng or random.generator())
-        projection.weights[...] = self._backend.to_device(weights)
-        return projection
+        self,
+        core: Any,
+        placed: Any,
+        rule: list[Any],
+        port: int,
+        delays: tuple[npt.NDArray[np.float64], bool],
+        own: range | None,
+    ) -> tuple[Any, Any]:
+        """The projection of the core to a population, with its first weights; and the connection that it is."""
+        self._note(placed.signature(), rule[1:], port)  # without the compiled kernel, another object on each process
+        values, by_synapse = delays
+        part = Part(placed, None, None) if own is None else placed.part(own.start, own.stop, whole=by_synapse)
+        projection = part.connection.project(core, self._backend.dense, rule, port)
+        projection.set_delays(part.of_synapses(values) if by_synapse and part.of_synapses else values, by_synapse)
+        whole = placed if part.of_weights else part.connection
+        weights = whole.initial_weights(self.dtype, self._rng or random.generator())
+        projection.weights[...] = self._backend.to_device(part.of_weights(weights) if part.of_weights else weights)
+        return projection, part.connection
 
     def _wrapped(
         self,

@@ -206,6 +206,7 @@ def kernel_with_parameters(
 
 def describe(net: NetworkBuilder, *, state: bool) -> NetworkDescription:
     """Return a network as plain values and named arrays; see :meth:`SpikingNetwork.to_description`."""
+    net._require_whole("save, pickle, copy or describe")
     described = NetworkDescription(net.dtype, net.device, net._max_spikes_per_instant)
     of_layers = set()
     keys = kernel_keys(net)

@@ -23,6 +23,7 @@ __all__ = [
     "NoSuchParameterError",
     "NonFiniteError",
     "NotRunError",
+    "RankFailedError",
     "RunawaySpikingError",
     "ShapeMismatchError",
     "StreamError",
@@ -112,6 +113,10 @@ class KernelCacheError(EvsimError, OSError):
 
 class UnsupportedError(EvsimError, NotImplementedError):
     """What is asked for has a meaning, but evsim does not do it."""
+
+
+class RankFailedError(EvsimError, RuntimeError):
+    """Another of the processes that share a network has failed; the message says which, and how."""
 
 
 class KernelLoadError(EvsimError, RuntimeError):

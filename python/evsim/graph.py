@@ -17,6 +17,7 @@ from .errors import DTypeError, EmptyNetworkError, IndexOutOfRangeError, Invalid
 from .layer import Layer
 from .nodes import Input, Population
 from .projection import Projection
+from .ranks import Ranks
 
 __all__ = ["NetworkGraph"]
 
@@ -42,6 +43,7 @@ class NetworkGraph:
         "_nodes",
         "_populations",
         "_projections",
+        "_ranks",
         "_rng",
     )
     _backend: Backend
@@ -58,6 +60,7 @@ class NetworkGraph:
         self._projections: list[Projection] = []
         self._drives: list[tuple[Population, Drive, int | str]] = []
         self._nodes: dict[str, Input | Population] = {}
+        self._ranks: Ranks | None = None
 
     @property
     def dtype(self) -> str:

@@ -222,28 +222,24 @@ class SpikingNetwork(Simulation):
         >>> net.infer([0, 1], [0.0, 2.0]).times.round(4)
         array([ 3.4736,  6.7215, 11.9116])
         """
-        if indices is not None:
-            if inputs is not None:
-                raise InvalidArgumentError("give inputs or indices, not both")
-            if times is None:
-                raise ShapeMismatchError("give times with indices")
-            inputs = indices
-        samples, batch = samples_of(self._inputs, inputs, times, self._backend)
-        probes = probes_of(record)
-        end = math.inf if until is None else as_float(until, "until")
-        begin = None if start is None else as_float(start, "start")
-        for population in self._populations:
-            if population.neuron is not None:
-                population.neuron.check_times(population.name, start=begin, until=end)
-        wanted = [self.output_layer] if outputs is None else self._wanted(outputs)
+        try:
+            if indices is not None:
+                inputs, times = _of_keywords(inputs, indices, times)
+            samples, batch = samples_of(self._inputs, inputs, times, self._backend)
+            probes = probes_of(record)
+            end = math.inf if until is None else as_float(until, "until")
+            begin = None if start is None else as_float(start, "start")
+            for population in self._populations:
+                if population.neuron is not None:
+                    population.neuron.check_times(population.name, start=begin, until=end)
+            wanted = [self.output_layer] if outputs is None else self._wanted(outputs)
+            requests = [probe.request(self._recorded(probe.layer)) for probe in probes] if probes else []
+        except BaseException as error:
+            if self._ranks is not None:
+                self._ranks._fail(error)
+            raise
         spikes, recorded = self._core.infer(
-            samples,
-            end,
-            begin,
-            bool(reset),
-            batch,
-            [population._node for population in wanted],
-            [probe.request(self._recorded(probe.layer)) for probe in probes] if probes else [],
+            samples, end, begin, bool(reset), batch, [population._node for population in wanted], requests
         )
         for probe, values in zip(probes, recorded, strict=True):
             probe._values = values if batch else values[0]
@@ -368,6 +364,14 @@ class SpikingNetwork(Simulation):
         )
         rebuild(self, description, state["kernels"].__getitem__, state["neurons"].__getitem__, {})
         self._rng = state["rng"]
+
+
+def _of_keywords(inputs: Any, indices: Any, times: Any) -> tuple[Any, Any]:
+    if inputs is not None:
+        raise InvalidArgumentError("give inputs or indices, not both")
+    if times is None:
+        raise ShapeMismatchError("give times with indices")
+    return indices, times
 
 
 __dir__ = only_public(__all__)

@@ -56,10 +56,12 @@ class Input:
 class Population:
     """Neurons of one model. Made by :meth:`SpikingNetwork.add_population`."""
 
-    __slots__ = ("__weakref__", "_backend", "_core", "_name", "_neuron", "_node", "_shape")
+    __slots__ = ("__weakref__", "_backend", "_core", "_name", "_neuron", "_node", "_own", "_shape", "_size")
 
     def __init__(self, core: Any, node: int, neuron: NeuronModel | None, shape: Shape | None, backend: Backend) -> None:
         self._core = core
+        self._size = int(core.n_neurons)
+        self._own: range | None = None  # of a population that processes share, the neurons that are here
         self._node = node
         self._backend = backend
         self._name = ""
@@ -91,7 +93,7 @@ class Population:
     @property
     def n_neurons(self) -> int:
         """Number of neurons."""
-        return int(self._core.n_neurons)
+        return self._size
 
     # Parameters of the neurons
 

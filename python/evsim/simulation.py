@@ -13,6 +13,7 @@ import numpy as np
 from . import _core
 from ._lib.arrays import as_float
 from ._lib.modules import only_public
+from .distribution import told
 from .errors import InvalidArgumentError
 from .inputs import samples_of
 from .nodes import Population
@@ -37,6 +38,7 @@ class Simulation(LayerShorthands):
     time: Any
     _recorded: Any
 
+    @told
     def simulate(
         self,
         until: float,
@@ -114,7 +116,7 @@ class Simulation(LayerShorthands):
         fresh, found = self.time is None, []
         first = [0.0, end, *(float(times[0]) for _, times in trains if len(times)), *recording.first()]
         begin = min(first) if self.time is None else self.time
-        for piece in piece_ends(begin, end, bar=progress) if self.device == "cpu" else [end]:
+        for piece in self._agreed(piece_ends(begin, end, bar=progress), end) if self.device == "cpu" else [end]:
             here = [int(times.searchsorted(piece, side="right")) for _, times in trains]
             piece_of = {
                 one.name: (indices[:n], times[:n])

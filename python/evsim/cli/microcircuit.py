@@ -11,9 +11,8 @@ from .._lib.arrays import as_positive
 from ..connections import Sparse
 from ..drives import PoissonDrive
 from ..errors import InvalidArgumentError
-from ..network import SpikingNetwork
 from ..neurons import LIF
-from .networks import Circuit
+from .networks import Circuit, empty_network
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,7 +46,7 @@ BACKGROUND = 0.008
 """Arrivals in a ms at each external synapse."""
 
 
-def potjans_diesmann(scale: float = 0.1, *, seed: int = 1, dtype: str = "float32") -> Circuit:
+def potjans_diesmann(scale: float = 0.1, *, seed: int = 1, dtype: str = "float32", comm: Any | None = None) -> Circuit:
     r"""Four layers of cortex below a square millimetre, each with an excitatory and an inhibitory population.
 
     Parameters
@@ -61,6 +60,8 @@ def potjans_diesmann(scale: float = 0.1, *, seed: int = 1, dtype: str = "float32
         For synapses, weights, delays, first potentials and drive.
     dtype : str
         float32 or float64.
+    comm : mpi4py communicator, optional
+        Of processes that share the neurons.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def potjans_diesmann(scale: float = 0.1, *, seed: int = 1, dtype: str = "float32
         raise InvalidArgumentError(f"a scale of {scale} leaves {NAMES[int(sizes.argmin())]} without neurons")
     n = int(sizes.sum())
     rng = np.random.default_rng(seed)
-    net = SpikingNetwork(dtype=dtype, seed=seed)
+    net = empty_network(dtype, seed, comm)
     cells = LIF(
         tau_mem=TAU_MEM,
         tau_syn=TAU_SYN,

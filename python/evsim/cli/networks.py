@@ -28,12 +28,30 @@ class Circuit(NamedTuple):
 
     @property
     def n_synapses(self) -> int:
-        """Number of synapses among them; arrivals from outside come without."""
+        """Number of synapses among them; arrivals from outside come without. Processes that share them all ask."""
         connections: list[Any] = [projection.connection for projection in self.network.projections]
-        return sum(connection.n_synapses for connection in connections)
+        own = sum(connection.n_synapses for connection in connections)
+        ranks = self.network.ranks
+        return own if ranks is None else sum(int(one) for one in ranks.gather(str(own).encode()))
 
 
-def brunel(scale: float = 1.0, *, g: float = 5.0, eta: float = 2.0, seed: int = 1, dtype: str = "float32") -> Circuit:
+def empty_network(dtype: str, seed: int, comm: Any | None) -> SpikingNetwork:
+    """Return a network that the processes of `comm`, if there are any, share."""
+    net = SpikingNetwork(dtype=dtype, seed=seed)
+    if comm is not None:
+        net.distribute(comm)
+    return net
+
+
+def brunel(
+    scale: float = 1.0,
+    *,
+    g: float = 5.0,
+    eta: float = 2.0,
+    seed: int = 1,
+    dtype: str = "float32",
+    comm: Any | None = None,
+) -> Circuit:
     r"""Sparse excitation and inhibition by jumps of the potential, driven from outside.
 
     Parameters
@@ -51,6 +69,8 @@ def brunel(scale: float = 1.0, *, g: float = 5.0, eta: float = 2.0, seed: int = 
         For synapses, first potentials and drive.
     dtype : str
         float32 or float64.
+    comm : mpi4py communicator, optional
+        Of processes that share the neurons.
 
     Raises
     ------
@@ -93,7 +113,7 @@ def brunel(scale: float = 1.0, *, g: float = 5.0, eta: float = 2.0, seed: int = 
     targets = np.concatenate([excitation.targets, inhibition.targets])
     weights = np.repeat([jump, -g * jump], [excitation.n_synapses, inhibition.n_synapses])
     v_init = np.random.default_rng(seeds[2]).uniform(0.0, threshold, n)
-    net = SpikingNetwork(dtype=dtype, seed=seed)
+    net = empty_network(dtype, seed, comm)
     cells = LIFDelta(tau_mem=tau, threshold=threshold, reset=0.0, refractory=2.0, v_init=v_init)
     net.add_population(n, cells, name="cells")
     net.connect("cells", "cells", Sparse(n, n, sources, targets, weights=weights), delay=1.5)
@@ -101,7 +121,7 @@ def brunel(scale: float = 1.0, *, g: float = 5.0, eta: float = 2.0, seed: int = 
     return Circuit(net, {"excitatory": n_excitatory, "inhibitory": n_inhibitory})
 
 
-def vogels_abbott(scale: float = 1.0, *, seed: int = 1, dtype: str = "float32") -> Circuit:
+def vogels_abbott(scale: float = 1.0, *, seed: int = 1, dtype: str = "float32", comm: Any | None = None) -> Circuit:
     """Excitation and inhibition by exponential currents, busy without input.
 
     Parameters
@@ -114,6 +134,8 @@ def vogels_abbott(scale: float = 1.0, *, seed: int = 1, dtype: str = "float32") 
         For synapses and first potentials.
     dtype : str
         float32 or float64.
+    comm : mpi4py communicator, optional
+        Of processes that share the neurons.
 
     Raises
     ------
@@ -149,7 +171,7 @@ def vogels_abbott(scale: float = 1.0, *, seed: int = 1, dtype: str = "float32") 
         refractory=5.0,
         v_init=np.random.default_rng(seeds[0]).uniform(-60.0, -50.0, n),
     )
-    net = SpikingNetwork(dtype=dtype, seed=seed)
+    net = empty_network(dtype, seed, comm)
     net.add_population(n, cells, name="cells")
     excites = drawn.sources < n_excitatory
     for port, weight, chosen in (("excitation", 1.62, excites), ("inhibition", -9.0, ~excites)):

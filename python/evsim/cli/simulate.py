@@ -14,6 +14,7 @@ import typer
 
 from ..errors import InvalidArgumentError, MemoryLimitError
 from .console import Threads, console, progress_bar, say, use_threads
+from .processes import world
 
 if TYPE_CHECKING:
     from ..spikes import SpikeArray
@@ -54,7 +55,8 @@ class Run(NamedTuple):
 
 app = typer.Typer(
     name="simulate",
-    help="Simulate a [bold]published network[/bold] of spiking neurons: spikes, statistics and a raster.",
+    help="Simulate a [bold]published network[/bold] of spiking neurons: spikes, statistics and a raster. Processes "
+    "that mpiexec starts share the neurons.",
     rich_markup_mode="rich",
     no_args_is_help=True,
 )
@@ -131,7 +133,7 @@ def potjans_diesmann(
     _simulate("Potjans & Diesmann 2014", build, Run(until, skip, seed, threads, out))
 
 
-def _simulate(title: str, build: Callable[[], Circuit], run: Run) -> None:
+def _simulate(title: str, build: Callable[..., Circuit], run: Run) -> None:
     from .._lib.optional import require
     from ..io import write_spikes
     from . import simulate_report as report
@@ -142,11 +144,14 @@ def _simulate(title: str, build: Callable[[], Circuit], run: Run) -> None:
         raise NotADirectoryError(f"{run.out} is a file; --out needs a folder")
     run.out.mkdir(parents=True, exist_ok=True)
     use_threads(run.threads)
-    with progress_bar() as progress:
+    comm = world()
+    first = comm is None or comm.Get_rank() == 0  # who tells of it
+    with progress_bar(shown=first) as progress:
         task = progress.add_task("building", total=None)
         began = time.perf_counter()
         try:
-            circuit = build()
+            circuit = build(comm=comm)
+            n_synapses = circuit.n_synapses
         except MemoryError as error:
             raise MemoryLimitError(
                 f"the network does not fit into memory ({error}); choose a smaller --scale"
@@ -156,11 +161,13 @@ def _simulate(title: str, build: Callable[[], Circuit], run: Run) -> None:
         began = time.perf_counter()
         spikes = _spikes(circuit, run.until, lambda done: progress.update(task, completed=done))
         seconds = time.perf_counter() - began
+        if not first:
+            return
         progress.update(task, description="writing", total=None)
         write_spikes(spikes, run.out / "spikes.npz")
         report.draw(title, circuit, spikes, run.until, run.out / "raster.png")
         groups = report.statistics(circuit, spikes, start, run.until, run.seed)
-    console.print(report.table_of_run(title, circuit, len(spikes), run.until, building, seconds))
+    console.print(report.table_of_run(title, circuit, n_synapses, len(spikes), run.until, building, seconds))
     console.print(report.table_of_groups(groups, start, run.until))
     say(f"{run.out / 'raster.png'}  ", "raster of some neurons, and their rate")
     say(f"{run.out / 'spikes.npz'}  ", "all spikes, for evsim.io.read_spikes")

@@ -80,17 +80,23 @@ def _statistics(name: str, spikes: SpikeArray, n: int, start: float, stop: float
     )
 
 
-def table_of_run(title: str, circuit: Circuit, n_spikes: int, until: float, building: float, seconds: float) -> Table:
+def table_of_run(
+    title: str, circuit: Circuit, n_synapses: int, n_spikes: int, until: float, building: float, seconds: float
+) -> Table:
     """Return the table of the network and the times it took."""
+    ranks = circuit.network.ranks
+    workers = count(num_threads(), "thread")
+    if ranks is not None:
+        workers = f"{count(ranks.size, 'process')} of {workers}"
     return table_of(
         title,
         [
             ("neurons", f"{circuit.n_neurons:,}"),
-            ("synapses", f"{circuit.n_synapses:,}"),
+            ("synapses", f"{n_synapses:,}"),
             ("precision", str(circuit.network.dtype)),
             ("building", duration(building)),
             ("simulated time", duration(until * 1e-3)),
-            ("wall time", f"{duration(seconds)}, {count(num_threads(), 'thread')}"),
+            ("wall time", f"{duration(seconds)}, {workers}"),
             ("real-time factor", f"[bold green]{seconds / until * 1e3:.3g}[/bold green]"),
             ("spikes", f"{n_spikes:,}"),
         ],

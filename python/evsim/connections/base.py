@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .._lib.arrays import as_array, as_integer
-from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
+from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError, UnsupportedError
+from .parts import Part
 
 Shape = tuple[int, int, int]
 """Channels, rows, columns."""
@@ -83,6 +84,17 @@ class Connection:
     def of_synapses(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return values of the core's synapses in the shape of the weights."""
         raise NotImplementedError
+
+    def part(self, first: int, last: int, *, whole: bool = False) -> Part:
+        """Return the synapses that lead to the neurons from `first` up to `last`, for one of several processes.
+
+        `whole`: its values of synapses are to be taken from those of all.
+        """
+        raise UnsupportedError(f"{self!r} is not shared among processes")
+
+    def signature(self) -> str:
+        """Return what must be alike where several processes make it."""
+        return repr(self)
 
     def bare(self) -> Any:
         """Return the connection without its first weights."""

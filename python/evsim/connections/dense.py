@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .._lib.arrays import as_size
 from ..initializers import ConstantInitializer, Initializer, UniformInitializer
 from .base import Connection, as_weights, check_weights_or_initializer
+from .parts import Part
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,19 @@ class Dense(Connection):
         rows: npt.NDArray[Any] = values.reshape(self.n_inputs, self.n_neurons)
         by_neuron: npt.NDArray[Any] = rows.T
         return by_neuron
+
+    def part(self, first: int, last: int, *, whole: bool = False) -> Part:
+        """Return the synapses that lead to the neurons from `first` up to `last`."""
+
+        def of_weights(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            rows: npt.NDArray[Any] = values[first:last]
+            return rows
+
+        def of_synapses(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            return values.reshape(self.n_inputs, self.n_neurons)[:, first:last].ravel()
+
+        own = replace(self, n_neurons=last - first, weights=None, initializer=ConstantInitializer())
+        return Part(own, of_weights, of_synapses)
 
     def bare(self) -> Dense:
         """Return the connection without its first weights."""

@@ -16,8 +16,9 @@ from .._lib.optional import require
 from ..errors import DTypeError, FileFormatError, ShapeMismatchError
 from ..initializers import ConstantInitializer, Initializer, UniformInitializer
 from .base import as_weights, check_weights_or_initializer
+from .parts import Part
 from .synapse_arguments import as_ends, as_inhibitory, as_synapse_weights
-from .synapse_rules import Ends, RuledConnection, Sizes
+from .synapse_rules import Ends, RuledConnection, Sizes, SynapseRule
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -66,13 +67,14 @@ class Sparse(RuledConnection):
 
     Notes
     -----
-    Rules draw each neuron's synapses (:meth:`fixed_out_degree`: each input's) from the words of
-    ``numpy.random.Philox``, a counter-based generator, at a counter of its own: they depend on `seed` and the rule's
-    arguments, and not on the machine or on who draws them. Two connections with the same rule, sizes and seed have the
-    same synapses. By default the seed is drawn from :mod:`evsim.random`. The rules are those of Senk et al. 2022,
-    "Connectivity concepts in neuronal network modeling", PLoS Computational Biology 18(9). An autapse is a synapse
-    from an input to the neuron of the same index, which is itself where a population feeds itself; multapses are
-    several synapses from one input to one neuron.
+    Synapses of a rule are drawn when they are first asked for: a network that :meth:`~SpikingNetwork.distribute` shares
+    among processes draws only those of its own neurons. Rules draw each neuron's synapses (:meth:`fixed_out_degree`:
+    each input's) from the words of ``numpy.random.Philox``, a counter-based generator, at a counter of its own: they
+    depend on `seed` and the rule's arguments, and not on the machine or on who draws them. Two connections with the
+    same rule, sizes and seed have the same synapses. By default the seed is drawn from :mod:`evsim.random`. The rules
+    are those of Senk et al. 2022, "Connectivity concepts in neuronal network modeling", PLoS Computational Biology
+    18(9). An autapse is a synapse from an input to the neuron of the same index, which is itself where a population
+    feeds itself; multapses are several synapses from one input to one neuron.
 
     Values per synapse that are given later, such as delays, go in the order in which the synapses were given, or,
     where a rule or a matrix made them, in the order of `sources` and `targets`.
@@ -94,6 +96,8 @@ class Sparse(RuledConnection):
     initializer: Initializer | None
     inhibitory: npt.NDArray[np.bool_] | None
     _order: npt.NDArray[np.int64] | None
+    _rule: SynapseRule | None
+    _first: int
 
     settings: ClassVar[tuple[str, ...]] = ("n_inputs", "n_neurons")
     array_names: ClassVar[tuple[str, ...]] = ("sources", "targets")
@@ -133,6 +137,8 @@ class Sparse(RuledConnection):
                 "initializer": initializer,
                 "inhibitory": inhibits,
                 "_order": order,
+                "_rule": None,
+                "_first": 0,
             }
         )
         check_weights_or_initializer(self)
@@ -194,16 +200,48 @@ class Sparse(RuledConnection):
         return cls(*sizes, *ends, weights, initializer, inhibitory=inhibitory)
 
     @classmethod
-    def _of(cls, sizes: Sizes, ends: Ends, weights: Any, initializer: Initializer | None, inhibitory: Any) -> Sparse:
-        """Return drawn synapses, which are sorted before anybody gives an order of them."""
-        order = _core.synapse_order(*ends, sizes)
-        ends = _sorted(ends[0], order), _sorted(ends[1], order)
-        return cls(*sizes, *ends, weights, initializer, inhibitory=inhibitory)
+    def _of(
+        cls, sizes: Sizes, rule: SynapseRule, weights: Any, initializer: Initializer | None, inhibitory: Any
+    ) -> Sparse:
+        """Return what a rule is going to draw; at once where there is a weight for each synapse."""
+        rule.ends(0, 0)  # raises what is wrong with its arguments
+        if weights is not None and as_array(weights, "weights", cls.weight_names).ndim > 0:
+            return cls(*sizes, *_drawn(sizes, rule, 0, sizes[1]), weights, initializer, inhibitory=inhibitory)
+        made = cls.__new__(cls)
+        weight, inhibits = as_synapse_weights(weights, 0, cls.weight_names), as_inhibitory(inhibitory, sizes[0])
+        made.__setstate__(
+            {
+                "n_inputs": sizes[0],
+                "n_neurons": sizes[1],
+                "initializer": initializer,
+                "inhibitory": inhibits,
+                "_weight": weight,
+                "_order": None,
+                "_rule": rule,
+                "_first": 0,
+            }
+        )
+        if weight is None or inhibits is None:
+            made.__setstate__({"weights": weight})
+        check_weights_or_initializer(made)
+        return made
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in ("sources", "targets", "weights") or self.__dict__.get("_rule") is None:
+            raise AttributeError(f"{type(self).__name__} has no {name}")
+        if "sources" not in self.__dict__:
+            sizes = self.n_inputs, self.n_neurons
+            sources, targets = _drawn(sizes, self.__dict__["_rule"], 0, sizes[1])
+            self.__setstate__({"sources": sources, "targets": targets})
+        if name == "weights":
+            self.__setstate__({"weights": _signed(self.__dict__["_weight"], self.inhibitory[self.sources])})  # type: ignore[index]
+        return self.__dict__[name]
 
     @property
     def n_synapses(self) -> int:
         """Number of synapses."""
-        return len(self.sources)
+        told = None if self._rule is None else self._rule.n_synapses
+        return len(self.sources) if told is None else told
 
     @property
     def order(self) -> npt.NDArray[np.int64]:
@@ -283,7 +321,33 @@ class Sparse(RuledConnection):
     def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any], port: int) -> Any:
         """Return the projection of the core to `population`, with weights of 0."""
         project: Any = _core.Projection.sparse
-        return project(population, self.n_inputs, self.sources, self.targets, *rule, port)
+        targets = self.targets - np.int32(self._first) if self._first else self.targets
+        return project(population, self.n_inputs, self.sources, targets, *rule, port)
+
+    def part(self, first: int, last: int, *, whole: bool = False) -> Part:
+        """Return the synapses that lead to the neurons from `first` up to `last`.
+
+        Of a rule whose weights are one number only they are drawn, unless values of the `whole` are to choose from.
+        """
+        sizes, weight = (self.n_inputs, self.n_neurons), self.__dict__.get("_weight")
+        if "sources" not in self.__dict__ and weight is not None and not whole:
+            ends = _drawn(sizes, self.__dict__["_rule"], first, last)
+            own = type(self)(*sizes, *ends, weight, inhibitory=self.inhibitory)
+            own.__setstate__({"_first": first})
+            return Part(own, None, None)
+        chosen = (self.targets >= first) & (self.targets < last)
+        own = type(self)(*sizes, self.sources[chosen], self.targets[chosen], 0.0)
+        own.__setstate__({"_first": first, "weights": None, "inhibitory": self.inhibitory})
+
+        def of_synapses(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            of_own: npt.NDArray[Any] = values[chosen]
+            return of_own
+
+        return Part(own, of_synapses, of_synapses)
+
+    def signature(self) -> str:
+        """Return what must be alike where several processes make it."""
+        return f"Sparse({self.n_inputs}, {self.n_neurons}, {self._rule!r})"
 
     def delays_of_synapses(self, delays: npt.NDArray[np.float64], first: bool) -> npt.NDArray[np.float64] | None:
         """Return one delay for each synapse, or None where the shape is another."""
@@ -317,6 +381,13 @@ class Sparse(RuledConnection):
 
     def __repr__(self) -> str:
         return f"Sparse({self.n_inputs}, {self.n_neurons}, {self.n_synapses} synapses)"
+
+
+def _drawn(sizes: Sizes, rule: SynapseRule, first: int, last: int) -> Ends:
+    """Sources and targets that a rule draws, sorted."""
+    ends = rule.ends(first, last)
+    order = _core.synapse_order(*ends, sizes)
+    return _sorted(ends[0], order), _sorted(ends[1], order)
 
 
 def _sorted(values: npt.NDArray[Any], order: npt.NDArray[np.int64] | None) -> npt.NDArray[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -22,12 +23,28 @@ Grid = int | tuple[int, int]
 Made = TypeVar("Made", bound="RuledConnection")
 
 
+@dataclass(frozen=True)
+class SynapseRule:
+    """By which synapses are drawn, for any range of neurons: a function of the core, and its arguments."""
+
+    name: str
+    before: tuple[Any, ...]
+    after: tuple[Any, ...] = ()
+    n_synapses: int | None = None
+    """Where the rule says how many there are."""
+
+    def ends(self, first: int, last: int) -> Ends:
+        """Draw the synapses of the neurons from `first` up to `last`, which are left out."""
+        ends: Ends = getattr(_core, self.name)(*self.before, (first, last), *self.after)
+        return ends
+
+
 class RuledConnection(Connection):
     """Base class of connections whose synapses may be drawn by a rule."""
 
     @classmethod
     def _of(
-        cls: type[Made], sizes: Sizes, ends: Ends, weights: Any, initializer: Initializer | None, inhibitory: Any
+        cls: type[Made], sizes: Sizes, rule: SynapseRule, weights: Any, initializer: Initializer | None, inhibitory: Any
     ) -> Made:
         raise NotImplementedError
 
@@ -82,8 +99,8 @@ class RuledConnection(Connection):
         """
         sizes = as_size(n_inputs, "n_inputs"), as_size(n_neurons, "n_neurons")
         choice = as_degree(degree), as_switch(autapses, "autapses"), as_switch(multapses, "multapses")
-        ends = _core.fixed_in_degree(sizes, (0, sizes[1]), *choice, as_seed(seed))
-        return cls._of(sizes, ends, weights, initializer, inhibitory)
+        rule = SynapseRule("fixed_in_degree", (sizes,), (*choice, as_seed(seed)), sizes[1] * choice[0])
+        return cls._of(sizes, rule, weights, initializer, inhibitory)
 
     @classmethod
     def fixed_out_degree(
@@ -112,8 +129,8 @@ class RuledConnection(Connection):
         """
         sizes = as_size(n_inputs, "n_inputs"), as_size(n_neurons, "n_neurons")
         choice = as_degree(degree), as_switch(autapses, "autapses"), as_switch(multapses, "multapses")
-        ends = _core.fixed_out_degree(sizes, (0, sizes[1]), *choice, as_seed(seed))
-        return cls._of(sizes, ends, weights, initializer, inhibitory)
+        rule = SynapseRule("fixed_out_degree", (sizes,), (*choice, as_seed(seed)), sizes[0] * choice[0])
+        return cls._of(sizes, rule, weights, initializer, inhibitory)
 
     @classmethod
     def random(
@@ -157,8 +174,8 @@ class RuledConnection(Connection):
         """
         sizes = as_size(n_inputs, "n_inputs"), as_size(n_neurons, "n_neurons")
         choice = as_number(probability, "probability"), as_switch(autapses, "autapses")
-        ends = _core.random_pairs(sizes, (0, sizes[1]), *choice, as_seed(seed))
-        return cls._of(sizes, ends, weights, initializer, inhibitory)
+        rule = SynapseRule("random_pairs", (sizes,), (*choice, as_seed(seed)))
+        return cls._of(sizes, rule, weights, initializer, inhibitory)
 
     @classmethod
     def one_to_one(
@@ -178,7 +195,9 @@ class RuledConnection(Connection):
         array([0, 1, 2], dtype=int32)
         """
         size = as_size(n, "n")
-        return cls._of((size, size), _core.one_to_one((size, size), (0, size)), weights, initializer, inhibitory)
+        return cls._of(
+            (size, size), SynapseRule("one_to_one", ((size, size),), (), size), weights, initializer, inhibitory
+        )
 
     @classmethod
     def by_distance(
@@ -238,9 +257,7 @@ class RuledConnection(Connection):
         grids = as_pair(in_shape, "in_shape", 1), as_pair(out_shape, "out_shape", 1)
         (rows, columns), (out_rows, out_columns) = grids
         sizes = as_size(rows * columns, "inputs in in_shape"), as_size(out_rows * out_columns, "neurons in out_shape")
-        ends = _core.by_distance(
-            *grids,
-            (0, sizes[1]),
+        choice = (
             as_profile(profile),
             as_number(probability, "probability"),
             as_positive(sigma, "sigma"),
@@ -248,4 +265,4 @@ class RuledConnection(Connection):
             as_switch(autapses, "autapses"),
             as_seed(seed),
         )
-        return cls._of(sizes, ends, weights, initializer, inhibitory)
+        return cls._of(sizes, SynapseRule("by_distance", grids, choice), weights, initializer, inhibitory)

@@ -236,3 +236,11 @@ def test_without_matplotlib_nothing_is_simulated(run, tmp_path, monkeypatch):
     assert result.exit_code == 1
     assert "evsim[plot]" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_processes_without_mpi4py_are_told_what_to_install(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("PMI_SIZE", "2")
+    monkeypatch.setitem(sys.modules, "mpi4py.MPI", None)
+    result = run("brunel", "--scale", 0.1, "--until", 20, "--skip", 10, "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "evsim[mpi]" in result.stderr
