@@ -92,8 +92,13 @@ def whole(comm: Any = None, dtype: str = "float32") -> list[Any]:
     net.add_layer(evsim.Dense(30, 9), held, kernel=evsim.rules.pair_stdp(w_min=-1.0, w_max=1.0), name="learns")
     net.add_layer(evsim.Dense(9, 2), evsim.LIF(**LIF, threshold=0.1, refractory=2.0), name="few")
     net.connect("few", "shared", evsim.Dense(2, 30), delay=3.0)
-    inputs = {"in": train(2, 72, 150, 40.0)}
-    return [*seen(net, inputs, 40.0, ["shared", "learns", "few"]), net["learns"].weights, net["learns"].neuron_traces]
+    net.add_population(20, held, name="sparse", whole=True)
+    synapses = evsim.Sparse.fixed_in_degree(30, 20, 8, seed=1, weights=0.4)
+    rule = evsim.rules.pair_stdp(w_min=-1.0, w_max=1.0)
+    learned = net.connect("shared", "sparse", synapses, delay=1.0, kernel=rule)
+    net.connect("sparse", "shared", evsim.Sparse.random(20, 30, 0.2, seed=2, weights=-0.1), delay=2.0)
+    found = seen(net, {"in": train(2, 72, 150, 40.0)}, 40.0, ["shared", "learns", "few", "sparse"])
+    return [*found, net["learns"].weights, net["learns"].neuron_traces, learned.weights]
 
 
 def instants(comm: Any = None, dtype: str = "float64") -> list[Any]:
