@@ -233,17 +233,17 @@ def test_populations_that_lie_whole_and_differ_are_found_out():
         assert "that lie whole on all ranks fired otherwise" in str(error)
 
 
-@pytest.mark.parametrize(
-    ("run", "message"),
-    {
-        "inputs": (lambda comm: loop(comm, [1.0] * 4).infer([0], [comm.Get_rank()], until=9.0), "other inputs"),
-        "ends": (lambda comm: loop(comm, [1.0] * 4).infer([0], [0.0], until=9.0 + comm.Get_rank()), "other inputs"),
-        "models": (lambda comm: loop(comm, [1.0] * 4, dtype=f"float{32 + 32 * comm.Get_rank()}").infer([0], [0.0]), ""),
-        "calls": (lambda comm: _mixed(loop(comm, [1.0] * 4)), "do not do the same"),
-    }.values(),
-    ids=str,
-)
-def test_ranks_that_differ_are_told_so(run, message):
+DIFFERENCES = {
+    "inputs": (lambda comm: loop(comm, [1.0] * 4).infer([0], [comm.Get_rank()], until=9.0), "other inputs"),
+    "ends": (lambda comm: loop(comm, [1.0] * 4).infer([0], [0.0], until=9.0 + comm.Get_rank()), "other inputs"),
+    "models": (lambda comm: loop(comm, [1.0] * 4, dtype=f"float{32 + 32 * comm.Get_rank()}").infer([0], [0.0]), ""),
+    "calls": (lambda comm: _mixed(loop(comm, [1.0] * 4)), "do not do the same"),
+}
+
+
+@pytest.mark.parametrize("what", DIFFERENCES)
+def test_ranks_that_differ_are_told_so(what):
+    run, message = DIFFERENCES[what]
     for error in on_ranks(2, run):
         assert isinstance(error, errors.RankFailedError), error
         assert message in str(error)
