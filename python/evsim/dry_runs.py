@@ -124,7 +124,7 @@ def dry_run(
     InvalidArgumentError
         There is no such rank, or `build` did not distribute the network.
     DTypeError
-        `build` did not return a network.
+        `build` is no function, or did not return a network.
 
     Notes
     -----
@@ -152,6 +152,8 @@ def dry_run(
     chosen = sorted({0, size // 2, size - 1}) if ranks is None else list(ranks)
     if not chosen:
         raise InvalidArgumentError("ranks must name at least one rank")
+    if not callable(build):
+        raise DTypeError(f"build must be a function that takes a communicator and returns a network, got {build!r}")
     return DryRunReport(size, until, tuple(_load(build, DryRun(rank, size), until) for rank in chosen))
 
 

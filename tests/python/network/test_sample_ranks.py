@@ -138,3 +138,9 @@ def test_mistakes_have_a_name():
         evsim.dry_run(lambda comm: None, 4)
     with pytest.raises(errors.InvalidArgumentError, match=r"net\.distribute"):
         evsim.dry_run(lambda comm: evsim.SpikingNetwork(), 4)
+
+
+@pytest.mark.parametrize("build", [None, 3, lambda comm: None])
+def test_a_dry_run_of_no_network(build):
+    with pytest.raises(errors.DTypeError, match="build must"):
+        evsim.dry_run(build, 4)
