@@ -174,7 +174,7 @@ def with_nest(problem: Problem, repeats: int) -> dict[str, Any]:
 def growth(smoke: bool) -> list[dict[str, Any]]:
     """More neurons with as many synapses each, for 100 ms."""
     rows = []
-    for n in (200, 1000) if smoke else (1000, 10_000, 100_000):
+    for n in (200, 1000) if smoke else (1000, 10_000, 100_000, 1_000_000):
         synapses = evsim.Sparse.fixed_in_degree(n, n, IN_DEGREE, seed=1)
         problem = Problem(n, 20.0 if smoke else 100.0, synapses)
         repeats = 2 if smoke else 3
