@@ -157,12 +157,13 @@ class CoupledRun {
     void advance(std::size_t k, double end, double last) {
         CoupledNode& node = nodes_[k];
         std::vector<ArrivalCollector> collectors(tracks_[k].size());
-        std::vector<Probe> probes;
         for (std::size_t s = 0; s < tracks_[k].size(); ++s) {
             Track& track = tracks_[k][s];
             enter(track, node.run->samples[s], std::max(end, track.begin), std::max(last, track.begin), collectors[s]);
-            probes = probes_before(node, track, std::nextafter(last, infinity));
         }
+        std::vector<Probe> probes;
+        if (!tracks_[k].empty()) probes = probes_before(node, tracks_[k].front(), std::nextafter(last, infinity));
+        for (Track& track : tracks_[k]) track.next_times = tracks_[k].front().next_times;
         node.run->advance(probes, node.limits, interruption_);
         for (std::size_t s = 0; s < tracks_[k].size(); ++s) {
             Track& track = tracks_[k][s];
@@ -219,7 +220,20 @@ class CoupledRun {
                 if (interruption_.requested()) throw Interrupted();
                 advance_instant(own, now);
             }
+            for (const std::int32_t k : step.nodes)
+                read_probes(k, own.sample, std::max(end, from), std::max(last, from));
         });
+    }
+
+    /// What is left to read in a window, up to and including `last`: in each sample something else.
+    void read_probes(std::int32_t k, std::size_t s, double end, double last) {
+        const std::vector<Probe> probes = probes_before(at(k), track(k, s), std::nextafter(last, infinity));
+        if (probes.empty()) return;
+        ArrivalCollector collector;
+        enter(track(k, s), sample(k, s), end, last, collector);
+        at(k).run->by_instants()->advance_instant(s, probes, at(k).limits, interruption_);
+        const SpikeArray found = collect(static_cast<std::size_t>(k), s);
+        pass_on(static_cast<std::size_t>(k), s, {found.indices(), found.times()}, true);
     }
 
     double next_instant(Instants& own, double last) {
@@ -273,16 +287,20 @@ class CoupledRun {
     /// The probes of a node with those of their times that lie before `end`; none where that leaves nothing to read.
     static std::vector<Probe> probes_before(const CoupledNode& node, Track& track, double end) {
         std::vector<Probe> within;
-        bool any = false;
+        const auto is_due = [&](std::size_t p) {
+            const std::vector<double>& times = node.probes[p].times;
+            return track.next_times[p] < times.size() && times[track.next_times[p]] < end;
+        };
+        std::size_t first = 0;
+        while (first < node.probes.size() && !is_due(first)) ++first;
+        if (first == node.probes.size()) return within;
         for (std::size_t p = 0; p < node.probes.size(); ++p) {
             const Probe& probe = node.probes[p];
             const auto from = probe.times.begin() + static_cast<std::ptrdiff_t>(track.next_times[p]);
             const auto to = std::lower_bound(from, probe.times.end(), end);
             within.push_back({probe.neurons, {from, to}, probe.observable});
             track.next_times[p] = static_cast<std::size_t>(to - probe.times.begin());
-            any = any || from != to;
         }
-        if (!any) within.clear();
         return within;
     }
 

@@ -452,10 +452,6 @@ class Part final : public ScatterPart {
     char message_[TileRun::message_bytes] = "";
 };
 
-}  // namespace
-
-namespace {
-
 template <class T, class S>
 std::unique_ptr<ScatterPart> part_of(const ScatterSources& sources, ScatterArrays& arrays, NeuronRange range,
                                      const ScatterPace& pace) {

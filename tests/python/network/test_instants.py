@@ -187,6 +187,32 @@ def test_cut_anywhere_and_in_batches(machine):
     assert compared > 2000
 
 
+@on_cpu
+def test_probes_of_a_batch(machine):
+    """Each sample goes by instants of its own, and so do its probes."""
+    rng = np.random.default_rng(12)
+    net = machine.network()
+    cells = evsim.LIFDelta(tau_mem=20.0, threshold=1.0, reset=0.0)
+    net.add_layer(evsim.Dense(3, 4, weights=rng.uniform(0.2, 0.9, (4, 3))), cells, name="a")
+    net.add_layer(evsim.Dense(4, 2, weights=rng.uniform(0.2, 0.9, (2, 4))), cells, name="b")
+    net.connect("b", "a", evsim.Dense(2, 4, weights=-rng.uniform(0.1, 0.4, (4, 2))))
+    net.connect("a", "a", evsim.Dense(4, 4, weights=rng.uniform(-0.4, 0.2, (4, 4))), delay=3.0)
+    trains = [evsim.SpikeArray(rng.integers(0, 3, n), np.sort(rng.uniform(0.0, END, n))) for n in (40, 3, 0, 120)]
+    times = np.concatenate([np.linspace(0.0, END, 61), trains[0].times[:5]])
+    times.sort()
+
+    def probes():
+        return [evsim.Probe("a", times=times), evsim.Probe("b", neurons=[1], times=times[::7])]
+
+    together = probes()
+    net.infer(trains, until=END, record=together)
+    for s, train in enumerate(trains):
+        alone = probes()
+        net.infer(train, until=END, record=alone)
+        for one, all_samples in zip(alone, together, strict=True):
+            np.testing.assert_array_equal(all_samples.values[s], one.values)
+
+
 def test_two_neurons_that_excite_each_other():
     net = evsim.SpikingNetwork(dtype="float64")
     net.add_layer(evsim.Dense(1, 2, weights=[[1.0], [0.0]]), evsim.IAFDelta(threshold=1.0, refractory=2.0), name="pair")
