@@ -46,8 +46,7 @@ class Part final : public ScatterPart {
           range_(range),
           window_(window),
           look_ahead_(64.0 * window),
-          drawn_(sources.drives, sources.sample, range.first, range.last),
-          workspace_(kernel_.scatter->workspace_bytes, "the workspace of neurons by their own clocks") {
+          drawn_(sources.drives, sources.sample, range.first, range.last) {
         double longest = 0.0;
         for (const auto& delays : sources_.delays) {
             if (delays->by_synapse()) longest = std::max(longest, delays->largest());
@@ -75,6 +74,7 @@ class Part final : public ScatterPart {
         advance_to(stretch.sample.last_arrival);
         if (kernel_.info.spikes) finish();
         if (kernel_.info.n_memory > 0 && stretch.concludes) conclude();
+        if (!Pace::instants && window_ == 0.0) workspace_ = {};  // the only stretch, and there may be many samples
         stretch_ = nullptr;
     }
 
@@ -110,6 +110,9 @@ class Part final : public ScatterPart {
         const double from = std::max(stretch.sample.from, stretch.sample.state.last_event);
         if (!sources_.drives.empty()) now_ = std::max(now_, from);
         drawn_until_ = std::max(drawn_until_, from);
+        if (!workspace_.data())
+            workspace_ =
+                AlignedBuffer(kernel_.scatter->workspace_bytes, "the workspace of neurons by their own clocks");
         run_ = scatter_run(sources_.population, stretch.sample.state);
         run_.first_arrivals = arrays_.first_arrivals.data();
         run_.n_arrivals = arrays_.n_arrivals.data();
