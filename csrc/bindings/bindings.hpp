@@ -63,6 +63,7 @@ struct RuleHandle {
     std::shared_ptr<const RuleKernel> rule;
 };
 
+void bind_adjoint(py::module_& module);
 void bind_kernel(py::module_& module);
 void bind_spike_array(py::module_& module);
 void bind_population(py::module_& module);

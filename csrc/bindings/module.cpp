@@ -68,6 +68,7 @@ PYBIND11_MODULE(_core, module) {
     bind_network(module);
     bind_recordings(module);
     bind_stepped(module);
+    bind_adjoint(module);
     bind_synapse_rules(module);
     module.attr("__version__") = EVSIM_VERSION;
     module.def("num_threads", &num_threads);

@@ -1,0 +1,144 @@
+#include "adjoint/adjoint.hpp"
+#include "bindings/bindings.hpp"
+
+#include <deque>
+
+namespace evsim {
+
+namespace {
+
+using Doubles = std::vector<double>;
+
+LinearNeurons linear_neurons(std::int32_t size, Doubles flow, Doubles held_flow, Doubles reset, Doubles initial,
+                             Doubles readout, Doubles refractory, Doubles arrivals, Doubles held_arrivals) {
+    return {size,
+            std::move(flow),
+            std::move(held_flow),
+            std::move(reset),
+            std::move(initial),
+            std::move(readout),
+            std::move(refractory),
+            std::move(arrivals),
+            std::move(held_arrivals)};
+}
+
+using GivenNode = std::tuple<std::string, std::int32_t, std::optional<LinearNeurons>>;
+using GivenEdge = std::tuple<std::int32_t, std::int32_t, std::shared_ptr<Projection>>;
+
+std::shared_ptr<Adjoint> make(const std::vector<GivenNode>& nodes, const std::vector<GivenEdge>& edges) {
+    std::vector<AdjointNode> described;
+    for (const auto& [label, n_neurons, neurons] : nodes)
+        described.push_back({label, n_neurons, neurons ? *neurons : LinearNeurons{}});
+    std::vector<AdjointEdge> leading;
+    for (const auto& [source, target, projection] : edges) leading.push_back({source, target, projection});
+    return std::make_shared<Adjoint>(std::move(described), std::move(leading));
+}
+
+/// What Python gives for one node of one sample: its spikes, the causes of a relay's, the loss by their times, and seeds.
+struct GivenSpikesOfNode {
+    SpikeArray spikes;
+    std::optional<IndexArray> causes;
+    std::optional<TimeArray> loss_by_spikes;
+    IndexArray seed_neurons;
+    TimeArray seed_times, seed_values;
+};
+using GivenSampleOfRun = std::tuple<double, double, std::vector<GivenSpikesOfNode>>;
+
+std::vector<AdjointSample> samples_of(const std::vector<GivenSampleOfRun>& given) {
+    const auto copied = [](const auto& array) { return std::vector(array.data(), array.data() + array.size()); };
+    std::vector<AdjointSample> samples;
+    for (const auto& [start, until, nodes] : given) {
+        AdjointSample& sample = samples.emplace_back();
+        sample.start = start;
+        sample.until = until;
+        for (const GivenSpikesOfNode& node : nodes) {
+            sample.spikes.push_back({node.spikes.indices(), node.spikes.times()});
+            sample.causes.emplace_back();
+            if (node.causes) sample.causes.back() = as_span(*node.causes);
+            sample.loss_by_spikes.emplace_back();
+            if (node.loss_by_spikes) sample.loss_by_spikes.back() = as_span(*node.loss_by_spikes);
+            sample.seeds.push_back({copied(node.seed_neurons), copied(node.seed_times), copied(node.seed_values)});
+        }
+    }
+    return samples;
+}
+
+/// An array that takes over the memory of a vector.
+py::array_t<double> taken(Doubles&& values) {
+    auto* const kept = new Doubles(std::move(values));
+    const py::capsule owner(kept, [](void* p) { delete static_cast<Doubles*>(p); });
+    return py::array_t<double>(static_cast<py::ssize_t>(kept->size()), kept->data(), owner);
+}
+
+/// As the weights of the projection are seen: see weights_view.
+py::array_t<double> as_weights(const Projection& projection, Doubles&& values) {
+    auto flat = taken(std::move(values));
+    constexpr auto bytes = static_cast<py::ssize_t>(sizeof(double));
+    if (const Dense* const dense = projection.dense()) {
+        return py::array_t<double>({py::ssize_t{dense->n_neurons()}, py::ssize_t{dense->n_inputs()}},
+                                   {bytes, bytes * static_cast<py::ssize_t>(dense->stride())}, flat.data(), flat);
+    }
+    if (projection.sparse()) return flat;
+    const Conv2d& conv = *projection.conv();
+    const Conv2dSettings& s = conv.settings();
+    const std::vector<py::ssize_t> shape{s.transposed ? s.input.channels : s.out_channels,
+                                         s.transposed ? conv.out_per_group() : conv.in_per_group(), s.kernel.y,
+                                         s.kernel.x};
+    return py::array_t<double>(shape, flat.data(), flat);
+}
+
+py::dict backward(const Adjoint& self, const std::vector<GivenSampleOfRun>& given,
+                  std::vector<std::uint8_t> parameters, double smallest_slope) {
+    const std::vector<AdjointSample> samples = samples_of(given);
+    AdjointGradients gradients;
+    {
+        GilRelease release;
+        Interruption interruption([&] { return release.interrupted(); });
+        gradients = self.backward(samples, {std::move(parameters), smallest_slope}, interruption);
+    }
+    py::list weights, delays, by_parameters, spikes;
+    for (std::size_t e = 0; e < self.edges().size(); ++e) {
+        const auto& projection = self.edges()[e].projection;
+        weights.append(projection ? py::object(as_weights(*projection, std::move(gradients.by_weights[e]))) : py::none());
+        delays.append(taken(std::move(gradients.by_delays[e])));
+    }
+    for (ParameterGradients& of : gradients.by_parameters) {
+        by_parameters.append(py::make_tuple(taken(std::move(of.by_flow)), taken(std::move(of.by_held_flow)),
+                                            taken(std::move(of.by_reset)), taken(std::move(of.by_threshold)),
+                                            taken(std::move(of.by_refractory)), taken(std::move(of.by_initial))));
+    }
+    for (auto& sample : gradients.by_spikes) {
+        py::list nodes;
+        for (auto& node : sample) nodes.append(taken(std::move(node)));
+        spikes.append(nodes);
+    }
+    py::dict out;
+    out["weights"] = weights;
+    out["delays"] = delays;
+    out["parameters"] = by_parameters;
+    out["spikes"] = spikes;
+    return out;
+}
+
+}  // namespace
+
+void bind_adjoint(py::module_& module) {
+    py::class_<LinearNeurons>(module, "LinearNeurons")
+        .def(py::init(&linear_neurons), py::arg("size"), py::arg("flow"), py::arg("held_flow"), py::arg("reset"),
+             py::arg("initial"), py::arg("readout"), py::arg("refractory"), py::arg("arrivals"),
+             py::arg("held_arrivals"));
+    py::class_<GivenSpikesOfNode>(module, "NodeOfRun")
+        .def(py::init([](const SpikeArray& spikes, const std::optional<IndexArray>& causes,
+                         const std::optional<TimeArray>& loss_by_spikes, const IndexArray& seed_neurons,
+                         const TimeArray& seed_times, const TimeArray& seed_values) {
+                 return GivenSpikesOfNode{spikes, causes, loss_by_spikes, seed_neurons, seed_times, seed_values};
+             }),
+             py::arg("spikes"), py::arg("causes"), py::arg("loss_by_spikes"), py::arg("seed_neurons"),
+             py::arg("seed_times"), py::arg("seed_values"));
+    py::class_<Adjoint, std::shared_ptr<Adjoint>>(module, "Adjoint")
+        .def(py::init(&make), py::arg("nodes"), py::arg("edges"))
+        .def("backward", &backward, py::arg("samples"), py::arg("parameters"), py::arg("smallest_slope"));
+    module.attr("adjoint_sizes") = py::make_tuple(2, 3, 5, 9);
+}
+
+}  // namespace evsim

@@ -1,0 +1,188 @@
+"""Neurons as matrices, for the way back; and from derivatives by matrices to derivatives by parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from .._lib.modules import only_public
+from ..errors import NoSuchParameterError, UnsupportedError
+from ..neurons import LI, LIF, IAFDelta, LIFDelta, NeuronModel
+from ..neurons.circuit import LinearSystem
+from ..neurons.linear import Linear, LinearModel
+from ..neurons.synapses import Delta, Exponential, Synapse
+
+__all__: list[str] = []
+
+Floats = npt.NDArray[np.float64]
+
+
+def linear_system(neuron: NeuronModel) -> LinearSystem:
+    """Return the matrices of a neuron. Raises UnsupportedError for one that is not linear."""
+    if isinstance(neuron, LinearModel):
+        return neuron.system()
+    if isinstance(neuron, (LIF, LI)):
+        system = _membrane(neuron, Exponential(neuron.tau_syn), neuron.tau_mem)
+        current, v = system.names.index("i"), system.names.index("v")
+        initial = np.zeros((max(np.size(neuron.i_init), np.size(neuron.v_init)), system.size))
+        initial[:, current], initial[:, v] = neuron.i_init, neuron.v_init
+        return replace(system, initial=initial)
+    if isinstance(neuron, LIFDelta):
+        return _membrane(neuron, Delta(), neuron.tau_mem)
+    if isinstance(neuron, IAFDelta):
+        return _membrane(neuron, Delta(), None)
+    raise UnsupportedError(
+        f"there are no exact gradients of {type(neuron).__name__} neurons; there are of LIF, LIFDelta, IAFDelta, LI, and "
+        "of Linear and its kin (LIFAlpha, LIFDoubleExponential, ALIF, AdLIF, ...)"
+    )
+
+
+def _membrane(neuron: Any, synapse: Synapse, tau_mem: Any) -> LinearSystem:
+    values = {name: getattr(neuron, name) for name in ("v_rest", "bias", "refractory") if hasattr(neuron, name)}
+    if isinstance(neuron, LI):  # it has no threshold: one that is never asked for
+        return Linear(synapses=synapse, tau_mem=tau_mem, threshold=np.max(neuron.v_rest) + 1.0, **values).system()
+    values |= {"threshold": neuron.threshold, "reset": neuron.reset, "v_init": neuron.v_init}
+    return Linear(synapses=synapse, tau_mem=tau_mem, **values).system()
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """A neuron's x' = A x, with a last variable that stays 1, and padding; shapes (n, ...), n one or the neurons."""
+
+    flow: Floats
+    reset: Floats
+    initial: Floats
+    threshold: Floats
+    refractory: Floats
+
+    @classmethod
+    def of(cls, system: LinearSystem) -> Matrices:
+        """Put drive and offset into the matrices."""
+        n = system.size
+        size = next(k for k in _core.adjoint_sizes if k > n)
+        flow = np.zeros((max(len(system.flow), len(system.drive)), size, size))
+        flow[:, :n, :n], flow[:, :n, -1] = system.flow, system.drive
+        reset = np.zeros((len(system.offset), size, size))
+        reset[:, :n, :n], reset[:, :n, -1], reset[:, -1, -1] = system.reset, system.offset, 1.0
+        initial = np.zeros((len(system.initial), size))
+        initial[:, :n], initial[:, -1] = system.initial, 1.0
+        return cls(flow, reset, initial, system.threshold, system.refractory)
+
+
+def core_neurons(system: LinearSystem, n_neurons: int, ports: list[int]) -> Any:
+    """Return the neurons as the core takes them; `ports`: which one each projection to them leads to."""
+    if system.size >= _core.adjoint_sizes[-1]:
+        raise UnsupportedError(f"there are gradients of neurons of up to 8 variables, got {system.size}")
+    matrices = Matrices.of(system)
+    size = matrices.flow.shape[-1]
+    held = np.zeros(size, bool)
+    held[: system.size] = system.held
+    held_flow = np.where(held[:, None], 0.0, matrices.flow)
+    readout = np.zeros(size)
+    readout[: system.size] = system.readout
+    arrivals = np.zeros((len(ports), size))
+    for row, port in zip(arrivals, ports, strict=True):
+        row[: system.size] = system.arrivals[port]
+    held_arrivals = np.zeros_like(arrivals) if system.deaf else np.where(held, 0.0, arrivals)
+    refractory = np.broadcast_to(system.refractory, n_neurons) if np.any(system.refractory) else np.empty(0)
+
+    def flat(values: Floats) -> list[float]:
+        rows = values if len(values) == 1 else np.broadcast_to(values, (n_neurons, *values.shape[1:]))
+        return np.ravel(rows).tolist()
+
+    return _core.LinearNeurons(
+        size,
+        flat(matrices.flow),
+        flat(held_flow) if len(refractory) else [],
+        flat(matrices.reset),
+        flat(matrices.initial),
+        readout.tolist(),
+        refractory.tolist(),
+        arrivals.ravel().tolist(),
+        held_arrivals.ravel().tolist(),
+    )
+
+
+def parameter_names(neuron: NeuronModel) -> tuple[str, ...]:
+    """Return the names of parameters by which there are derivatives, those of adaptations as ``adaptation.0.tau``."""
+    names = []
+    for item in fields(neuron):
+        value = getattr(neuron, item.name)
+        if item.name == "adaptation":
+            names += [f"adaptation.{k}.{part.name}" for k, one in enumerate(value) for part in fields(one)]
+        elif isinstance(value, (float, int, np.ndarray)) and not isinstance(value, bool):
+            names.append(item.name)
+    return tuple(names)
+
+
+def _changed(neuron: Any, name: str, change: Callable[[Any], Any]) -> NeuronModel:
+    """The neuron with one parameter changed."""
+    if name.startswith("adaptation."):
+        _, number, part = name.split(".")
+        parts = list(neuron.adaptation)
+        one = parts[int(number)]
+        parts[int(number)] = replace(one, **{part: change(getattr(one, part))})
+        return replace(neuron, adaptation=tuple(parts))
+    changed: NeuronModel = replace(neuron, **{name: change(getattr(neuron, name))})
+    return changed
+
+
+def parameter_value(neuron: Any, name: str) -> Any:
+    """Return a parameter by one of :func:`parameter_names`. Raises NoSuchParameterError."""
+    if name not in parameter_names(neuron):
+        known = ", ".join(parameter_names(neuron))
+        raise NoSuchParameterError(f"{type(neuron).__name__} has the parameters {known}; got {name!r}")
+    if name.startswith("adaptation."):
+        _, number, part = name.split(".")
+        return getattr(neuron.adaptation[int(number)], part)
+    return getattr(neuron, name)
+
+
+def by_parameter(neuron: NeuronModel, name: str, gradients: tuple[Floats, ...], n_neurons: int) -> Any:
+    """Return the derivative by a parameter from those by matrices, as the core gives them.
+
+    The matrices are sums of products and quotients of the parameters, of which a central difference, extrapolated
+    (Richardson 1911, Phil. Trans. R. Soc. A 210), has some 12 digits.
+    """
+    value = np.asarray(parameter_value(neuron, name), np.float64)
+    by_flow, by_held_flow, by_reset, by_threshold, by_refractory, by_initial = gradients
+    held = np.asarray(linear_system(neuron).held)
+    step = 2.0**-10 * np.maximum(np.abs(value), 2.0**-3)
+
+    def difference(width: Any) -> list[Floats]:
+        """By every matrix, shape (n, ...)."""
+        up = Matrices.of(linear_system(_changed(neuron, name, lambda old: old + width)))
+        down = Matrices.of(linear_system(_changed(neuron, name, lambda old: old - width)))
+        out = []
+        for item in fields(Matrices):
+            a, b = np.broadcast_arrays(getattr(up, item.name), getattr(down, item.name))
+            out.append((a - b) / (2.0 * np.reshape(width, (-1, *(1,) * (a.ndim - 1)))))
+        return out
+
+    def extrapolated() -> list[Floats]:
+        rows = [[d] for d in (difference(step), difference(step / 2), difference(step / 4))]
+        one = [(4.0 * b - a) / 3.0 for a, b in zip(rows[0][0], rows[1][0], strict=True)]
+        two = [(4.0 * b - a) / 3.0 for a, b in zip(rows[1][0], rows[2][0], strict=True)]
+        return [(16.0 * b - a) / 15.0 for a, b in zip(one, two, strict=True)]
+
+    flow, reset, initial, threshold, refractory = extrapolated()
+    size = flow.shape[-1]
+    free = np.ones(size)
+    free[: len(held)] = ~held
+    by_all_flow = by_flow.reshape(-1, size, size) + by_held_flow.reshape(-1, size, size) * free[:, None]
+    by_neuron = (
+        np.sum(by_all_flow * flow, axis=(1, 2))
+        + np.sum(by_reset.reshape(-1, size, size) * reset, axis=(1, 2))
+        + np.sum(by_initial.reshape(-1, size) * initial, axis=1)
+        + by_threshold * threshold
+        + by_refractory * refractory
+    )
+    return by_neuron if value.ndim else float(np.sum(by_neuron))
+
+
+__dir__ = only_public(__all__)

@@ -1,0 +1,393 @@
+"""Runs that can be gone back through: spikes, and the derivatives of a loss by everything that led to them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from .._lib.modules import only_public
+from ..errors import (
+    DTypeError,
+    InvalidArgumentError,
+    NonFiniteError,
+    NoSuchParameterError,
+    ShapeMismatchError,
+    UnsupportedError,
+)
+from ..inputs import samples_of
+from ..network import SpikingNetwork
+from ..nodes import Input, Population
+from ..projection import Projection
+from ..spikes import SpikeArray
+from .systems import by_parameter, core_neurons, linear_system, parameter_names, parameter_value
+
+__all__ = ["Gradients", "Tape", "record"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def record(
+    net: SpikingNetwork,
+    inputs: Any = None,
+    times: Any = None,
+    *,
+    until: float | None = None,
+    start: float | None = None,
+) -> Tape:
+    """Run a network from the beginning and keep what the way back needs.
+
+    Parameters
+    ----------
+    net : SpikingNetwork
+        Of linear neurons (LIF, LIFDelta, IAFDelta, LI, Linear and its kin), on the CPU, without plasticity rules and
+        drives. Any connections, delays and cycles with a delay.
+    inputs, times, until, start
+        As of :meth:`SpikingNetwork.infer`.
+
+    Returns
+    -------
+    Tape
+
+    Raises
+    ------
+    UnsupportedError
+        The network has parts that have no exact gradients.
+
+    Notes
+    -----
+    Costs what :meth:`SpikingNetwork.infer` costs. A tape keeps the spikes, and nothing between them.
+
+    Examples
+    --------
+    How the time of an output spike depends on the weight and the time of its input:
+
+    >>> import evsim
+    >>> net = evsim.SpikingNetwork(dtype="float64")
+    >>> layer = net.add_layer(evsim.Dense(1, 1, weights=[[12.0]]), evsim.LIF(tau_mem=20.0, tau_syn=5.0), name="out")
+    >>> tape = evsim.learning.record(net, [0], [1.0])
+    >>> tape.spikes["out"].times.round(3)
+    array([3.179])
+    >>> gradients = tape.backward({"out": [1.0]})
+    >>> gradients.weights["out"].round(4), gradients.times["input 0"].round(4)
+    (array([[-0.2335]]), array([1.]))
+    """
+    return Tape(net, inputs, times, until, start)
+
+
+class Tape:
+    """A run of a network, to go back through. Made by :func:`record`.
+
+    Attributes
+    ----------
+    spikes : dict of str to SpikeArray or list of SpikeArray
+        Of every input and population by name; lists after a batch.
+    until : float
+        End of the run.
+    """
+
+    def __init__(self, net: SpikingNetwork, inputs: Any, times: Any, until: float | None, start: float | None) -> None:
+        _require_differentiable(net)
+        self._nodes: list[Any] = sorted(net._nodes.values(), key=lambda node: node._node)
+        self._keys = projection_keys(net)
+        self._core, self._edges = _adjoint(net, self._nodes)
+        given, self._batch = samples_of(net._inputs, inputs, times, net._backend)
+        found = net.infer(inputs, times, outputs=list(net.populations), until=until, start=start)
+        self.until = math.inf if until is None else float(until)
+        n_samples = len(given)
+        self._spikes: dict[str, list[SpikeArray]] = {}
+        for k, one in enumerate(net._inputs):
+            self._spikes[one.name] = [_as_spikes(sample[k]) for sample in given]
+        for population in net.populations:
+            spikes = found[population.name]
+            self._spikes[population.name] = spikes if self._batch else [spikes]
+        self._causes: dict[str, list[npt.NDArray[np.int32]]] = {}
+        for node in self._nodes:
+            if isinstance(node, Population) and node.neuron is None:
+                causes = node.causes  # type: ignore[attr-defined]
+                self._causes[node.name] = causes if self._batch else [causes]
+        firsts = [[s.times[0] for s in self._of(k) if len(s)] for k in range(n_samples)]
+        self._starts = [float(start) if start is not None else min([0.0, *first]) for first in firsts]
+
+    def _of(self, sample: int) -> list[SpikeArray]:
+        return [self._spikes[node.name][sample] for node in self._nodes if isinstance(node, Input)]
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self._starts)
+
+    @property
+    def spikes(self) -> dict[str, Any]:
+        """Spikes of every input and population by name; lists of them after a batch."""
+        return {name: spikes if self._batch else spikes[0] for name, spikes in self._spikes.items()}
+
+    def backward(
+        self,
+        spikes: Mapping[Any, Any] | None = None,
+        *,
+        potentials: Mapping[Any, tuple[npt.ArrayLike, npt.ArrayLike]] | None = None,
+        parameters: Mapping[Any, str | Sequence[str]] | None = None,
+        smallest_slope: float = 0.0,
+    ) -> Gradients:
+        """Return the derivatives of a loss, summed over samples, from those by spike times and potentials.
+
+        Parameters
+        ----------
+        spikes : mapping of population or name to array_like, shape (n_spikes,)
+            The derivative of the loss by the time of each spike of a population, in the order of :attr:`spikes`; a list
+            of arrays, one per sample, after a batch.
+        potentials : mapping of population or name to (times, derivatives), optional
+            Times at which a loss looks at the potential of a population, and its derivative by the potential then. Two
+            arrays of shape (n_neurons,) or (n_times, n_neurons), with the samples in front after a batch; derivatives
+            that are 0 count for nothing, whatever the time. The time itself is taken as fixed, or as one of a maximum.
+        parameters : mapping of population or name to str or sequence of str, optional
+            By which parameters of its neurons to derive, such as ``"tau_mem"``, ``"threshold"``, ``"bias"``, or of an
+            adaptation ``"adaptation.0.tau"``.
+        smallest_slope : float
+            Potentials are taken to cross the threshold at least as steeply as this (per unit of time): exact gradients
+            grow without bound as a crossing comes to graze.
+
+        Returns
+        -------
+        Gradients
+
+        Raises
+        ------
+        ShapeMismatchError, NonFiniteError, DTypeError, NoSuchParameterError, InvalidArgumentError
+
+        Notes
+        -----
+        The weights must still be those of the run. Wunderlich & Pehle 2021, Sci. Rep. 11:12829, eq. 1 to 5, for any
+        linear neuron: see the page on gradients, which also says where these derivatives do not see: spikes that appear
+        or vanish. Cost: some 100 ns for each synaptic event; by parameters, two to three times that.
+        """
+        by_spikes = self._by_spikes(spikes or {})
+        seeds = self._seeds(potentials or {})
+        wanted = self._parameters(parameters or {})
+        if not 0.0 <= smallest_slope < math.inf:
+            raise InvalidArgumentError(f"smallest_slope must be at least 0 and finite, got {smallest_slope}")
+        samples = [
+            (
+                self._starts[s],
+                self.until,
+                [
+                    _core.NodeOfRun(
+                        self._spikes[node.name][s]._core,
+                        self._causes[node.name][s] if node.name in self._causes else None,
+                        by_spikes[node.name][s] if node.name in by_spikes else None,
+                        *seeds.get(node.name, _NO_SEEDS)[s if node.name in seeds else 0],
+                    )
+                    for node in self._nodes
+                ],
+            )
+            for s in range(len(self))
+        ]
+        found = self._core.backward(samples, [node.name in wanted for node in self._nodes], smallest_slope)
+        return self._gradients(found, wanted)
+
+    def _gradients(self, found: dict[str, Any], wanted: dict[str, tuple[str, ...]]) -> Gradients:
+        weights, delays = {}, {}
+        for k, projection in enumerate(self._edges):
+            if projection is None:
+                continue
+            key = self._keys[projection]
+            weights[key] = found["weights"][k]
+            values = found["delays"][k]
+            if projection._core.delays_by_synapse:
+                delays[key] = np.ascontiguousarray(projection.connection.of_synapses(values))
+            else:
+                delays[key] = float(values[0]) if np.ndim(projection.delays) == 0 else values
+        times = {
+            node.name: [sample[k] for sample in found["spikes"]] if self._batch else found["spikes"][0][k]
+            for k, node in enumerate(self._nodes)
+        }
+        by_name: dict[str, dict[str, Any]] = {}
+        for k, node in enumerate(self._nodes):
+            for name in wanted.get(node.name, ()):
+                value = by_parameter(node.neuron, name, found["parameters"][k], node.n_neurons)
+                by_name.setdefault(node.name, {})[name] = value
+        return Gradients(weights, delays, times, by_name)
+
+    def _node(self, key: Any) -> Any:
+        for node in self._nodes:
+            if key is node or key == node.name:
+                return node
+        names = ", ".join(repr(node.name) for node in self._nodes)
+        raise InvalidArgumentError(f"the network has no population {key!r}; it has: {names}")
+
+    def _by_spikes(self, given: Mapping[Any, Any]) -> dict[str, list[Floats]]:
+        out = {}
+        for key, values in given.items():
+            node = self._node(key)
+            rows = list(values) if self._batch else [values]
+            if len(rows) != len(self):
+                raise ShapeMismatchError(f"{node.name}: one array for each of {len(self)} samples, got {len(rows)}")
+            out[node.name] = [_numbers(row, f"the derivatives of {node.name}") for row in rows]
+            for s, row in enumerate(out[node.name]):
+                n = len(self._spikes[node.name][s])
+                if row.shape != (n,):
+                    raise ShapeMismatchError(
+                        f"{node.name}: one derivative for each of {n} spikes of sample {s}, got shape {row.shape}"
+                    )
+        return out
+
+    def _seeds(self, given: Mapping[Any, Any]) -> dict[str, list[Any]]:
+        out = {}
+        for key, pair in given.items():
+            node = self._node(key)
+            if getattr(node, "neuron", None) is None:
+                raise InvalidArgumentError(f"{node.name} has no neurons and so no potentials")
+            if not isinstance(pair, tuple) or len(pair) != 2:
+                raise DTypeError(f"{node.name}: give a pair (times, derivatives), got {type(pair).__name__}")
+            derivatives = _numbers(pair[1], f"the derivatives of {node.name}")
+            at = np.asarray(pair[0], np.float64)
+            leading = (len(self),) if self._batch else ()
+            ends = (*leading, node.n_neurons)
+            if at.shape != derivatives.shape or (at.shape != ends and (at.ndim != len(ends) + 1 or at.shape[-1] != ends[-1])):
+                raise ShapeMismatchError(
+                    f"{node.name}: times and derivatives of shape {ends}, or with times before the neurons; got "
+                    f"{at.shape} and {derivatives.shape}"
+                )
+            at = at.reshape(len(self), -1, node.n_neurons)
+            derivatives = derivatives.reshape(at.shape)
+            if np.any(~np.isfinite(at) & (derivatives != 0.0)):
+                raise NonFiniteError(f"{node.name}: times at which a loss looks at potentials must be finite")
+            system = linear_system(node.neuron)
+            row = np.zeros(next(k for k in _core.adjoint_sizes if k > system.size))
+            row[system.names.index("v") if "v" in system.names else int(np.argmax(system.readout))] = 1.0
+            out[node.name] = [_seed_arrays(at[s], derivatives[s], row) for s in range(len(self))]
+        return out
+
+    def _parameters(self, given: Mapping[Any, Any]) -> dict[str, tuple[str, ...]]:
+        out = {}
+        for key, names in given.items():
+            node = self._node(key)
+            if getattr(node, "neuron", None) is None:
+                raise NoSuchParameterError(f"{node.name} has no neurons and so no parameters")
+            out[node.name] = (names,) if isinstance(names, str) else tuple(names)
+            for name in out[node.name]:
+                parameter_value(node.neuron, name)
+        return out
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The derivatives of a loss, summed over samples. Made by :meth:`Tape.backward`.
+
+    Attributes
+    ----------
+    weights : dict of str to ndarray of float64
+        By layer; or, of projections that are not of layers, by "source -> target". In the shape of
+        :attr:`Projection.weights`; of pooling too, though that cannot be changed.
+    delays : dict of str to float or ndarray of float64
+        Likewise, in the shape of :attr:`Projection.delays`.
+    times : dict of str to ndarray of float64, shape (n_spikes,), or list of them
+        By input and population: by the time of each spike. Of a population it is what a spike does to all that comes
+        after it, given all else that happened by then.
+    parameters : dict of str to dict of str to float or ndarray of float64
+        By population and the name of the parameter: a number where the parameter is one, else one per neuron.
+    """
+
+    weights: dict[str, Any]
+    delays: dict[str, Any]
+    times: dict[str, Any]
+    parameters: dict[str, dict[str, Any]]
+
+
+_NO_SEEDS = [(np.empty(0, np.int32), np.empty(0), np.empty(0))]
+
+
+def _seed_arrays(at: Floats, derivatives: Floats, row: Floats) -> tuple[npt.NDArray[np.int32], Floats, Floats]:
+    places, neurons = np.nonzero(derivatives)
+    values = derivatives[places, neurons]
+    return neurons.astype(np.int32), at[places, neurons], np.ravel(values[:, None] * row)
+
+
+def _numbers(values: npt.ArrayLike, what: str) -> Floats:
+    try:
+        found = np.ascontiguousarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DTypeError(f"{what} must be numbers: {error}") from None
+    if not np.all(np.isfinite(found)):
+        raise NonFiniteError(f"{what} must be finite")
+    return found
+
+
+def _as_spikes(given: Any) -> SpikeArray:
+    if isinstance(given, tuple):
+        return SpikeArray(*given)
+    found = SpikeArray()
+    found._core = given
+    return found
+
+
+def _require_differentiable(net: Any) -> None:
+    if not isinstance(net, SpikingNetwork):
+        raise DTypeError(f"a tape is made of a SpikingNetwork, got {type(net).__name__}")
+    net._require_whole("derive")
+    if net.device != "cpu":
+        raise UnsupportedError("gradients are computed on the CPU; make the network with device='cpu'")
+    if net.drives:
+        raise UnsupportedError("what external drives bring is not on the tape; give their spikes as inputs")
+    for projection in net.projections:
+        if projection.kernel is not None:
+            raise UnsupportedError(
+                f"the projection to {projection.target.name} changes by its kernel; gradients need weights that stay"
+            )
+
+
+def projection_keys(net: SpikingNetwork) -> dict[Projection, str]:
+    """Return what the projections of a network are called: by their layer, or "source -> target"."""
+    keys: dict[Projection, str] = {}
+    for population in net.populations:
+        own = getattr(population, "projection", None)
+        if own is not None:
+            keys[own] = population.name
+    for projection in net.projections:
+        if projection in keys:
+            continue
+        pair = f"{projection.source.name} -> {projection.target.name}"
+        same = sum(key == pair or key.startswith(pair + " ") for key in keys.values())
+        keys[projection] = f"{pair} {same}" if same else pair
+    return keys
+
+
+def _adjoint(net: SpikingNetwork, nodes: list[Any]) -> tuple[Any, list[Projection | None]]:
+    """The graph as the core takes it, and the projection of each of its edges."""
+    edges: list[tuple[int, int, Any]] = []
+    of_edges: list[Projection | None] = []
+    ports: dict[int, list[int]] = {}
+    for projection in net.projections:
+        edges.append((projection.source._node, projection.target._node, projection._core))
+        of_edges.append(projection)
+        neuron: Any = projection.target.neuron
+        port = projection._port
+        names = neuron.port_names if hasattr(neuron, "port_names") else ("",)
+        number = names.index(port) if isinstance(port, str) else int(port or 0)
+        ports.setdefault(projection.target._node, []).append(number)
+    described = []
+    for node in nodes:
+        neurons = None
+        if isinstance(node, Population) and node.neuron is not None:
+            system = linear_system(node.neuron)
+            neurons = core_neurons(_of_channels(system, node), node.n_neurons, ports.get(node._node, []))
+        elif isinstance(node, Population):
+            if type(node.connection).__name__ == "Unpool2d":  # type: ignore[attr-defined]
+                raise UnsupportedError("there are no gradients through Unpool2d")
+            edges.append((node.source._node, node._node, None))  # type: ignore[attr-defined]
+            of_edges.append(None)
+        described.append((node.name, node.n_neurons, neurons))
+    return _core.Adjoint(described, edges), of_edges
+
+
+def _of_channels(system: Any, node: Any) -> Any:
+    """The system with parameters of each neuron where they are given by channel."""
+    return system
+
+
+__dir__ = only_public(__all__)
