@@ -52,7 +52,7 @@ void add(std::vector<double>& sum, const std::vector<double>& more) {
 
 void add(AdjointGradients& sum, const AdjointGradients& more) {
     for (std::size_t e = 0; e < sum.by_weights.size(); ++e) {
-        add(sum.by_weights[e], more.by_weights[e]);
+        sum.by_weights[e].add(more.by_weights[e]);
         add(sum.by_delays[e], more.by_delays[e]);
     }
     for (std::size_t n = 0; n < sum.by_parameters.size(); ++n) {
@@ -90,6 +90,15 @@ Adjoint::Adjoint(std::vector<AdjointNode> nodes, std::vector<AdjointEdge> edges)
             throw InvalidArgument(text(nodes_[n].label, ": there is no kernel of ", size, " variables"));
         check_neurons(nodes_[n], incoming_[n].size());
     }
+    for (std::size_t n = 0; n < nodes_.size(); ++n) {
+        std::vector<const AdjointEdge*> edges;
+        std::vector<const Delays*> delays;
+        for (const std::int32_t e : incoming_[n]) {
+            edges.push_back(&edges_[static_cast<std::size_t>(e)]);
+            delays.push_back(delays_[static_cast<std::size_t>(e)].get());
+        }
+        layers_.push_back(nodes_[n].neurons.size > 0 ? dense_layer(nodes_[n], edges, delays) : std::nullopt);
+    }
     components_ = components(static_cast<std::int32_t>(nodes_.size()), pairs);
     for (const Component& component : components_) {
         double shortest = std::numeric_limits<double>::infinity();
@@ -126,17 +135,20 @@ void Adjoint::check(const AdjointSample& sample) const {
     }
 }
 
-AdjointGradients Adjoint::zeros(const AdjointOptions& options) const {
+AdjointGradients Adjoint::zeros(const AdjointOptions& options, const Component* component) const {
+    const auto meant = [&](std::int32_t node) { return !component || place_in(*component, node) >= 0; };
     AdjointGradients out;
     for (std::size_t e = 0; e < edges_.size(); ++e) {
         const auto& projection = edges_[e].projection;
-        out.by_weights.emplace_back(projection ? n_weight_places(*projection) : 0, 0.0);
-        out.by_delays.emplace_back(delays_[e] ? delays_[e]->values().size() : 0, 0.0);
+        const bool some = projection && meant(edges_[e].target);
+        out.by_weights.push_back(some ? WeightGradient(n_weight_places(*projection), weight_bytes(*projection))
+                                      : WeightGradient());
+        out.by_delays.emplace_back(some ? delays_[e]->values().size() : 0, 0.0);
     }
     for (std::size_t k = 0; k < nodes_.size(); ++k) {
         ParameterGradients& of = out.by_parameters.emplace_back();
         const LinearNeurons& neurons = nodes_[k].neurons;
-        if (neurons.size == 0 || !options.parameters[k]) continue;
+        if (neurons.size == 0 || !options.parameters[k] || !meant(static_cast<std::int32_t>(k))) continue;
         const auto n = static_cast<std::size_t>(nodes_[k].n_neurons), size = static_cast<std::size_t>(neurons.size);
         of.by_flow.assign(n * size * size, 0.0);
         of.by_held_flow = of.by_reset = of.by_flow;
@@ -151,22 +163,56 @@ AdjointGradients Adjoint::backward(const std::vector<AdjointSample>& samples, co
                                    Interruption& interruption) const {
     require(options.parameters.size(), nodes_.size(), "nodes", "options");
     for (const AdjointSample& sample : samples) check(sample);
+    AdjointGradients gradients = zeros(options);
+    for (const AdjointSample& sample : samples) {
+        auto& by_spikes = gradients.by_spikes.emplace_back();
+        for (std::size_t n = 0; n < nodes_.size(); ++n) {
+            by_spikes.emplace_back(sample.loss_by_spikes[n].begin(), sample.loss_by_spikes[n].end());
+            by_spikes.back().resize(sample.spikes[n].times.size(), 0.0);
+        }
+    }
+    for (std::size_t c = components_.size(); c-- > 0;) {
+        const std::int32_t node = components_[c][0];
+        if (std::isinf(windows_[c]) && layers_[static_cast<std::size_t>(node)] &&
+            !options.parameters[static_cast<std::size_t>(node)]) {
+            layer_backward(node, samples, options, gradients, interruption);
+        } else {
+            one_by_one(c, samples, options, gradients, interruption);
+        }
+    }
+    return gradients;
+}
+
+void Adjoint::layer_backward(std::int32_t node, const std::vector<AdjointSample>& samples,
+                             const AdjointOptions& options, AdjointGradients& gradients,
+                             Interruption& interruption) const {
+    const auto k = static_cast<std::size_t>(node);
+    std::vector<LayerEdge> edges;
+    for (const std::int32_t number : incoming_[k]) {
+        const auto e = static_cast<std::size_t>(number);
+        edges.push_back({&edges_[e], delays_[e].get(), &gradients.by_weights[e], &gradients.by_delays[e]});
+    }
+    evsim::layer_backward(nodes_[k], node, *layers_[k], edges, samples, options.smallest_slope, gradients.by_spikes,
+                          interruption);
+}
+
+void Adjoint::one_by_one(std::size_t component, const std::vector<AdjointSample>& samples,
+                         const AdjointOptions& options, AdjointGradients& gradients,
+                         Interruption& interruption) const {
     // Samples are added up in a fixed number of groups, so that the sum does not depend on the threads.
     const std::size_t n_groups = std::min<std::size_t>(4, samples.size());
     std::vector<AdjointGradients> groups(n_groups);
-    std::vector<std::vector<std::vector<double>>> by_spikes(samples.size());
     parallel_for(static_cast<std::int64_t>(n_groups), num_threads(), interruption, [&](std::int64_t group) {
         const auto g = static_cast<std::size_t>(group);
-        groups[g] = zeros(options);
+        if (n_groups > 1) groups[g] = zeros(options, &components_[component]);
         for (std::size_t s = g; s < samples.size(); s += n_groups) {
             if (interruption.requested()) throw Interrupted();
-            by_spikes[s] = SampleBackward(*this, samples[s], options, groups[g]).run();
+            SampleBackward(*this, samples[s], options, n_groups > 1 ? groups[g] : gradients, gradients.by_spikes[s])
+                .run(components_[component], windows_[component]);
         }
     });
-    AdjointGradients sum = groups.empty() ? zeros(options) : std::move(groups[0]);
-    for (std::size_t g = 1; g < n_groups; ++g) add(sum, groups[g]);
-    sum.by_spikes = std::move(by_spikes);
-    return sum;
+    if (n_groups < 2) return;
+    for (const AdjointGradients& group : groups) add(gradients, group);
 }
 
 }  // namespace evsim

@@ -15,6 +15,12 @@ inline std::size_t n_weight_places(const Projection& projection) {
     return projection.conv()->n_weights();
 }
 
+inline int weight_bytes(const Projection& projection) {
+    if (const Dense* const dense = projection.dense()) return dense->value_bytes();
+    if (const Sparse* const sparse = projection.sparse()) return sparse->value_bytes();
+    return projection.conv()->value_bytes();
+}
+
 /// visit(neuron, place of the weight in a convolution as users see it) for all that an input reaches.
 template <class Visit>
 void for_each_tap(const Conv2d& conv, std::int32_t input, Visit&& visit) {
@@ -76,12 +82,15 @@ void for_each_synapse(const Projection& projection, std::int32_t input, Visit&& 
 class WeightReader {
  public:
     explicit WeightReader(const Projection& projection) {
-        if (const Dense* const dense = projection.dense()) {
-            set(dense->data(), dense->value_bytes());
-        } else if (const Sparse* const sparse = projection.sparse()) {
-            set(sparse->data(), sparse->value_bytes());
+        const Dense* const dense = projection.dense();
+        const Sparse* const sparse = projection.sparse();
+        const std::byte* const data = dense    ? dense->data()
+                                      : sparse ? sparse->data()
+                                               : projection.conv()->weights();
+        if (weight_bytes(projection) == 4) {
+            floats_ = reinterpret_cast<const float*>(data);
         } else {
-            set(projection.conv()->weights(), projection.conv()->value_bytes());
+            doubles_ = reinterpret_cast<const double*>(data);
         }
     }
     double operator[](std::size_t place) const {
@@ -89,11 +98,6 @@ class WeightReader {
     }
 
  private:
-    void set(const std::byte* data, int value_bytes) {
-        if (value_bytes == 4) floats_ = reinterpret_cast<const float*>(data);
-        else doubles_ = reinterpret_cast<const double*>(data);
-    }
-
     const float* floats_ = nullptr;
     const double* doubles_ = nullptr;
 };

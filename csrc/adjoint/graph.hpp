@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "adjoint/weight_gradient.hpp"
 #include "delays.hpp"
 #include "projection.hpp"
 
@@ -14,7 +15,8 @@ namespace evsim {
 /// Neurons that follow x' = A x, with a last variable that stays 1, fire where c x reaches a threshold and go on from
 /// R x. Of all neurons, or of each one after the other.
 struct LinearNeurons {
-    std::int32_t size = 0;  ///< number of variables
+    std::int32_t size = 0;       ///< number of variables
+    std::int32_t variables = 0;  ///< those without the last one and without padding
     std::vector<double> flow, held_flow;   ///< A; the same in a refractory period, or nothing
     std::vector<double> reset, initial;    ///< R; x at the beginning
     std::vector<double> readout;           ///< c
@@ -60,10 +62,10 @@ struct ParameterGradients {
     std::vector<double> by_flow, by_held_flow, by_reset, by_threshold, by_refractory, by_initial;
 };
 struct AdjointGradients {
-    std::vector<std::vector<double>> by_weights;  ///< per edge, as the weights lie in its connection
+    std::vector<WeightGradient> by_weights;       ///< per edge
     std::vector<std::vector<double>> by_delays;   ///< per edge, as its delays
     std::vector<ParameterGradients> by_parameters;  ///< per node
-    std::vector<std::vector<std::vector<double>>> by_spikes;  ///< per sample and node
+    std::vector<std::vector<std::vector<double>>> by_spikes;  ///< per sample and node: of each spike by its time
 };
 
 }  // namespace evsim

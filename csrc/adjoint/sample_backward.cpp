@@ -20,28 +20,17 @@ std::int64_t stride_of(const std::vector<double>& values, std::size_t each) {
 }  // namespace
 
 SampleBackward::SampleBackward(const Adjoint& adjoint, const AdjointSample& sample, const AdjointOptions& options,
-                               AdjointGradients& gradients)
-    : adjoint_(adjoint), sample_(sample), options_(options), gradients_(gradients) {
-    for (std::size_t n = 0; n < adjoint.nodes_.size(); ++n) {
-        const auto given = sample.loss_by_spikes[n];
-        by_spikes_.emplace_back(given.begin(), given.end());
-        by_spikes_.back().resize(sample.spikes[n].times.size(), 0.0);
-    }
-}
-
-std::vector<std::vector<double>> SampleBackward::run() {
-    for (std::size_t c = adjoint_.components_.size(); c-- > 0;) run(adjoint_.components_[c], adjoint_.windows_[c]);
-    return std::move(by_spikes_);
-}
+                               AdjointGradients& gradients, std::vector<std::vector<double>>& by_spikes)
+    : adjoint_(adjoint), sample_(sample), options_(options), gradients_(gradients), by_spikes_(by_spikes) {}
 
 void SampleBackward::run(const Component& component, double window) {
     std::vector<Node> nodes;
     for (const std::int32_t number : component) {
         if (adjoint_.nodes_[static_cast<std::size_t>(number)].neurons.size == 0) {
             pass_on(number);  // which lies on no cycle
-            continue;
+        } else {
+            nodes.push_back(begin(number));
         }
-        begin(nodes.emplace_back(Node{number, {}, {}, {}, {}, {}, {}, {}}));
     }
     if (std::isinf(window)) {
         for (Node& node : nodes) backward(node, far_back);
@@ -50,21 +39,25 @@ void SampleBackward::run(const Component& component, double window) {
     for (;;) {
         double latest = far_back;
         for (const Node& node : nodes) {
-            for (std::size_t n = 0; n < node.left.size(); ++n)
+            for (std::size_t n = 0; n < node.left.size(); ++n) {
                 if (node.left[n] > node.points.first[n])
                     latest = std::max(latest, node.points.points[static_cast<std::size_t>(node.left[n] - 1)].time);
+            }
         }
+        if (latest == far_back) break;
         // What spikes of the window send within the component arrives after `latest`, also where the sum is rounded.
-        const double begin = latest - window * (1.0 - 1e-9) + 4.0 * (std::nextafter(std::fabs(latest), HUGE_VAL) - std::fabs(latest));
-        if (std::isfinite(latest) && !(begin < latest))
+        const double ulp = std::nextafter(std::fabs(latest), HUGE_VAL) - std::fabs(latest);
+        const double begin = latest - window * (1.0 - 1e-9) + 4.0 * ulp;
+        if (!(begin < latest))
             throw Unsupported(text("a delay of ", window, " is lost in the rounding of times around ", latest));
-        for (Node& node : nodes) backward(node, std::isfinite(latest) ? begin : far_back);
-        if (!std::isfinite(latest)) return;
+        for (Node& node : nodes) backward(node, begin);
     }
+    for (Node& node : nodes) backward(node, far_back);
 }
 
-void SampleBackward::begin(Node& node) {
-    const auto k = static_cast<std::size_t>(node.number);
+SampleBackward::Node SampleBackward::begin(std::int32_t number) {
+    Node node{number, {}, {}, {}, {}, {}, {}, {}};
+    const auto k = static_cast<std::size_t>(number);
     const AdjointNode& described = adjoint_.nodes_[k];
     const LinearNeurons& linear = described.neurons;
     std::vector<IncomingEdge> incoming;
@@ -103,7 +96,7 @@ void SampleBackward::begin(Node& node) {
     stretch.spikes = by_spikes_[k].data();
     stretch.seeds = sample_.seeds[k].values.data();
     stretch.smallest_slope = options_.smallest_slope;
-    if (!options_.parameters[k]) return;
+    if (!options_.parameters[k]) return node;
     ParameterGradients& of = gradients_.by_parameters[k];
     stretch.by_flow = of.by_flow.data();
     stretch.by_held_flow = of.by_held_flow.data();
@@ -111,6 +104,7 @@ void SampleBackward::begin(Node& node) {
     stretch.by_threshold = of.by_threshold.data();
     stretch.by_refractory = of.by_refractory.data();
     stretch.by_initial = of.by_initial.data();
+    return node;
 }
 
 void SampleBackward::backward(Node& node, double begin) {
@@ -119,18 +113,18 @@ void SampleBackward::backward(Node& node, double begin) {
     const std::vector<std::int64_t> left = node.left;
     adjoint_.kernels_[static_cast<std::size_t>(node.number)].backward(node.stretch);
     for (std::size_t n = 0; n < left.size(); ++n) {
-        if (node.left[n] < left[n]) take(node, static_cast<std::int64_t>(n), node.left[n], left[n]);
+        if (node.left[n] < left[n]) take(node, node.left[n], left[n]);
     }
 }
 
-void SampleBackward::take(Node& node, std::int64_t, std::int64_t from, std::int64_t to) {
+void SampleBackward::take(const Node& node, std::int64_t from, std::int64_t to) {
     const auto& incoming = adjoint_.incoming_[static_cast<std::size_t>(node.number)];
     for (std::int64_t k = from; k < to; ++k) {
         const AdjointPoint& point = node.points.points[static_cast<std::size_t>(k)];
         if (point.kind != AdjointKind::arrival) continue;
         const auto e = static_cast<std::size_t>(incoming[point.edge]);
         const AdjointEdge& edge = adjoint_.edges_[e];
-        gradients_.by_weights[e][point.place] += point.weight;
+        gradients_.by_weights[e].add(point.place, point.weight);
         by_spikes_[static_cast<std::size_t>(edge.source)][static_cast<std::size_t>(point.spike)] += point.time;
         std::vector<double>& by_delays = gradients_.by_delays[e];
         const std::int32_t input = sample_.spikes[static_cast<std::size_t>(edge.source)].indices[static_cast<std::size_t>(point.spike)];

@@ -10,12 +10,13 @@ namespace evsim {
 
 class SampleBackward {
  public:
-    /// Adds derivatives to `gradients`. All must outlive this.
+    /// Through a component of the graph. `by_spikes`: per node, the loss by the time of each spike, to which what the
+    /// component says of its sources is added, as to `gradients`. `window`: the shortest delay within, infinite where
+    /// there is no cycle. All must outlive this.
     SampleBackward(const Adjoint& adjoint, const AdjointSample& sample, const AdjointOptions& options,
-                   AdjointGradients& gradients);
+                   AdjointGradients& gradients, std::vector<std::vector<double>>& by_spikes);
 
-    /// The loss by the time of each spike, per node.
-    std::vector<std::vector<double>> run();
+    void run(const Component& component, double window);
 
  private:
     struct Node {
@@ -27,18 +28,18 @@ class SampleBackward {
         std::vector<std::int64_t> left;
     };
 
-    void begin(Node& node);
+    Node begin(std::int32_t number);
     /// Back to `begin`, and what that says of weights, delays and the spikes of sources.
     void backward(Node& node, double begin);
-    void take(Node& node, std::int64_t neuron, std::int64_t from, std::int64_t to);
+    void take(const Node& node, std::int64_t from, std::int64_t to);
+    /// From the spikes of a relay to those that caused them.
     void pass_on(std::int32_t relay);
-    void run(const Component& component, double window);
 
     const Adjoint& adjoint_;
     const AdjointSample& sample_;
     const AdjointOptions& options_;
     AdjointGradients& gradients_;
-    std::vector<std::vector<double>> by_spikes_;
+    std::vector<std::vector<double>>& by_spikes_;
 };
 
 }  // namespace evsim

@@ -9,9 +9,10 @@ namespace {
 
 using Doubles = std::vector<double>;
 
-LinearNeurons linear_neurons(std::int32_t size, Doubles flow, Doubles held_flow, Doubles reset, Doubles initial,
+LinearNeurons linear_neurons(std::int32_t size, std::int32_t variables, Doubles flow, Doubles held_flow, Doubles reset, Doubles initial,
                              Doubles readout, Doubles refractory, Doubles arrivals, Doubles held_arrivals) {
     return {size,
+            variables,
             std::move(flow),
             std::move(held_flow),
             std::move(reset),
@@ -70,21 +71,28 @@ py::array_t<double> taken(Doubles&& values) {
     return py::array_t<double>(static_cast<py::ssize_t>(kept->size()), kept->data(), owner);
 }
 
-/// As the weights of the projection are seen: see weights_view.
-py::array_t<double> as_weights(const Projection& projection, Doubles&& values) {
-    auto flat = taken(std::move(values));
-    constexpr auto bytes = static_cast<py::ssize_t>(sizeof(double));
+template <class T>
+py::array as_weights(const Projection& projection, WeightGradient&& gradient) {
+    auto* const kept = new WeightGradient(std::move(gradient));
+    const py::capsule owner(kept, [](void* p) { delete static_cast<WeightGradient*>(p); });
+    const auto* const data = reinterpret_cast<const T*>(kept->data());
+    constexpr auto bytes = static_cast<py::ssize_t>(sizeof(T));
     if (const Dense* const dense = projection.dense()) {
-        return py::array_t<double>({py::ssize_t{dense->n_neurons()}, py::ssize_t{dense->n_inputs()}},
-                                   {bytes, bytes * static_cast<py::ssize_t>(dense->stride())}, flat.data(), flat);
+        return py::array_t<T>({py::ssize_t{dense->n_neurons()}, py::ssize_t{dense->n_inputs()}},
+                              {bytes, bytes * static_cast<py::ssize_t>(dense->stride())}, data, owner);
     }
-    if (projection.sparse()) return flat;
+    if (projection.sparse()) return py::array_t<T>(static_cast<py::ssize_t>(kept->size()), data, owner);
     const Conv2d& conv = *projection.conv();
     const Conv2dSettings& s = conv.settings();
     const std::vector<py::ssize_t> shape{s.transposed ? s.input.channels : s.out_channels,
                                          s.transposed ? conv.out_per_group() : conv.in_per_group(), s.kernel.y,
                                          s.kernel.x};
-    return py::array_t<double>(shape, flat.data(), flat);
+    return py::array_t<T>(shape, data, owner);
+}
+/// As the weights of the projection are seen: see weights_view.
+py::array as_weights(const Projection& projection, WeightGradient&& gradient) {
+    if (gradient.value_bytes() == 4) return as_weights<float>(projection, std::move(gradient));
+    return as_weights<double>(projection, std::move(gradient));
 }
 
 py::dict backward(const Adjoint& self, const std::vector<GivenSampleOfRun>& given,
@@ -124,7 +132,7 @@ py::dict backward(const Adjoint& self, const std::vector<GivenSampleOfRun>& give
 
 void bind_adjoint(py::module_& module) {
     py::class_<LinearNeurons>(module, "LinearNeurons")
-        .def(py::init(&linear_neurons), py::arg("size"), py::arg("flow"), py::arg("held_flow"), py::arg("reset"),
+        .def(py::init(&linear_neurons), py::arg("size"), py::arg("variables"), py::arg("flow"), py::arg("held_flow"), py::arg("reset"),
              py::arg("initial"), py::arg("readout"), py::arg("refractory"), py::arg("arrivals"),
              py::arg("held_arrivals"));
     py::class_<GivenSpikesOfNode>(module, "NodeOfRun")

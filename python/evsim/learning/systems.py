@@ -97,6 +97,7 @@ def core_neurons(system: LinearSystem, n_neurons: int, ports: list[int]) -> Any:
 
     return _core.LinearNeurons(
         size,
+        system.size,
         flat(matrices.flow),
         flat(held_flow) if len(refractory) else [],
         flat(matrices.reset),
