@@ -127,6 +127,7 @@ void Adjoint::check(const AdjointSample& sample) const {
         if (!sample.causes[k].empty()) require(sample.causes[k].size(), spikes.times.size(), "causes", node.label);
         const AdjointSeeds& seeds = sample.seeds[k];
         require(seeds.times.size(), seeds.neurons.size(), "times", node.label);
+        require(seeds.moving.size(), seeds.neurons.size(), "kinds of times", node.label);
         require(seeds.values.size(), seeds.times.size() * static_cast<std::size_t>(node.neurons.size),
                 "derivatives by states", node.label);
         for (const std::int32_t neuron : seeds.neurons)

@@ -41,6 +41,9 @@ struct AdjointSeeds {
     std::vector<std::int32_t> neurons;
     std::vector<double> times;   ///< in any order
     std::vector<double> values;  ///< [seed][variable]: the loss by the state
+    /// Per seed: whether its time is that of a maximum. It stands still then, but where an arrival ends a rise: it is the
+    /// time of that.
+    std::vector<std::int32_t> moving;
 };
 
 /// What happened in one sample of a run, and what its loss says of it.

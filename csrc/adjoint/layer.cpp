@@ -273,9 +273,16 @@ class LayerBackward {
         std::vector<AdjointStop> stops;
         stops.reserve(fired.times.size() + seeds.times.size());
         for (std::size_t k = 0; k < fired.times.size(); ++k)
-            stops.push_back({fired.times[k], before(fired.times[k], false), fired.indices[k], static_cast<std::int32_t>(k), -1});
-        for (std::size_t k = 0; k < seeds.times.size(); ++k)
-            stops.push_back({seeds.times[k], before(seeds.times[k], true), seeds.neurons[k], -1, static_cast<std::int32_t>(k)});
+            stops.push_back({fired.times[k], before(fired.times[k], false), fired.indices[k], static_cast<std::int32_t>(k), -1, false});
+        for (std::size_t k = 0; k < seeds.times.size(); ++k) {
+            const double time = seeds.times[k], near = 4.0 * (std::nextafter(std::fabs(time), HUGE_VAL) - std::fabs(time));
+            const bool may_move = seeds.moving[k] != 0;
+            const std::int32_t event = may_move ? before(time - near, false) : before(time, true);
+            const auto e = static_cast<std::size_t>(event);
+            const bool moves = may_move && e < to.events.size() && to.events[e].time <= time + near;
+            stops.push_back({moves ? std::min(time, to.events[e].time) : time, event, seeds.neurons[k], -1,
+                             static_cast<std::int32_t>(k), moves});
+        }
         const std::size_t from = static_cast<std::size_t>(node_.neurons.size), size = layer_.size();
         to.seeds.resize(seeds.times.size() * size);
         for (std::size_t k = 0; k < seeds.times.size(); ++k)

@@ -74,7 +74,9 @@ class Merge {
         for (;;) {
             const double arrival = a < arrivals.size() ? arrivals[a].time : HUGE_VAL;
             const double spike = s < spikes.size() ? spikes[s].time : HUGE_VAL;
-            const double seed = l < seeds.size() ? seeds[l].time : HUGE_VAL;
+            // One that may move with an arrival comes before it.
+            const bool moves = l < seeds.size() && seeds[l].weight != 0.0;
+            const double seed = l < seeds.size() ? seeds[l].time - (moves ? 4.0 * ulp(seeds[l].time) : 0.0) : HUGE_VAL;
             const double next = std::min({arrival, spike, seed});
             // What arrives within the rounding of a clock at the release arrives at it.
             if (release <= next || release - next <= 4.0 * ulp(release)) {
@@ -86,7 +88,12 @@ class Merge {
             }
             if (next == HUGE_VAL) return;
             const bool waits = spike == arrival && jump_at(arrivals.subspan(a));
-            if (spike == next && !waits) {
+            if (moves && seed == next) {
+                AdjointPoint point = seeds[l++];
+                point.weight = arrival <= point.time + 4.0 * ulp(point.time) ? 1.0 : 0.0;
+                point.time = std::min(point.time, arrival);
+                out_.push_back(point);
+            } else if (spike == next && !waits) {
                 AdjointPoint point = spikes[s++];
                 const bool at_once = spike == lifted || spike - last_release <= 4.0 * ulp(spike);
                 point.kind = at_once ? AdjointKind::jump : AdjointKind::crossing;
@@ -155,7 +162,8 @@ NeuronPoints points_of(const AdjointNode& node, std::int32_t number, std::span<c
     auto seeds = by_neuron<AdjointPoint>(node.n_neurons, [&](auto&& visit) {
         for (std::size_t k = 0; k < asked.times.size(); ++k) {
             visit(asked.neurons[k], [&] {
-                return AdjointPoint{asked.times[k], 0.0, k, 0, 0, 0, AdjointKind::seed, false};
+                return AdjointPoint{asked.times[k], static_cast<double>(asked.moving[k]), k, 0, 0, 0, AdjointKind::seed,
+                                    false};
             });
         }
     });

@@ -44,6 +44,7 @@ struct GivenSpikesOfNode {
     std::optional<TimeArray> loss_by_spikes;
     IndexArray seed_neurons;
     TimeArray seed_times, seed_values;
+    IndexArray seed_moving;
 };
 using GivenSampleOfRun = std::tuple<double, double, std::vector<GivenSpikesOfNode>>;
 
@@ -60,7 +61,8 @@ std::vector<AdjointSample> samples_of(const std::vector<GivenSampleOfRun>& given
             if (node.causes) sample.causes.back() = as_span(*node.causes);
             sample.loss_by_spikes.emplace_back();
             if (node.loss_by_spikes) sample.loss_by_spikes.back() = as_span(*node.loss_by_spikes);
-            sample.seeds.push_back({copied(node.seed_neurons), copied(node.seed_times), copied(node.seed_values)});
+            sample.seeds.push_back({copied(node.seed_neurons), copied(node.seed_times), copied(node.seed_values),
+                                    copied(node.seed_moving)});
         }
     }
     return samples;
@@ -186,11 +188,12 @@ void bind_adjoint(py::module_& module) {
     py::class_<GivenSpikesOfNode>(module, "NodeOfRun")
         .def(py::init([](const SpikeArray& spikes, const std::optional<IndexArray>& causes,
                          const std::optional<TimeArray>& loss_by_spikes, const IndexArray& seed_neurons,
-                         const TimeArray& seed_times, const TimeArray& seed_values) {
-                 return GivenSpikesOfNode{spikes, causes, loss_by_spikes, seed_neurons, seed_times, seed_values};
+                         const TimeArray& seed_times, const TimeArray& seed_values, const IndexArray& seed_moving) {
+                 return GivenSpikesOfNode{spikes,     causes,      loss_by_spikes, seed_neurons,
+                                          seed_times, seed_values, seed_moving};
              }),
              py::arg("spikes"), py::arg("causes"), py::arg("loss_by_spikes"), py::arg("seed_neurons"),
-             py::arg("seed_times"), py::arg("seed_values"));
+             py::arg("seed_times"), py::arg("seed_values"), py::arg("seed_moving"));
     py::class_<Adjoint, std::shared_ptr<Adjoint>>(module, "Adjoint")
         .def(py::init(&make), py::arg("nodes"), py::arg("edges"))
         .def("backward", &backward, py::arg("samples"), py::arg("parameters"), py::arg("smallest_slope"));

@@ -210,7 +210,16 @@ struct AdjointLoops {
                     if (stretch.by_refractory) stretch.by_refractory[n] += by_time;
                     break;
                 }
-                case AdjointKind::seed: add(costate, 1.0, load(stretch.seeds + point.place * N)); break;
+                case AdjointKind::seed: {
+                    const Vector seed = load(stretch.seeds + point.place * N);
+                    if (point.weight != 0.0) {
+                        AdjointPoint* arrival = &point + 1;
+                        while (arrival->kind != AdjointKind::arrival) ++arrival;
+                        arrival->time += seed * flows.slope(false, x);  // which is the loss by its time by now
+                    }
+                    add(costate, 1.0, seed);
+                    break;
+                }
             }
         }
 

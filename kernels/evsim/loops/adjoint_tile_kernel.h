@@ -22,6 +22,7 @@ struct AdjointStop {
     std::int32_t neuron;
     std::int32_t spike;  ///< among those of the population; -1: a look
     std::int32_t seed;
+    bool moves;  ///< a look, with the event that it is before
 };
 
 /// What neurons of `size` variables share, measured from their rest: x' = A x, and what is each one's own, or, with a

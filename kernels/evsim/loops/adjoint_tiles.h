@@ -257,12 +257,15 @@ class AdjointTiles {
 
     void turn(std::int64_t stop, One& costate) const {
         const AdjointStop& at = tile_.stops[stop];
-        if (at.spike < 0) {
-            for (int i = 0; i < N; ++i) costate.at[i] += tile_.seeds[at.seed * N + i];
-            return;
-        }
         One x;
         std::memcpy(&x, state_at(stop), sizeof x);
+        if (at.spike < 0) {
+            One seed;
+            std::memcpy(&seed, tile_.seeds + at.seed * N, sizeof seed);
+            if (at.moves) tile_.by_times[at.event] += seed * times(layer_.flow, x);
+            add(costate, 1.0, seed);
+            return;
+        }
         const double* const reset = layer_.reset + at.neuron * layer_.reset_stride;
         const One slope = times(layer_.flow, x), slope_after = times(layer_.flow, after_spike(at.neuron, x));
         const double by_time = tile_.by_spikes[at.spike] + costate * times(reset, slope) - costate * slope_after;

@@ -35,8 +35,8 @@ class LossValue:
         As :meth:`Tape.backward` takes them: derivatives by the times of spikes, per sample.
     potentials : dict of str to list of (neurons, times, derivatives)
         Likewise, by potentials.
-    means : dict of str to ndarray, shape (n_samples, n_neurons)
-        Likewise, by mean potentials.
+    maxima, means : dict of str to ndarray, shape (n_samples, n_neurons)
+        Likewise, by the highest potentials and the mean potentials of readouts.
     scores : ndarray or None, shape (n_samples, n_classes)
         Of losses that classify: the class with the highest is the answer.
     """
@@ -45,6 +45,7 @@ class LossValue:
     per_sample: Floats
     spikes: dict[str, list[Floats]] = field(default_factory=dict)
     potentials: dict[str, list[Seeds]] = field(default_factory=dict)
+    maxima: dict[str, Floats] = field(default_factory=dict)
     means: dict[str, Floats] = field(default_factory=dict)
     scores: Floats | None = None
 
@@ -58,10 +59,13 @@ class LossValue:
         for name, seeds in other.potentials.items():
             mine = potentials.get(name)
             potentials[name] = seeds if mine is None else [_joined(a, b) for a, b in zip(mine, seeds, strict=True)]
-        means = {name: self.means.get(name, 0.0) + other.means.get(name, 0.0) for name in {**self.means, **other.means}}
+        maxima, means = (
+            {name: mine.get(name, 0.0) + more.get(name, 0.0) for name in {**mine, **more}}
+            for mine, more in ((self.maxima, other.maxima), (self.means, other.means))
+        )
         scores = other.scores if self.scores is None else self.scores
         per_sample = self.per_sample + other.per_sample
-        return LossValue(self.value + other.value, per_sample, spikes, potentials, means, scores)
+        return LossValue(self.value + other.value, per_sample, spikes, potentials, maxima, means, scores)
 
     def __mul__(self, factor: float) -> LossValue:
         return LossValue(
@@ -69,6 +73,7 @@ class LossValue:
             self.per_sample * factor,
             {name: [row * factor for row in rows] for name, rows in self.spikes.items()},
             {name: [(n, t, d * factor) for n, t, d in rows] for name, rows in self.potentials.items()},
+            {name: rows * factor for name, rows in self.maxima.items()},
             {name: rows * factor for name, rows in self.means.items()},
             self.scores,
         )
@@ -77,7 +82,8 @@ class LossValue:
 
     def backward(self, tape: Tape, **options: Any) -> Gradients:
         """Return ``tape.backward(...)`` of these derivatives; `options` as of :meth:`Tape.backward`."""
-        return tape.backward(self.spikes, potentials=self.potentials, means=self.means, **options)
+        given = {"potentials": self.potentials, "maxima": self.maxima, "means": self.means}
+        return tape.backward(self.spikes, **given, **options)
 
 
 def _joined(a: Seeds, b: Seeds) -> Seeds:
@@ -333,8 +339,7 @@ class ReadoutCrossEntropy(Loss):
 
     Notes
     -----
-    Wunderlich & Pehle 2021, Sci. Rep. 11:12829, eq. 8 (of the maximum: it moves with the potential at the time at which
-    it is reached, as its derivative by that time is 0). Targets: one class per sample.
+    Wunderlich & Pehle 2021, Sci. Rep. 11:12829, eq. 8. Targets: one class per sample.
     """
 
     layer: str
@@ -363,12 +368,7 @@ class ReadoutCrossEntropy(Loss):
         value = float(per_sample.sum() * reduction)
         if self.at == "mean":
             return LossValue(value, per_sample, means={self.layer: derivatives}, scores=scores)
-        at = tape.remembered(self.layer, "maximum_time")
-        risen = np.isfinite(at)  # the others never rose above what they began with
-        seeds = [
-            (np.flatnonzero(risen[s]).astype(np.int32), at[s, risen[s]], derivatives[s, risen[s]]) for s in rows
-        ]
-        return LossValue(value, per_sample, potentials={self.layer: seeds}, scores=scores)
+        return LossValue(value, per_sample, maxima={self.layer: derivatives}, scores=scores)
 
 
 @dataclass(frozen=True)

@@ -172,6 +172,7 @@ class Tape:
         spikes: Mapping[Any, Any] | None = None,
         *,
         potentials: Mapping[Any, Any] | None = None,
+        maxima: Mapping[Any, npt.ArrayLike] | None = None,
         means: Mapping[Any, npt.ArrayLike] | None = None,
         parameters: Mapping[Any, str | Sequence[str]] | None = None,
         smallest_slope: float = 0.0,
@@ -187,7 +188,10 @@ class Tape:
             Times at which a loss looks at the potential of a population, and its derivative by the potential then. Two
             arrays of shape (n_neurons,) or (n_times, n_neurons), with the samples in front after a batch; derivatives
             that are 0 count for nothing, whatever the time. Or for every sample a triple of arrays (neurons, times,
-            derivatives), each of shape (n,). The time itself is taken as fixed, or as one of a maximum.
+            derivatives), each of shape (n,). The times are taken as fixed.
+        maxima : mapping of population or name to array_like, shape (n_neurons,), optional
+            The derivative by the highest potential of a readout, :attr:`Population.maximum`; with the samples in front
+            after a batch. Where it is reached when a spike arrives and ends a rise, it moves with that spike.
         means : mapping of population or name to array_like, shape (n_neurons,), optional
             The derivative by the mean potential of a readout, :attr:`Population.mean`; with the samples in front after
             a batch. Needs ``until=``.
@@ -213,7 +217,7 @@ class Tape:
         or vanish. Cost: some 100 ns for each synaptic event; by parameters, two to three times that.
         """
         by_spikes = self._by_spikes(spikes or {})
-        seeds = self._seeds(potentials or {}, self._means(means or {}))
+        seeds = self._seeds(potentials or {}, self._of_readouts(maxima or {}, "maximum"), self._means(means or {}))
         wanted = self._parameters(parameters or {})
         if not 0.0 <= smallest_slope < math.inf:
             raise InvalidArgumentError(f"smallest_slope must be at least 0 and finite, got {smallest_slope}")
@@ -287,25 +291,30 @@ class Tape:
         name: str = self._node(key).name
         return name
 
-    def _means(self, given: Mapping[Any, npt.ArrayLike]) -> dict[str, Floats]:
+    def _of_readouts(self, given: Mapping[Any, npt.ArrayLike], kind: str) -> dict[str, Floats]:
         out = {}
         for key, values in given.items():
             node = self._node(key)
-            if (node.name, "mean") not in self._remembered:
-                raise NoSuchParameterError(f"{node.name} has no mean potential; readouts (LI) have")
-            if not math.isfinite(self.until):
-                raise InvalidArgumentError("a mean over time needs its end; give record(..., until=...)")
+            if (node.name, kind) not in self._remembered:
+                raise NoSuchParameterError(f"{node.name} has no {kind} of its potential; readouts (LI) have")
             shape = (len(self), node.n_neurons) if self._batch else (node.n_neurons,)
             derivatives = _numbers(values, f"the derivatives of {node.name}")
             if derivatives.shape != shape:
                 raise ShapeMismatchError(f"{node.name}: derivatives of shape {shape}, got {derivatives.shape}")
-            spans = np.array([self.until - start for start in self._starts])
-            out[node.name] = derivatives.reshape(len(self), -1) / spans[:, None]
+            out[node.name] = derivatives.reshape(len(self), -1)
         return out
 
-    def _seeds(self, given: Mapping[Any, Any], means: Mapping[str, Floats]) -> dict[str, list[Any]]:
+    def _means(self, given: Mapping[Any, npt.ArrayLike]) -> dict[str, Floats]:
+        if given and not math.isfinite(self.until):
+            raise InvalidArgumentError("a mean over time needs its end; give record(..., until=...)")
+        spans = np.array([self.until - start for start in self._starts])
+        return {name: rows / spans[:, None] for name, rows in self._of_readouts(given, "mean").items()}
+
+    def _seeds(
+        self, given: Mapping[Any, Any], maxima: Mapping[str, Floats], means: Mapping[str, Floats]
+    ) -> dict[str, list[Any]]:
         out: dict[str, list[Any]] = {}
-        for name in [*dict.fromkeys([*map(self._name, given), *means])]:
+        for name in [*dict.fromkeys([*map(self._name, given), *maxima, *means])]:
             node = self._node(name)
             if getattr(node, "neuron", None) is None:
                 raise InvalidArgumentError(f"{name} has no neurons and so no potentials")
@@ -314,13 +323,17 @@ class Tape:
             v = system.names.index("v") if "v" in system.names else int(np.argmax(system.readout))
             looks = self._looks(node, given[name]) if name in given else [_NO_LOOKS] * len(self)
             out[name] = [_seed_arrays(look, v, size) for look in looks]
-            if name in means:
-                everyone = np.arange(node.n_neurons, dtype=np.int32)
-                for s, (neurons, times, values) in enumerate(out[name]):
-                    at = np.full(node.n_neurons, self.until)
-                    more = _seed_arrays((everyone, at, means[name][s]), system.names.index("integral"), size)
-                    joined = zip((neurons, times, values), more, strict=True)
-                    out[name][s] = tuple(np.concatenate(pair) for pair in joined)
+            for s, seeds in enumerate(out[name]):
+                if name in maxima:
+                    at = self._remembered[name, "maximum_time"][s]
+                    risen = np.flatnonzero(np.isfinite(at)).astype(np.int32)  # the others stay at what they began with
+                    look = (risen, at[risen], maxima[name][s, risen])
+                    seeds = _joined(seeds, _seed_arrays(look, v, size, moving=True))
+                if name in means:
+                    everyone = np.arange(node.n_neurons, dtype=np.int32)
+                    look = (everyone, np.full(node.n_neurons, self.until), means[name][s])
+                    seeds = _joined(seeds, _seed_arrays(look, system.names.index("integral"), size))
+                out[name][s] = seeds
         return out
 
     def _looks(self, node: Any, given: Any) -> list[Seeds]:
@@ -401,15 +414,19 @@ class Gradients:
 
 
 _NO_LOOKS: Seeds = (np.empty(0, np.int32), np.empty(0), np.empty(0))
-_NO_SEEDS = [_NO_LOOKS]
+_NO_SEEDS = [(*_NO_LOOKS, np.empty(0, np.int32))]
 
 
-def _seed_arrays(look: Seeds, variable: int, size: int) -> Seeds:
+def _seed_arrays(look: Seeds, variable: int, size: int, moving: bool = False) -> tuple[npt.NDArray[Any], ...]:
     """Derivatives by one of the variables as those by all."""
     neurons, times, derivatives = look
     rows = np.zeros((len(neurons), size))
     rows[:, variable] = derivatives
-    return neurons, times, rows.ravel()
+    return neurons, times, rows.ravel(), np.full(len(neurons), moving, np.int32)
+
+
+def _joined(seeds: tuple[Any, ...], more: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(np.concatenate(pair) for pair in zip(seeds, more, strict=True))
 
 
 def _numbers(values: npt.ArrayLike, what: str) -> Floats:
