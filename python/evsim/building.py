@@ -200,7 +200,7 @@ class NetworkBuilder(Distribution):
             Which synapse type of the neurons they arrive at, by number or name; needed where the model has several.
         kernel : Kernel, path or str, optional
             Callbacks, such as a plasticity rule: see :class:`Kernel`. Compiled now, unless it is in the cache. For
-            dense and sparse connections.
+            all connections but pooling.
 
         Returns
         -------
@@ -293,7 +293,7 @@ class NetworkBuilder(Distribution):
         InvalidArgumentError
             The nodes belong to another network, or the target does not take such a connection.
         UnsupportedError
-            A cycle without any delay through convolutions or pooling, or on a GPU another graph than a chain.
+            A cycle without any delay through a model that has no loops for it, or on a GPU another graph than a chain.
 
         Notes
         -----
@@ -414,7 +414,10 @@ class NetworkBuilder(Distribution):
             if not connection.takes_neurons:
                 raise InvalidArgumentError(f"{connection!r} passes spikes on without neurons; got {neuron!r}")
         if not connection.takes_kernels and kernel is not None:
-            raise InvalidArgumentError("kernels with callbacks need a Dense or Sparse connection")
+            raise InvalidArgumentError(
+                f"{type(connection).__name__} has no weights that learn; kernels with callbacks need a dense or sparse "
+                "connection or a convolution"
+            )
         if not connection.on_gpu and self.device != "cpu":
             raise InvalidArgumentError(
                 f"{type(connection).__name__} connections run on the CPU: SpikingNetwork(device='cpu') takes them"
