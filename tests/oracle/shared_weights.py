@@ -2,8 +2,9 @@
 
 A projection is a list of pairs (source, target) with the number of the weight that joins them. Everything goes in the
 order of time. At one instant first all arrivals, by projection, source and target, and each changes its weight before
-the next is felt; then those neurons that are at their threshold, by population and index, one spike after the other.
-Traces of neurons and synapses decay at every event of their neuron.
+the next is felt; then those neurons that are at their threshold, by population and index, one spike after the other;
+and then what these have sent without a delay, and so on. Traces of neurons and synapses decay at every event of their
+neuron.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ def simulate(
             look_at(p, n)
     while True:
         horizon = min(arrivals[0][0] if arrivals else until, until)
-        if next_spikes and min(next_spikes.values()) < horizon:
+        if next_spikes and min(next_spikes.values()) <= horizon and min(next_spikes.values()) < until:
             time, (p, n) = min((time, place) for place, time in next_spikes.items())
             populations[names[p]][n].advance(until)
             for edge in edges:

@@ -161,7 +161,8 @@ class Conv2d(ImageConnection):
 
     def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any], port: int) -> Any:
         """Return the projection of the core to `population`, with weights of 0."""
-        return _core.Projection.conv(population, self._geometry(), *rule, port)
+        project: Callable[..., Any] = _core.Projection.conv
+        return project(population, self._geometry(), *rule, port)
 
     def bare(self) -> Conv2d:
         """Return the connection without its first weights."""
