@@ -200,12 +200,15 @@ class Part final : public ScatterPart {
         if constexpr (Pace::instants) {
             const Arrivals& inputs = stretch_->sample.inputs;
             const double until = stretch_->sample.until;
-            if (!(look_ahead_ > 0.0)) look_ahead_ = run_.look_ahead = std::max(until - drawn_until_, 1e-300);
+            const bool at_once = !(look_ahead_ > 0.0);
+            if (at_once) look_ahead_ = run_.look_ahead = while_inputs_last(until);
             if (!due_) look_ahead_to(until);
             for (std::uint32_t n = 0;; ++n) {
                 const double arrival = done_ < inputs.size() ? inputs.times[done_] : no_end, due = due_->earliest();
                 const bool arrives = done_ < inputs.size() && arrival <= bound, fires = due <= bound && due < until;
                 if (!arrives && !fires) return;
+                if (at_once && done_ == inputs.size())
+                    look_ahead_ = run_.look_ahead = std::max(until - drawn_until_, 1e-300);
                 const double now = std::min(arrival, due);
                 for (const std::size_t k : arriving_by(now)) {
                     begin_chunk();
@@ -216,6 +219,19 @@ class Part final : public ScatterPart {
                 if ((n & 0xff) == 0xff && stretch_->interruption.requested()) throw Interrupted();
             }
         }
+    }
+
+    /// How far to look from a touch for what may be overtaken by the next arrival: a few times what lies between two
+    /// arrivals at a neuron.
+    double while_inputs_last(double until) const {
+        const Arrivals& inputs = stretch_->sample.inputs;
+        double n_arrivals = 0.0;
+        for (std::size_t k = done_; k < inputs.size(); ++k)
+            n_arrivals += static_cast<double>(fan_out(inputs, k).n_synapses);
+        const double all = std::max(until - drawn_until_, 1e-300);
+        if (n_arrivals == 0.0) return all;
+        const double span = inputs.times.back() - drawn_until_, n_neurons = range_.last - range_.first;
+        return std::clamp(16.0 * span * n_neurons / n_arrivals, 1e-300, all);
     }
 
     /// The next inputs up to `now`, which have one time, by projection and index.
