@@ -117,8 +117,10 @@ bool Population::may_fire_untouched() const {
 
 const Population& Population::in_row() const {
     if (!layout_.image()) return *this;
-    const BriefLock lock(row_mutex_);
-    if (row_) return *row_;
+    {
+        const BriefLock lock(row_mutex_);
+        if (row_) return *row_;
+    }
     require_scatter(*kernel_);
     NeuronParameters parameters{shared_, {}};
     const std::size_t n_parameters = count(kernel_->info.n_neuron), stride = layout_.channel_stride();
@@ -129,7 +131,9 @@ const Population& Population::in_row() const {
             values.push_back(neurons_[(parameter_step_ == 0 ? place % stride : place) * n_parameters + k]);
         }
     }
-    row_ = std::make_shared<const Population>(kernel_, Layout::row(n_neurons(), kernel_->info), parameters);
+    auto row = std::make_shared<const Population>(kernel_, Layout::row(n_neurons(), kernel_->info), parameters);
+    const BriefLock lock(row_mutex_);
+    if (!row_) row_ = std::move(row);  // another thread may have been faster
     return *row_;
 }
 

@@ -59,7 +59,12 @@ class Conv2d(ImageConnection):
     Notes
     -----
     Cost: an input spike visits about ``rows * columns * out_channels / (stride_y * stride_x)`` neurons, and nobody
-    else; a neuron costs memory whether it is visited or not.
+    else; a neuron costs memory whether it is visited or not. With a ``kernel=``, 20 bytes for each pair of an input and
+    a neuron too.
+
+    Where a plasticity rule or callbacks go with it, each pair of an input and a neuron has traces of its own, and all
+    pairs that share a weight learn it together, in the order of time. At one instant, what arrives comes first, by
+    projection, input and neuron; then those who fire, by neuron.
 
     Examples
     --------
