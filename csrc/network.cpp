@@ -169,7 +169,7 @@ std::unique_ptr<Run> Network::make_run(const Entry& entry, const Runs& runs, std
     bool scatters = !entry.drives.empty() || goes_by_instants(node);
     for (std::size_t p = 0; p < delays.size(); ++p) {
         const Projection& projection = *entry.projections[p];
-        scatters = scatters || projection.sparse() || delays[p]->by_synapse() || projection.delivers() ||
+        scatters = scatters || !projection.dense() || delays[p]->by_synapse() || projection.delivers() ||
                    (projection.plastic() && delays.size() > 1);
     }
     if (scatters) return scatter_forward(population, entry.projections, delays, entry.drives, n_samples);

@@ -97,9 +97,9 @@ bool Network::leaves_pixels(std::int32_t node, bool fresh) const {
     const Population* const population = entry(node).population.get();
     if (!population || !population->layout().image()) return false;
     for (const auto& projection : entry(node).projections) {
-        if (projection->plastic()) return true;
+        if (projection->plastic() || !projection->conv()) return true;
     }
-    if (goes_by_instants(node)) return true;
+    if (goes_by_instants(node) || !entry(node).drives.empty()) return true;
     const std::shared_ptr<const NodeOutput> last = fresh ? nullptr : population->output();
     return last && !last->states.empty() && !population->by_pixels(last->states.front());
 }

@@ -12,15 +12,9 @@ namespace evsim {
 
 namespace {
 
-void require_row(const Population& target, const char* kind) {
-    if (!target.layout().image()) return;
-    throw InvalidArgument(text("a population that a convolution reaches does not take a ", kind,
-                               " connection as well; give it a layer of its own"));
-}
-
 /// Weights, and what a rule needs beside them, fit into memory.
 Dense dense_to(const Population& target, std::int64_t n_inputs, const RuleKernel* rule) {
-    require_row(target, "dense");
+    if (target.layout().image()) require_scatter(target.kernel());
     const std::int32_t n = checked_size(n_inputs, "n_inputs");
     const NeuronKernel& kernel = target.kernel();
     const double copies = rule ? 1.0 + rule->n_synaptic_traces + rule->writes_weights : 1.0;
@@ -56,7 +50,9 @@ Projection::Projection(std::shared_ptr<const Population> target, Conv2d connecti
       rule_settings_(rule) {
     const ImageShape& gives = conv()->output();
     const auto& takes = target_->layout().image();
-    if (!takes || *takes != gives) {
+    if (!takes && gives.size() == target_->n_neurons()) {
+        require_scatter(target_->kernel());  // beside projections of another kind
+    } else if (!takes || *takes != gives) {
         const ImageShape shape = takes.value_or(ImageShape{target_->n_neurons(), 1, 1});
         throw ShapeMismatch(text("the connection gives ", gives.channels, " x ", gives.height, " x ", gives.width,
                                  ", but the population is ", shape.channels, " x ", shape.height, " x ", shape.width));
@@ -70,7 +66,6 @@ Projection::Projection(std::shared_ptr<const Population> target, Sparse connecti
       port_(checked_port(*target_, port)),
       connection_(std::move(connection)),
       rule_settings_(rule) {
-    require_row(*target_, "sparse");
     require_scatter(target_->kernel());
     if (sparse()->n_neurons() != target_->n_neurons())
         throw ShapeMismatch(text("the connection reaches ", sparse()->n_neurons(), " neurons, but the population has ",

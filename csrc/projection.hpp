@@ -42,16 +42,16 @@ struct FanOut {
 
 class Projection {
  public:
-    /// Every input reaches every neuron of `target`, which lies in a row. Weights start at 0. Its spikes arrive at
-    /// `port` of the target. Throws InvalidArgument, ShapeMismatch, NonFinite or MemoryLimit.
+    /// Every input reaches every neuron of `target`. Weights start at 0. Its spikes arrive at `port` of the target.
+    /// Throws InvalidArgument, ShapeMismatch, NonFinite or MemoryLimit.
     Projection(std::shared_ptr<const Population> target, std::int64_t n_inputs, const RuleSettings& rule = {},
                std::int32_t port = 0);
-    /// A convolution into `target`, which lies in an image of the shape that comes out of it. Throws
-    /// ShapeMismatch, InvalidArgument or what Conv2d does.
+    /// A convolution into `target`, which lies in an image of the shape that comes out of it, or in a row. Throws
+    /// ShapeMismatch, InvalidArgument, Unsupported or what Conv2d does.
     Projection(std::shared_ptr<const Population> target, Conv2d connection, const RuleSettings& rule = {},
                std::int32_t port = 0);
 
-    /// Synapses into `target`, which lies in a row.
+    /// Synapses into `target`.
     Projection(std::shared_ptr<const Population> target, Sparse connection, const RuleSettings& rule = {},
                std::int32_t port = 0);
 

@@ -204,12 +204,22 @@ class Part final : public ScatterPart {
             if (at_once) look_ahead_ = run_.look_ahead = while_inputs_last(until);
             if (!due_) look_ahead_to(until);
             for (std::uint32_t n = 0;; ++n) {
-                const double arrival = done_ < inputs.size() ? inputs.times[done_] : no_end, due = due_->earliest();
-                const bool arrives = done_ < inputs.size() && arrival <= bound, fires = due <= bound && due < until;
+                const double due = due_->earliest();
+                double arrival = std::min(done_ < inputs.size() ? inputs.times[done_] : no_end, ring_.earliest());
+                while (!sources_.drives.empty() && drawn_until_ < std::min(bound, std::min(arrival, due))) {
+                    draw_up_to(std::min(bound, drawn_.next_stop(drawn_until_)));
+                    arrival = std::min(arrival, ring_.earliest());
+                }
+                const bool arrives = arrival < no_end && arrival <= bound, fires = due <= bound && due < until;
                 if (!arrives && !fires) return;
                 if (at_once && done_ == inputs.size())
                     look_ahead_ = run_.look_ahead = std::max(until - drawn_until_, 1e-300);
                 const double now = std::min(arrival, due);
+                if (ring_.earliest() <= now) {
+                    begin_chunk();
+                    gather(inputs, done_, done_, now);
+                    move();
+                }
                 for (const std::size_t k : arriving_by(now)) {
                     begin_chunk();
                     gather(inputs, k, k + 1, now);

@@ -278,7 +278,8 @@ class NetworkBuilder(Distribution):
         target : Population or str
             Likewise; a layer too.
         connection : Connection
-            Who receives a spike. Populations take dense connections or convolutions, not both.
+            Who receives a spike. Neurons that convolutions alone reach share the decay of a pixel; beside other
+            connections every neuron goes by a clock of its own.
         delay, port, kernel
             As for :meth:`add_layer`.
 
@@ -334,6 +335,8 @@ class NetworkBuilder(Distribution):
             )
         others = [projection for projection in self._projections if projection.target is end]
         first = not others
+        if placed.out_shape is not None and others and end.shape not in (None, placed.out_shape):
+            raise ShapeMismatchError(f"{placed!r} gives {placed.out_shape}, but {end.name} lies as {end.shape}")
         before = core = end._core
         compiled = None
         on_gpu = self.device != "cpu"  # where neurons and callbacks are one program
@@ -376,7 +379,7 @@ class NetworkBuilder(Distribution):
         ShapeMismatchError
             The drive is of another number of neurons.
         UnsupportedError
-            The target is reached by a convolution, its model takes no such drive, or the network is on a GPU.
+            The target's model takes no such drive, or the network is on a GPU.
 
         Notes
         -----

@@ -35,10 +35,7 @@ class Mixed:
                 if (source == "in" and target == "row") or (source != "in" and rng.random() < 0.2):
                     continue
                 delay = rng.choice([0.0, 0.0, 1.0]) * rng.integers(1, 9) * 0.25
-                dense = "row" in (source, target)
-                if dense and target != "row":
-                    continue  # neurons that a convolution reaches take no dense connection
-                if dense:
+                if "row" in (source, target):
                     sizes = [int(np.prod(self.shapes[name])) for name in (target, source)]
                     self.edges.append((source, target, None, grid(rng, sizes), delay))
                     continue
