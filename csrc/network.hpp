@@ -144,8 +144,8 @@ class Network {
     /// Whether the node lies on a cycle without any delay.
     bool goes_by_instants(std::int32_t node) const;
     /// Whether the neurons of an image go by clocks of their own: where one of its projections has a rule or is no
-    /// convolution, where they are driven, on a cycle without any delay, and, unless the samples are `fresh`, where they
-    /// have done so before.
+    /// convolution, where they are driven, on a cycle without any delay, and, unless the samples are `fresh`, where
+    /// they have done so before.
     bool leaves_pixels(std::int32_t node, bool fresh) const;
     std::string labels_of(const Component& component) const;
     CallFacts facts(const std::vector<SampleInputs>& samples) const;
