@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -170,6 +171,7 @@ class CoupledRun {
             const SpikeArray last_found = collect(k, s);
             pass_on(k, s, {last_found.indices(), last_found.times()}, true);
             SpikeArray found = std::exchange(track.of_window, {});
+            if (!track.causes.empty()) order_causes(found, track.causes);
             found.order_ties();
             node.run->samples[s].from = end;
             if (node.n_shared == 0) {
@@ -302,6 +304,19 @@ class CoupledRun {
             track.next_times[p] = static_cast<std::size_t>(to - probe.times.begin());
         }
         return within;
+    }
+
+    /// The last causes, which are those of `found`, as its spikes will lie when ties are in order: rounds of an instant
+    /// leave them in another.
+    static void order_causes(const SpikeArray& found, std::vector<std::int32_t>& causes) {
+        std::vector<std::size_t> order(found.size());
+        std::iota(order.begin(), order.end(), std::size_t{0});
+        std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+            return std::pair(found.times()[a], found.indices()[a]) < std::pair(found.times()[b], found.indices()[b]);
+        });
+        const auto first = causes.end() - static_cast<std::ptrdiff_t>(found.size());
+        const std::vector<std::int32_t> before(first, causes.end());
+        std::transform(order.begin(), order.end(), first, [&](std::size_t k) { return before[k]; });
     }
 
     /// What a node has left of a stretch; its spikes, which lie no later than `now`, are those of that instant if one

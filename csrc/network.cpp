@@ -148,7 +148,7 @@ void Network::check_inputs(const std::vector<SampleInputs>& samples) const {
     }
 }
 
-std::unique_ptr<Run> Network::make_run(const Entry& entry, const Runs& runs, std::size_t n_samples) const {
+std::unique_ptr<Run> Network::make_run(const Entry& entry, const Runs& runs, std::size_t n_samples, bool fresh) const {
     if (entry.relay) {
         const Run* partner = nullptr;
         for (std::size_t other = 0; other < entries_.size(); ++other) {
@@ -160,25 +160,28 @@ std::unique_ptr<Run> Network::make_run(const Entry& entry, const Runs& runs, std
     }
     if (!entry.population) return nullptr;
     const Population& population = *entry.population;
-    if (population.layout().image()) return sparse_forward(population, entry.projections, n_samples);
     const auto node = static_cast<std::int32_t>(&entry - entries_.data());
     const auto& delays = staged_[at(node)];
+    if (population.layout().image()) {
+        if (!leaves_pixels(node, fresh)) return sparse_forward(population, entry.projections, n_samples);
+        return scatter_forward(population.in_row(), entry.projections, delays, entry.drives, n_samples);
+    }
     bool scatters = !entry.drives.empty() || goes_by_instants(node);
     for (std::size_t p = 0; p < delays.size(); ++p) {
         const Projection& projection = *entry.projections[p];
-        scatters = scatters || projection.sparse() || delays[p]->by_synapse() || projection.delivers() ||
+        scatters = scatters || !projection.dense() || delays[p]->by_synapse() || projection.delivers() ||
                    (projection.plastic() && delays.size() > 1);
     }
     if (scatters) return scatter_forward(population, entry.projections, delays, entry.drives, n_samples);
     return dense_forward(population, entry.projections, n_samples);
 }
 
-Network::Runs Network::make_runs(std::size_t n_samples) const {
+Network::Runs Network::make_runs(std::size_t n_samples, bool fresh) const {
     Runs runs(entries_.size());
     double bytes = 0.0;
     for (const Stage& stage : stages_) {
         for (const std::int32_t node : stage.nodes) {
-            runs[at(node)] = make_run(entries_[at(node)], runs, n_samples);
+            runs[at(node)] = make_run(entries_[at(node)], runs, n_samples, fresh);
             if (runs[at(node)]) bytes += runs[at(node)]->extra_bytes();
         }
     }
@@ -200,13 +203,21 @@ SpikeView Network::given(std::int32_t source, std::size_t sample, const Call& ca
     return {spikes.indices.first(delivered), spikes.times.first(delivered)};
 }
 
+NodeState Network::first_state(std::int32_t node, double start) const {
+    const Entry& entry = entries_[at(node)];
+    if (entry.population && leaves_pixels(node, true)) return entry.population->in_row().initial_state(start);
+    return entry.node()->initial_state(start);
+}
+
 void Network::begin(std::int32_t node, const Call& call) const {
     const Entry& entry = entries_[at(node)];
     Run& run = *call.runs[at(node)];
     const std::shared_ptr<const NodeOutput> last = call.plan.fresh ? nullptr : entry.node()->output();
     for (std::size_t s = 0; s < run.samples.size(); ++s) {
         Sample& sample = run.samples[s];
-        sample.state = last ? last->states[s] : entry.node()->initial_state(call.plan.starts[s]);
+        sample.state = last ? last->states[s] : first_state(node, call.plan.starts[s]);
+        if (last && entry.population && leaves_pixels(node, false))
+            sample.state = entry.population->in_row(std::move(sample.state));
         sample.until = sample.last_arrival = call.options.until;
         sample.from = call.plan.from;
         run.begin(sample, call.plan.fresh);
@@ -332,7 +343,7 @@ Inference Network::run(const std::vector<SampleInputs>& samples, const InferOpti
     check_drives(plan, options.until);
     agree(samples, options);
     update_stages();
-    Runs runs = make_runs(samples.size());
+    Runs runs = make_runs(samples.size(), plan.fresh);
     for (const Stage& stage : stages_) advance(stage, {samples, options, plan, staged_, runs}, interruption);
     Inference result;
     std::vector<std::size_t> next_probe(entries_.size(), 0);

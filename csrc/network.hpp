@@ -143,6 +143,10 @@ class Network {
     static void require_instants(const Entry& entry);
     /// Whether the node lies on a cycle without any delay.
     bool goes_by_instants(std::int32_t node) const;
+    /// Whether the neurons of an image go by clocks of their own: where one of its projections has a rule or is no
+    /// convolution, where they are driven, on a cycle without any delay, and, unless the samples are `fresh`, where
+    /// they have done so before.
+    bool leaves_pixels(std::int32_t node, bool fresh) const;
     std::string labels_of(const Component& component) const;
     CallFacts facts(const std::vector<SampleInputs>& samples) const;
     void check_inputs(const std::vector<SampleInputs>& samples) const;
@@ -150,8 +154,10 @@ class Network {
     static void require_drivable(const Population& population, const std::string& label);
     /// Throws InvalidArgument where they would give arrivals for ever, or more than anybody waits for.
     void check_drives(const CallPlan& plan, double until) const;
-    Runs make_runs(std::size_t n_samples) const;
-    std::unique_ptr<Run> make_run(const Entry& entry, const Runs& runs, std::size_t n_samples) const;
+    Runs make_runs(std::size_t n_samples, bool fresh) const;
+    std::unique_ptr<Run> make_run(const Entry& entry, const Runs& runs, std::size_t n_samples, bool fresh) const;
+    /// Of a sample that begins.
+    NodeState first_state(std::int32_t node, double start) const;
     /// What a source gives up to and including the end of the call.
     SpikeView given(std::int32_t source, std::size_t sample, const Call& call) const;
     /// The samples of a node, without their inputs.

@@ -11,8 +11,6 @@
 namespace evsim {
 
 void Network::require_drivable(const Population& population, const std::string& label) {
-    if (population.layout().image())
-        throw Unsupported(text(label, ": neurons that a convolution reaches take no drive"));
     require_scatter(population.kernel());
 }
 

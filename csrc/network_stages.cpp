@@ -81,19 +81,27 @@ Network::Stage Network::coupled_stage(const Component& component, const AllDelay
 
 void Network::require_instants(const Entry& entry) {
     const Population* const population = entry.population.get();
-    const char* const what = !population                     ? "pooling"
-                             : population->layout().image()  ? "convolutions"
-                             : !population->kernel().scatter ? "this neuron model"
-                                                             : nullptr;
-    if (!what) return;
-    throw Unsupported(text(entry.label, " lies on a cycle that has no delay on its way (delay=...), where ", what,
-                           " cannot be simulated"));
+    if (!population || population->kernel().scatter) return;
+    throw Unsupported(text(entry.label,
+                           " lies on a cycle that has no delay on its way (delay=...), where this neuron "
+                           "model cannot be simulated"));
 }
 
 std::string Network::labels_of(const Component& component) const {
     std::string labels;
     for (const std::int32_t node : component) labels += (labels.empty() ? "" : ", ") + entry(node).label;
     return labels;
+}
+
+bool Network::leaves_pixels(std::int32_t node, bool fresh) const {
+    const Population* const population = entry(node).population.get();
+    if (!population || !population->layout().image()) return false;
+    for (const auto& projection : entry(node).projections) {
+        if (projection->plastic() || !projection->conv()) return true;
+    }
+    if (goes_by_instants(node) || !entry(node).drives.empty()) return true;
+    const std::shared_ptr<const NodeOutput> last = fresh ? nullptr : population->output();
+    return last && !last->states.empty() && !population->by_pixels(last->states.front());
 }
 
 bool Network::goes_by_instants(std::int32_t node) const {

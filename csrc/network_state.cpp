@@ -88,6 +88,7 @@ void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
     if (ranks_) throw Unsupported("a distributed network does not go on from a state that was kept");
     if (snapshot.states.size() != entries_.size()) throw ShapeMismatch("one list of states for each node is needed");
     if (snapshot.time && std::isnan(*snapshot.time)) throw NonFinite("the time of a network must not be NaN");
+    update_stages();
     std::vector<std::shared_ptr<NodeOutput>> outputs(entries_.size());
     std::optional<std::size_t> n_samples;
     for (std::size_t k = 0; k < entries_.size(); ++k) {
@@ -101,7 +102,9 @@ void Network::restore(const Snapshot& snapshot, Interruption&& interruption) {
         }
         n_samples = snapshot.states[k].size();
         for (const PackedState& packed : snapshot.states[k]) {
-            NodeState& state = output.states.emplace_back(entry.node()->unpack(packed));
+            const bool in_row = entry.population && leaves_pixels(static_cast<std::int32_t>(k), true);
+            NodeState& state = output.states.emplace_back(in_row ? entry.population->unpack_in_row(packed)
+                                                                 : entry.node()->unpack(packed));
             constexpr double infinity = std::numeric_limits<double>::infinity();
             check_in_flight(packed.in_flight, inputs_of(entry.projections), snapshot.time.value_or(-infinity));
             check_travelling(packed.travelling, inputs_of(entry.projections), snapshot.time.value_or(infinity));

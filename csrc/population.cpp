@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "core/errors.hpp"
+#include "core/fork.hpp"
 #include "kernel/parameters.hpp"
 
 namespace evsim {
@@ -114,8 +115,43 @@ bool Population::may_fire_untouched() const {
     return result.status != TileStatus::ok || stop.size > 0 || state.memory != initial_.memory;
 }
 
+const Population& Population::in_row() const {
+    if (!layout_.image()) return *this;
+    {
+        const BriefLock lock(row_mutex_);
+        if (row_) return *row_;
+    }
+    require_scatter(*kernel_);
+    NeuronParameters parameters{shared_, {}};
+    const std::size_t n_parameters = count(kernel_->info.n_neuron), stride = layout_.channel_stride();
+    for (std::size_t k = 0; k < n_parameters; ++k) {
+        std::vector<double>& values = parameters.per_neuron.emplace_back();
+        for (std::int32_t n = 0; n < n_neurons(); ++n) {
+            const std::size_t place = layout_.place_of(n);
+            values.push_back(neurons_[(parameter_step_ == 0 ? place % stride : place) * n_parameters + k]);
+        }
+    }
+    auto row = std::make_shared<const Population>(kernel_, Layout::row(n_neurons(), kernel_->info), parameters);
+    const BriefLock lock(row_mutex_);
+    if (!row_) row_ = std::move(row);  // another thread may have been faster
+    return *row_;
+}
+
+NodeState Population::in_row(NodeState state) const {
+    if (!by_pixels(state)) return state;
+    PackedState packed = pack(state);
+    const std::vector<double> of_pixels = std::move(packed.last_touch);
+    for (std::size_t n = 0; n < count(n_neurons()); ++n) packed.last_touch.push_back(of_pixels[n % layout_.n_pixels()]);
+    NodeState row = in_row().unpack(packed);
+    row.in_flight = std::move(state.in_flight);
+    row.travelling = std::move(state.travelling);
+    row.synapses = std::move(state.synapses);
+    return row;
+}
+
 std::vector<double> Population::memory_at(const NodeState& state, double time) const {
     if (kernel_->info.n_memory == 0) return state.memory;
+    if (layout_.image() && !by_pixels(state)) return in_row().memory_at(state, time);
     // A state that is not finite is found in the next call.
     NodeState copy = state;
     NoEmissions none;
@@ -197,6 +233,8 @@ void for_each_value(const Layout& layout, std::int32_t n_variables, Copy&& copy)
 std::vector<std::vector<double>> Population::remembered(const NodeOutput& output, const std::string& name) const {
     const std::size_t first = count(memory_of(*kernel_, name)) * places();
     std::vector<std::vector<double>> out;
+    if (layout_.image() && !output.states.empty() && !by_pixels(output.states.front()))
+        return in_row().remembered(output, name);
     for (const std::vector<double>& memory : output.final_memory) {
         auto& values = out.emplace_back(count(n_neurons()));
         for_each_value(layout_, 1,
@@ -206,6 +244,7 @@ std::vector<std::vector<double>> Population::remembered(const NodeOutput& output
 }
 
 PackedState Population::pack(const NodeState& state) const {
+    if (layout_.image() && !by_pixels(state)) return in_row().pack(state);
     const std::size_t bytes = count(kernel_->info.state_bytes), n = count(n_neurons());
     PackedState packed;
     packed.last_event = state.last_event;
@@ -225,8 +264,14 @@ PackedState Population::pack(const NodeState& state) const {
     return packed;
 }
 
+NodeState Population::unpack_in_row(const PackedState& packed) const {
+    const bool own_clocks = packed.last_touch.size() == count(n_neurons());
+    return own_clocks ? in_row().unpack(packed) : in_row(unpack(packed));
+}
+
 NodeState Population::unpack(const PackedState& packed) const {
     const std::size_t bytes = count(kernel_->info.state_bytes), n = count(n_neurons());
+    if (layout_.image() && packed.last_touch.size() == n && n != layout_.n_pixels()) return in_row().unpack(packed);
     const bool own_clocks = !layout_.image() && kernel_->scatter && packed.last_touch.size() == n;
     if (packed.values.size() != count(kernel_->info.n_state) * n * bytes ||
         packed.memory.size() != count(kernel_->info.n_memory) * n ||

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -37,6 +38,13 @@ class Population final : public Node {
     std::size_t parameter_step() const { return parameter_step_; }
     /// Values of one state variable.
     std::size_t places() const { return layout_.places(); }
+    /// The same neurons in a row, for the engine in which each goes by a clock of its own; itself where they lie so.
+    /// Made when it is first asked for. Throws Unsupported if the model lacks that engine, or MemoryLimit.
+    const Population& in_row() const;
+    /// Whether `state` is of an image, whose neurons share a clock by pixel.
+    bool by_pixels(const NodeState& state) const { return layout_.image() && !state.touched_rows.empty(); }
+    /// A state as in_row() takes it; the same where it is one already.
+    NodeState in_row(NodeState state) const;
     /// Whether a neuron that no input has reached may fire (or, of a readout, change what is remembered).
     bool fires_untouched() const { return fires_untouched_; }
 
@@ -51,6 +59,8 @@ class Population final : public Node {
     /// Without traces.
     PackedState pack(const NodeState& state) const override;
     NodeState unpack(const PackedState& packed) const override;
+    /// Of neurons that go by clocks of their own: a state as in_row() takes it.
+    NodeState unpack_in_row(const PackedState& packed) const;
 
  private:
     std::vector<double> arranged(const NeuronParameters& parameters) const;
@@ -66,6 +76,8 @@ class Population final : public Node {
     NodeState initial_;
     std::optional<std::int32_t> endless_neuron_;
     bool fires_untouched_ = false;
+    mutable std::mutex row_mutex_;
+    mutable std::shared_ptr<const Population> row_;
 };
 
 /// What is the same in all runs through a population in a row, or in an image. `state` must outlive it.

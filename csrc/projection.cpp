@@ -12,15 +12,9 @@ namespace evsim {
 
 namespace {
 
-void require_row(const Population& target, const char* kind) {
-    if (!target.layout().image()) return;
-    throw InvalidArgument(text("a population that a convolution reaches does not take a ", kind,
-                               " connection as well; give it a layer of its own"));
-}
-
 /// Weights, and what a rule needs beside them, fit into memory.
 Dense dense_to(const Population& target, std::int64_t n_inputs, const RuleKernel* rule) {
-    require_row(target, "dense");
+    if (target.layout().image()) require_scatter(target.kernel());
     const std::int32_t n = checked_size(n_inputs, "n_inputs");
     const NeuronKernel& kernel = target.kernel();
     const double copies = rule ? 1.0 + rule->n_synaptic_traces + rule->writes_weights : 1.0;
@@ -48,15 +42,22 @@ Projection::Projection(std::shared_ptr<const Population> target, std::int64_t n_
     begin_rule();
 }
 
-Projection::Projection(std::shared_ptr<const Population> target, Conv2d connection, std::int32_t port)
-    : target_(std::move(target)), port_(checked_port(*target_, port)), connection_(std::move(connection)) {
+Projection::Projection(std::shared_ptr<const Population> target, Conv2d connection, const RuleSettings& rule,
+                       std::int32_t port)
+    : target_(std::move(target)),
+      port_(checked_port(*target_, port)),
+      connection_(std::move(connection)),
+      rule_settings_(rule) {
     const ImageShape& gives = conv()->output();
     const auto& takes = target_->layout().image();
-    if (!takes || *takes != gives) {
+    if (!takes && gives.size() == target_->n_neurons()) {
+        require_scatter(target_->kernel());  // beside projections of another kind
+    } else if (!takes || *takes != gives) {
         const ImageShape shape = takes.value_or(ImageShape{target_->n_neurons(), 1, 1});
         throw ShapeMismatch(text("the connection gives ", gives.channels, " x ", gives.height, " x ", gives.width,
                                  ", but the population is ", shape.channels, " x ", shape.height, " x ", shape.width));
     }
+    begin_rule();
 }
 
 Projection::Projection(std::shared_ptr<const Population> target, Sparse connection, const RuleSettings& rule,
@@ -65,7 +66,6 @@ Projection::Projection(std::shared_ptr<const Population> target, Sparse connecti
       port_(checked_port(*target_, port)),
       connection_(std::move(connection)),
       rule_settings_(rule) {
-    require_row(*target_, "sparse");
     require_scatter(target_->kernel());
     if (sparse()->n_neurons() != target_->n_neurons())
         throw ShapeMismatch(text("the connection reaches ", sparse()->n_neurons(), " neurons, but the population has ",
@@ -77,10 +77,24 @@ void Projection::begin_rule() {
     if (!plastic()) return;
     require_fitting(*rule_settings_.kernel, target_->kernel().info);
     set_rule_parameters(rule_settings_.parameters);
-    if (sparse())
+    if (conv()) {
+        require_scatter(target_->kernel());
+        write_out();
+        incoming_.emplace(*pairs_);
+    } else if (sparse()) {
         incoming_.emplace(*sparse());
-    else
+    } else {
         incoming_.emplace(*dense());
+    }
+}
+
+void Projection::write_out() {
+    if (conv() && !pairs_) pairs_.emplace(*conv());
+}
+
+std::byte* Projection::own_weights() {
+    if (conv()) return conv()->weights();
+    return dense() ? dense()->data() : sparse()->data();
 }
 
 std::int32_t Projection::n_inputs() const {
@@ -109,13 +123,29 @@ FanOut Projection::fan_out(std::int32_t input, const Delays& delays) const {
     const double* const own = delays.by_synapse() ? delays.values().data() : nullptr;
     if (const Sparse* const synapses = sparse()) {
         const std::size_t first = synapses->first(input);
-        return {synapses->neurons().data() + first, synapses->data() + first * count(synapses->value_bytes()),
-                own ? own + first : nullptr, incoming_ && incoming_->places() ? incoming_->places() + first : nullptr,
+        return {synapses->neurons().data() + first,
+                synapses->data() + first * count(synapses->value_bytes()),
+                own ? own + first : nullptr,
+                incoming_ && incoming_->places() ? incoming_->places() + first : nullptr,
+                nullptr,
                 synapses->first(input + 1) - first};
     }
+    if (conv()) {
+        const std::size_t first = pairs_->first(input);
+        return {pairs_->neurons().data() + first,
+                conv()->weights(),
+                nullptr,
+                incoming_ ? incoming_->places() + first : nullptr,
+                pairs_->taps().data() + first,
+                pairs_->first(input + 1) - first};
+    }
     const std::size_t n = count(target_->n_neurons());
-    return {nullptr, dense()->data() + count(input) * dense()->stride() * count(dense()->value_bytes()),
-            own ? own + count(input) * n : nullptr, nullptr, n};
+    return {nullptr,
+            dense()->data() + count(input) * dense()->stride() * count(dense()->value_bytes()),
+            own ? own + count(input) * n : nullptr,
+            nullptr,
+            nullptr,
+            n};
 }
 
 void Projection::require_rule() const {
@@ -279,8 +309,13 @@ void for_each_weight(Weights* connection, const Incoming& incoming, const Dense*
 
 PooledBuffer Projection::weights_by_neuron() const {
     const std::size_t bytes = count(target_->kernel().info.weight_bytes);
-    PooledBuffer weights(pool_, incoming_->n_synapses() * bytes, "a copy of the weights");
-    const std::byte* const own = dense() ? dense()->data() : sparse()->data();
+    PooledBuffer weights(pool_, (conv() ? conv()->n_weights() : incoming_->n_synapses()) * bytes,
+                         "a copy of the weights");
+    const std::byte* const own = own_weights();
+    if (conv()) {
+        std::memcpy(weights.data(), own, weights.size());
+        return weights;
+    }
     const auto copy = [&](auto type) {
         using T = decltype(type);
         T* const by_neuron = reinterpret_cast<T*>(weights.data());
@@ -292,7 +327,11 @@ PooledBuffer Projection::weights_by_neuron() const {
 }
 
 void Projection::set_weights_by_neuron(const PooledBuffer& weights) {
-    std::byte* const own = dense() ? dense()->data() : sparse()->data();
+    std::byte* const own = own_weights();
+    if (conv()) {
+        std::memcpy(own, weights.data(), weights.size());
+        return;
+    }
     const auto copy = [&](auto type) {
         using T = decltype(type);
         const T* const by_neuron = reinterpret_cast<const T*>(weights.data());
@@ -300,6 +339,50 @@ void Projection::set_weights_by_neuron(const PooledBuffer& weights) {
                            [&](T& weight, std::size_t place) { weight = by_neuron[place]; });
     };
     target_->kernel().info.weight_bytes == sizeof(float) ? copy(float{}) : copy(double{});
+}
+
+std::size_t Projection::n_visible_synapses() const {
+    if (!conv()) return incoming_->n_synapses();
+    const Pair& kernel = conv()->settings().kernel;
+    return count(target_->n_neurons()) * count(conv()->in_per_group()) * count(kernel.y) * count(kernel.x);
+}
+
+template <class Move>
+void Projection::for_each_visible(Move&& move) const {
+    const Pair& kernel = conv()->settings().kernel;
+    const std::size_t n_taps = count(kernel.y) * count(kernel.x), in_group = count(conv()->in_per_group());
+    const std::size_t pixels = count(conv()->input().pixels());
+    for (std::int32_t input = 0; input < n_inputs(); ++input) {
+        const std::size_t channel = count(input) / pixels % in_group;
+        for (std::size_t k = pairs_->first(input); k < pairs_->first(input + 1); ++k)
+            move((count(pairs_->neurons()[k]) * in_group + channel) * n_taps + pairs_->taps()[k] % n_taps, k);
+    }
+}
+
+Traces Projection::visible(Traces traces) const {
+    const std::size_t n = count(rule_settings_.kernel->n_synaptic_traces);
+    if (!conv() || traces.synaptic.empty()) return traces;
+    std::vector<double> out(n_visible_synapses() * n);
+    for_each_visible([&](std::size_t place, std::size_t synapse) {
+        std::copy_n(&traces.synaptic[synapse * n], n, &out[place * n]);
+    });
+    traces.synaptic = std::move(out);
+    return traces;
+}
+
+Traces Projection::by_synapse(Traces visible) const {
+    require_rule();
+    const std::size_t n = count(rule_settings_.kernel->n_synaptic_traces);
+    if (!conv() || visible.synaptic.empty()) return visible;
+    if (visible.synaptic.size() != n_visible_synapses() * n)
+        throw ShapeMismatch(
+            text("the layer has ", n_visible_synapses() * n, " synaptic traces, got ", visible.synaptic.size()));
+    std::vector<double> out(incoming_->n_synapses() * n);
+    for_each_visible([&](std::size_t place, std::size_t synapse) {
+        std::copy_n(&visible.synaptic[place * n], n, &out[synapse * n]);
+    });
+    visible.synaptic = std::move(out);
+    return visible;
 }
 
 }  // namespace evsim

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "connection/conv2d.hpp"
+#include "connection/conv_pairs.hpp"
 #include "connection/dense.hpp"
 #include "connection/incoming.hpp"
 #include "connection/sparse.hpp"
@@ -35,20 +36,22 @@ struct FanOut {
     const std::byte* weights;
     const double* delays;         ///< nullptr where synapses have none of their own
     const std::uint32_t* places;  ///< of its synapses in Incoming, where a sparse projection has a rule
+    const std::uint32_t* taps;  ///< of each synapse, where its weight lies among `weights`; nullptr: one after another
     std::size_t n_synapses;
 };
 
 class Projection {
  public:
-    /// Every input reaches every neuron of `target`, which lies in a row. Weights start at 0. Its spikes arrive at
-    /// `port` of the target. Throws InvalidArgument, ShapeMismatch, NonFinite or MemoryLimit.
+    /// Every input reaches every neuron of `target`. Weights start at 0. Its spikes arrive at `port` of the target.
+    /// Throws InvalidArgument, ShapeMismatch, NonFinite or MemoryLimit.
     Projection(std::shared_ptr<const Population> target, std::int64_t n_inputs, const RuleSettings& rule = {},
                std::int32_t port = 0);
-    /// A convolution into `target`, which lies in an image of the shape that comes out of it. Throws
-    /// ShapeMismatch, InvalidArgument or what Conv2d does.
-    Projection(std::shared_ptr<const Population> target, Conv2d connection, std::int32_t port = 0);
+    /// A convolution into `target`, which lies in an image of the shape that comes out of it, or in a row. Throws
+    /// ShapeMismatch, InvalidArgument, Unsupported or what Conv2d does.
+    Projection(std::shared_ptr<const Population> target, Conv2d connection, const RuleSettings& rule = {},
+               std::int32_t port = 0);
 
-    /// Synapses into `target`, which lies in a row.
+    /// Synapses into `target`.
     Projection(std::shared_ptr<const Population> target, Sparse connection, const RuleSettings& rule = {},
                std::int32_t port = 0);
 
@@ -60,7 +63,12 @@ class Projection {
     std::shared_ptr<const Delays> delays() const;
     /// Of spikes that are sent from the next call on. Throws like the constructor of Delays.
     void set_delays(std::vector<double> values, bool by_synapse = false);
+    /// Of a convolution once it is written out.
     FanOut fan_out(std::int32_t input, const Delays& delays) const;
+    /// Writes a convolution out pair by pair, for neurons that go by clocks of their own. Throws MemoryLimit or
+    /// Unsupported.
+    void write_out();
+    const ConvPairs* pairs() const { return pairs_ ? &*pairs_ : nullptr; }
     Dense* dense() { return std::get_if<Dense>(&connection_); }
     const Dense* dense() const { return std::get_if<Dense>(&connection_); }
     Conv2d* conv() { return std::get_if<Conv2d>(&connection_); }
@@ -70,6 +78,10 @@ class Projection {
 
     bool plastic() const { return rule_settings_.kernel != nullptr; }
     bool learns() const { return plastic() && rule_settings_.kernel->writes_weights; }
+    /// Whether it learns weights that neurons share: what one of them does, others feel.
+    bool shares_learning() const { return learns() && conv(); }
+    /// Whether a call that learns needs a copy of a weight for each synapse.
+    bool copies_by_synapse() const { return learns() && !conv(); }
     /// Whether the rule says what synapses bring, which the dense engine does not ask.
     bool delivers() const { return plastic() && rule_settings_.kernel->deliver; }
     /// Of one with a rule, as the dense engine keeps its traces.
@@ -106,18 +118,31 @@ class Projection {
     void append(const SynapseTraces& traces, PackedState& packed) const;
     /// Takes the first of those out. Throws ShapeMismatch or NonFinite.
     SynapseTraces take_traces(PackedState& packed) const;
-    /// Weights in the order of Incoming.
+    /// Shape of the traces of synapses as users see them: of a convolution by neuron and by the taps that lead to one,
+    /// 0 where those have no input.
+    std::size_t n_visible_synapses() const;
+    /// Traces as users see them, of those by synapse; and the other way.
+    Traces visible(Traces traces) const;
+    Traces by_synapse(Traces visible) const;
+    /// Weights in the order of Incoming, or, where synapses share them, as the connection has them.
     PooledBuffer weights_by_neuron() const;
     void set_weights_by_neuron(const PooledBuffer& weights);
 
  private:
     void require_rule() const;
     void begin_rule();
+    /// Of the connection, and how many bytes.
+    std::byte* own_weights();
+    const std::byte* own_weights() const { return const_cast<Projection*>(this)->own_weights(); }
+    /// move(place among visible synapses, synapse) for all of a convolution.
+    template <class Move>
+    void for_each_visible(Move&& move) const;
 
     std::shared_ptr<const Population> target_;
     std::int32_t port_;
     std::variant<Dense, Conv2d, Sparse> connection_;
     RuleSettings rule_settings_;
+    std::optional<ConvPairs> pairs_;    ///< of a convolution that is written out
     std::optional<Incoming> incoming_;  ///< of one with a rule
     mutable std::mutex mutex_;          ///< for what follows
     std::shared_ptr<const Delays> delays_ = std::make_shared<const Delays>();

@@ -123,6 +123,40 @@ def draw_stdp_window() -> None:
     save(figure, "stdp_window")
 
 
+def draw_shared_weights() -> None:
+    """Draw the weights of two channels that learn from moving bars, as in convolutions.md."""
+    size, rng = 16, np.random.default_rng(1)
+    rows, columns = np.divmod(np.arange(size * size), size)
+    net = evsim.SpikingNetwork()
+    rule = evsim.rules.pair_stdp(a_plus=0.004, a_minus=0.004, tau_plus=3.0, tau_minus=6.0, w_min=0.0, w_max=1.0)
+    neuron = evsim.LIFDelta(tau_mem=5.0, threshold=4.0, reset=0.0, refractory=20.0)
+    n_bars, shown_after = 100, (0, 1, 2, 3, 4, 6, 10)
+    times = [
+        60.0 * k + 2.0 * (rows if rng.random() < 0.5 else columns) + rng.uniform(0.0, 1.0, size * size)
+        for k in range(n_bars)
+    ]
+    first = rng.uniform(0.2, 0.8, (2, 1, 5, 5))
+    layer = net.add_layer(evsim.Conv2d(2, 5, in_shape=(1, size, size), weights=first), neuron, kernel=rule)
+    others = -20.0 * (1.0 - np.eye(2))[:, :, np.newaxis, np.newaxis]
+    net.connect(layer, layer, evsim.Conv2d(2, 1, weights=others))
+    figure = Figure(figsize=(7.0, 2.6), layout="constrained")
+    axes = figure.subplots(2, len(shown_after))
+    for column, n in enumerate(shown_after):
+        if n > 0:
+            begin = shown_after[column - 1]
+            bars = evsim.SpikeArray(np.tile(np.arange(size * size), n - begin), np.concatenate(times[begin:n]))
+            bars.sort()
+            net.infer(bars, until=60.0 * n, reset=begin == 0)
+        axes[0, column].set_title("at first" if n == 0 else f"{n} bar{'s' * (n > 1)}", fontsize=9)
+        for channel in (0, 1):
+            ax = axes[channel, column]
+            ax.imshow(layer.weights[channel, 0], cmap="gray_r", vmin=0.0, vmax=1.0)
+            ax.set(xticks=[], yticks=[])
+    for channel in (0, 1):
+        axes[channel, 0].set_ylabel(f"channel {channel}")
+    save(figure, "shared_weights")
+
+
 def moving_rectangles() -> evsim.SpikeArray:
     """Events of two rectangles that move towards each other, in noise."""
     step = np.arange(60)[:, np.newaxis, np.newaxis]
@@ -577,6 +611,7 @@ if __name__ == "__main__":
         draw_delays,
         draw_recurrent,
         draw_sparse,
+        draw_shared_weights,
         draw_analysis,
         draw_linear_neurons,
         draw_srm,

@@ -82,23 +82,24 @@ def brunel(comm: Any = None, dtype: str = "float32") -> list[Any]:
 
 
 def whole(comm: Any = None, dtype: str = "float32") -> list[Any]:
-    """Beside populations that ranks share, those that each of them has: images, pooling, few neurons, and a rule."""
+    """Beside populations that ranks share, those that each of them has: images, pooling, few neurons, and rules."""
     net, rng = made(comm, seed=4, dtype=dtype), np.random.default_rng(6)
     net.add_input((2, 6, 6), name="in")
-    net.add_layer(evsim.Conv2d(3, 3, weights=rng.uniform(-0.2, 0.8, (3, 2, 3, 3))), evsim.LIF(**LIF, threshold=0.4))
+    rule = evsim.rules.pair_stdp(w_min=-1.0, w_max=1.0)
+    image = evsim.Conv2d(3, 3, weights=rng.uniform(-0.2, 0.8, (3, 2, 3, 3)))
+    net.add_layer(image, evsim.LIF(**LIF, threshold=0.4), kernel=rule, name="image")
     net.add_layer(evsim.Pool2d(2, mode="or"), None)
     net.add_layer(evsim.Dense(12, 30), evsim.LIF(**LIF, threshold=0.2, refractory=1.5), name="shared")
     held = evsim.LIF(**LIF, threshold=0.2, refractory=2.0)
-    net.add_layer(evsim.Dense(30, 9), held, kernel=evsim.rules.pair_stdp(w_min=-1.0, w_max=1.0), name="learns")
+    net.add_layer(evsim.Dense(30, 9), held, kernel=rule, name="learns")
     net.add_layer(evsim.Dense(9, 2), evsim.LIF(**LIF, threshold=0.1, refractory=2.0), name="few")
     net.connect("few", "shared", evsim.Dense(2, 30), delay=3.0)
     net.add_population(20, held, name="sparse", whole=True)
     synapses = evsim.Sparse.fixed_in_degree(30, 20, 8, seed=1, weights=0.4)
-    rule = evsim.rules.pair_stdp(w_min=-1.0, w_max=1.0)
     learned = net.connect("shared", "sparse", synapses, delay=1.0, kernel=rule)
     net.connect("sparse", "shared", evsim.Sparse.random(20, 30, 0.2, seed=2, weights=-0.1), delay=2.0)
     found = seen(net, {"in": train(2, 72, 150, 40.0)}, 40.0, ["shared", "learns", "few", "sparse"])
-    return [*found, net["learns"].weights, net["learns"].neuron_traces, learned.weights]
+    return [*found, net["learns"].weights, net["learns"].neuron_traces, learned.weights, net["image"].weights]
 
 
 def instants(comm: Any = None, dtype: str = "float64") -> list[Any]:

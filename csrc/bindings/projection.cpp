@@ -43,7 +43,8 @@ RuleSettings settings(const std::optional<KernelHandle>& kernel, std::vector<dou
 
 /// Of one sample after a call.
 Traces settled_traces(const Projection& projection, const NodeOutput& output, const NodeState& state) {
-    if (const SynapseTraces* const own = projection.traces_of(state)) return settled(projection.incoming(), *own);
+    if (const SynapseTraces* const own = projection.traces_of(state))
+        return projection.visible(settled(projection.incoming(), *own));
     return projection.settled(state, *output.rule);
 }
 
@@ -51,7 +52,8 @@ Traces settled_traces(const Projection& projection, const NodeOutput& output, co
 /// begins with, or none.
 std::pair<py::array_t<double>, std::size_t> traces(const Projection& projection, bool synaptic) {
     if (const auto next = projection.next_traces()) {
-        const std::vector<double>& values = synaptic ? next->synaptic : next->neuron;
+        const Traces visible = projection.visible(*next);
+        const std::vector<double>& values = synaptic ? visible.synaptic : visible.neuron;
         if (!values.empty()) return {as_array(values), 0};
     }
     const auto output = projection.target()->output();
@@ -98,11 +100,16 @@ void bind_projection(py::module_& module) {
             py::arg("tau_mem"), py::arg("mean_of_batch"), py::arg("port"))
         .def_static(
             "conv",
-            [](std::shared_ptr<Population> target, const Conv2dSettings& connection, std::int32_t port) {
+            [](std::shared_ptr<Population> target, const Conv2dSettings& connection,
+               const std::optional<KernelHandle>& rule, std::vector<double> rule_parameters, double tau_syn,
+               double tau_mem, bool mean_of_batch, std::int32_t port) {
                 const int weight_bytes = target->kernel().info.weight_bytes;
-                return std::make_shared<Projection>(std::move(target), Conv2d(connection, weight_bytes), port);
+                return std::make_shared<Projection>(
+                    std::move(target), Conv2d(connection, weight_bytes),
+                    settings(rule, std::move(rule_parameters), tau_syn, tau_mem, mean_of_batch), port);
             },
-            py::arg("target"), py::arg("connection"), py::arg("port"))
+            py::arg("target"), py::arg("connection"), py::arg("rule"), py::arg("rule_parameters"), py::arg("tau_syn"),
+            py::arg("tau_mem"), py::arg("mean_of_batch"), py::arg("port"))
         .def_static(
             "sparse",
             [](std::shared_ptr<Population> target, std::int32_t n_inputs, const IndexArray& sources,
@@ -127,17 +134,28 @@ void bind_projection(py::module_& module) {
         .def("set_rule_parameters", &Projection::set_rule_parameters, py::arg("values"))
         .def("time_constants", [](const Projection& self) { return rule_of(self)->time_constants(); })
         .def("traces", &traces, py::arg("synaptic"))
+        .def("shared_synapses",
+             [](const Projection& self) {
+                 if (!self.conv()) throw InvalidArgument("only the synapses of a convolution share weights");
+                 const Incoming& incoming = self.incoming();
+                 const auto n = static_cast<py::ssize_t>(incoming.n_synapses());
+                 py::array_t<std::int32_t> neurons(n);
+                 for (std::int32_t neuron = 0; neuron < incoming.n_neurons(); ++neuron)
+                     std::fill(neurons.mutable_data() + incoming.first(neuron),
+                               neurons.mutable_data() + incoming.first(neuron + 1), neuron);
+                 return std::make_pair(neurons, py::array_t<std::uint32_t>(n, incoming.taps()));
+             })
         .def("waiting_traces",
              [](const Projection& self) {
                  const auto next = self.next_traces();
-                 return next ? std::make_pair(as_array(next->neuron), as_array(next->synaptic))
-                             : std::make_pair(py::array_t<double>(0), py::array_t<double>(0));
+                 const Traces traces = next ? self.visible(*next) : Traces();
+                 return std::make_pair(as_array(traces.neuron), as_array(traces.synaptic));
              })
         .def(
             "set_next_traces",
             [](Projection& self, const TimeArray& neuron, const TimeArray& synaptic) {
-                self.set_next_traces({{neuron.data(), neuron.data() + neuron.size()},
-                                      {synaptic.data(), synaptic.data() + synaptic.size()}});
+                self.set_next_traces(self.by_synapse({{neuron.data(), neuron.data() + neuron.size()},
+                                                      {synaptic.data(), synaptic.data() + synaptic.size()}}));
             },
             py::arg("neuron"), py::arg("synaptic"));
 }

@@ -1,12 +1,12 @@
 // What comes next, where neurons go from instant to instant: arrivals on their way, and when each neuron is due.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <queue>
-#include <utility>
 #include <vector>
 
 #include "engine/travel_ring.hpp"
@@ -55,50 +55,45 @@ class TravelQueue {
     std::uint64_t n_sent_ = 0;
 };
 
-/// As a Calendar, but it knows the earliest. What a neuron was due at before is left in the heap until it comes up.
+/// As a Calendar, but it knows the earliest. A tree of minima: what is touched becomes due a little later, which seldom
+/// reaches its root.
 class Agenda {
  public:
     Agenda() = default;
     /// `due`: per neuron, kept by the caller.
-    Agenda(const double* due, std::int32_t n_neurons) : due_(due), most_(16 * static_cast<std::size_t>(n_neurons)) {}
+    Agenda(const double* due, std::int32_t n_neurons)
+        : due_(due),
+          n_leaves_(std::bit_ceil(static_cast<std::size_t>(n_neurons))),
+          earliest_(2 * n_leaves_, std::numeric_limits<double>::infinity()) {}
 
-    void put(std::int32_t neuron) {
-        if (entries_.size() > most_) drop_stale();
-        entries_.emplace(due_[neuron], neuron);
-    }
-    /// visit(neuron) for all that are due before `until`.
+    void put(std::int32_t neuron) { set(static_cast<std::size_t>(neuron), due_[neuron]); }
+    /// visit(neuron) for all that are due before `until`, which are then no longer in it.
     template <class Visit>
     void take(double until, Visit&& visit) {
-        for (; !entries_.empty() && entries_.top().first < until; entries_.pop()) {
-            if (is_fresh(entries_.top())) visit(entries_.top().second);
+        while (earliest() < until) {
+            std::size_t node = 1;
+            while (node < n_leaves_) node = 2 * node + (earliest_[2 * node] < until ? 0 : 1);
+            set(node - n_leaves_, std::numeric_limits<double>::infinity());
+            visit(static_cast<std::int32_t>(node - n_leaves_));
         }
     }
-    double earliest() {
-        while (!entries_.empty() && !is_fresh(entries_.top())) entries_.pop();
-        return entries_.empty() ? std::numeric_limits<double>::infinity() : entries_.top().first;
-    }
+    double earliest() const { return earliest_[1]; }
 
  private:
-    using Entry = std::pair<double, std::int32_t>;
-
-    bool is_fresh(const Entry& entry) const { return due_[entry.second] == entry.first; }
-    void drop_stale() {
-        std::vector<Entry> fresh;
-        std::vector<std::uint8_t> known;
-        for (; !entries_.empty(); entries_.pop()) {
-            const auto neuron = static_cast<std::size_t>(entries_.top().second);
-            if (known.size() <= neuron) known.resize(neuron + 1);
-            if (is_fresh(entries_.top()) && !std::exchange(known[neuron], std::uint8_t{1}))
-                fresh.push_back(entries_.top());
+    void set(std::size_t neuron, double due) {
+        std::size_t node = n_leaves_ + neuron;
+        earliest_[node] = due;
+        while (node > 1) {
+            node /= 2;
+            const double both = std::min(earliest_[2 * node], earliest_[2 * node + 1]);
+            if (earliest_[node] == both) return;
+            earliest_[node] = both;
         }
-        entries_ = Entries(std::greater<>(), std::move(fresh));
     }
 
-    using Entries = std::priority_queue<Entry, std::vector<Entry>, std::greater<>>;
-
     const double* due_ = nullptr;
-    std::size_t most_ = 0;
-    Entries entries_;
+    std::size_t n_leaves_ = 1;
+    std::vector<double> earliest_ = std::vector<double>(2, std::numeric_limits<double>::infinity());
 };
 
 }  // namespace evsim

@@ -22,7 +22,15 @@ struct FanSpike {
 template <class T, class S, class Body>
 void with_arrivals(const FanOut& fan, const FanSpike& spike, Body&& body) {
     if (spike.port >= 0) {
-        body([weights = reinterpret_cast<const T*>(fan.weights), port = spike.port](auto& out, std::size_t k) {
+        const T* const weights = reinterpret_cast<const T*>(fan.weights);
+        if (fan.taps) {
+            body([weights, taps = fan.taps, port = spike.port](auto& out, std::size_t k) {
+                out.weight = static_cast<S>(weights[taps[k]]);
+                out.port = port;
+            });
+            return;
+        }
+        body([weights, port = spike.port](auto& out, std::size_t k) {
             out.weight = static_cast<S>(weights[k]);
             out.port = port;
         });

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "core/errors.hpp"
 
@@ -59,32 +61,55 @@ class Instants {
     std::uint32_t instants_ = 0;
 };
 
-class PoolRun final : public Run {
+class PoolRun final : public InstantRun {
  public:
-    PoolRun(const Pool2d& pool, std::size_t n_samples) : Run(n_samples), pool_(pool) {}
+    PoolRun(const Pool2d& pool, std::size_t n_samples) : InstantRun(n_samples), pool_(pool) {}
 
     void advance(std::span<const Probe>, const CallLimits& limits, Interruption& interruption) override {
-        parallel_for(static_cast<std::int64_t>(samples.size()), limits.threads, interruption, [&](std::int64_t s) {
-            Sample& sample = samples[static_cast<std::size_t>(s)];
-            Instants(sample, interruption).run([&](double, std::span<const std::int32_t> inputs, auto& out) {
-                relay(sample.state.causes, inputs, out);
-            });
-        });
+        parallel_for(static_cast<std::int64_t>(samples.size()), limits.threads, interruption,
+                     [&](std::int64_t s) { run_sample(static_cast<std::size_t>(s), interruption); });
+    }
+
+    InstantRun* by_instants() override { return this; }
+    void expect_instants() override {
+        const auto n_cells = static_cast<std::size_t>(pool_.output().size());
+        last_spikes_.assign(samples.size(), std::vector<double>(n_cells, -std::numeric_limits<double>::infinity()));
+    }
+    double next_event(std::size_t s, double, const CallLimits&, Interruption&) override {
+        const NodeState& state = samples[s].state;
+        return state.pending.empty() ? std::numeric_limits<double>::infinity() : state.last_event;
+    }
+    void advance_instant(std::size_t s, std::span<const Probe>, const CallLimits&,
+                         Interruption& interruption) override {
+        run_sample(s, interruption);
     }
 
  private:
-    void relay(std::vector<std::int32_t>& causes, std::span<const std::int32_t> inputs,
-               std::vector<Relayed>& out) const {
+    void run_sample(std::size_t s, Interruption& interruption) {
+        Instants(samples[s], interruption).run([&](double time, std::span<const std::int32_t> inputs, auto& out) {
+            relay(s, time, inputs, out);
+        });
+    }
+
+    void relay(std::size_t s, double time, std::span<const std::int32_t> inputs, std::vector<Relayed>& out) {
+        std::vector<std::int32_t>& causes = samples[s].state.causes;
         for (const std::int32_t input : inputs)
             pool_.for_each_cell(input, [&](std::int32_t cell) { out.push_back({cell, input}); });
         std::sort(out.begin(), out.end());
         out.erase(std::unique(out.begin(), out.end(), same_target), out.end());
         if (pool_.mode() == PoolMode::first)
             std::erase_if(out, [&](const Relayed& r) { return causes[static_cast<std::size_t>(r.target)] >= 0; });
+        if (!last_spikes_.empty()) {  // an instant may come in rounds; a cell spikes in the first that reaches it
+            std::vector<double>& last = last_spikes_[s];
+            std::erase_if(out, [&](const Relayed& r) {
+                return std::exchange(last[static_cast<std::size_t>(r.target)], time) == time;
+            });
+        }
         for (const Relayed& spike : out) causes[static_cast<std::size_t>(spike.target)] = spike.cause;
     }
 
     const Pool2d& pool_;
+    std::vector<std::vector<double>> last_spikes_;  ///< of each sample and cell, where an instant comes in rounds
 };
 
 class UnpoolRun final : public Run {

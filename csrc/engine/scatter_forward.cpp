@@ -37,6 +37,11 @@ class ScatterForward final : public InstantRun {
           drives_(drives.begin(), drives.end()),
           rules_(projections, n_samples) {
         for (const auto& one : delays_) any_by_synapse_ = any_by_synapse_ || one->by_synapse();
+        for (const auto& projection : projections_) {
+            projection->write_out();
+            pace_.in_order = pace_.in_order || projection->shares_learning();
+        }
+        pace_.instants = pace_.in_order;
         for (const auto& projection : projections_) mean_fan_out_ = std::max(mean_fan_out_, mean_of(*projection));
     }
 
@@ -111,9 +116,12 @@ class ScatterForward final : public InstantRun {
     }
 
     static double mean_of(const Projection& projection) {
-        const Sparse* const sparse = projection.sparse();
-        return sparse ? static_cast<double>(sparse->n_synapses()) / std::max(1, sparse->n_inputs())
-                      : projection.target()->n_neurons();
+        const double n_inputs = std::max(1, projection.n_inputs());
+        if (const Sparse* const sparse = projection.sparse())
+            return static_cast<double>(sparse->n_synapses()) / n_inputs;
+        if (const ConvPairs* const pairs = projection.pairs())
+            return static_cast<double>(pairs->n_synapses()) / n_inputs;
+        return projection.target()->n_neurons();
     }
 
     void start(int threads) {

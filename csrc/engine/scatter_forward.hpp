@@ -10,8 +10,8 @@
 
 namespace evsim {
 
-/// `projections`: all that lead to the population, sparse or dense, and their `delays`; `drives`: what drives it from
-/// outside. They and the population must outlive the run.
+/// `projections`: all that lead to the population, which lies in a row, and their `delays`; `drives`: what drives it
+/// from outside. They and the population must outlive the run.
 std::unique_ptr<Run> scatter_forward(const Population& population,
                                      std::span<const std::shared_ptr<Projection>> projections,
                                      std::span<const std::shared_ptr<const Delays>> delays,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "core/errors.hpp"
 #include "engine/agenda.hpp"
@@ -39,13 +40,14 @@ struct ByInstants {
 template <class T, class S, class Pace>
 class Part final : public ScatterPart {
  public:
-    Part(const ScatterSources& sources, ScatterArrays& arrays, NeuronRange range, double window)
+    Part(const ScatterSources& sources, ScatterArrays& arrays, NeuronRange range, const ScatterPace& pace)
         : sources_(sources),
           kernel_(sources.population.kernel()),
           arrays_(arrays),
           range_(range),
-          window_(window),
-          look_ahead_(64.0 * window),
+          in_order_(pace.in_order),
+          window_(pace.window),
+          look_ahead_(64.0 * pace.window),
           drawn_(sources.drives, sources.sample, range.first, range.last) {
         double longest = 0.0;
         for (const auto& delays : sources_.delays) {
@@ -68,10 +70,10 @@ class Part final : public ScatterPart {
         enter(stretch);
         double seen = -no_end;
         for (const Look& look : looks()) {
-            if (look.time > seen) advance_to(seen = look.time);
+            if (look.time > seen) go_to(seen = look.time);
             observe(look);
         }
-        advance_to(stretch.sample.last_arrival);
+        go_to(stretch.sample.last_arrival);
         if (kernel_.info.spikes) finish();
         if (kernel_.info.n_memory > 0 && stretch.concludes) conclude();
         if (!Pace::instants && window_ == 0.0) workspace_ = {};  // the only stretch, and there may be many samples
@@ -169,7 +171,10 @@ class Part final : public ScatterPart {
             end = static_cast<std::size_t>(std::lower_bound(from, last, range_.last) - all.neurons);
             all.neurons += begin;
         }
-        all.weights += begin * sizeof(T);
+        if (all.taps)
+            all.taps += begin;
+        else
+            all.weights += begin * sizeof(T);
         if (all.delays) all.delays += begin;
         if (all.places) all.places += begin;
         all.n_synapses = end - begin;
@@ -180,6 +185,75 @@ class Part final : public ScatterPart {
     }
     std::int32_t neuron_of(const FanOut& fan, std::size_t k) const {
         return fan.neurons ? fan.neurons[k] : range_.first + static_cast<std::int32_t>(k);
+    }
+
+    void go_to(double bound) {
+        if (in_order_)
+            advance_in_order(bound);
+        else
+            advance_to(bound);
+    }
+
+    /// Everything up to and including `bound`, from instant to instant: first what arrives, by projection, input and
+    /// neuron, and then those who fire, by neuron.
+    void advance_in_order(double bound) {
+        if constexpr (Pace::instants) {
+            const Arrivals& inputs = stretch_->sample.inputs;
+            const double until = stretch_->sample.until;
+            const bool at_once = !(look_ahead_ > 0.0);
+            if (at_once) look_ahead_ = run_.look_ahead = while_inputs_last(until);
+            if (!due_) look_ahead_to(until);
+            for (std::uint32_t n = 0;; ++n) {
+                const double due = due_->earliest();
+                double arrival = std::min(done_ < inputs.size() ? inputs.times[done_] : no_end, ring_.earliest());
+                while (!sources_.drives.empty() && drawn_until_ < std::min(bound, std::min(arrival, due))) {
+                    draw_up_to(std::min(bound, drawn_.next_stop(drawn_until_)));
+                    arrival = std::min(arrival, ring_.earliest());
+                }
+                const bool arrives = arrival < no_end && arrival <= bound, fires = due <= bound && due < until;
+                if (!arrives && !fires) return;
+                if (at_once && done_ == inputs.size())
+                    look_ahead_ = run_.look_ahead = std::max(until - drawn_until_, 1e-300);
+                const double now = std::min(arrival, due);
+                if (ring_.earliest() <= now) {
+                    begin_chunk();
+                    gather(inputs, done_, done_, now);
+                    move();
+                }
+                for (const std::size_t k : arriving_by(now)) {
+                    begin_chunk();
+                    gather(inputs, k, k + 1, now);
+                    move();
+                }
+                if (kernel_.info.spikes) finish_before(std::min(std::nextafter(now, no_end), until));
+                if ((n & 0xff) == 0xff && stretch_->interruption.requested()) throw Interrupted();
+            }
+        }
+    }
+
+    /// How far to look from a touch for what may be overtaken by the next arrival: a few times what lies between two
+    /// arrivals at a neuron.
+    double while_inputs_last(double until) const {
+        const Arrivals& inputs = stretch_->sample.inputs;
+        double n_arrivals = 0.0;
+        for (std::size_t k = done_; k < inputs.size(); ++k)
+            n_arrivals += static_cast<double>(fan_out(inputs, k).n_synapses);
+        const double all = std::max(until - drawn_until_, 1e-300);
+        if (n_arrivals == 0.0) return all;
+        const double span = inputs.times.back() - drawn_until_, n_neurons = range_.last - range_.first;
+        return std::clamp(16.0 * span * n_neurons / n_arrivals, 1e-300, all);
+    }
+
+    /// The next inputs up to `now`, which have one time, by projection and index.
+    const std::vector<std::size_t>& arriving_by(double now) {
+        const Arrivals& inputs = stretch_->sample.inputs;
+        together_.clear();
+        for (; done_ < inputs.size() && inputs.times[done_] <= now; ++done_) together_.push_back(done_);
+        std::stable_sort(together_.begin(), together_.end(), [&](std::size_t a, std::size_t b) {
+            return std::pair(projection_of(inputs, a), inputs.indices[a]) <
+                   std::pair(projection_of(inputs, b), inputs.indices[b]);
+        });
+        return together_;
     }
 
     /// Everything that arrives up to and including `bound`.
@@ -362,19 +436,23 @@ class Part final : public ScatterPart {
     /// Spikes up to the end of the stretch, of those who may fire before it.
     void finish() {
         const double until = stretch_->sample.until;
-        if (due_) {
-            due_->take(until, [&](std::int32_t neuron) { look_at(neuron); });
-        } else {
-            for (std::int32_t neuron = range_.first; neuron < range_.last; ++neuron) look_at(neuron);
-        }
+        if (due_) return finish_before(until);
+        for (std::int32_t neuron = range_.first; neuron < range_.last; ++neuron) look_at(neuron);
         if constexpr (!Pace::instants) {
-            if (window_ > 0.0 && !due_)
+            if (window_ > 0.0)
                 due_.emplace(until, window_, arrays_.due.data(), range_.first, range_.last - range_.first);
         }
         finish_candidates(until);
     }
 
+    /// Spikes before `until` of those who have been touched or are due.
+    void finish_before(double until) {
+        due_->take(until, [&](std::int32_t neuron) { look_at(neuron); });
+        finish_candidates(until);
+    }
+
     void finish_candidates(double until) {
+        if (in_order_) std::sort(candidates_.begin(), candidates_.end());
         run_.emit_until = until;
         run_.touched = candidates_.data();
         run_.n_touched = static_cast<std::int64_t>(candidates_.size());
@@ -436,6 +514,7 @@ class Part final : public ScatterPart {
     ScatterArrays& arrays_;
     NeuronRange range_;
     std::vector<std::int32_t> ports_;  ///< of the arrivals of each projection: see TimedArrival
+    bool in_order_;
     double window_, after_ = -no_end;
     double now_ = -no_end;          ///< up to where everything has arrived
     double drawn_until_ = -no_end;  ///< up to where drives have begun to travel, from instant to instant
@@ -444,7 +523,7 @@ class Part final : public ScatterPart {
     std::optional<typename Pace::Due> due_;
     std::vector<Travelling<S>> ready_;
     std::vector<std::int32_t> touched_, ordered_, candidates_;
-    std::vector<std::size_t> ends_;
+    std::vector<std::size_t> ends_, together_;
     DrawnArrivals<S> drawn_;
     std::vector<TimedArrival<S>> arrivals_;
     bool mixed_ = false;  ///< whether arrivals may be out of order
@@ -458,8 +537,8 @@ class Part final : public ScatterPart {
 template <class T, class S>
 std::unique_ptr<ScatterPart> part_of(const ScatterSources& sources, ScatterArrays& arrays, NeuronRange range,
                                      const ScatterPace& pace) {
-    if (pace.instants) return std::make_unique<Part<T, S, ByInstants<S>>>(sources, arrays, range, pace.window);
-    return std::make_unique<Part<T, S, ByWindows<S>>>(sources, arrays, range, pace.window);
+    if (pace.instants) return std::make_unique<Part<T, S, ByInstants<S>>>(sources, arrays, range, pace);
+    return std::make_unique<Part<T, S, ByWindows<S>>>(sources, arrays, range, pace);
 }
 
 }  // namespace

@@ -51,6 +51,7 @@ struct ScatterStretch {
 struct ScatterPace {
     double window = 0.0;    ///< their length, or 0 for a single one
     bool instants = false;  ///< each is one instant, and a window is made of many
+    bool in_order = false;  ///< of instants: what one neuron learns others feel, so all goes in the order of time
 };
 
 class ScatterPart {

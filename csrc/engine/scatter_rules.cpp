@@ -29,7 +29,7 @@ double ScatterRules::extra_bytes() const {
     double bytes = 0.0;
     for (const Learner& learner : learners_) {
         const RuleKernel& kernel = learner.rule->kernel();
-        const double copies = kernel.n_synaptic_traces + (kernel.writes_weights ? 1.0 : 0.0);
+        const double copies = kernel.n_synaptic_traces + (learner.projection->copies_by_synapse() ? 1.0 : 0.0);
         bytes += static_cast<double>(learner.projection->incoming().n_synapses()) *
                  (copies * kernel.weight_bytes + (kernel.n_synaptic_traces > 0 ? 8.0 : 0.0));
     }
@@ -80,6 +80,7 @@ std::vector<SynapseRun> ScatterRules::runs(std::size_t sample, NodeState& state)
         run.post_times = traces.post_times.data();
         run.firsts = incoming.firsts();
         run.inputs = incoming.inputs();
+        run.taps = incoming.taps();
         run.n_inputs = incoming.n_inputs();
         run.port = learner.projection->port();
     }

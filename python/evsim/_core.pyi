@@ -177,7 +177,14 @@ class Conv2dSettings:
 class Projection:
     @staticmethod
     def conv(
-        target: Population, connection: Conv2dSettings, port: typing.SupportsInt | typing.SupportsIndex
+        target: Population,
+        connection: Conv2dSettings,
+        rule: Kernel | None,
+        rule_parameters: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        tau_syn: typing.SupportsFloat | typing.SupportsIndex,
+        tau_mem: typing.SupportsFloat | typing.SupportsIndex,
+        mean_of_batch: bool,
+        port: typing.SupportsInt | typing.SupportsIndex,
     ) -> Projection: ...
     @staticmethod
     def dense(
@@ -216,6 +223,7 @@ class Projection:
     def set_rule_parameters(
         self, values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]
     ) -> None: ...
+    def shared_synapses(self) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.uint32]]: ...
     def time_constants(self) -> list[float]: ...
     def traces(self, synaptic: bool) -> tuple[numpy.typing.NDArray[numpy.float64], int]: ...
     def waiting_traces(self) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]: ...

@@ -200,7 +200,7 @@ class NetworkBuilder(Distribution):
             Which synapse type of the neurons they arrive at, by number or name; needed where the model has several.
         kernel : Kernel, path or str, optional
             Callbacks, such as a plasticity rule: see :class:`Kernel`. Compiled now, unless it is in the cache. For
-            dense and sparse connections.
+            all connections but pooling.
 
         Returns
         -------
@@ -278,7 +278,8 @@ class NetworkBuilder(Distribution):
         target : Population or str
             Likewise; a layer too.
         connection : Connection
-            Who receives a spike. Populations take dense connections or convolutions, not both.
+            Who receives a spike. Neurons that convolutions alone reach share the decay of a pixel; beside other
+            connections every neuron goes by a clock of its own.
         delay, port, kernel
             As for :meth:`add_layer`.
 
@@ -293,7 +294,7 @@ class NetworkBuilder(Distribution):
         InvalidArgumentError
             The nodes belong to another network, or the target does not take such a connection.
         UnsupportedError
-            A cycle without any delay through convolutions or pooling, or on a GPU another graph than a chain.
+            A cycle without any delay through a model that has no loops for it, or on a GPU another graph than a chain.
 
         Notes
         -----
@@ -334,6 +335,8 @@ class NetworkBuilder(Distribution):
             )
         others = [projection for projection in self._projections if projection.target is end]
         first = not others
+        if placed.out_shape is not None and others and end.shape not in (None, placed.out_shape):
+            raise ShapeMismatchError(f"{placed!r} gives {placed.out_shape}, but {end.name} lies as {end.shape}")
         before = core = end._core
         compiled = None
         on_gpu = self.device != "cpu"  # where neurons and callbacks are one program
@@ -376,7 +379,7 @@ class NetworkBuilder(Distribution):
         ShapeMismatchError
             The drive is of another number of neurons.
         UnsupportedError
-            The target is reached by a convolution, its model takes no such drive, or the network is on a GPU.
+            The target's model takes no such drive, or the network is on a GPU.
 
         Notes
         -----
@@ -414,7 +417,10 @@ class NetworkBuilder(Distribution):
             if not connection.takes_neurons:
                 raise InvalidArgumentError(f"{connection!r} passes spikes on without neurons; got {neuron!r}")
         if not connection.takes_kernels and kernel is not None:
-            raise InvalidArgumentError("kernels with callbacks need a Dense or Sparse connection")
+            raise InvalidArgumentError(
+                f"{type(connection).__name__} has no weights that learn; kernels with callbacks need a dense or sparse "
+                "connection or a convolution"
+            )
         if not connection.on_gpu and self.device != "cpu":
             raise InvalidArgumentError(
                 f"{type(connection).__name__} connections run on the CPU: SpikingNetwork(device='cpu') takes them"

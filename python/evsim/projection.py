@@ -247,16 +247,22 @@ class Projection:
         """Synaptic traces after the last call, each as of its neuron's last event.
 
         Shape (n_neurons, n_inputs, n_traces), of :class:`Sparse` (n_synapses, n_traces) in the order of
-        :attr:`weights`; after a batch with the samples before that. Read and assigned like :attr:`neuron_traces`.
+        :attr:`weights`; after a batch with the samples before that. Of a convolution, whose synapses share weights but
+        not traces, (channels, rows, columns) of the neurons and then (in_channels / groups, rows, columns, n_traces) of
+        the weights that lead to each, 0 where these lead from no input. Read and assigned like :attr:`neuron_traces`.
         """
         self._require_kernel()
-        return self._traces(True, (*self.weights.shape, self._compiled.n_synaptic_traces))
+        return self._traces(True, (*self._synapse_shape, self._compiled.n_synaptic_traces))
 
     @synaptic_traces.setter
     def synaptic_traces(self, values: npt.ArrayLike) -> None:
         self._require_kernel()
-        shape = (*self.weights.shape, self._compiled.n_synaptic_traces)
+        shape = (*self._synapse_shape, self._compiled.n_synaptic_traces)
         self._core.set_next_traces(np.empty(0), self._as_traces(self._backend.to_host(values), shape))
+
+    @property
+    def _synapse_shape(self) -> tuple[int, ...]:
+        return self.connection.synapse_shape or self.weights.shape
 
     def _traces(self, synaptic: bool, shape: tuple[int, ...]) -> npt.NDArray[Any]:
         values, n_samples = self._core.traces(synaptic)

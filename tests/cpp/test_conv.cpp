@@ -6,6 +6,7 @@
 #include <set>
 
 #include "chain.hpp"
+#include "connection/conv_pairs.hpp"
 
 namespace evsim {
 namespace {
@@ -50,7 +51,19 @@ std::multiset<std::tuple<int, int, float>> reached_by_definition(const Conv2d& c
     return out;
 }
 
-TEST(Conv2d, StretchesReachWhatTheDefinitionSays) {
+/// The same of a convolution that is written out; ascending in the neuron.
+std::multiset<std::tuple<int, int, float>> written_out(const Conv2d& conv, const ConvPairs& pairs, int input) {
+    const auto* weights = reinterpret_cast<const float*>(conv.weights());
+    std::multiset<std::tuple<int, int, float>> out;
+    for (std::size_t k = pairs.first(input); k < pairs.first(input + 1); ++k) {
+        const int neuron = pairs.neurons()[k], pixels = conv.output().pixels();
+        EXPECT_TRUE(k == pairs.first(input) || pairs.neurons()[k - 1] < neuron);
+        out.emplace(neuron % pixels, neuron / pixels, weights[pairs.taps()[k]]);
+    }
+    return out;
+}
+
+TEST(Conv2d, StretchesAndPairsReachWhatTheDefinitionSays) {
     std::mt19937 random(1);
     const auto from = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
     int geometries = 0;
@@ -74,6 +87,7 @@ TEST(Conv2d, StretchesReachWhatTheDefinitionSays) {
         ++geometries;
         Conv2d& conv = *made;
         fill(conv, static_cast<unsigned>(geometries));
+        const ConvPairs pairs(conv);
         const auto* packed = reinterpret_cast<const float*>(conv.packed());
         for (int c = 0; c < s.input.channels; ++c) {
             for (int y = 0; y < s.input.height; ++y) {
@@ -90,6 +104,7 @@ TEST(Conv2d, StretchesReachWhatTheDefinitionSays) {
                         }
                     });
                     ASSERT_EQ(found, reached_by_definition(conv, c, y, x));
+                    ASSERT_EQ(written_out(conv, pairs, (c * s.input.height + y) * s.input.width + x), found);
                 }
             }
         }

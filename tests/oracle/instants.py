@@ -46,6 +46,22 @@ class Delta:
             yield
 
 
+@dataclass(kw_only=True)
+class Cell:
+    """Of pooling: passes a spike on at the instant at which one comes, once in that instant or, if `first`, at all."""
+
+    first: bool = False
+    spikes: list[float] = field(default_factory=list)
+    v: float = 0.0
+    threshold: float = 1.0
+    refractory: float = 0.0
+
+    def receive(self, time: float, weight: float) -> Iterator[None]:
+        if weight > 0.0 and (not self.spikes or (not self.first and self.spikes[-1] < time)):
+            self.spikes.append(time)
+            yield
+
+
 def steps_of(names: Sequence[str], edges: Iterable[tuple[str, str, Any, Any]]) -> list[list[str]]:
     """Return those who reach each other without a delay together, and each step after all that lead to it so."""
     reach = {name: {name} for name in names}
@@ -65,7 +81,7 @@ def steps_of(names: Sequence[str], edges: Iterable[tuple[str, str, Any, Any]]) -
 
 
 def simulate(
-    populations: dict[str, list[Delta]],
+    populations: dict[str, list[Any]],
     edges: Sequence[tuple[str, str, Any, Any]],
     inputs: dict[str, Iterable[tuple[float, int]]],
     until: float,

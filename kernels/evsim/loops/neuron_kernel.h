@@ -11,7 +11,7 @@
 
 namespace evsim {
 
-inline constexpr std::uint32_t kernel_abi = 9;
+inline constexpr std::uint32_t kernel_abi = 10;
 
 /// A spike and the input event in whose preceding gap it lies.
 struct Emission {
@@ -163,7 +163,7 @@ struct SynapseRun {
     const RuleKernel* rule;
     const void* prepared;   ///< the rule's parameters, made by its `prepare`
     const double* rates;    ///< inverse time constants of the neuron traces, then of the synaptic traces
-    void* weights;          ///< [synapse]
+    void* weights;          ///< [synapse], or [tap] where synapses share them
     void* synaptic_traces;  ///< [synapse * n_synaptic_traces + trace], as of the last touch
     double* arrivals;       ///< [synapse]: the last arrival; of rules that have synaptic traces
     void* neuron_traces;    ///< [neuron * n_neuron_traces + trace]
@@ -172,8 +172,11 @@ struct SynapseRun {
 
     const std::uint32_t* firsts;  ///< [neuron + 1]; nullptr where every input reaches every neuron
     const std::int32_t* inputs;   ///< [synapse]; likewise
+    const std::uint32_t* taps;    ///< [synapse]: its weight; nullptr where each has its own
     std::int32_t n_inputs;
     std::int32_t port;
+
+    std::size_t weight_of(std::uint32_t synapse) const { return taps ? taps[synapse] : synapse; }
 
     std::uint32_t first(std::int32_t neuron) const {
         return firsts ? firsts[neuron] : static_cast<std::uint32_t>(neuron) * static_cast<std::uint32_t>(n_inputs);
@@ -294,7 +297,10 @@ struct RuleKernel {
 /// nothing else for calls that do nothing.
 [[gnu::always_inline]] inline void SynapseRun::prefetch(std::uint32_t synapse) const {
     const auto place = static_cast<std::size_t>(synapse), bytes = static_cast<std::size_t>(rule->weight_bytes);
-    __builtin_prefetch(static_cast<const char*>(weights) + place * bytes);
+    if (taps)
+        __builtin_prefetch(taps + place);
+    else
+        __builtin_prefetch(static_cast<const char*>(weights) + place * bytes);
     if (rule->n_synaptic_traces == 0) return;
     __builtin_prefetch(arrivals + place);
     __builtin_prefetch(static_cast<const char*>(synaptic_traces) +

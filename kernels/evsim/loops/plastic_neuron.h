@@ -29,7 +29,7 @@ struct PlasticNeuron {
           neuron(neuron_),
           own(static_cast<T*>(run_.neuron_traces) + static_cast<std::size_t>(neuron_) * n_neuron) {}
 
-    T& weight(std::uint32_t synapse) const { return static_cast<T*>(run.weights)[synapse]; }
+    T& weight(std::uint32_t synapse) const { return static_cast<T*>(run.weights)[run.weight_of(synapse)]; }
     T* traces(std::uint32_t synapse) const {
         return static_cast<T*>(run.synaptic_traces) + static_cast<std::size_t>(synapse) * n_synaptic;
     }
@@ -103,7 +103,13 @@ struct PlasticNeuron {
             for (std::size_t r = 0; r < n; ++r) since[r] = time - (arrivals[r] > post ? arrivals[r] : post);
             block_changes<n_synaptic>(change, since, n, run.rates + n_neuron);
         }
-        T* const weights = &weight(first);
+        // A neuron has each tap once, so those of a block are read before any of them is written.
+        const std::uint32_t* const taps = run.taps ? run.taps + first : nullptr;
+        T of_taps[trace_block];
+        if (taps) {
+            for (std::size_t r = 0; r < n; ++r) of_taps[r] = static_cast<const T*>(run.weights)[taps[r]];
+        }
+        T* const weights = taps ? of_taps : &weight(first);
         T* const rows = traces(first);
         const std::int32_t* const inputs = run.inputs ? run.inputs + first : nullptr;
         const std::int32_t first_input = run.input_of(first, neuron);
@@ -123,6 +129,9 @@ struct PlasticNeuron {
             local.on_post_synapse(learned, of_neuron, of_synapse, context);
             if constexpr (Rule::writes_weights) weights[r] = learned;
             for (int k = 0; k < n_synaptic; ++k) rows[r * n_synaptic + static_cast<std::size_t>(k)] = of_synapse[k];
+        }
+        if (Rule::writes_weights && taps) {
+            for (std::size_t r = 0; r < n; ++r) static_cast<T*>(run.weights)[taps[r]] = of_taps[r];
         }
     }
 };

@@ -63,8 +63,8 @@ struct ScatterNeurons {
         /// What an arrival is about to bring.
         double delivered(const SynapseRun& rule, std::uint32_t synapse, double time, const Lane& state) const {
             double weight = run.weight_bytes == sizeof(float)
-                                ? static_cast<double>(static_cast<const float*>(rule.weights)[synapse])
-                                : static_cast<const double*>(rule.weights)[synapse];
+                                ? static_cast<double>(static_cast<const float*>(rule.weights)[rule.weight_of(synapse)])
+                                : static_cast<const double*>(rule.weights)[rule.weight_of(synapse)];
             if (!rule.rule->deliver) return weight;
             double observables[Observables<Model>::count];
             look(rule, state, observables);

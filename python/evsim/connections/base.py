@@ -47,6 +47,11 @@ class Connection:
         return None
 
     @property
+    def synapse_shape(self) -> tuple[int, ...] | None:
+        """Shape of what every synapse has for itself; None where that is the shape of the weights."""
+        return None
+
+    @property
     def requires(self) -> tuple[Any, ...]:
         """Layers that must lie before it in the same network."""
         return ()
@@ -83,6 +88,10 @@ class Connection:
 
     def of_synapses(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return values of the core's synapses in the shape of the weights."""
+        raise NotImplementedError
+
+    def of_shared(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return sums over the synapses that share a weight, of values whose last axes are those of `synapse_shape`."""
         raise NotImplementedError
 
     def part(self, first: int, last: int, *, whole: bool = False) -> Part:

@@ -59,7 +59,12 @@ class Conv2d(ImageConnection):
     Notes
     -----
     Cost: an input spike visits about ``rows * columns * out_channels / (stride_y * stride_x)`` neurons, and nobody
-    else; a neuron costs memory whether it is visited or not.
+    else; a neuron costs memory whether it is visited or not. With a ``kernel=``, 20 bytes for each pair of an input and
+    a neuron too.
+
+    Where a plasticity rule or callbacks go with it, each pair of an input and a neuron has traces of its own, and all
+    pairs that share a weight learn it together, in the order of time. At one instant, what arrives comes first, by
+    projection, input and neuron; then those who fire, by neuron.
 
     Examples
     --------
@@ -81,6 +86,7 @@ class Conv2d(ImageConnection):
     initializer: Initializer | None = field(default=None, kw_only=True)
     weights: npt.ArrayLike | None = field(default=None, kw_only=True)
 
+    takes_kernels: ClassVar[bool] = True
     transposed: ClassVar[bool] = False
     settings: ClassVar[tuple[str, ...]] = (
         "out_channels",
@@ -131,6 +137,16 @@ class Conv2d(ImageConnection):
         shape: Shape = self._geometry().out_shape
         return shape
 
+    @property
+    def synapse_shape(self) -> tuple[int, ...]:
+        """Shape of what every synapse has for itself: that of the neurons, then of the weights that lead to one."""
+        return (*self.out_shape, self._checked()[0] // self.groups, *as_pair(self.kernel_size, "kernel_size", 1))
+
+    def of_shared(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return sums over the synapses that share a weight, of values whose last axes are those of `synapse_shape`."""
+        sums: npt.NDArray[Any] = values.sum(axis=(-5, -4))
+        return sums
+
     def placed(self, shape: Shape | None, *, first: bool = False) -> Conv2d:
         """Return the connection as it is behind a source of `shape`."""
         return with_input_shape(self, shape, first)
@@ -150,7 +166,8 @@ class Conv2d(ImageConnection):
 
     def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any], port: int) -> Any:
         """Return the projection of the core to `population`, with weights of 0."""
-        return _core.Projection.conv(population, self._geometry(), port)
+        project: Callable[..., Any] = _core.Projection.conv
+        return project(population, self._geometry(), *rule, port)
 
     def bare(self) -> Conv2d:
         """Return the connection without its first weights."""
@@ -214,3 +231,10 @@ class ConvTranspose2d(Conv2d):
         channels = self._checked()[0]
         rows, columns = as_pair(self.kernel_size, "kernel_size", 1)
         return channels, self.out_channels // self.groups, rows, columns
+
+    def of_shared(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return sums over the synapses that share a weight, of values whose last axes are those of `synapse_shape`."""
+        sums = super().of_shared(values)
+        *samples, outputs, inputs, rows, columns = sums.shape
+        grouped = sums.reshape(*samples, self.groups, outputs // self.groups, inputs, rows, columns)
+        return np.moveaxis(grouped, -3, -4).reshape(*samples, *self.weight_shape)

@@ -119,7 +119,8 @@ class Pool2d(ImageConnection):
         shape = self._checked()
         size, stride, padding = self._geometry()
         settings = _core.Conv2dSettings(shape, shape[0], size, stride, padding, (1, 1), (0, 0), shape[0], False)
-        return _core.Projection.conv(population, settings, port)
+        project: Callable[..., Any] = _core.Projection.conv
+        return project(population, settings, *rule, port)
 
     def initial_weights(self, dtype: npt.DTypeLike, rng: np.random.Generator) -> npt.NDArray[Any]:
         """Return the weights of pooling by sums, shape (channels, 1, rows, columns)."""

@@ -144,6 +144,8 @@ def deliver_dopamine(net: SpikingNetwork, amount: npt.ArrayLike, *, layer: int |
     A call that begins anew forgets eligibility and dopamine, and with them what the weights have gained since their
     last events; deliver 0 before it to keep that.
 
+    The weights of a convolution gain what all synapses that share them do.
+
     The samples of a batch have dopamine and eligibility of their own. Their weight changes come together as
     `batch_update` says.
 
@@ -195,6 +197,9 @@ def _as_amounts(amount: npt.ArrayLike, shape: tuple[int, ...], dtype: npt.DTypeL
 
 def _places(target: Projection) -> npt.NDArray[np.int32]:
     """Return the neurons of the synapses in the order of states: by neuron."""
+    if target.connection.synapse_shape is not None:
+        neurons: npt.NDArray[np.int32] = target._core.shared_synapses()[0]
+        return neurons
     if target.weights.ndim == 1:
         return np.sort(target.connection.targets)  # type: ignore[attr-defined]
     return np.repeat(np.arange(target.target.n_neurons, dtype=np.int32), target.n_inputs)
@@ -215,7 +220,9 @@ def _settle(
     packed = {"neuron_traces": own, "synaptic_traces": of_synapse, "post_times": np.full(len(own), now)}
     if "heard" in state:
         packed |= {"heard": packed["post_times"], "arrivals": np.full(len(neurons), now)}
-    if target.weights.ndim == 1:
+    if target.connection.synapse_shape is not None:
+        gain = np.bincount(target._core.shared_synapses()[1], gain, minlength=target.weights.size)
+    elif target.weights.ndim == 1:
         by_place = np.argsort(target.connection.targets, kind="stable")  # type: ignore[attr-defined]
         gain = gain[np.argsort(by_place)]
     return gain.reshape(target.weights.shape), packed

@@ -92,7 +92,8 @@ def apply_reward(layer: Layer | Projection, reward: npt.ArrayLike, rate: float) 
 
     Notes
     -----
-    Cost: one pass over the synapses, for each sample of a batch.
+    A weight of a convolution changes by the sum over the synapses that share it. Cost: one pass over the synapses, for
+    each sample of a batch.
     """
     parameters = layer.kernel_parameters if layer.kernel is not None else {}
     if "tau_eligibility" not in parameters and "reward_plus" not in parameters:
@@ -101,7 +102,10 @@ def apply_reward(layer: Layer | Projection, reward: npt.ArrayLike, rate: float) 
     if not population.has_run:
         raise NotRunError("a reward is for what infer has done before")
     weights, eligibility = (layer._backend.to_host(part) for part in (layer.weights, layer.synaptic_traces[..., 1]))
-    shape = (*eligibility.shape[: eligibility.ndim - weights.ndim], population.n_neurons)
+    connection: Any = layer.connection
+    shared = connection.synapse_shape
+    n_axes = weights.ndim if shared is None else len(shared)
+    shape = (*eligibility.shape[: eligibility.ndim - n_axes], population.n_neurons)
     try:
         modulation = np.broadcast_to(np.asarray(reward, dtype=weights.dtype), shape)
     except ValueError as error:
@@ -109,10 +113,10 @@ def apply_reward(layer: Layer | Projection, reward: npt.ArrayLike, rate: float) 
     if not np.all(np.isfinite(modulation)):
         raise NonFiniteError("reward must be finite")
 
-    connection: Any = layer.connection
-
     def of_weights(values: Any) -> Any:
         """Values of neurons for each of their weights."""
+        if shared is not None:
+            return values.reshape(*values.shape[:-1], *shared[:3], 1, 1, 1)
         if weights.ndim == 2:
             return values[..., np.newaxis]
         return values[..., connection.targets]
@@ -122,6 +126,8 @@ def apply_reward(layer: Layer | Projection, reward: npt.ArrayLike, rate: float) 
     else:
         n_spikes = of_weights(layer._backend.to_host(layer.neuron_traces)[..., 0])
         change = _by_order(of_weights(modulation), eligibility, n_spikes - eligibility, parameters)
+    if shared is not None:
+        change = connection.of_shared(change)
     total = as_number(rate, "rate") * (change.sum(axis=0) if change.ndim > weights.ndim else change)
     if parameters.get("multiplicative"):
         total *= (weights - parameters["w_min"]) * (parameters["w_max"] - weights)

@@ -329,8 +329,8 @@ def test_mistakes_have_names():
         net.add_layer(evsim.Conv2d(4, 3, in_shape=(1, 8, 8)))
     with pytest.raises(errors.InvalidArgumentError, match="without neurons"):
         net.add_pool_layer(2, neuron=neuron, in_shape=(1, 8, 8))
-    with pytest.raises(errors.InvalidArgumentError, match="Dense"):
-        net.add_layer(evsim.Conv2d(4, 3, in_shape=(1, 8, 8)), neuron, kernel=evsim.rules.pair_stdp())
+    with pytest.raises(errors.InvalidArgumentError, match="Pool2d has no weights that learn"):
+        net.add_layer(evsim.Pool2d(2, mode="sum", in_shape=(1, 8, 8)), neuron, kernel=evsim.rules.pair_stdp())
     assert len(net) == 0
     layer = net.add_conv_layer(4, 3, neuron, in_shape=(1, 8, 8))
     with pytest.raises(errors.ShapeMismatchError, match="the layer before has the shape"):

@@ -229,7 +229,6 @@ def test_drives_that_do_not_fit_are_refused_and_leave_nothing():
         (("a", evsim.PoissonDrive(rate=[1.0, 2.0], weight=1.0)), errors.ShapeMismatchError, "rate is of 2 neurons"),
         (("a", evsim.PoissonDrive(rate=1.0, weight=[1.0] * 4)), errors.ShapeMismatchError, "weight is of 4 neurons"),
         (("a", evsim.PoissonDrive(rate=1e308, weight=1.0, n_sources=100)), errors.NonFiniteError, "finite together"),
-        (("image", drive), errors.UnsupportedError, "convolution"),
         ((net.inputs[0], drive), errors.InvalidArgumentError, "no neurons"),
     ):
         with pytest.raises(error, match=said):
@@ -244,16 +243,28 @@ def test_drives_that_do_not_fit_are_refused_and_leave_nothing():
     net.infer([0], [0.0], until=10.0)
 
 
-def test_driven_neurons_take_no_convolution():
-    """Also where it comes after the drive."""
-    net = evsim.SpikingNetwork()
-    net.add_input((1, 5, 5), name="in")
-    net.add_population((1, 3, 3), evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=0.1), name="a")
-    net.add_drive("a", evsim.PoissonDrive(rate=1.0, weight=1.0))
-    with pytest.raises(errors.UnsupportedError, match="convolution"):
-        net.connect("in", "a", evsim.Conv2d(1, 3))
-    assert len(net.projections) == 0
-    assert len(net.infer([0], [0.0], until=20.0)) > 9
+def test_driven_neurons_take_a_convolution():
+    """Before the drive or after it, as the same weights one by one."""
+    ones = np.zeros((9, 5, 5))
+    for n in range(9):
+        ones[n, n // 3 : n // 3 + 3, n % 3 : n % 3 + 3] = 0.4
+    matrix = evsim.Sparse.from_matrix(ones.reshape(9, 25))
+    image = evsim.Conv2d(1, 3, in_shape=(1, 5, 5), weights=np.full((1, 1, 3, 3), 0.4))
+    found = []
+    for connection, drive_first in ((image, True), (image, False), (matrix, True)):
+        net = evsim.SpikingNetwork(dtype="float64")
+        net.add_input((1, 5, 5), name="in")
+        net.add_population((1, 3, 3), evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=0.4), name="a")
+        if drive_first:
+            net.add_drive("a", evsim.PoissonDrive(rate=1.0, weight=0.5, seed=2))
+        net.connect("in", "a", connection)
+        if not drive_first:
+            net.add_drive("a", evsim.PoissonDrive(rate=1.0, weight=0.5, seed=2))
+        found.append(net.infer(np.arange(25), np.arange(25.0), until=40.0))
+    assert len(found[0]) > 50
+    for other in found[1:]:
+        np.testing.assert_array_equal(other.indices, found[0].indices)
+        np.testing.assert_allclose(other.times, found[0].times, rtol=0.0, atol=1e-9)
 
 
 def test_a_damaged_state_is_refused():

@@ -263,14 +263,13 @@ class TestMistakes:
         with pytest.raises(evsim.errors.InvalidArgumentError, match="no neurons"):
             net.connect(pool, net.inputs[0], evsim.Dense(4, 16))
 
-    def test_dense_and_convolution_into_one_population(self):
+    def test_convolutions_of_another_shape_into_one_population(self):
         net = evsim.SpikingNetwork()
         net.add_layer(evsim.Conv2d(1, 3, in_shape=(1, 4, 4)), evsim.IAFDelta())
-        with pytest.raises(evsim.errors.InvalidArgumentError, match="convolution"):
-            net.connect("input 0", "layer 0", evsim.Dense(16, 4))
-        net.add_layer(evsim.Dense(4, 4), evsim.IAFDelta())
-        with pytest.raises(evsim.errors.ShapeMismatchError):
-            net.connect("input 0", "layer 1", evsim.Conv2d(1, 3, in_shape=(1, 4, 4)))
+        with pytest.raises(evsim.errors.ShapeMismatchError, match="reaches 8 neurons"):
+            net.connect("input 0", "layer 0", evsim.Conv2d(2, 3, in_shape=(1, 4, 4)))
+        with pytest.raises(evsim.errors.ShapeMismatchError, match="lies as"):
+            net.connect("input 0", "layer 0", evsim.Conv2d(4, 4, in_shape=(1, 4, 4)))
 
     @pytest.mark.parametrize(
         ("given", "error"),

@@ -332,17 +332,6 @@ def test_drives_and_threads(machine):
     assert abs(len(late) - len(out)) < 0.05 * len(out)
 
 
-def test_what_cannot_lie_on_a_cycle_without_a_delay():
-    net = evsim.SpikingNetwork(seed=1)
-    net.add_layer(evsim.Conv2d(1, 3, in_shape=(1, 4, 4), padding=1), evsim.IAFDelta(), name="conv")
-    net.add_layer(evsim.Pool2d(1), name="pool")
-    before = net.infer([0, 3], [1.0, 2.0], until=5.0)
-    with pytest.raises(errors.UnsupportedError, match=r"no delay on its way \(delay=\.\.\.\), where (conv|pool)"):
-        net.connect("pool", "conv", evsim.Conv2d(1, 3, in_shape=(1, 4, 4), padding=1))
-    assert len(net.projections) == 1
-    assert net.infer([0, 3], [1.0, 2.0], until=5.0) == before
-
-
 @on_cpu
 def test_a_rule_beside_a_loop_learns_what_it_learns_from_the_same_spikes(machine):
     rng = np.random.default_rng(11)

@@ -406,8 +406,8 @@ def test_wrong_delays(delay, error, said):
 def test_what_is_missing_says_so():
     neuron = evsim.LIF(tau_mem=20.0, tau_syn=5.0)
     net = evsim.SpikingNetwork()
-    with pytest.raises(errors.InvalidArgumentError, match="kernels with callbacks need a Dense or Sparse connection"):
-        net.add_layer(evsim.Conv2d(1, 3, in_shape=(1, 5, 5)), neuron, kernel=evsim.rules.pair_stdp())
+    with pytest.raises(errors.InvalidArgumentError, match="Pool2d has no weights that learn"):
+        net.add_layer(evsim.Pool2d(2, mode="sum", in_shape=(1, 4, 4)), neuron, kernel=evsim.rules.pair_stdp())
     with pytest.raises(errors.ShapeMismatchError, match="one for each of 25 inputs"):
         net.add_layer(evsim.Conv2d(1, 3, in_shape=(1, 5, 5)), neuron, delay=np.ones((9, 25)))
     layer = net.add_layer(evsim.Dense(3, 2), neuron, delay=[[1, 2, 3], [4, 5, 6]])
