@@ -61,6 +61,8 @@ class Projection {
     /// Of spikes that are sent from the next call on. Throws like the constructor of Delays.
     void set_delays(std::vector<double> values, bool by_synapse = false);
     FanOut fan_out(std::int32_t input, const Delays& delays) const;
+    /// Memory of its synapses: weights, whom they lead to, delays, and what a rule needs to find them by neuron.
+    std::size_t synapse_bytes() const;
     Dense* dense() { return std::get_if<Dense>(&connection_); }
     const Dense* dense() const { return std::get_if<Dense>(&connection_); }
     Conv2d* conv() { return std::get_if<Conv2d>(&connection_); }

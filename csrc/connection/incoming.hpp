@@ -27,6 +27,9 @@ class Incoming {
     const std::uint32_t* firsts() const { return firsts_.empty() ? nullptr : firsts_.data(); }  ///< [n_neurons + 1]
     const std::int32_t* inputs() const { return firsts_.empty() ? nullptr : inputs_.data(); }   ///< [place]
     std::size_t first(std::int32_t neuron) const;
+    std::size_t bytes() const {
+        return (firsts_.size() + places_.size()) * sizeof(std::uint32_t) + inputs_.size() * sizeof(std::int32_t);
+    }
 
  private:
     std::int32_t n_inputs_, n_neurons_;

@@ -27,6 +27,7 @@ __all__: list[str] = [
     "StepSpikes",
     "SteppedNetwork",
     "SteppedStage",
+    "SynapseTable",
     "UnpoolRelay",
     "UnpoolStage",
     "active_isa",
@@ -45,7 +46,6 @@ __all__: list[str] = [
     "set_num_threads",
     "spikes_from_dense",
     "supported_isas",
-    "synapse_order",
 ]
 
 class SpikeArray:
@@ -154,6 +154,25 @@ class PoolRelay(Relay):
 class UnpoolRelay(Relay):
     def __init__(self, pool: PoolRelay) -> None: ...
 
+class SynapseTable:
+    @staticmethod
+    def sorted(
+        sources: numpy.typing.NDArray[numpy.int32],
+        targets: numpy.typing.NDArray[numpy.int32],
+        sizes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+    ) -> tuple[SynapseTable, numpy.ndarray | None]: ...
+    def __getstate__(self) -> tuple[int, int, numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]: ...
+    def __setstate__(self, arg0: tuple) -> None: ...
+    def sources(self) -> numpy.typing.NDArray[numpy.int32]: ...
+    @property
+    def firsts(self) -> numpy.typing.NDArray[numpy.uint64]: ...
+    @property
+    def n_neurons(self) -> int: ...
+    @property
+    def n_synapses(self) -> int: ...
+    @property
+    def targets(self) -> numpy.typing.NDArray[numpy.int32]: ...
+
 class Conv2dSettings:
     def __init__(
         self,
@@ -193,9 +212,7 @@ class Projection:
     @staticmethod
     def sparse(
         target: Population,
-        n_inputs: typing.SupportsInt | typing.SupportsIndex,
-        sources: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
-        targets: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+        synapses: SynapseTable,
         rule: Kernel | None,
         rule_parameters: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         tau_syn: typing.SupportsFloat | typing.SupportsIndex,
@@ -205,9 +222,7 @@ class Projection:
     ) -> Projection: ...
     def delays(self) -> numpy.typing.NDArray[numpy.float64]: ...
     def rule_parameters(self) -> list[float]: ...
-    def set_delays(
-        self, values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], by_synapse: bool
-    ) -> None: ...
+    def set_delays(self, values: typing.Annotated[numpy.typing.ArrayLike, numpy.float64], by_synapse: bool) -> None: ...
     def set_next_traces(
         self,
         neuron: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
@@ -225,6 +240,8 @@ class Projection:
     def n_inputs(self) -> int: ...
     @property
     def port(self) -> int: ...
+    @property
+    def synapse_bytes(self) -> int: ...
     @property
     def weights(self) -> numpy.ndarray: ...
 
@@ -512,7 +529,7 @@ def by_distance(
     periodic: bool,
     autapses: bool,
     seed: typing.SupportsInt | typing.SupportsIndex,
-) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]: ...
+) -> SynapseTable: ...
 def check_spikes(
     indices: numpy.typing.NDArray[numpy.int32],
     times: numpy.typing.NDArray[numpy.float64],
@@ -527,7 +544,7 @@ def fixed_in_degree(
     autapses: bool,
     multapses: bool,
     seed: typing.SupportsInt | typing.SupportsIndex,
-) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]: ...
+) -> SynapseTable: ...
 def fixed_out_degree(
     sizes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
     targets: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
@@ -535,7 +552,7 @@ def fixed_out_degree(
     autapses: bool,
     multapses: bool,
     seed: typing.SupportsInt | typing.SupportsIndex,
-) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]: ...
+) -> SynapseTable: ...
 def mark_active_features(
     features: StepSpikes,
     shape: tuple[
@@ -558,7 +575,7 @@ def num_threads() -> int: ...
 def one_to_one(
     sizes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
     targets: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
-) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]: ...
+) -> SynapseTable: ...
 def plan_call(
     nodes: collections.abc.Sequence[
         tuple[str, typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex | None]
@@ -584,7 +601,7 @@ def random_pairs(
     probability: typing.SupportsFloat | typing.SupportsIndex,
     autapses: bool,
     seed: typing.SupportsInt | typing.SupportsIndex,
-) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]: ...
+) -> SynapseTable: ...
 def select_winners(
     spikes: StepSpikes,
     shape: tuple[
@@ -599,10 +616,5 @@ def select_winners(
 def set_num_threads(n: typing.SupportsInt | typing.SupportsIndex) -> None: ...
 def spikes_from_dense(dense: numpy.ndarray) -> list[StepSpikes]: ...
 def supported_isas() -> list[str]: ...
-def synapse_order(
-    sources: numpy.typing.NDArray[numpy.int32],
-    targets: numpy.typing.NDArray[numpy.int32],
-    sizes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
-) -> numpy.typing.NDArray[numpy.int64] | None: ...
 
 __version__: str = "0.1.0"
