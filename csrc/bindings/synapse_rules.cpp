@@ -39,6 +39,7 @@ DistanceProfile as_profile(const std::string& name) {
     throw InvalidArgument("profile must be 'gaussian', 'exponential' or 'step', got '" + name + "'");
 }
 
+using TableState = py::typing::Tuple<py::int_, py::int_, py::array_t<std::int32_t>, py::array_t<std::int32_t>>;
 using Sorted = py::typing::Tuple<SynapseTable, py::typing::Optional<py::array>>;
 
 /// A table, and the positions of its synapses among those given; None where these were in order.
@@ -75,7 +76,7 @@ void bind_synapse_rules(py::module_& module) {
                 return py::make_tuple(self->n_inputs(), self->n_neurons(), as_owner(self->inputs()),
                                       view(std::span<const std::int32_t>(self->neurons()), py::cast(self)));
             },
-            [](const py::tuple& state) {
+            [](const TableState& state) {
                 if (state.size() != 4) throw ShapeMismatch("a table of synapses has four parts");
                 return std::make_shared<SynapseTable>(state[0].cast<std::int32_t>(), state[1].cast<std::int32_t>(),
                                                       as_span(state[2].cast<IndexArray>()),

@@ -254,9 +254,9 @@ class Ranks:
         self,
         rank: typing.SupportsInt | typing.SupportsIndex,
         size: typing.SupportsInt | typing.SupportsIndex,
-        outgoing: numpy.typing.NDArray[numpy.uint8],
-        incoming: numpy.typing.NDArray[numpy.uint8],
-        gather: typing.Any,
+        least: typing.SupportsInt | typing.SupportsIndex,
+        most: typing.SupportsInt | typing.SupportsIndex,
+        step: typing.Any,
         gather_long: typing.Any,
     ) -> None: ...
     def fail(self, message: str) -> None: ...

@@ -1,7 +1,8 @@
 """Messages between ranks: of any length, and in how many steps."""
 
-import evsim
 from rank_threads import ThreadComm, on_ranks
+
+import evsim
 
 LENGTHS = [0, 3, 900, 1100, 5000, 5000, 5100, 4000, 100_000, 100_000, 20, 5000, 0, 40_000, 40_000]
 
@@ -36,9 +37,8 @@ def content(rank, k):
 def talk(comm):
     counting = Counting(comm)
     ranks = evsim.SpikingNetwork(seed=1).distribute(counting)
-    begun, heard = len(counting.steps), []
-    for k in range(len(LENGTHS)):
-        heard.append(ranks.gather(content(ranks.rank, k)))
+    begun = len(counting.steps)
+    heard = [ranks.gather(content(ranks.rank, k)) for k in range(len(LENGTHS))]
     return heard, counting.steps[begun:]
 
 
