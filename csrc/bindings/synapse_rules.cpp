@@ -39,7 +39,7 @@ DistanceProfile as_profile(const std::string& name) {
     throw InvalidArgument("profile must be 'gaussian', 'exponential' or 'step', got '" + name + "'");
 }
 
-using TableState = py::typing::Tuple<py::int_, py::int_, py::array_t<std::int32_t>, py::array_t<std::int32_t>>;
+using TableParts = py::typing::Tuple<py::array_t<std::int32_t>, py::array_t<std::int32_t>, IntPair>;
 using Sorted = py::typing::Tuple<SynapseTable, py::typing::Optional<py::array>>;
 
 /// A table, and the positions of its synapses among those given; None where these were in order.
@@ -60,6 +60,10 @@ Sorted sorted_table(const IndexArray& sources, const IndexArray& targets, const 
 
 void bind_synapse_rules(py::module_& module) {
     py::class_<SynapseTable, Table>(module, "SynapseTable")
+        .def(py::init([](const IndexArray& sources, const IndexArray& targets, const IntPair& sizes) {
+                 return std::make_shared<SynapseTable>(sizes.first, sizes.second, as_span(sources), as_span(targets));
+             }),
+             py::arg("sources").noconvert(), py::arg("targets").noconvert(), py::arg("sizes"))
         .def_static("sorted", &sorted_table, py::arg("sources").noconvert(), py::arg("targets").noconvert(),
                     py::arg("sizes"))
         .def_property_readonly("n_neurons", &SynapseTable::n_neurons)
@@ -71,17 +75,12 @@ void bind_synapse_rules(py::module_& module) {
             "targets",
             [](const Table& self) { return view(std::span<const std::int32_t>(self->neurons()), py::cast(self)); })
         .def("sources", [](const SynapseTable& self) { return as_owner(self.inputs()); })
-        .def(py::pickle(
-            [](const Table& self) {
-                return py::make_tuple(self->n_inputs(), self->n_neurons(), as_owner(self->inputs()),
-                                      view(std::span<const std::int32_t>(self->neurons()), py::cast(self)));
-            },
-            [](const TableState& state) {
-                if (state.size() != 4) throw ShapeMismatch("a table of synapses has four parts");
-                return std::make_shared<SynapseTable>(state[0].cast<std::int32_t>(), state[1].cast<std::int32_t>(),
-                                                      as_span(state[2].cast<IndexArray>()),
-                                                      as_span(state[3].cast<IndexArray>()));
-            }));
+        .def("__reduce__", [](const Table& self) -> py::typing::Tuple<py::type, TableParts> {
+            return py::make_tuple(py::type::of<SynapseTable>(),
+                                  py::make_tuple(as_owner(self->inputs()),
+                                                 view(std::span<const std::int32_t>(self->neurons()), py::cast(self)),
+                                                 IntPair(self->n_inputs(), self->n_neurons())));
+        });
     module.def(
         "fixed_in_degree",
         [](const IntPair& sizes, const IntPair& targets, std::int32_t degree, bool autapses, bool multapses,
