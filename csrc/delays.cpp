@@ -30,19 +30,25 @@ double Delays::of_input(std::int32_t input) const {
 }
 
 SpikeArray Delays::arrivals(const SpikeView& on_their_way, const SpikeView& sent) const {
-    std::vector<Spike> spikes;
-    spikes.reserve(on_their_way.size() + sent.size());
-    for (std::size_t k = 0; k < on_their_way.size(); ++k)
-        spikes.push_back({on_their_way.indices[k], on_their_way.times[k]});
-    for (std::size_t k = 0; k < sent.size(); ++k)
-        spikes.push_back({sent.indices[k], sent.times[k] + of_input(sent.indices[k])});
-    for (const Spike& spike : spikes) {
-        if (std::isfinite(spike.time)) continue;
-        throw NonFinite(text("a spike of input ", spike.index, " would arrive at ", spike.time,
+    const std::size_t before = on_their_way.size();
+    std::vector<std::int32_t> indices(on_their_way.indices.begin(), on_their_way.indices.end());
+    std::vector<double> times(on_their_way.times.begin(), on_their_way.times.end());
+    indices.insert(indices.end(), sent.indices.begin(), sent.indices.end());
+    times.insert(times.end(), sent.times.begin(), sent.times.end());
+    if (by_synapse_ || values_.size() == 1) {
+        const double delay = of_input(0);
+        for (std::size_t k = before; k < times.size(); ++k) times[k] += delay;
+    } else {
+        for (std::size_t k = before; k < times.size(); ++k) times[k] += of_input(indices[k]);
+    }
+    double sum = 0.0;  // of 0 for what is finite and NaN for what is not
+    for (const double time : times) sum += time - time;
+    for (std::size_t k = 0; !(sum == 0.0) && k < times.size(); ++k) {
+        if (std::isfinite(times[k])) continue;
+        throw NonFinite(text("a spike of input ", indices[k], " would arrive at ", times[k],
                              "; its time and its delay are too large together"));
     }
-    SpikeArray arrived;
-    arrived.append(spikes);
+    SpikeArray arrived = SpikeArray::of(std::move(indices), std::move(times));
     arrived.sort();
     arrived.order_ties();
     return arrived;

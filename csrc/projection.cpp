@@ -148,6 +148,13 @@ FanOut Projection::fan_out(std::int32_t input, const Delays& delays) const {
             n};
 }
 
+std::size_t Projection::synapse_bytes() const {
+    const std::size_t own = sparse()  ? sparse()->bytes()
+                            : dense() ? dense()->bytes()
+                                      : conv()->n_weights() * count(conv()->value_bytes());
+    return own + delays()->values().size() * sizeof(double) + (incoming_ ? incoming_->bytes() : 0);
+}
+
 void Projection::require_rule() const {
     if (!plastic()) throw InvalidArgument("the projection has no kernel with callbacks");
 }

@@ -69,6 +69,8 @@ class Projection {
     /// Unsupported.
     void write_out();
     const ConvPairs* pairs() const { return pairs_ ? &*pairs_ : nullptr; }
+    /// Memory of its synapses: weights, whom they lead to, delays, and what a rule needs to find them by neuron.
+    std::size_t synapse_bytes() const;
     Dense* dense() { return std::get_if<Dense>(&connection_); }
     const Dense* dense() const { return std::get_if<Dense>(&connection_); }
     Conv2d* conv() { return std::get_if<Conv2d>(&connection_); }

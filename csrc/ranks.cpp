@@ -11,23 +11,6 @@ namespace {
 constexpr std::uint8_t rank_is_fine = 0, rank_has_failed = 1;
 constexpr std::size_t longest_message = 2000;  ///< of a failure
 
-/// Puts `more` among `spikes`, both sorted by time, behind what is at the same time. By selection: which of two comes
-/// first nobody can guess.
-void merge_into(std::vector<Spike>& spikes, const std::vector<Spike>& more, std::vector<Spike>& room) {
-    room.resize(spikes.size() + more.size());
-    const Spike *one = spikes.data(), *const one_end = one + spikes.size();
-    const Spike *other = more.data(), *const other_end = other + more.size();
-    Spike* out = room.data();
-    while (one != one_end && other != other_end) {
-        const bool earlier = other->time < one->time;
-        *out++ = *(earlier ? other : one);
-        other += earlier;
-        one += !earlier;
-    }
-    std::copy(other, other_end, std::copy(one, one_end, out));
-    spikes.swap(room);
-}
-
 }  // namespace
 
 std::span<const std::byte> RankMessage::rest(std::size_t n) {
@@ -117,25 +100,22 @@ std::vector<SpikeArray> SpikeExchange::exchange() {
     ranks_.put(std::span<const double>(times_));
     ranks_.put(std::span<const std::int32_t>(indices_));
     std::vector<RankMessage> messages = ranks_.send();
-    std::vector<std::vector<Spike>> all(n_lists);
-    for (std::size_t k = 0; k < messages.size(); ++k) {
-        read_counts(messages[k]);
-        std::size_t from = 0;
-        for (std::size_t list = 0; list < n_lists; ++list) {
-            const auto rank = static_cast<std::int32_t>(k);
-            const std::int32_t first = ranks_.border(sizes_[list], rank);
-            const std::int32_t own = ranks_.border(sizes_[list], rank + 1) - first;
-            own_.clear();
-            const std::size_t end = from + counts_[list];
-            for (; from < end; ++from) {
-                // Ranks that are not there are taken to have as many neurons as this one, which may be one too many.
-                if (indices_[from] < own) own_.push_back({first + indices_[from], times_[from]});
+    std::vector<std::vector<Run>> lists(n_lists);
+    for (std::size_t k = 0; k < messages.size(); ++k) read(messages[k], static_cast<std::int32_t>(k), lists);
+    std::vector<SpikeArray> merged;
+    for (std::vector<Run>& runs : lists) {
+        // Neighbours with each other, so that ties stay in the order of ranks, and thereby of neurons.
+        for (Run room; runs.size() > 1; runs.resize((runs.size() + 1) / 2)) {
+            for (std::size_t k = 0; k < runs.size(); k += 2) {
+                if (k + 1 < runs.size()) {
+                    merge(runs[k], runs[k + 1], room);
+                    std::swap(runs[k], room);
+                }
+                if (k > 0) std::swap(runs[k / 2], runs[k]);
             }
-            merge_into(all[list], own_, room_);  // its neurons come after all before: ties stay in order
         }
+        merged.push_back(SpikeArray::of(std::move(runs.front().indices), std::move(runs.front().times)));
     }
-    std::vector<SpikeArray> merged(n_lists);
-    for (std::size_t list = 0; list < n_lists; ++list) merged[list].append(all[list]);
     sizes_.clear();
     counts_.clear();
     times_.clear();
@@ -143,17 +123,79 @@ std::vector<SpikeArray> SpikeExchange::exchange() {
     return merged;
 }
 
-void SpikeExchange::read_counts(RankMessage& message) {
+/// What a rank has sent of every list.
+void SpikeExchange::read(RankMessage& message, std::int32_t rank, std::span<std::vector<Run>> lists) {
     message.take(std::span(counts_));
     std::size_t n = 0;
     for (const std::uint32_t count : counts_) n += count;
     // Sizes come from elsewhere: what is not there must not be made room for.
     if (message.left() != n * (sizeof(double) + sizeof(std::int32_t)))
         throw RankFailed("a rank sent other spikes than it announced; do all run the same version?");
-    times_.resize(n);
-    indices_.resize(n);
-    message.take(std::span(times_));
-    message.take(std::span(indices_));
+    for (std::size_t list = 0; list < lists.size(); ++list) {
+        Run& run = lists[list].emplace_back();
+        run.times.resize(counts_[list]);
+        message.take(std::span(run.times));
+    }
+    for (std::size_t list = 0; list < lists.size(); ++list) {
+        Run& run = lists[list].back();
+        run.indices.resize(counts_[list]);
+        message.take(std::span(run.indices));
+        const std::int32_t first = ranks_.border(sizes_[list], rank);
+        if (ranks_.alone()) {
+            // Ranks that are not there are taken to have as many neurons as this one, which may be one too many.
+            const std::int32_t own = ranks_.border(sizes_[list], rank + 1) - first;
+            std::size_t kept = 0;
+            for (std::size_t k = 0; k < run.indices.size(); ++k) {
+                run.indices[kept] = run.indices[k];
+                run.times[kept] = run.times[k];
+                kept += run.indices[k] < own;
+            }
+            run.indices.resize(kept);
+            run.times.resize(kept);
+        }
+        for (std::int32_t& index : run.indices) index += first;
+    }
+}
+
+/// Both sorted by time; what is at the same time comes from `one` first. By selection, because which of two comes first
+/// nobody can guess, and from both ends at once, because a step cannot begin before the one before it has ended.
+void SpikeExchange::merge(const Run& one, const Run& other, Run& out) {
+    const std::size_t n = one.times.size(), m = other.times.size();
+    out.times.resize(n + m);
+    out.indices.resize(n + m);
+    const std::size_t from_each = std::min(n, m) / 2;
+    std::size_t i = 0, j = 0, at = 0;
+    std::size_t i_end = n, j_end = m, at_end = n + m;
+    for (std::size_t step = 0; step < from_each; ++step) {
+        const bool later = other.times[j] < one.times[i];
+        out.times[at] = later ? other.times[j] : one.times[i];
+        out.indices[at++] = later ? other.indices[j] : one.indices[i];
+        j += later;
+        i += !later;
+        const bool last_is_one = other.times[j_end - 1] < one.times[i_end - 1];
+        out.times[--at_end] = last_is_one ? one.times[i_end - 1] : other.times[j_end - 1];
+        out.indices[at_end] = last_is_one ? one.indices[i_end - 1] : other.indices[j_end - 1];
+        i_end -= last_is_one;
+        j_end -= !last_is_one;
+    }
+    while (i < i_end && j < j_end) {
+        const bool later = other.times[j] < one.times[i];
+        out.times[at] = later ? other.times[j] : one.times[i];
+        out.indices[at++] = later ? other.indices[j] : one.indices[i];
+        j += later;
+        i += !later;
+    }
+    const auto rest = [&](const Run& run, std::size_t from, std::size_t to) {
+        std::copy(run.times.begin() + static_cast<std::ptrdiff_t>(from),
+                  run.times.begin() + static_cast<std::ptrdiff_t>(to),
+                  out.times.begin() + static_cast<std::ptrdiff_t>(at));
+        std::copy(run.indices.begin() + static_cast<std::ptrdiff_t>(from),
+                  run.indices.begin() + static_cast<std::ptrdiff_t>(to),
+                  out.indices.begin() + static_cast<std::ptrdiff_t>(at));
+        at += to - from;
+    };
+    rest(one, i, i_end);
+    rest(other, j, j_end);
 }
 
 }  // namespace evsim

@@ -118,13 +118,19 @@ class SpikeExchange {
     std::vector<SpikeArray> exchange();
 
  private:
-    void read_counts(RankMessage& message);
+    /// Spikes of one list, in a row.
+    struct Run {
+        std::vector<double> times;
+        std::vector<std::int32_t> indices;
+    };
+
+    void read(RankMessage& message, std::int32_t rank, std::span<std::vector<Run>> lists);
+    static void merge(const Run& one, const Run& other, Run& out);
 
     Ranks& ranks_;
     std::vector<std::int32_t> sizes_, indices_;
     std::vector<std::uint32_t> counts_;
     std::vector<double> times_;
-    std::vector<Spike> own_, room_;
 };
 
 }  // namespace evsim

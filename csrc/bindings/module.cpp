@@ -63,13 +63,13 @@ PYBIND11_MODULE(_core, module) {
     bind_spike_array(module);
     bind_kernel(module);
     bind_population(module);
+    bind_synapse_rules(module);
     bind_projection(module);
     bind_ranks(module);
     bind_network(module);
     bind_recordings(module);
     bind_stepped(module);
     bind_adjoint(module);
-    bind_synapse_rules(module);
     module.attr("__version__") = EVSIM_VERSION;
     module.def("num_threads", &num_threads);
     module.def("set_num_threads", &set_num_threads, py::arg("n"));

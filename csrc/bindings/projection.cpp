@@ -112,24 +112,28 @@ void bind_projection(py::module_& module) {
             py::arg("tau_mem"), py::arg("mean_of_batch"), py::arg("port"))
         .def_static(
             "sparse",
-            [](std::shared_ptr<Population> target, std::int32_t n_inputs, const IndexArray& sources,
-               const IndexArray& targets, const std::optional<KernelHandle>& rule, std::vector<double> rule_parameters,
-               double tau_syn, double tau_mem, bool mean_of_batch, std::int32_t port) {
-                const ModelInfo& info = target->kernel().info;
-                Sparse connection(n_inputs, target->n_neurons(), as_span(sources), as_span(targets), info.weight_bytes);
+            [](std::shared_ptr<Population> target, std::shared_ptr<SynapseTable> synapses,
+               const std::optional<KernelHandle>& rule, std::vector<double> rule_parameters, double tau_syn,
+               double tau_mem, bool mean_of_batch, std::int32_t port) {
+                Sparse connection(std::move(synapses), target->kernel().info.weight_bytes);
                 return std::make_shared<Projection>(
                     std::move(target), std::move(connection),
                     settings(rule, std::move(rule_parameters), tau_syn, tau_mem, mean_of_batch), port);
             },
-            py::arg("target"), py::arg("n_inputs"), py::arg("sources"), py::arg("targets"), py::arg("rule"),
-            py::arg("rule_parameters"), py::arg("tau_syn"), py::arg("tau_mem"), py::arg("mean_of_batch"),
-            py::arg("port"))
+            py::arg("target"), py::arg("synapses"), py::arg("rule"), py::arg("rule_parameters"), py::arg("tau_syn"),
+            py::arg("tau_mem"), py::arg("mean_of_batch"), py::arg("port"))
         .def_property_readonly("n_inputs", &Projection::n_inputs)
         .def_property_readonly("port", &Projection::port)
         .def_property_readonly("weights", &weights_view)
         .def("delays", [](const Projection& self) { return as_array(self.delays()->values()); })
         .def_property_readonly("delays_by_synapse", [](const Projection& self) { return self.delays()->by_synapse(); })
-        .def("set_delays", &Projection::set_delays, py::arg("values"), py::arg("by_synapse"))
+        .def(
+            "set_delays",
+            [](Projection& self, const TimeArray& values, bool by_synapse) {
+                self.set_delays({values.data(), values.data() + values.size()}, by_synapse);
+            },
+            py::arg("values"), py::arg("by_synapse"))
+        .def_property_readonly("synapse_bytes", &Projection::synapse_bytes)
         .def("rule_parameters", [](const Projection& self) { return rule_of(self)->parameters(); })
         .def("set_rule_parameters", &Projection::set_rule_parameters, py::arg("values"))
         .def("time_constants", [](const Projection& self) { return rule_of(self)->time_constants(); })

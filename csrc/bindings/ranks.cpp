@@ -10,46 +10,78 @@ namespace {
 
 using Bytes = py::array_t<std::uint8_t, py::array::c_style>;
 
-/// Messages go through two functions of Python, which know MPI. Both lend their arrays for good.
+/// Messages go through functions of Python, which know MPI. They have so much room in one step as the last ones leave
+/// to be expected, which is the same on all ranks; what is longer takes a second step.
 class PythonExchange final : public Exchange {
  public:
-    PythonExchange(std::int32_t rank, std::int32_t size, Bytes outgoing, Bytes incoming, py::object gather,
+    /// `step(n)`: an array to send, of n bytes, one for those of all ranks, and what exchanges them, all lent for good.
+    PythonExchange(std::int32_t rank, std::int32_t size, std::size_t least, std::size_t most, py::object step,
                    py::object gather_long)
         : rank_(rank),
           size_(size),
-          outgoing_(std::move(outgoing)),
-          incoming_(std::move(incoming)),
-          gather_(std::move(gather)),
+          least_(least),
+          most_(most),
+          make_step_(std::move(step)),
           gather_long_(std::move(gather_long)),
-          send_(outgoing_.mutable_data()),
-          received_(incoming_.data()),
-          room_(static_cast<std::size_t>(outgoing_.size())),
           lengths_(static_cast<std::size_t>(size)),
           blocks_(static_cast<std::size_t>(size)) {
-        if (rank < 0 || rank >= size || room_ <= sizeof(std::uint64_t) || incoming_.size() != size * outgoing_.size())
-            throw InvalidArgument("ranks need numbers from 0 on and a buffer that takes what all of them send");
+        if (rank < 0 || rank >= size || least <= head || most < least)
+            throw InvalidArgument("ranks need numbers from 0 on and room for what all of them send");
     }
 
     std::int32_t rank() const override { return rank_; }
     std::int32_t size() const override { return size_; }
 
     std::span<const std::span<const std::byte>> gather(std::span<const std::byte> own) override {
-        constexpr std::size_t head = sizeof(std::uint64_t);
+        Step& step = next_step();
         const std::uint64_t length = own.size();
-        std::memcpy(send_, &length, head);
-        std::memcpy(send_ + head, own.data(), std::min(own.size(), room_ - head));
-        call([&] { gather_(); });
+        std::memcpy(step.send, &length, head);
+        std::memcpy(step.send + head, own.data(), std::min(own.size(), step.room - head));
+        call([&] { step.gather(); });
         std::uint64_t longest = 0;
         for (std::size_t k = 0; k < lengths_.size(); ++k) {
-            std::memcpy(&lengths_[k], received_ + k * room_, head);
+            std::memcpy(&lengths_[k], step.received + k * step.room, head);
             longest = std::max(longest, lengths_[k]);
         }
-        if (longest > room_ - head) return gather_long(own);
-        for (std::size_t k = 0; k < lengths_.size(); ++k) blocks_[k] = block(received_ + k * room_ + head, lengths_[k]);
+        expected_ = std::max(longest, expected_ - expected_ / 16);
+        if (longest > step.room - head) return gather_long(own);
+        for (std::size_t k = 0; k < lengths_.size(); ++k)
+            blocks_[k] = block(step.received + k * step.room + head, lengths_[k]);
         return blocks_;
     }
 
  private:
+    static constexpr std::size_t head = sizeof(std::uint64_t);  ///< of a message: how long it is
+
+    struct Step {
+        std::size_t room;
+        Bytes outgoing, incoming;
+        py::object gather;
+        std::uint8_t* send;
+        const std::uint8_t* received;
+    };
+
+    /// With room for a little more than is expected; with little where that is more than any step takes.
+    Step& next_step() {
+        std::size_t room = least_;
+        const std::uint64_t wanted = expected_ + expected_ / 4 + head;
+        while (room < wanted && room < most_) room = std::min(2 * room, most_);
+        if (room < wanted) room = least_;
+        for (Step& step : steps_)
+            if (step.room == room) return step;
+        call([&] {
+            const auto made = make_step_(room).cast<std::tuple<Bytes, Bytes, py::object>>();
+            Step step{room, std::get<0>(made), std::get<1>(made), std::get<2>(made), nullptr, nullptr};
+            if (static_cast<std::size_t>(step.outgoing.size()) != room ||
+                static_cast<std::size_t>(step.incoming.size()) != room * lengths_.size())
+                throw InvalidArgument("ranks need room for what all of them send");
+            step.send = step.outgoing.mutable_data();
+            step.received = step.incoming.data();
+            steps_.push_back(std::move(step));
+        });
+        return steps_.back();
+    }
+
     static std::span<const std::byte> block(const std::uint8_t* data, std::uint64_t length) {
         return {reinterpret_cast<const std::byte*>(data), static_cast<std::size_t>(length)};
     }
@@ -82,11 +114,11 @@ class PythonExchange final : public Exchange {
     }
 
     std::int32_t rank_, size_;
-    Bytes outgoing_, incoming_, long_{0};
-    py::object gather_, gather_long_;
-    std::uint8_t* send_;
-    const std::uint8_t* received_;
-    std::size_t room_;
+    std::size_t least_, most_;
+    std::uint64_t expected_ = 0;  ///< longest of the last messages
+    std::vector<Step> steps_;
+    py::object make_step_, gather_long_;
+    Bytes long_{0};
     std::vector<std::uint64_t> lengths_;
     std::vector<std::span<const std::byte>> blocks_;
 };
@@ -137,13 +169,13 @@ void fail(Ranks& self, const std::string& message) {
 
 void bind_ranks(py::module_& module) {
     py::class_<Ranks, std::shared_ptr<Ranks>>(module, "Ranks")
-        .def(py::init([](std::int32_t rank, std::int32_t size, Bytes outgoing, Bytes incoming, py::object gather,
+        .def(py::init([](std::int32_t rank, std::int32_t size, std::size_t least, std::size_t most, py::object step,
                          py::object gather_long) {
                  return std::make_shared<Ranks>(std::make_shared<PythonExchange>(
-                     rank, size, std::move(outgoing), std::move(incoming), std::move(gather), std::move(gather_long)));
+                     rank, size, least, most, std::move(step), std::move(gather_long)));
              }),
-             py::arg("rank"), py::arg("size"), py::arg("outgoing").noconvert(), py::arg("incoming").noconvert(),
-             py::arg("gather"), py::arg("gather_long"))
+             py::arg("rank"), py::arg("size"), py::arg("least"), py::arg("most"), py::arg("step"),
+             py::arg("gather_long"))
         .def_static(
             "dry",
             [](std::int32_t rank, std::int32_t size) {

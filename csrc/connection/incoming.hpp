@@ -31,6 +31,9 @@ class Incoming {
     /// [place]: where the weight of a synapse lies that shares it with others; nullptr where each has its own.
     const std::uint32_t* taps() const { return taps_.empty() ? nullptr : taps_.data(); }
     std::size_t first(std::int32_t neuron) const;
+    std::size_t bytes() const {
+        return (firsts_.size() + places_.size()) * sizeof(std::uint32_t) + inputs_.size() * sizeof(std::int32_t);
+    }
 
  private:
     template <class Connection>

@@ -130,17 +130,6 @@ double probability_at(const DistanceRule& rule, double r2) {
     return 0.0;
 }
 
-/// The positions in `order`, moved so that key(position) ascends, equals as they were; keys are below n_keys.
-template <class Key>
-void sort_by(std::vector<std::int64_t>& order, std::int32_t n_keys, Key&& key) {
-    std::vector<std::int64_t> next(static_cast<std::size_t>(n_keys) + 1, 0);
-    for (const std::int64_t k : order) ++next[static_cast<std::size_t>(key(k)) + 1];
-    std::partial_sum(next.begin(), next.end(), next.begin());
-    std::vector<std::int64_t> sorted(order.size());
-    for (const std::int64_t k : order) sorted[static_cast<std::size_t>(next[static_cast<std::size_t>(key(k))]++)] = k;
-    order.swap(sorted);
-}
-
 }  // namespace
 
 SynapseList fixed_in_degree(const SynapseRange& range, std::int32_t degree, Repeats repeats, std::uint64_t seed) {
@@ -226,8 +215,7 @@ SynapseList one_to_one(const SynapseRange& range) {
     return list;
 }
 
-SynapseList by_distance(const SquareGrid& from, const SquareGrid& to, std::int32_t first, std::int32_t last,
-                        const DistanceRule& rule, std::uint64_t seed) {
+SynapseRange range_of(const SquareGrid& from, const SquareGrid& to, std::int32_t first, std::int32_t last) {
     for (const SquareGrid& grid : {from, to}) {
         if (grid.rows < 1 || grid.columns < 1)
             throw InvalidArgument(text("a grid needs rows and columns, got ", grid.rows, " x ", grid.columns));
@@ -235,7 +223,12 @@ SynapseList by_distance(const SquareGrid& from, const SquareGrid& to, std::int32
             throw MemoryLimit(
                 text("a grid of ", grid.rows, " x ", grid.columns, " has more neurons than have numbers"));
     }
-    require_range({static_cast<std::int32_t>(from.size()), static_cast<std::int32_t>(to.size()), first, last});
+    return {static_cast<std::int32_t>(from.size()), static_cast<std::int32_t>(to.size()), first, last};
+}
+
+SynapseList by_distance(const SquareGrid& from, const SquareGrid& to, std::int32_t first, std::int32_t last,
+                        const DistanceRule& rule, std::uint64_t seed) {
+    require_range(range_of(from, to, first, last));
     require_probability(rule.probability);
     if (!(rule.sigma > 0 && std::isfinite(rule.sigma)))
         throw InvalidArgument(text("sigma must be positive and finite, got ", rule.sigma));
@@ -271,31 +264,6 @@ SynapseList by_distance(const SquareGrid& from, const SquareGrid& to, std::int32
         }
     }
     return list;
-}
-
-std::optional<std::vector<std::int64_t>> synapse_order(std::span<const std::int32_t> sources,
-                                                       std::span<const std::int32_t> targets, std::int32_t n_inputs,
-                                                       std::int32_t n_neurons) {
-    const auto source = [&](std::int64_t k) { return sources[static_cast<std::size_t>(k)]; };
-    const auto target = [&](std::int64_t k) { return targets[static_cast<std::size_t>(k)]; };
-    const auto precedes = [&](std::int64_t a, std::int64_t b) {
-        return source(a) != source(b) ? source(a) < source(b) : target(a) < target(b);
-    };
-    const auto n = static_cast<std::int64_t>(sources.size());
-    std::int64_t sorted = 1;
-    while (sorted < n && !precedes(sorted, sorted - 1)) ++sorted;
-    if (sorted >= n) return std::nullopt;
-    const double n_keys = static_cast<double>(n_inputs) + n_neurons;
-    require_memory(2.0 * sizeof(std::int64_t) * static_cast<double>(n), text("sorting ", n, " synapses"));
-    std::vector<std::int64_t> order(static_cast<std::size_t>(n));
-    std::iota(order.begin(), order.end(), 0);
-    if (n_keys > 16.0 * static_cast<double>(n)) {  // more counters than synapses to count
-        std::stable_sort(order.begin(), order.end(), precedes);
-    } else {
-        sort_by(order, n_neurons, target);
-        sort_by(order, n_inputs, source);
-    }
-    return order;
 }
 
 }  // namespace evsim

@@ -4,8 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
-#include <span>
 #include <vector>
 
 namespace evsim {
@@ -34,6 +32,9 @@ struct SquareGrid {
 
     std::int64_t size() const { return std::int64_t{rows} * columns; }
 };
+
+/// Of neurons in grids. Throws InvalidArgument or MemoryLimit for grids that there are not.
+SynapseRange range_of(const SquareGrid& from, const SquareGrid& to, std::int32_t first, std::int32_t last);
 
 /// How probable a synapse is at distance d, relative to d = 0: exp(-d^2 / (2 sigma^2)), exp(-d / sigma), or 1 up to
 /// d = sigma and 0 beyond.
@@ -64,11 +65,5 @@ SynapseList one_to_one(const SynapseRange& range);
 /// `last`. Costs a draw for each row of sources in reach, and for each source as probable as the nearest in its row.
 SynapseList by_distance(const SquareGrid& from, const SquareGrid& to, std::int32_t first, std::int32_t last,
                         const DistanceRule& rule, std::uint64_t seed);
-
-/// Positions of synapses in the order of (source, target), equals as they were; none if they are in this order. All
-/// sources must be below n_inputs, all targets below n_neurons.
-std::optional<std::vector<std::int64_t>> synapse_order(std::span<const std::int32_t> sources,
-                                                       std::span<const std::int32_t> targets, std::int32_t n_inputs,
-                                                       std::int32_t n_neurons);
 
 }  // namespace evsim

@@ -73,8 +73,11 @@ void SpikeArray::add(std::span<const std::int32_t> indices, std::span<const doub
         throw ShapeMismatch(
             text("indices and times must have the same length, got ", indices.size(), " and ", times.size()));
     }
-    const auto negative = std::find_if(indices.begin(), indices.end(), [](std::int32_t index) { return index < 0; });
-    if (negative != indices.end()) {
+    const auto below_0 = [](std::int32_t index) { return index < 0; };
+    bool any_negative = false;  // without a way out, so that it vectorises
+    for (const std::int32_t index : indices) any_negative |= below_0(index);
+    if (any_negative) {
+        const auto negative = std::find_if(indices.begin(), indices.end(), below_0);
         throw IndexOutOfRange(
             text("indices must not be negative, but indices[", negative - indices.begin(), "] is ", *negative));
     }
@@ -98,6 +101,9 @@ void SpikeArray::sort() {
 }
 
 void SpikeArray::order_ties() {
+    bool any = false;  // likewise: most arrays have none
+    for (std::size_t k = 1; k < size(); ++k) any |= storage_->times[k] == storage_->times[k - 1];
+    if (!any) return;
     const auto disordered = [this](std::size_t k) {
         return storage_->times[k] == storage_->times[k - 1] && storage_->indices[k] < storage_->indices[k - 1];
     };
@@ -109,6 +115,13 @@ void SpikeArray::order_ties() {
                   storage.indices.begin() + (run.second - storage.times.begin()));
         k = static_cast<std::size_t>(run.second - storage.times.begin());
     }
+}
+
+SpikeArray SpikeArray::of(std::vector<std::int32_t> indices, std::vector<double> times) {
+    SpikeArray spikes;
+    spikes.storage_->indices = std::move(indices);
+    spikes.storage_->times = std::move(times);
+    return spikes;
 }
 
 void SpikeArray::clear() { storage_ = std::make_shared<Storage>(); }

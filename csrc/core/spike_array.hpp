@@ -46,6 +46,8 @@ class SpikeArray {
     std::span<const double> times() const { return storage_->times; }
     bool operator==(const SpikeArray& other) const { return *storage_ == *other.storage_; }
 
+    /// Of arrays of one length that are known to be valid.
+    static SpikeArray of(std::vector<std::int32_t> indices, std::vector<double> times);
     /// Adds spikes known to be valid.
     void append(std::span<const Spike> spikes);
 

@@ -62,6 +62,7 @@ class Part final : public ScatterPart {
     void resume(const Arrivals& travelling, double after) override {
         after_ = after;
         begin_chunk();
+        for (std::size_t k = 0; k < travelling.size(); ++k) fans_.push_back(fan_out(travelling, k));
         gather(travelling, 0, travelling.size(), after);
         after_ = -no_end;
     }
@@ -263,12 +264,15 @@ class Part final : public ScatterPart {
         for (;;) {
             double here = std::min(bound, drawn_.next_stop(now_));
             std::size_t end = done_, events = 0;
-            while (end < times.size() && times[end] <= here && events < scattered_at_once)
-                events += fan_out(inputs, end++).n_synapses;
-            // What arrives at one time is not torn apart.
-            while (end < times.size() && times[end] <= here && end > done_ && times[end] == times[end - 1]) ++end;
-            if (end < times.size() && times[end] <= here) here = times[end - 1];
             begin_chunk();
+            const auto take = [&] {
+                fans_.push_back(fan_out(inputs, end++));
+                events += 1 + fans_.back().n_synapses;
+            };
+            while (end < times.size() && times[end] <= here && events < scattered_at_once) take();
+            // What arrives at one time is not torn apart.
+            while (end < times.size() && times[end] <= here && end > done_ && times[end] == times[end - 1]) take();
+            if (end < times.size() && times[end] <= here) here = times[end - 1];
             gather(inputs, done_, end, here);
             done_ = end;
             now_ = here;
@@ -282,9 +286,11 @@ class Part final : public ScatterPart {
         for (const std::int32_t neuron : touched_) arrays_.n_arrivals[static_cast<std::size_t>(neuron)] = 0;
         touched_.clear();
         ready_.clear();
+        fans_.clear();
     }
 
-    /// Arrivals up to `bound` of the inputs [begin, end), by neuron; later ones begin to travel.
+    /// Arrivals up to `bound` of the inputs [begin, end), whose fans have been looked up, by neuron; later ones begin
+    /// to travel.
     void gather(const Arrivals& inputs, std::size_t begin, std::size_t end, double bound) {
         if (Pace::instants && stretch_) draw_up_to(bound);
         ring_.take(bound, ready_);
@@ -294,7 +300,7 @@ class Part final : public ScatterPart {
             drawn_.draw(stretch_->sample.state, bound, [&](std::int32_t neuron, std::int32_t n) { count(neuron, n); });
         }
         for (std::size_t k = begin; k < end; ++k) {
-            const FanOut fan = fan_out(inputs, k);
+            const FanOut fan = fans_[k - begin];
             if (fan.delays)
                 count_delayed(fan, inputs, k, bound);
             else
@@ -313,7 +319,8 @@ class Part final : public ScatterPart {
             out.port = one.port;
         }
         for (std::size_t k = begin; k < end; ++k) {
-            const FanOut fan = fan_out(inputs, k);
+            const FanOut fan = fans_[k - begin];
+            if (fan.n_synapses == 0) continue;  // as most are where many ranks share the neurons
             if (fan.delays)
                 place_delayed(fan, inputs, k, bound);
             else
@@ -522,6 +529,7 @@ class Part final : public ScatterPart {
     typename Pace::Ring ring_;
     std::optional<typename Pace::Due> due_;
     std::vector<Travelling<S>> ready_;
+    std::vector<FanOut> fans_;  ///< of the inputs that are being gathered
     std::vector<std::int32_t> touched_, ordered_, candidates_;
     std::vector<std::size_t> ends_, together_;
     DrawnArrivals<S> drawn_;

@@ -27,6 +27,7 @@ __all__: list[str] = [
     "StepSpikes",
     "SteppedNetwork",
     "SteppedStage",
+    "SynapseTable",
     "UnpoolRelay",
     "UnpoolStage",
     "active_isa",
@@ -45,7 +46,6 @@ __all__: list[str] = [
     "set_num_threads",
     "spikes_from_dense",
     "supported_isas",
-    "synapse_order",
 ]
 
 class SpikeArray:
@@ -154,6 +154,32 @@ class PoolRelay(Relay):
 class UnpoolRelay(Relay):
     def __init__(self, pool: PoolRelay) -> None: ...
 
+class SynapseTable:
+    @staticmethod
+    def sorted(
+        sources: numpy.typing.NDArray[numpy.int32],
+        targets: numpy.typing.NDArray[numpy.int32],
+        sizes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+    ) -> tuple[SynapseTable, numpy.ndarray | None]: ...
+    def __init__(
+        self,
+        sources: numpy.typing.NDArray[numpy.int32],
+        targets: numpy.typing.NDArray[numpy.int32],
+        sizes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
+    ) -> None: ...
+    def __reduce__(
+        self,
+    ) -> tuple[type, tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32], tuple[int, int]]]: ...
+    def sources(self) -> numpy.typing.NDArray[numpy.int32]: ...
+    @property
+    def firsts(self) -> numpy.typing.NDArray[numpy.uint64]: ...
+    @property
+    def n_neurons(self) -> int: ...
+    @property
+    def n_synapses(self) -> int: ...
+    @property
+    def targets(self) -> numpy.typing.NDArray[numpy.int32]: ...
+
 class Conv2dSettings:
     def __init__(
         self,
@@ -200,9 +226,7 @@ class Projection:
     @staticmethod
     def sparse(
         target: Population,
-        n_inputs: typing.SupportsInt | typing.SupportsIndex,
-        sources: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
-        targets: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+        synapses: SynapseTable,
         rule: Kernel | None,
         rule_parameters: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
         tau_syn: typing.SupportsFloat | typing.SupportsIndex,
@@ -212,9 +236,7 @@ class Projection:
     ) -> Projection: ...
     def delays(self) -> numpy.typing.NDArray[numpy.float64]: ...
     def rule_parameters(self) -> list[float]: ...
-    def set_delays(
-        self, values: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], by_synapse: bool
-    ) -> None: ...
+    def set_delays(self, values: typing.Annotated[numpy.typing.ArrayLike, numpy.float64], by_synapse: bool) -> None: ...
     def set_next_traces(
         self,
         neuron: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
@@ -234,6 +256,8 @@ class Projection:
     @property
     def port(self) -> int: ...
     @property
+    def synapse_bytes(self) -> int: ...
+    @property
     def weights(self) -> numpy.ndarray: ...
 
 class Ranks:
@@ -245,9 +269,9 @@ class Ranks:
         self,
         rank: typing.SupportsInt | typing.SupportsIndex,
         size: typing.SupportsInt | typing.SupportsIndex,
-        outgoing: numpy.typing.NDArray[numpy.uint8],
-        incoming: numpy.typing.NDArray[numpy.uint8],
-        gather: typing.Any,
+        least: typing.SupportsInt | typing.SupportsIndex,
+        most: typing.SupportsInt | typing.SupportsIndex,
+        step: typing.Any,
         gather_long: typing.Any,
     ) -> None: ...
     def fail(self, message: str) -> None: ...
@@ -520,7 +544,7 @@ def by_distance(
     periodic: bool,
     autapses: bool,
     seed: typing.SupportsInt | typing.SupportsIndex,
-) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]: ...
+) -> SynapseTable: ...
 def check_spikes(
     indices: numpy.typing.NDArray[numpy.int32],
     times: numpy.typing.NDArray[numpy.float64],
@@ -535,7 +559,7 @@ def fixed_in_degree(
     autapses: bool,
     multapses: bool,
     seed: typing.SupportsInt | typing.SupportsIndex,
-) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]: ...
+) -> SynapseTable: ...
 def fixed_out_degree(
     sizes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
     targets: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
@@ -543,7 +567,7 @@ def fixed_out_degree(
     autapses: bool,
     multapses: bool,
     seed: typing.SupportsInt | typing.SupportsIndex,
-) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]: ...
+) -> SynapseTable: ...
 def mark_active_features(
     features: StepSpikes,
     shape: tuple[
@@ -566,7 +590,7 @@ def num_threads() -> int: ...
 def one_to_one(
     sizes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
     targets: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
-) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]: ...
+) -> SynapseTable: ...
 def plan_call(
     nodes: collections.abc.Sequence[
         tuple[str, typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex | None]
@@ -592,7 +616,7 @@ def random_pairs(
     probability: typing.SupportsFloat | typing.SupportsIndex,
     autapses: bool,
     seed: typing.SupportsInt | typing.SupportsIndex,
-) -> tuple[numpy.typing.NDArray[numpy.int32], numpy.typing.NDArray[numpy.int32]]: ...
+) -> SynapseTable: ...
 def select_winners(
     spikes: StepSpikes,
     shape: tuple[
@@ -607,10 +631,5 @@ def select_winners(
 def set_num_threads(n: typing.SupportsInt | typing.SupportsIndex) -> None: ...
 def spikes_from_dense(dense: numpy.ndarray) -> list[StepSpikes]: ...
 def supported_isas() -> list[str]: ...
-def synapse_order(
-    sources: numpy.typing.NDArray[numpy.int32],
-    targets: numpy.typing.NDArray[numpy.int32],
-    sizes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
-) -> numpy.typing.NDArray[numpy.int64] | None: ...
 
 __version__: str = "0.1.0"

@@ -449,7 +449,7 @@ class NetworkBuilder(Distribution):
         whole = placed if part.of_weights else part.connection
         weights = whole.initial_weights(self.dtype, self._rng or random.generator())
         projection.weights[...] = self._backend.to_device(part.of_weights(weights) if part.of_weights else weights)
-        return projection, part.connection
+        return projection, part.connection.kept()
 
     def _wrapped(
         self,

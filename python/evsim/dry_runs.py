@@ -15,7 +15,6 @@ import numpy as np
 from ._lib.arrays import as_size
 from ._lib.modules import only_public
 from ._lib.tables import bytes_text, text_table
-from .connections import Sparse
 from .errors import DTypeError, InvalidArgumentError
 from .network import SpikingNetwork
 from .ranks import DryRun
@@ -33,8 +32,7 @@ class RankLoad:
     neurons, synapses : int
         That lie on it.
     synapse_bytes : int
-        Memory of the synapses: weights, neurons, and delays of their own; and their ends, as
-        :attr:`Projection.connection` shows them.
+        Memory of the synapses: weights, neurons, delays of their own, and 8 bytes for each input.
     resident_bytes : int
         By how much the memory of the process had grown when all was built; 0 where the system does not tell.
     build_seconds, run_seconds : float
@@ -170,7 +168,7 @@ def _load(build: Callable[[Any], SpikingNetwork], which: DryRun, until: float | 
         "rank": which.rank,
         "neurons": sum(one.n_neurons if one._own is None else len(one._own) for one in net.populations),
         "synapses": sum(int(one.weights.size) for one in net.projections),
-        "synapse_bytes": sum(_synapse_bytes(one) for one in net.projections),
+        "synapse_bytes": sum(int(one._core.synapse_bytes) for one in net.projections),
         "resident_bytes": max(0, _resident_bytes() - before),
         "build_seconds": time.process_time() - started,
     }
@@ -189,16 +187,6 @@ def _load(build: Callable[[Any], SpikingNetwork], which: DryRun, until: float | 
         exchanges=ranks.n_exchanges - exchanges,
         bytes_sent=ranks.bytes_sent - sent,
     )
-
-
-def _synapse_bytes(projection: Any) -> int:
-    weights, connection = projection.weights, projection.connection
-    total = int(weights.nbytes)
-    if isinstance(connection, Sparse):
-        total += 4 * weights.size + int(connection.sources.nbytes + connection.targets.nbytes)
-    if projection._core.delays_by_synapse:
-        total += 8 * weights.size
-    return total
 
 
 def _resident_bytes() -> int:

@@ -22,8 +22,8 @@ __all__ = ["DryRun", "Ranks"]
 
 Bytes = npt.NDArray[np.uint8]
 
-_AT_ONCE, _ALL_AT_ONCE = 4096, 65536
-"""Most bytes of a rank, and of all, that are exchanged in one step; longer messages take two."""
+_LEAST, _MOST = (256, 1024, 2**16), (256, 2**16, 2**20)
+"""Room for the message of a rank where steps are short and where they are long: at least, usually, and of all ranks."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,9 @@ class Ranks:
                 "pip install 'evsim[mpi]' brings mpi4py"
             )
         self._rank, self._size = int(comm.Get_rank()), int(comm.Get_size())
-        at_once = max(256, min(_AT_ONCE, _ALL_AT_ONCE // self._size))
-        outgoing, incoming = np.zeros(at_once, np.uint8), np.zeros(at_once * self._size, np.uint8)
+        least, most = (max(few, min(usual, of_all // self._size)) for few, usual, of_all in (_LEAST, _MOST))
         self._core = _core.Ranks(
-            self._rank,
-            self._size,
-            outgoing,
-            incoming,
-            partial(comm.Allgather, outgoing, incoming),
-            partial(_gather_long, comm),
+            self._rank, self._size, least, most, partial(_step, comm, self._size), partial(_gather_long, comm)
         )
 
     @property
@@ -161,6 +155,12 @@ class Ranks:
 
     def __repr__(self) -> str:
         return f"Ranks(rank={self.rank}, size={self.size}{', dry run' if self.is_dry else ''})"
+
+
+def _step(comm: Any, size: int, room: int) -> tuple[Bytes, Bytes, partial[Any]]:
+    """An array to send, one for those of all, and what exchanges them."""
+    outgoing, incoming = np.zeros(room, np.uint8), np.zeros(room * size, np.uint8)
+    return outgoing, incoming, partial(comm.Allgather, outgoing, incoming)
 
 
 def _gather_long(comm: Any, message: Bytes, lengths: Sequence[int]) -> Bytes:

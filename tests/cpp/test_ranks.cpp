@@ -1,8 +1,10 @@
 // Exchanges between ranks, which are threads here: order, failures, and messages that are not what they should be.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <barrier>
 #include <functional>
+#include <random>
 #include <thread>
 
 #include <evsim/core/errors.hpp>
@@ -94,6 +96,43 @@ TEST(Ranks, SpikesOfAllAreInOrderAndTiesByIndex) {
         }
     });
     for (const std::string& error : errors) EXPECT_EQ(error, "");
+}
+
+TEST(Ranks, ListsOfAnyLengthAreInOrder) {
+    for (const std::int32_t size : {1, 2, 3, 4, 5}) {
+        for (std::uint32_t seed = 0; seed < 20; ++seed) {
+            constexpr std::int32_t n = 40;
+            std::vector<Spike> expected;
+            std::vector<SpikeArray> own(static_cast<std::size_t>(size));
+            std::mt19937 random(seed);
+            for (std::int32_t rank = 0; rank < size; ++rank) {
+                const std::int32_t first = border_of(n, rank, size), end = border_of(n, rank + 1, size);
+                std::vector<Spike> spikes;
+                const auto length =
+                    static_cast<std::size_t>(std::uniform_int_distribution(0, seed < 10 ? 3 : 200)(random));
+                for (std::size_t k = 0; k < length; ++k)  // at few times, so that many are at the same
+                    spikes.push_back({std::uniform_int_distribution(0, end - first - 1)(random),
+                                      0.5 * std::uniform_int_distribution(0, 40)(random)});
+                std::sort(spikes.begin(), spikes.end(), [](const Spike& a, const Spike& b) {
+                    return std::pair(a.time, a.index) < std::pair(b.time, b.index);
+                });
+                own[static_cast<std::size_t>(rank)].append(spikes);
+                for (const Spike& spike : spikes) expected.push_back({first + spike.index, spike.time});
+            }
+            std::sort(expected.begin(), expected.end(), [](const Spike& a, const Spike& b) {
+                return std::pair(a.time, a.index) < std::pair(b.time, b.index);
+            });
+            SpikeArray all;
+            all.append(expected);
+            const auto errors = on_ranks(size, [&](Ranks& ranks) {
+                const SpikeArray& mine = own[static_cast<std::size_t>(ranks.rank())];
+                SpikeExchange exchange(ranks);
+                exchange.put(n, {mine.indices(), mine.times()});
+                EXPECT_TRUE(exchange.exchange().front() == all) << size << " ranks, seed " << seed;
+            });
+            for (const std::string& error : errors) EXPECT_EQ(error, "");
+        }
+    }
 }
 
 TEST(Ranks, WhatOneSaysOfItsFailureAllHear) {

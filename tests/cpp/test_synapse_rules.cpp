@@ -7,7 +7,7 @@
 #include <random>
 #include <set>
 
-#include "connection/synapse_rules.hpp"
+#include "connection/synapse_table.hpp"
 #include "core/errors.hpp"
 #include "core/philox.hpp"
 
@@ -202,9 +202,9 @@ TEST(SynapseRules, WrongArgumentsAreNamed) {
     EXPECT_THROW(random_pairs({most, most, 0, most}, 1.0, true, 1), MemoryLimit);
 }
 
-TEST(SynapseOrder, IsThatOfAStableSort) {
+TEST(SynapseTable, IsInTheOrderOfAStableSort) {
     std::mt19937 random(2);
-    const std::pair<std::int32_t, std::int32_t> sizes[] = {{5, 4}, {1, 9}, {300, 200}, {1 << 30, 1 << 29}};
+    const std::pair<std::int32_t, std::int32_t> sizes[] = {{5, 4}, {1, 9}, {300, 200}, {1 << 20, 1 << 19}};
     for (const auto& [inputs, neurons] : sizes) {
         for (const std::size_t n : {std::size_t{2}, std::size_t{100}, std::size_t{2000}}) {
             std::vector<std::int32_t> sources, targets;
@@ -215,18 +215,50 @@ TEST(SynapseOrder, IsThatOfAStableSort) {
                 expected.emplace_back(sources[k], targets[k], static_cast<std::int64_t>(k));
             }
             std::sort(expected.begin(), expected.end());
-            const auto order = synapse_order(sources, targets, inputs, neurons);
-            for (std::size_t k = 0; k < n; ++k)
-                EXPECT_EQ(order ? (*order)[k] : static_cast<std::int64_t>(k), std::get<2>(expected[k]));
+            const SortedSynapses sorted = sorted_synapses(sources, targets, inputs, neurons);
+            for (std::size_t k = 0; k < n; ++k) {
+                const auto place = [&](const auto& order) { return static_cast<std::int64_t>(order[k]); };
+                EXPECT_EQ(sorted.order ? std::visit(place, *sorted.order) : static_cast<std::int64_t>(k),
+                          std::get<2>(expected[k]));
+                EXPECT_EQ(sorted.table->neurons()[k], std::get<1>(expected[k]));
+                const std::int32_t input = std::get<0>(expected[k]);
+                EXPECT_TRUE(sorted.table->first(input) <= k && k < sorted.table->first(input + 1));
+            }
         }
     }
 }
 
-TEST(SynapseOrder, IsNoneWhereThereIsNothingToSort) {
+TEST(SynapseTable, HasNoOrderWhereThereWasNothingToSort) {
     const std::vector<std::int32_t> sources{0, 0, 0, 1}, targets{0, 2, 2, 1};
-    EXPECT_FALSE(synapse_order(sources, targets, 2, 3));
-    EXPECT_FALSE(synapse_order({}, {}, 2, 3));
-    EXPECT_TRUE(synapse_order(targets, sources, 3, 2));
+    const SortedSynapses sorted = sorted_synapses(sources, targets, 2, 3);
+    EXPECT_FALSE(sorted.order);
+    EXPECT_EQ(sorted.table->inputs(), sources);
+    EXPECT_EQ(sorted.table->neurons(), targets);
+    EXPECT_EQ(sorted.table->bytes(), 3 * sizeof(std::size_t) + 4 * sizeof(std::int32_t));
+    EXPECT_FALSE(sorted_synapses({}, {}, 2, 3).order);
+    EXPECT_TRUE(sorted_synapses(targets, sources, 3, 2).order);
+    EXPECT_THROW(sorted_synapses(sources, targets, 1, 3), IndexOutOfRange);
+    EXPECT_THROW(sorted_synapses(sources, std::vector<std::int32_t>{0}, 2, 3), ShapeMismatch);
+}
+
+TEST(SynapseTable, OfARuleHasItsSynapsesWithTargetsFromTheRangesFirst) {
+    for (const NamedRule& rule : all_rules(4)) {
+        for (const auto& [first, last] : {std::pair{0, 48}, {10, 31}, {20, 20}}) {
+            const SynapseList list = rule.draw(first, last);
+            const SynapseTable table(list, {n_inputs, n_neurons, first, last});
+            std::multiset<std::pair<std::int32_t, std::int32_t>> expected;
+            for (std::size_t k = 0; k < list.sources.size(); ++k)
+                expected.emplace(list.sources[k], list.targets[k] - first);
+            const std::vector<std::int32_t> inputs = table.inputs();
+            ASSERT_EQ(table.n_synapses(), expected.size()) << rule.name;
+            EXPECT_EQ(table.n_neurons(), last - first);
+            std::size_t k = 0;
+            for (const auto& [input, neuron] : expected) {
+                EXPECT_EQ(inputs[k], input) << rule.name;
+                EXPECT_EQ(table.neurons()[k++], neuron) << rule.name;
+            }
+        }
+    }
 }
 
 }  // namespace

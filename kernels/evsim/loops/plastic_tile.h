@@ -150,13 +150,9 @@ struct PlasticTile {
     template <int n>
     void fill_changes(T (&change)[n + 1][most], double time, const double* post, double floor,
                       const double* rates) const {
-        for (int k = 0; k < n; ++k) {
-            const double rate = rates[k];
-            for (int lane = 0; lane < count; ++lane) {
-                const double since = post[lane] > floor ? post[lane] : floor;
-                change[k][lane] = trace_change<T>(time - since, rate);
-            }
-        }
+        double since[most] = {};
+        for (int lane = 0; lane < count; ++lane) since[lane] = time - (post[lane] > floor ? post[lane] : floor);
+        for (int k = 0; k < n; ++k) changes_over(change[k], since, static_cast<std::size_t>(count), rates[k]);
     }
 
     template <class NeuronChange, class SynapticChange>

@@ -229,54 +229,13 @@ struct ScatterKernel : ScatterNeurons<Model, S> {
             TileResult result{TileStatus::ok, 0, 0.0};
             if (run.n_rules > 0) {
                 for (std::int64_t k = 0; k < run.n_touched && result.status == TileStatus::ok; ++k)
-                    Single::run_plastic(run, model, k, result);
+                    Neurons::run_plastic(run, model, k, result);
                 return result;
             }
             for (std::int64_t first = 0; first < run.n_touched && result.status == TileStatus::ok; first += width)
                 run_group(run, model, first, result);
             return result;
         });
-    }
-
-    /// Where rules look on, a neuron goes alone: what arrives depends on what has happened until then.
-    using Single = ScatterKernel<Model, S, S>;
-    static constexpr std::int32_t synapses_ahead = 8;
-    [[gnu::always_inline]] static void prefetch(const ScatterRun& run, const TimedArrival<S>* arrivals,
-                                                std::int32_t n) {
-        for (std::int32_t k = 0; k < n; ++k)
-            if (arrivals[k].port < 0) run.rules[arrivals[k].rule()].prefetch(arrivals[k].synapse);
-    }
-    [[gnu::noinline]] static void run_plastic(const ScatterRun& run, const Layer& model, std::int64_t number,
-                                              TileResult& result)
-        requires(width == 1)
-    {
-        Group group(run, number);
-        const std::int32_t place = group.places[0];
-        const Neuron neuron = neuron_at<Model>(run.neurons, static_cast<std::size_t>(place));
-        const typename Neurons::Listeners listeners{run, model, place, neuron, nullptr};
-        const auto* const arrivals = static_cast<const TimedArrival<S>*>(run.arrivals);
-        if (number + 1 < run.n_touched) {
-            const std::int32_t next = run.touched[number + 1], n = run.n_arrivals[next];
-            prefetch(run, arrivals + run.first_arrivals[next], n < synapses_ahead ? n : synapses_ahead);
-        }
-        const TimedArrival<S>* arrival = arrivals + run.first_arrivals[place];
-        for (std::int32_t left = run.n_arrivals[place]; left > 0; --left, ++arrival) {
-            if (left > synapses_ahead) prefetch(run, arrival + synapses_ahead, 1);
-            group.next[0] = arrival->time;
-            pass_gaps(run, model, group, result);  // spikes before the arrival may change its weight
-            const SynapseRun* const rule = arrival->port < 0 ? run.rules + arrival->rule() : nullptr;
-            const double weight = rule ? listeners.delivered(*rule, arrival->synapse, arrival->time, group.state)
-                                       : static_cast<double>(arrival->weight);
-            group.weights[0] = static_cast<S>(weight);
-            group.ports[0] = rule ? rule->port : arrival->port;
-            receive(model, group);
-            if constexpr (concludes<Model>) Neurons::collect(run, group.places, group.weights, 1);
-            group.last[0] = group.next[0];
-            if (result.status != TileStatus::ok) return;
-            if (rule) listeners.on_arrival(*rule, arrival->synapse, arrival->time, weight, group.state);
-        }
-        group.store(run);
-        Neurons::check_finite(run, group.places, group.n, result);
     }
 
     static void run_group(const ScatterRun& run, const Layer& model, std::int64_t first, TileResult& result) {

@@ -154,28 +154,34 @@ struct ScatterNeurons {
     }
 
     /// Lets a neuron pass a gap in which it cannot fire as one lane of a vector does, to the same bits; false if it
-    /// may.
-    static bool passes(const ScatterRun& run, const Walk& walk, Lane& state, double last, double end) {
+    /// may. `free_from`: the first arrival that finds it free.
+    [[gnu::always_inline]] static bool passes(const Layer& model, const HotLane& hot, [[maybe_unused]] double free_from,
+                                              Lane& state, double last, double end) {
         const double duration = end - last;
         if (!(duration > 0.0)) return true;
-        const HotLane hot = Variables<HotLane, S>::load(static_cast<const S*>(run.hot) + walk.place.memory, run.stride);
-        const auto gap = converted<typename Model::template Gap<S>, S, double>(walk.model.gaps(duration));
+        const auto gap = converted<typename Model::template Gap<S>, S, double>(model.gaps(duration));
         const auto& own_gap = gap_for<Model>(hot, gap);
         bool may_fire = Model::excess(state, hot, own_gap) > S(0);
         [[maybe_unused]] bool still = false;
         if constexpr (holds<Model>) {
-            const double free_from = walk.release.first_arrival(walk.neuron.refractory);
             const bool held = free_from > last;
             still = held && free_from > end;
-            may_fire = flows_while_held(walk.model) ? may_fire || held : held ? !still : may_fire;
+            may_fire = flows_while_held(model) ? may_fire || held : held ? !still : may_fire;
         }
         if (may_fire) return false;
         [[maybe_unused]] const Lane before = state;
         Model::decay(state, own_gap);
         if constexpr (holds<Model>) {
-            if (still) walk.model.hold(true, before, state);
+            if (still) model.hold(true, before, state);
         }
         return true;
+    }
+    static HotLane hot_of(const ScatterRun& run, std::int32_t place) {
+        return Variables<HotLane, S>::load(static_cast<const S*>(run.hot) + place, run.stride);
+    }
+    static double free_from([[maybe_unused]] const Release& release, [[maybe_unused]] const Neuron& neuron) {
+        if constexpr (holds<Model>) return release.first_arrival(neuron.refractory);
+        return -infinity();
     }
 
     /// Moves one neuron that may fire from `last` to `end`, from crossing to crossing. Behind each it is as if the gap
@@ -192,7 +198,8 @@ struct ScatterNeurons {
             if (result.status != TileStatus::ok) return;
             last = crossed ? walk.crossings.last_time : end;
             if (crossed) {
-                if (!at_end && passes(run, walk, state, last, end)) break;
+                const double free = free_from(walk.release, walk.neuron);
+                if (!at_end && passes(walk.model, hot_of(run, place), free, state, last, end)) break;
                 continue;
             }
             if (at_end) break;
@@ -205,6 +212,63 @@ struct ScatterNeurons {
             at_end = true;
         }
         keep_release(run, place, walk.release);
+    }
+
+    /// Where rules look on, a neuron goes alone: what arrives depends on what has happened until then.
+    [[gnu::noinline]] static void run_plastic(const ScatterRun& run, const Layer& model, std::int64_t number,
+                                              TileResult& result) {
+        const std::int32_t place = run.touched[number];
+        const Neuron neuron = neuron_at<Model>(run.neurons, static_cast<std::size_t>(place));
+        const Listeners listeners{run, model, place, neuron, nullptr};
+        const auto* const arrivals = static_cast<const TimedArrival<S>*>(run.arrivals);
+        if (number + 1 < run.n_touched) {
+            const std::int32_t next = run.touched[number + 1], n = run.n_arrivals[next];
+            prefetch(run, arrivals + run.first_arrivals[next], n < synapses_ahead ? n : synapses_ahead);
+        }
+        S* const at = static_cast<S*>(run.state) + place;
+        Lane state = Variables<Lane, S>::load(at, run.stride);
+        const HotLane hot = hot_of(run, place);
+        double last = run.last_touch[place], free = free_from(release_of(run, place), neuron);
+        const TimedArrival<S>* arrival = arrivals + run.first_arrivals[place];
+        for (std::int32_t left = run.n_arrivals[place]; left > 0; --left, ++arrival) {
+            if (left > synapses_ahead) prefetch(run, arrival + synapses_ahead, 1);
+            const double time = arrival->time;
+            if (!passes(model, hot, free, state, last, time)) {  // its spikes may change what arrives
+                move(run, model, place, state, last, time, result);
+                free = free_from(release_of(run, place), neuron);
+            }
+            const SynapseRun* const rule = arrival->port < 0 ? run.rules + arrival->rule() : nullptr;
+            const double weight =
+                rule ? listeners.delivered(*rule, arrival->synapse, time, state) : static_cast<double>(arrival->weight);
+            const S brought = static_cast<S>(weight);
+            receive(model, state, brought, rule ? rule->port : arrival->port, free > time);
+            if constexpr (concludes<Model>) collect(run, &place, &brought, 1);
+            last = time;
+            if (result.status != TileStatus::ok) return;
+            if (rule) listeners.on_arrival(*rule, arrival->synapse, time, weight, state);
+        }
+        Variables<Lane, S>::store(state, at, run.stride);
+        run.last_touch[place] = last;
+        check_finite(run, &place, 1, result);
+    }
+
+    /// A weight, as a lane of a vector receives it.
+    static void receive(const Layer& model, Lane& state, S weight, std::int32_t port, [[maybe_unused]] bool held) {
+        [[maybe_unused]] const Lane before = state;
+        if constexpr (holds<Model>) {
+            if (held) weight = heard(model, true, weight);
+        }
+        Model::receive(state, weight, Model::n_ports == 1 ? 0 : port);
+        if constexpr (holds<Model>) {
+            if (held) model.hold(true, before, state);
+        }
+    }
+
+    static constexpr std::int32_t synapses_ahead = 8;
+    [[gnu::always_inline]] static void prefetch(const ScatterRun& run, const TimedArrival<S>* arrivals,
+                                                std::int32_t n) {
+        for (std::int32_t k = 0; k < n; ++k)
+            if (arrivals[k].port < 0) run.rules[arrivals[k].rule()].prefetch(arrivals[k].synapse);
     }
 
     /// A time so little after `end` that rounding cannot hide a crossing before `end` from who looks up to there.

@@ -105,6 +105,10 @@ class Connection:
         """Return what must be alike where several processes make it."""
         return repr(self)
 
+    def kept(self) -> Any:
+        """Return what a network keeps of it."""
+        return self
+
     def bare(self) -> Any:
         """Return the connection without its first weights."""
         return self

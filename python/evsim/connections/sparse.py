@@ -13,12 +13,13 @@ import numpy.typing as npt
 from .. import _core
 from .._lib.arrays import as_array, as_size
 from .._lib.optional import require
-from ..errors import DTypeError, FileFormatError, ShapeMismatchError
+from ..errors import DTypeError, FileFormatError, NoSuchParameterError, ShapeMismatchError
 from ..initializers import ConstantInitializer, Initializer, UniformInitializer
 from .base import as_weights, check_weights_or_initializer
 from .parts import Part
-from .synapse_arguments import as_ends, as_inhibitory, as_synapse_weights
-from .synapse_rules import Ends, RuledConnection, Sizes, SynapseRule
+from .synapse_arguments import as_ends, as_inhibitory, as_synapse_weights, entries_of
+from .synapse_rules import RuledConnection, Sizes, SynapseRule
+from .synapse_values import of_synapses, read_only, signed, sorted_by
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -48,9 +49,10 @@ class Sparse(RuledConnection):
     Attributes
     ----------
     sources, targets : ndarray of int32, shape (n_synapses,)
-        Sorted by source, then target; equals in the order given. Read-only.
+        Sorted by source, then target; equals in the order given. Read-only. Targets are those that networks go by, and
+        sources are made of what networks keep for each input, whenever they are asked for.
     weights : float, ndarray of shape (n_synapses,) or None
-        In this order, with their signs.
+        In this order, with their signs. Read-only.
 
     Raises
     ------
@@ -79,6 +81,10 @@ class Sparse(RuledConnection):
     Values per synapse that are given later, such as delays, go in the order in which the synapses were given, or,
     where a rule or a matrix made them, in the order of `sources` and `targets`.
 
+    All networks that are made with a connection share its synapses, 4 bytes each. Those that were given in another
+    order than they have here keep that order too, in 4 bytes, and arrays of weights take their own room. Networks do
+    not keep either: :attr:`Projection.connection` is then a copy without them, which says so when it is asked.
+
     Examples
     --------
     >>> import evsim
@@ -90,14 +96,14 @@ class Sparse(RuledConnection):
 
     n_inputs: int
     n_neurons: int
-    sources: npt.NDArray[np.int32]
-    targets: npt.NDArray[np.int32]
-    weights: float | npt.NDArray[Any] | None
     initializer: Initializer | None
     inhibitory: npt.NDArray[np.bool_] | None
-    _order: npt.NDArray[np.int64] | None
+    _given: float | npt.NDArray[Any] | None
+    _table: _core.SynapseTable | None
     _rule: SynapseRule | None
+    _order: npt.NDArray[Any] | None
     _first: int
+    _let_go: tuple[str, ...]
 
     settings: ClassVar[tuple[str, ...]] = ("n_inputs", "n_neurons")
     array_names: ClassVar[tuple[str, ...]] = ("sources", "targets")
@@ -119,26 +125,40 @@ class Sparse(RuledConnection):
         ends = as_ends(sources, "sources", sizes[0], "inputs"), as_ends(targets, "targets", sizes[1], "neurons")
         if len(ends[0]) != len(ends[1]):
             raise ShapeMismatchError(f"a synapse has one source and one target, got {len(ends[0])} and {len(ends[1])}")
-        first = as_synapse_weights(weights, len(ends[0]), self.weight_names)
+        given = as_synapse_weights(weights, len(ends[0]), self.weight_names)
         inhibits = as_inhibitory(inhibitory, sizes[0])
-        order = _core.synapse_order(*ends, sizes)
-        sorted_sources, sorted_targets = (_sorted(part, order) for part in ends)
-        if isinstance(first, np.ndarray):
-            first = _sorted(first, order)
-        if first is not None and inhibits is not None:
-            first = _signed(first, inhibits[sorted_sources])
+        table, order = _core.SynapseTable.sorted(*ends, sizes)
+        if isinstance(given, np.ndarray) and order is not None:
+            given = sorted_by(given, order)
+        self._begin(sizes, table, given, initializer, inhibits, order=order)
+
+    def _begin(
+        self,
+        sizes: Sizes,
+        table: _core.SynapseTable | None,
+        given: float | npt.NDArray[Any] | None,
+        initializer: Initializer | None,
+        inhibits: npt.NDArray[np.bool_] | None,
+        *,
+        rule: SynapseRule | None = None,
+        order: npt.NDArray[Any] | None = None,
+        first: int = 0,
+        let_go: tuple[str, ...] = (),
+    ) -> None:
+        if isinstance(given, np.ndarray) and inhibits is not None and table is not None:
+            given = signed(given, of_synapses(inhibits, table.firsts))
         self.__setstate__(
             {
                 "n_inputs": sizes[0],
                 "n_neurons": sizes[1],
-                "sources": sorted_sources,
-                "targets": sorted_targets,
-                "weights": first,
                 "initializer": initializer,
                 "inhibitory": inhibits,
+                "_given": given,
+                "_table": table,
+                "_rule": rule,
                 "_order": order,
-                "_rule": None,
-                "_first": 0,
+                "_first": first,
+                "_let_go": let_go,
             }
         )
         check_weights_or_initializer(self)
@@ -180,75 +200,76 @@ class Sparse(RuledConnection):
         >>> evsim.Sparse.from_matrix([[0.5, 0.0, 0.0], [0.0, 0.0, -1.0]])
         Sparse(3, 2, 2 synapses)
         """
-        found: Any
-        if callable(getattr(matrix, "tocoo", None)):
-            found = matrix
-            _check_matrix(found)
-            coo = matrix.tocoo()
-            targets, sources, entries = coo.row, coo.col, np.asarray(coo.data)
-        else:
-            found = as_array(matrix, "matrix", "an array of shape (n_neurons, n_inputs)")
-            _check_matrix(found)
-            targets, sources = np.nonzero(found)
-            entries = found[targets, sources]
-        sizes = as_size(found.shape[1], "n_inputs"), as_size(found.shape[0], "n_neurons")
+        shape, targets, sources, entries = entries_of(matrix)
+        sizes = as_size(shape[1], "n_inputs"), as_size(shape[0], "n_neurons")
         ends = as_ends(sources, "sources", sizes[0], "inputs"), as_ends(targets, "targets", sizes[1], "neurons")
-        order = _core.synapse_order(*ends, sizes)
+        table, order = _core.SynapseTable.sorted(*ends, sizes)
         if weights is None and initializer is None and entries.dtype.kind != "b":
-            weights = _sorted(entries, order)
-        ends = _sorted(ends[0], order), _sorted(ends[1], order)
-        return cls(*sizes, *ends, weights, initializer, inhibitory=inhibitory)
+            weights = sorted_by(entries, order)
+        given = as_synapse_weights(weights, table.n_synapses, cls.weight_names)
+        made = cls.__new__(cls)
+        made._begin(sizes, table, given, initializer, as_inhibitory(inhibitory, sizes[0]))
+        return made
 
     @classmethod
     def _of(
         cls, sizes: Sizes, rule: SynapseRule, weights: Any, initializer: Initializer | None, inhibitory: Any
     ) -> Sparse:
         """Return what a rule is going to draw; at once where there is a weight for each synapse."""
-        rule.ends(0, 0)  # raises what is wrong with its arguments
+        rule.check()
+        table = None
         if weights is not None and as_array(weights, "weights", cls.weight_names).ndim > 0:
-            return cls(*sizes, *_drawn(sizes, rule, 0, sizes[1]), weights, initializer, inhibitory=inhibitory)
+            table = rule.draw(0, sizes[1])
+        given = as_synapse_weights(weights, table.n_synapses if table else 0, cls.weight_names)
         made = cls.__new__(cls)
-        weight, inhibits = as_synapse_weights(weights, 0, cls.weight_names), as_inhibitory(inhibitory, sizes[0])
-        made.__setstate__(
-            {
-                "n_inputs": sizes[0],
-                "n_neurons": sizes[1],
-                "initializer": initializer,
-                "inhibitory": inhibits,
-                "_weight": weight,
-                "_order": None,
-                "_rule": rule,
-                "_first": 0,
-            }
-        )
-        if weight is None or inhibits is None:
-            made.__setstate__({"weights": weight})
-        check_weights_or_initializer(made)
+        made._begin(sizes, table, given, initializer, as_inhibitory(inhibitory, sizes[0]), rule=rule)
         return made
 
-    def __getattr__(self, name: str) -> Any:
-        if name not in ("sources", "targets", "weights") or self.__dict__.get("_rule") is None:
-            raise AttributeError(f"{type(self).__name__} has no {name}")
-        if "sources" not in self.__dict__:
-            sizes = self.n_inputs, self.n_neurons
-            sources, targets = _drawn(sizes, self.__dict__["_rule"], 0, sizes[1])
-            self.__setstate__({"sources": sources, "targets": targets})
-        if name == "weights":
-            self.__setstate__({"weights": _signed(self.__dict__["_weight"], self.inhibitory[self.sources])})  # type: ignore[index]
-        return self.__dict__[name]
+    def _synapses(self) -> _core.SynapseTable:
+        if self._table is None and self._rule is not None:
+            self.__setstate__({"_table": self._rule.draw(0, self.n_neurons)})
+        assert self._table is not None
+        return self._table
+
+    @property
+    def sources(self) -> npt.NDArray[np.int32]:
+        """Input of each synapse: see the class."""
+        return read_only(self._synapses().sources())
+
+    @property
+    def targets(self) -> npt.NDArray[np.int32]:
+        """Neuron of each synapse: see the class."""
+        own = self._synapses().targets
+        return read_only(own + np.int32(self._first)) if self._first else own
+
+    @property
+    def weights(self) -> float | npt.NDArray[Any] | None:
+        """First weights, as they were given: see the class."""
+        self._require("weights")
+        given = self._given
+        if given is None or isinstance(given, np.ndarray) or self.inhibitory is None:
+            return given
+        return read_only(of_synapses(signed(given, self.inhibitory), self._synapses().firsts))
+
+    def _require(self, name: str) -> None:
+        """Raise where this is what a network has kept, and that is not among it."""
+        if name in self._let_go:
+            raise NoSuchParameterError(
+                f"a network does not keep the {name} of the connection that it was made with, as they were given; ask "
+                "that connection, or the projection for the weights as they are now"
+            )
 
     @property
     def n_synapses(self) -> int:
         """Number of synapses."""
         told = None if self._rule is None else self._rule.n_synapses
-        return len(self.sources) if told is None else told
+        return self._synapses().n_synapses if told is None else told
 
     @property
     def order(self) -> npt.NDArray[np.int64]:
         """Positions, among the synapses as they were given, of those in `sources` and `targets`. Read-only."""
-        order = np.arange(self.n_synapses) if self._order is None else self._order
-        order.flags.writeable = False
-        return order
+        self._require("order")
+        return read_only(np.arange(self.n_synapses) if self._order is None else self._order.astype(np.int64))
 
     @property
     def in_shape(self) -> None:
@@ -276,7 +297,8 @@ class Sparse(RuledConnection):
         array = as_array(values, name, f"an array of shape {self.weight_shape}")
         if array.shape != self.weight_shape:
             raise ShapeMismatchError(f"{name} must have shape (n_synapses,) = {self.weight_shape}, got {array.shape}")
-        return _sorted(array, self._order)
+        self._require("order")
+        return sorted_by(array, self._order)
 
     def to_matrix(self, values: npt.ArrayLike | None = None) -> Any:
         """Return a ``scipy.sparse.coo_array`` of shape (n_neurons, n_inputs) with an entry for each synapse.
@@ -309,41 +331,61 @@ class Sparse(RuledConnection):
         return sparse.coo_array((entries, (self.targets, self.sources)), (self.n_neurons, self.n_inputs), copy=True)
 
     def initial_weights(self, dtype: npt.DTypeLike, rng: np.random.Generator) -> npt.NDArray[Any]:
-        """Return the first weights, shape (n_synapses,), in the order of `sources` and `targets`."""
-        shape = self.weight_shape
-        if self.weights is not None:
-            return as_weights(np.broadcast_to(self.weights, shape), shape, dtype, self.weight_names)
+        """Return the first weights, shape (n_synapses,), in the order of `sources` and `targets`; not to be written."""
+        self._require("weights")
+        shape, given, inhibits = self.weight_shape, self._given, self.inhibitory
+        if isinstance(given, np.ndarray):
+            return given if given.dtype == dtype else as_weights(given, shape, dtype, self.weight_names)
+        if given is not None and inhibits is None:
+            return np.broadcast_to(as_weights(given, (), dtype), shape)
+        if given is not None and inhibits is not None:
+            by_input = as_weights(signed(given, inhibits), inhibits.shape, dtype)
+            return of_synapses(by_input, self._synapses().firsts)
         if self.n_synapses == 0:  # which initialisers take for a mistake
             return np.empty(0, dtype)
         drawn = as_weights((self.initializer or UniformInitializer())(shape, rng), shape, dtype, self.weight_names)
-        return drawn if self.inhibitory is None else _signed(drawn, self.inhibitory[self.sources])
+        return drawn if inhibits is None else signed(drawn, of_synapses(inhibits, self._synapses().firsts))
 
     def project(self, population: Any, dense: Callable[..., Any], rule: Sequence[Any], port: int) -> Any:
         """Return the projection of the core to `population`, with weights of 0."""
         project: Any = _core.Projection.sparse
-        targets = self.targets - np.int32(self._first) if self._first else self.targets
-        return project(population, self.n_inputs, self.sources, targets, *rule, port)
+        return project(population, self._synapses(), *rule, port)
 
     def part(self, first: int, last: int, *, whole: bool = False) -> Part:
         """Return the synapses that lead to the neurons from `first` up to `last`.
 
         Of a rule whose weights are one number only they are drawn, unless values of the `whole` are to choose from.
         """
-        sizes, weight = (self.n_inputs, self.n_neurons), self.__dict__.get("_weight")
-        if "sources" not in self.__dict__ and weight is not None and not whole:
-            ends = _drawn(sizes, self.__dict__["_rule"], first, last)
-            own = type(self)(*sizes, *ends, weight, inhibitory=self.inhibitory)
-            own.__setstate__({"_first": first})
+        sizes, own = (self.n_inputs, self.n_neurons), type(self).__new__(type(self))
+        if self._rule is not None and self._table is None and self._given is not None and not whole:
+            own._begin(sizes, self._rule.draw(first, last), self._given, None, self.inhibitory, first=first)
             return Part(own, None, None)
-        chosen = (self.targets >= first) & (self.targets < last)
-        own = type(self)(*sizes, self.sources[chosen], self.targets[chosen], 0.0)
-        own.__setstate__({"_first": first, "weights": None, "inhibitory": self.inhibitory})
+        table = self._synapses()
+        chosen = (table.targets >= first) & (table.targets < last)
+        ends = table.sources()[chosen], table.targets[chosen] - np.int32(first)
+        table, _ = _core.SynapseTable.sorted(*ends, (self.n_inputs, last - first))
+        own._begin(sizes, table, self._given, self.initializer, None, first=first, order=self._order)
+        own = own.kept()
+        own.__setstate__({"inhibitory": self.inhibitory})
 
-        def of_synapses(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-            of_own: npt.NDArray[Any] = values[chosen]
-            return of_own
+        def of_own(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            chosen_values: npt.NDArray[Any] = values[chosen]
+            return chosen_values
 
-        return Part(own, of_synapses, of_synapses)
+        return Part(own, of_own, of_own)
+
+    def kept(self) -> Sparse:
+        """Return what a network keeps of it: its synapses, and not what the network has in another form."""
+        let_go = [*self._let_go]
+        if isinstance(self._given, np.ndarray):
+            let_go.append("weights")
+        if self._order is not None:
+            let_go.append("order")
+        if len(let_go) == len(self._let_go):
+            return self
+        kept = copy.copy(self)
+        kept.__setstate__({"_given": None, "_order": None, "_let_go": tuple(let_go)})
+        return kept
 
     def signature(self) -> str:
         """Return what must be alike where several processes make it."""
@@ -361,8 +403,8 @@ class Sparse(RuledConnection):
 
     def bare(self) -> Sparse:
         """Return the connection without its first weights."""
-        bare = copy.copy(self)
-        bare.__setstate__({"weights": None, "initializer": ConstantInitializer(), "inhibitory": None})
+        bare, let_go = copy.copy(self), tuple(name for name in self._let_go if name != "weights")
+        bare.__setstate__({"_given": None, "initializer": ConstantInitializer(), "inhibitory": None, "_let_go": let_go})
         return bare
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -381,28 +423,3 @@ class Sparse(RuledConnection):
 
     def __repr__(self) -> str:
         return f"Sparse({self.n_inputs}, {self.n_neurons}, {self.n_synapses} synapses)"
-
-
-def _drawn(sizes: Sizes, rule: SynapseRule, first: int, last: int) -> Ends:
-    """Sources and targets that a rule draws, sorted."""
-    ends = rule.ends(first, last)
-    order = _core.synapse_order(*ends, sizes)
-    return _sorted(ends[0], order), _sorted(ends[1], order)
-
-
-def _sorted(values: npt.NDArray[Any], order: npt.NDArray[np.int64] | None) -> npt.NDArray[Any]:
-    """Return a copy of values, one for each synapse, in this order; None: in the order that they have."""
-    return values.copy() if order is None else values[order]
-
-
-def _signed(weights: float | npt.NDArray[Any], inhibits: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
-    """Return weights below 0 where a synapse inhibits, and above where it does not."""
-    size = np.abs(weights)
-    return np.where(inhibits, 0 - size, size)
-
-
-def _check_matrix(matrix: Any) -> None:
-    if len(matrix.shape) != 2:
-        raise ShapeMismatchError(f"the matrix must have the shape (n_neurons, n_inputs), got {matrix.shape}")
-    if matrix.dtype.kind not in "biuf":
-        raise DTypeError(f"the matrix must hold real numbers or booleans, got dtype {matrix.dtype}")

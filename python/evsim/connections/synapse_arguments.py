@@ -28,6 +28,23 @@ def as_ends(values: npt.ArrayLike, name: str, n: int, of: str) -> npt.NDArray[np
     return indices
 
 
+def entries_of(matrix: Any) -> tuple[tuple[int, int], npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+    """Shape of a matrix, and rows, columns and values of its entries: all that a sparse one stores, or all but 0."""
+    found: Any = matrix
+    stores_entries = callable(getattr(matrix, "tocoo", None))
+    if not stores_entries:
+        found = as_array(matrix, "matrix", "an array of shape (n_neurons, n_inputs)")
+    if len(found.shape) != 2:
+        raise ShapeMismatchError(f"the matrix must have the shape (n_neurons, n_inputs), got {found.shape}")
+    if found.dtype.kind not in "biuf":
+        raise DTypeError(f"the matrix must hold real numbers or booleans, got dtype {found.dtype}")
+    if stores_entries:
+        coo = matrix.tocoo()
+        return found.shape, coo.row, coo.col, np.asarray(coo.data)
+    rows, columns = np.nonzero(found)
+    return found.shape, rows, columns, found[rows, columns]
+
+
 def as_synapse_weights(weights: Any, n_synapses: int, names: str) -> float | npt.NDArray[Any] | None:
     """Weights as a number, as an array of floats with one for each synapse, or None."""
     if weights is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-import numpy as np
 import numpy.typing as npt
 
 from .. import _core
@@ -14,8 +13,6 @@ from ..initializers import Initializer
 from .base import Connection, as_pair
 from .synapse_arguments import as_degree, as_profile, as_seed, as_switch
 
-Ends = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
-"""Sources and targets."""
 Sizes = tuple[int, int]
 """Numbers of inputs and of neurons."""
 Grid = int | tuple[int, int]
@@ -33,10 +30,14 @@ class SynapseRule:
     n_synapses: int | None = None
     """Where the rule says how many there are."""
 
-    def ends(self, first: int, last: int) -> Ends:
-        """Draw the synapses of the neurons from `first` up to `last`, which are left out."""
-        ends: Ends = getattr(_core, self.name)(*self.before, (first, last), *self.after)
-        return ends
+    def draw(self, first: int, last: int) -> _core.SynapseTable:
+        """Draw the synapses of the neurons from `first`, number 0 of the table, to the one before `last`."""
+        table: _core.SynapseTable = getattr(_core, self.name)(*self.before, (first, last), *self.after)
+        return table
+
+    def check(self) -> None:
+        """Raise what is wrong with the arguments."""
+        self.draw(0, 0)
 
 
 class RuledConnection(Connection):

@@ -107,7 +107,7 @@ def test_a_dry_run_tells_what_the_ranks_have():
     assert [load.rank for load in report.loads] == [0, 5, 9]
     assert [load.neurons for load in report.loads] == [100] * 3
     assert [load.synapses for load in report.loads] == [3002, 3000, 3001]
-    assert report.loads[0].synapse_bytes == 3002 * (4 + 4 + 4 + 4) + 2 * 8
+    assert report.loads[0].synapse_bytes == 3002 * (4 + 4) + 2 * 8 * 1001 + (1 + 2) * 8  # inputs, delays
     assert report.balance == pytest.approx(3002 / 3001)
     assert "3 of 10 ranks, balance 1" in str(report)
 
