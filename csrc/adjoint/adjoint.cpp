@@ -73,7 +73,9 @@ Adjoint::Adjoint(std::vector<AdjointNode> nodes, std::vector<AdjointEdge> edges)
     : nodes_(std::move(nodes)), edges_(std::move(edges)), incoming_(nodes_.size()) {
     std::vector<std::pair<std::int32_t, std::int32_t>> pairs;
     for (std::size_t e = 0; e < edges_.size(); ++e) {
-        const AdjointEdge& edge = edges_[e];
+        AdjointEdge& edge = edges_[e];
+        if (edge.projection && edge.projection->conv())
+            edge.pairs = std::make_shared<const ConvPairs>(*edge.projection->conv());
         const auto n_nodes = static_cast<std::int32_t>(nodes_.size());
         if (edge.source < 0 || edge.source >= n_nodes || edge.target < 0 || edge.target >= n_nodes)
             throw InvalidArgument(text("an edge leads from node ", edge.source, " to ", edge.target));

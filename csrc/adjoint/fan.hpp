@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "adjoint/graph.hpp"
+#include "connection/conv_pairs.hpp"
 #include "projection.hpp"
 
 namespace evsim {
@@ -21,51 +23,10 @@ inline int weight_bytes(const Projection& projection) {
     return projection.conv()->value_bytes();
 }
 
-/// visit(neuron, place of the weight in a convolution as users see it) for all that an input reaches.
-template <class Visit>
-void for_each_tap(const Conv2d& conv, std::int32_t input, Visit&& visit) {
-    const Conv2dSettings& s = conv.settings();
-    const ImageShape &in = conv.input(), &out = conv.output();
-    const std::int32_t channel = input / in.pixels(), y = input % in.pixels() / in.width, x = input % in.width;
-    const std::int32_t of_group = conv.out_per_group(), first = conv.first_channel(channel);
-    // The output that a tap leads to along one axis, or -1.
-    const auto reached = [&](std::int32_t at, std::int32_t tap, std::int32_t stride, std::int32_t padding,
-                             std::int32_t dilation, std::int32_t size) {
-        std::int32_t to;
-        if (s.transposed) {
-            to = at * stride + tap * dilation - padding;
-        } else {
-            const std::int32_t scaled = at + padding - tap * dilation;
-            if (scaled < 0 || scaled % stride != 0) return -1;
-            to = scaled / stride;
-        }
-        return to >= 0 && to < size ? to : -1;
-    };
-    for (std::int32_t ky = 0; ky < s.kernel.y; ++ky) {
-        const std::int32_t to_y = reached(y, ky, s.stride.y, s.padding.y, s.dilation.y, out.height);
-        if (to_y < 0) continue;
-        for (std::int32_t kx = 0; kx < s.kernel.x; ++kx) {
-            const std::int32_t to_x = reached(x, kx, s.stride.x, s.padding.x, s.dilation.x, out.width);
-            if (to_x < 0) continue;
-            for (std::int32_t c = 0; c < of_group; ++c) {
-                const std::int32_t outer = s.transposed ? channel : first + c;
-                const std::int32_t inner = s.transposed ? c : channel % conv.in_per_group();
-                const std::int32_t n_inner = s.transposed ? of_group : conv.in_per_group();
-                const auto place = ((static_cast<std::size_t>(outer) * static_cast<std::size_t>(n_inner) +
-                                     static_cast<std::size_t>(inner)) *
-                                        static_cast<std::size_t>(s.kernel.y) +
-                                    static_cast<std::size_t>(ky)) *
-                                       static_cast<std::size_t>(s.kernel.x) +
-                                   static_cast<std::size_t>(kx);
-                visit((first + c) * out.pixels() + to_y * out.width + to_x, place);
-            }
-        }
-    }
-}
-
 /// visit(neuron, place of the weight, which synapse of the input it is) for all that an input reaches.
 template <class Visit>
-void for_each_synapse(const Projection& projection, std::int32_t input, Visit&& visit) {
+void for_each_synapse(const AdjointEdge& edge, std::int32_t input, Visit&& visit) {
+    const Projection& projection = *edge.projection;
     if (const Dense* const dense = projection.dense()) {
         const std::size_t first = static_cast<std::size_t>(input) * dense->stride();
         for (std::int32_t n = 0; n < dense->n_neurons(); ++n) visit(n, first + static_cast<std::size_t>(n), n);
@@ -73,8 +34,9 @@ void for_each_synapse(const Projection& projection, std::int32_t input, Visit&& 
         const std::size_t first = sparse->first(input), end = sparse->first(input + 1);
         for (std::size_t k = first; k < end; ++k) visit(sparse->neurons()[k], k, static_cast<std::int32_t>(k - first));
     } else {
-        for_each_tap(*projection.conv(), input,
-                     [&](std::int32_t neuron, std::size_t place) { visit(neuron, place, std::int32_t{-1}); });
+        const ConvPairs& pairs = *edge.pairs;
+        for (std::size_t k = pairs.first(input); k < pairs.first(input + 1); ++k)
+            visit(pairs.neurons()[k], std::size_t{pairs.taps()[k]}, std::int32_t{-1});
     }
 }
 

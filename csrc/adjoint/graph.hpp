@@ -34,6 +34,7 @@ struct AdjointNode {
 struct AdjointEdge {
     std::int32_t source = 0, target = 0;
     std::shared_ptr<const Projection> projection;  ///< nullptr: to a relay
+    std::shared_ptr<const ConvPairs> pairs;        ///< of a convolution
 };
 
 /// What a loss asks of one sample.

@@ -135,7 +135,7 @@ NeuronPoints points_of(const AdjointNode& node, std::int32_t number, std::span<c
             const WeightReader weights(*edge->projection);
             const SpikeView& sent = sample.spikes[static_cast<std::size_t>(edge->source)];
             for (std::size_t k = 0; k < sent.times.size(); ++k) {
-                for_each_synapse(*edge->projection, sent.indices[k],
+                for_each_synapse(*edge, sent.indices[k],
                                  [&](std::int32_t neuron, std::size_t place, std::int32_t synapse) {
                                      const double time =
                                          sent.times[k] + delay_of(*delays, *edge->projection, sent.indices[k], synapse);

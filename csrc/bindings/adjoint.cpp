@@ -33,7 +33,7 @@ std::shared_ptr<Adjoint> make(const std::vector<GivenNode>& nodes, const std::ve
     for (const auto& [label, n_neurons, neurons] : nodes)
         described.push_back({label, n_neurons, neurons ? *neurons : LinearNeurons{}});
     std::vector<AdjointEdge> leading;
-    for (const auto& [source, target, projection] : edges) leading.push_back({source, target, projection});
+    for (const auto& [source, target, projection] : edges) leading.push_back({source, target, projection, nullptr});
     return std::make_shared<Adjoint>(std::move(described), std::move(leading));
 }
 

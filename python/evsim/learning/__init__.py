@@ -6,12 +6,14 @@ from .._lib.modules import only_public
 from .losses import FiringRate, FirstSpikeError, Loss, LossValue, ReadoutCrossEntropy, TimeToFirstSpike, VanRossum
 from .optimizers import SGD, Adam, AdamW, DelayBounds, NAdam, Optimizer
 from .tape import Gradients, Tape, record
+from .trainer import Epoch, Trainer
 
 __all__ = [
     "SGD",
     "Adam",
     "AdamW",
     "DelayBounds",
+    "Epoch",
     "FiringRate",
     "FirstSpikeError",
     "Gradients",
@@ -22,6 +24,7 @@ __all__ = [
     "ReadoutCrossEntropy",
     "Tape",
     "TimeToFirstSpike",
+    "Trainer",
     "VanRossum",
     "record",
 ]
