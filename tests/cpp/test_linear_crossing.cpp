@@ -22,13 +22,14 @@ struct Tally {
     long intervals = 0, grazing = 0, crossings = 0, missed = 0, invented = 0, early = 0, late = 0, undecidable = 0,
          sharp = 0;
     long passed_by = 0, ruled_out = 0;  // by a bound: although it crosses; at all
+    long bounded = 0, usual = 0;        // looked at from below the threshold; in the usual way
     double worst = 0.0, slowest = 0.0;
 
     long faults() const { return missed + invented + early + late + passed_by; }
     Tally& operator+=(const Tally& b) {
         intervals += b.intervals, grazing += b.grazing, crossings += b.crossings, missed += b.missed;
         invented += b.invented, early += b.early, late += b.late, undecidable += b.undecidable, sharp += b.sharp;
-        passed_by += b.passed_by, ruled_out += b.ruled_out;
+        passed_by += b.passed_by, ruled_out += b.ruled_out, bounded += b.bounded, usual += b.usual;
         worst = std::max(worst, b.worst), slowest = std::max(slowest, b.slowest);
         return *this;
     }
@@ -36,9 +37,9 @@ struct Tally {
         std::printf(
             "%s: %ld intervals, %ld near-grazing, %ld crossings (%ld defined to 1e-12 membrane time constants, "
             "worst error %.2g of them); missed %ld, invented %ld, early %ld, late %ld; undecidable %ld; ruled out %ld, "
-            "wrongly %ld; slowest %.2g ms\n",
+            "wrongly %ld; usual %ld; slowest %.2g ms\n",
             what, intervals, grazing, crossings, sharp, worst * 1e-12, missed, invented, early, late, undecidable,
-            ruled_out, passed_by, slowest * 1e3);
+            ruled_out, passed_by, usual, slowest * 1e3);
     }
 };
 
@@ -112,8 +113,9 @@ struct Truth {
 template <int N>
 struct LinearValues {
     double all[Linear<N>::n_shared] = {};
-    explicit LinearValues(const Circuit<N>& circuit) {
+    explicit LinearValues(const Circuit<N>& circuit, bool jumps = false) {
         using At = typename Linear<N>::At;
+        all[At::jumps] = jumps;
         for (int i = 0; i < N; ++i) {
             for (int j = 0; j < N; ++j) all[At::flow + i * N + j] = circuit.a[i][j];
             all[At::ceiling + i] = circuit.ceiling[i];
@@ -122,18 +124,23 @@ struct LinearValues {
     }
 };
 
-/// The same circuit as a neuron: the bounds by which engines let it pass, and the search of one that has time constants
-/// of its own.
+/// The same circuit as a neuron: the bounds by which engines let it pass, its ways through a gap, and the search of one
+/// that has time constants of its own. What begins at the threshold has to be seen only where inputs may move the
+/// potential itself.
 template <int N>
 class BoundedNeuron {
  public:
     /// Without `curved`, as a control: a bound that takes the potential for straight.
     explicit BoundedNeuron(const Circuit<N>& circuit, bool curved = true)
-        : model_(LinearValues<N>(circuit).all), flow_(&circuit.a[0][0]), curved_(curved) {}
+        : model_(LinearValues<N>(circuit).all),
+          jumping_(LinearValues<N>(circuit, true).all),
+          flow_(&circuit.a[0][0]),
+          curved_(curved) {}
 
     void check(const Interval<N>& interval, const Truth& truth, Tally& tally) const {
         check_bound<float>(interval, truth, tally);
         check_bound<double>(interval, truth, tally);
+        check_ways(interval, truth, tally);
         const LinearSteps<N> steps(flow_, model_.crossing.readout[0]);
         if (!(interval.horizon < steps.most * steps.unit)) return;
         Row<N> x = interval.x;
@@ -141,6 +148,32 @@ class BoundedNeuron {
     }
 
  private:
+    void check_ways(const Interval<N>& interval, const Truth& truth, Tally& tally) const {
+        using State = typename Linear<N>::template State<double>;
+        typename Linear<N>::Neuron neuron{};
+        neuron.threshold = interval.threshold;
+        State state;
+        const auto begin = [&] { std::copy_n(interval.x.at, N, state.x); };
+        const auto factors = model_.gap(interval.horizon);
+        double found = never();
+        const auto stop = [&](double time) {
+            found = time;
+            return false;
+        };
+        begin();
+        model_.advance(state, neuron, interval.horizon, factors, true, stop);
+        truth.judge(found, tally);
+        found = never();
+        begin();
+        model_.advance_alone(state, neuron, interval.horizon, true, stop);
+        truth.judge(found, tally);
+        begin();
+        const int crossings = model_.usual_crossing(state, neuron, interval.horizon, factors, found);
+        if (crossings < 0) return;
+        ++tally.usual;
+        truth.judge(crossings > 0 ? found : never(), tally);
+    }
+
     /// At the threshold of the interval, and at one that the potential just reaches.
     template <class T>
     void check_bound(const Interval<N>& interval, const Truth& truth, Tally& tally) const {
@@ -154,16 +187,30 @@ class BoundedNeuron {
         const auto own = Linear<N>::gap_of(rates, static_cast<T>(interval.horizon));
         using Shared = typename Linear<N>::template Gap<T>;
         const auto shared = converted<Shared, T, double>(model_.gap(interval.horizon));
+        const auto jumping = converted<Shared, T, double>(jumping_.gap(interval.horizon));
         const typename Linear<N>::template Gaps<T> gaps(model_);
         const auto one_of_many = converted<Shared, T, double>(gaps(interval.horizon));
+        const double reached = interval.highest - 1e-6 * interval.scale;
+        const bool below = begins_below<T>(interval, interval.threshold),
+                   reached_later = begins_below<T>(interval, reached);
         tally.ruled_out += !may_cross<T>(interval, interval.threshold, own);
         tally.passed_by += crosses && !may_cross<T>(interval, interval.threshold, own);
-        tally.passed_by += crosses && !may_cross<T>(interval, interval.threshold, shared);
-        tally.passed_by += crosses && !may_cross<T>(interval, interval.threshold, one_of_many);
-        const double reached = interval.highest - 1e-6 * interval.scale;
+        tally.passed_by += crosses && !may_cross<T>(interval, interval.threshold, jumping);
+        tally.passed_by += crosses && below && !may_cross<T>(interval, interval.threshold, shared);
+        tally.passed_by += crosses && below && !may_cross<T>(interval, interval.threshold, one_of_many);
         tally.passed_by += !may_cross<T>(interval, reached, own);
-        tally.passed_by += !may_cross<T>(interval, reached, shared);
-        tally.passed_by += !may_cross<T>(interval, reached, one_of_many);
+        tally.passed_by += !may_cross<T>(interval, reached, jumping);
+        tally.passed_by += reached_later && !may_cross<T>(interval, reached, shared);
+        tally.passed_by += reached_later && !may_cross<T>(interval, reached, one_of_many);
+        tally.bounded += below + reached_later;
+    }
+
+    template <class T>
+    bool begins_below(const Interval<N>& interval, double threshold) const {
+        double potential = 0.0;
+        for (int j = 0; j < N; ++j)
+            potential += model_.crossing.readout[0].at[j] * static_cast<double>(static_cast<T>(interval.x.at[j]));
+        return potential < threshold;
     }
 
     template <class T, class Gap>
@@ -175,7 +222,7 @@ class BoundedNeuron {
         return Linear<N>::excess(state, model_.template hot<T>(neuron), gap) > T(0);
     }
 
-    Linear<N> model_;
+    Linear<N> model_, jumping_;
     const double* flow_;
     bool curved_;
 };
@@ -239,6 +286,8 @@ void run(CircuitKind kind, const char* name) {
     EXPECT_EQ(tally.late, 0);
     EXPECT_EQ(tally.passed_by, 0);
     EXPECT_GT(tally.ruled_out, tally.intervals / 50);
+    EXPECT_GT(tally.bounded, tally.intervals);
+    EXPECT_GT(tally.usual, tally.intervals / 50);
     EXPECT_LT(tally.worst, 1.0);
     EXPECT_GT(tally.grazing, tally.intervals / 10);
     EXPECT_GT(tally.crossings, tally.intervals / 8);
@@ -337,13 +386,16 @@ void check_that_lanes_are_alone(CircuitKind kind) {
         Exacts durations;
         for (int lane = 0; lane < lanes<double>; ++lane)
             durations[lane] = random() % 8 ? model.free.unit * log_uniform(random, -6.0, 2.0) : 0.0;
-        double values[Variables<Gap, double>::count * lanes<double>];
-        Variables<Gaps, Exacts>::store(gaps(durations), values, lanes<double>);
-        for (int lane = 0; lane < lanes<double>; ++lane) {
-            double alone[Variables<Gap, double>::count];
-            Variables<Gap, double>::store(gaps(durations[lane]), alone, 1);
+        const auto compare = [](const Gaps& all, int lane, const Gap& one) {
+            double values[Variables<Gap, double>::count * lanes<double>], alone[Variables<Gap, double>::count];
+            Variables<Gaps, Exacts>::store(all, values, lanes<double>);
+            Variables<Gap, double>::store(one, alone, 1);
             for (int n = 0; n < Variables<Gap, double>::count; ++n)
                 EXPECT_EQ(values[n * lanes<double> + lane], alone[n]);
+        };
+        for (int lane = 0; lane < lanes<double>; ++lane) {
+            compare(gaps(durations), lane, gaps(durations[lane]));
+            compare(model.gaps(durations), lane, model.gap(durations[lane]));
         }
     }
 }

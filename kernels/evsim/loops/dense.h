@@ -46,18 +46,26 @@ struct DenseKernel : DenseNeurons<Model, typename Model::template Stored<T>> {
             __builtin_prefetch(reinterpret_cast<const char*>(weights) + k);
     }
 
-    /// A gap as the vectors of a tile take it: shared, or each by its own time constants.
-    template <int N>
+    /// A gap as the vectors of a tile take it: shared, where it lies, or each by its own time constants.
+    static constexpr bool shared_gap =
+        std::is_same_v<std::remove_cvref_t<decltype(gap_for<Model>(std::declval<HotWide>(), std::declval<Gap>()))>,
+                       Gap>;
+    template <int N, bool = shared_gap>
     struct TileGap {
+        const Gap& gap;
+        TileGap(const HotWide (&)[N], const Gap& gap_) : gap(gap_) {}
+        const Gap& operator[](int) const { return gap; }
+    };
+    template <int N>
+    struct TileGap<N, false> {
         using Own = std::remove_cvref_t<decltype(gap_for<Model>(std::declval<HotWide>(), std::declval<Gap>()))>;
-        static constexpr bool is_shared = std::is_same_v<Own, Gap>;
-        Own of[is_shared ? 1 : N];
+        Own of[N];
 
         TileGap(const HotWide (&hot)[N], const Gap& gap) {
 #pragma GCC unroll 4
-            for (int k = 0; k < (is_shared ? 1 : N); ++k) of[k] = gap_for<Model>(hot[k], gap);
+            for (int k = 0; k < N; ++k) of[k] = gap_for<Model>(hot[k], gap);
         }
-        const Own& operator[](int k) const { return of[is_shared ? 0 : k]; }
+        const Own& operator[](int k) const { return of[k]; }
     };
     template <int N>
     static TileResult run_tile(const TileRun& run) {

@@ -101,6 +101,29 @@ struct DenseNeurons {
         TileResult result;
     };
 
+    /// Moves a neuron that crosses at most once, if the model can tell, with nothing to look after but one spike.
+    static bool cross_usually(const TileRun& run, const Model& model, const Rule& rule, std::int64_t event,
+                              const Interval& interval, const ExactGap& gap, std::int32_t n, const Neuron& neuron,
+                              const Lane& before, Lane& after) {
+        if constexpr (requires(Exact& exact, double& time) { model.usual_crossing(exact, neuron, time, gap, time); }) {
+            EmissionBuffer& out = *run.emissions;
+            if (rule || n >= run.n_neurons || out.size == out.capacity) return false;
+            if (!(interval.start >= run.emit_from && interval.end < run.emit_until)) return false;
+            Exact exact = converted<Exact, double, S>(before);
+            double time = 0.0;
+            const int crossings = model.usual_crossing(exact, neuron, interval.duration, gap, time);
+            if (crossings < 0) return false;
+            after = converted<Lane, S, double>(exact);
+            // Rounded to S it may be at threshold: see advance_rounded.
+            if (crossings == 0) return !model.at_threshold(converted<Exact, double, S>(after), neuron);
+            time += interval.start;
+            out.data[out.size++] = {static_cast<std::uint32_t>(event), n, time < interval.end ? time : interval.end};
+            return true;
+        } else {
+            return false;
+        }
+    }
+
     /// Moves the flagged neurons through the gap before `event`. In one piece: calls and states handed through memory
     /// cost as much as the mathematics.
     [[gnu::noinline, gnu::flatten]] static void advance_flagged(const TileRun& run, const Model& model, Rule& rule,
@@ -116,6 +139,10 @@ struct DenseNeurons {
             const std::int32_t n = run.first_neuron + lane;
             const Lane before = Variables<Lane, S>::load(step.before + lane, step.stride);
             const Neuron neuron = neuron_at<Model>(run.neurons, static_cast<std::size_t>(n));
+            if (cross_usually(run, model, rule, event, interval, gap, n, neuron, before, step.after[step.n_moved])) {
+                step.moved[step.n_moved++] = lane;
+                continue;
+            }
             Release release = release_of(run, n);
             const Lane after = advance_rounded<Model, S>(
                 model, neuron, before,
@@ -259,6 +286,27 @@ struct DenseNeurons {
         return {TileStatus::ok, 0, 0.0};
     }
 
+    /// The gaps of some durations, side by side where the model can.
+    template <int count>
+    static void fill(const Model& model, const double (&durations)[count], ExactGap (&gaps)[count]) {
+        using Exacts = Vector<double>;
+        using ExactGaps = typename Model::template Gap<Exacts>;
+        if constexpr (requires(const Exacts& several) {
+                          { model.gaps(several) } -> SameAs<ExactGaps>;
+                      }) {
+            constexpr int at_once = lanes<double>;
+            for (int k = 0; k < count; k += at_once) {
+                double values[Variables<ExactGap, double>::count * at_once];
+                Variables<ExactGaps, Exacts>::store(model.gaps(Variables<Exacts, Exacts>::load(durations + k, 0)),
+                                                    values, at_once);
+                for (int lane = 0; lane < at_once; ++lane)
+                    gaps[k + lane] = Variables<ExactGap, double>::load(values + lane, at_once);
+            }
+        } else {
+            for (int k = 0; k < count; ++k) gaps[k] = model.gap(durations[k]);
+        }
+    }
+
     static void prepare_events(const EventRun& run) {
         const Model model(run.shared);
         Event* events = static_cast<Event*>(run.events);
@@ -274,7 +322,7 @@ struct DenseNeurons {
                 durations[k] = times[k] - start;
                 start = times[k];
             }
-            for (int k = 0; k < block; ++k) gaps[k] = model.gap(durations[k]);
+            fill(model, durations, gaps);
             for (int k = 0; k < count; ++k) {
                 start = first + k > 0 ? times[k - 1] : run.previous_time;
                 const std::int32_t input = run.indices[first + k];

@@ -42,6 +42,17 @@ EVSIM_FN int advance(const Model& model, typename Model::template State<double>&
     }
 }
 
+/// The same for a gap of which nothing is known yet; a model may have a cheaper way than to find all of its factors.
+template <class Model, class Fired>
+EVSIM_FN int advance_alone(const Model& model, typename Model::template State<double>& state,
+                           const typename Model::Neuron& neuron, double gap, bool closed, Fired&& fired) {
+    if constexpr (requires { model.advance_alone(state, neuron, gap, closed, fired); }) {
+        return model.advance_alone(state, neuron, gap, closed, fired);
+    } else {
+        return advance(model, state, neuron, gap, model.gap(gap), closed, fired);
+    }
+}
+
 /// Whether a model holds its membrane for a while after a spike; see refractory.h. The clock is the engine's.
 template <class Model>
 inline constexpr bool holds = requires { Model::holds; };
@@ -147,8 +158,9 @@ EVSIM_FN int advance_held(const Model& model, typename Model::template State<dou
             return false;
         };
         const double left = gap.duration - elapsed;
-        const auto left_factors = elapsed > 0.0 ? model.gap(left) : factors;
-        if (advance(model, state, neuron, left, left_factors, closed, stop) == 0) return crossings;
+        if ((elapsed > 0.0 ? advance_alone(model, state, neuron, left, closed, stop)
+                           : advance(model, state, neuron, left, factors, closed, stop)) == 0)
+            return crossings;
         const bool at_release = crossing == 0.0 && last_arrival > gap.start;
         elapsed += crossing;
         release = Release::after_spike(gap, elapsed, neuron.refractory);

@@ -129,6 +129,11 @@ struct Heterogeneous : Soma {
         const Soma own = soma(n);
         return evsim::advance(own, s, n, gap, own.gap(gap), closed, fired);
     }
+    template <class Fired>
+    EVSIM_FN int advance_alone(typename Soma::template State<double>& s, const Neuron& n, double gap, bool closed,
+                               Fired&& fired) const {
+        return advance(s, n, gap, {gap}, closed, fired);
+    }
 
  private:
     /// The shared parameters as the soma takes them.

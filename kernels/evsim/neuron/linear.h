@@ -2,75 +2,14 @@
 // membrane, adaptation and compartments of every kind, as matrices. x is measured from rest.
 #pragma once
 
+#include <evsim/neuron/linear_crossing.h>
 #include <evsim/neuron/linear_flow.h>
 #include <evsim/neuron/linear_gaps.h>
+#include <evsim/neuron/linear_parameters.h>
 #include <evsim/neuron/linear_rates.h>
-#include <evsim/neuron/parameters.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {
-
-/// Where the shared parameters of N variables lie.
-template <int N>
-struct LinearParameters {
-    static constexpr int flow = 0;                ///< A, row by row
-    static constexpr int ceiling = flow + N * N;  ///< c e^{A t} x <= ceiling |x| for all t
-    static constexpr int reset = ceiling + N;     ///< x <- R x + r: R; r is each neuron's
-    static constexpr int seen = reset + N * N;    ///< observables: O x
-    static constexpr int readout = seen + N * N;  ///< c
-    static constexpr int held = readout + N;      ///< 1 for a variable that a held neuron does not change
-    static constexpr int jumps = held + N;        ///< whether an input may move c x itself
-    static constexpr int coupled = jumps + 1;     ///< whether other variables feel those that are held
-    static constexpr int deaf = coupled + 1;      ///< whether a held neuron loses its input
-    static constexpr int quiet =
-        deaf + 1;  ///< whether it surely falls silent without input if it rests below threshold
-    static constexpr int count = quiet + 1;
-
-    const char* names[count];
-    ParameterDomain domains[count] = {};
-
-    constexpr LinearParameters() {
-        for (int k = 0; k < count; ++k)
-            names[k] = k < ceiling    ? "flow"
-                       : k < reset    ? "ceiling"
-                       : k < seen     ? "reset"
-                       : k < readout  ? "seen"
-                       : k < held     ? "readout"
-                       : k < jumps    ? "held"
-                       : k == jumps   ? "jumps"
-                       : k == coupled ? "coupled"
-                       : k == deaf    ? "deaf"
-                                      : "quiet";
-    }
-};
-template <int N>
-inline constexpr LinearParameters<N> linear_parameters{};
-
-template <int N>
-struct LinearNeuronNames {
-    const char* names[3 * N + 2];
-    ParameterDomain domains[3 * N + 2] = {};
-    constexpr LinearNeuronNames() {
-        for (int k = 0; k <= 3 * N; ++k)
-            names[k] = k == 0 ? "threshold" : k <= N ? "after_reset" : k <= 2 * N ? "initial" : "rest";
-        names[3 * N + 1] = "refractory";
-        domains[3 * N + 1] = ParameterDomain::not_negative;
-    }
-};
-template <int N>
-inline constexpr LinearNeuronNames<N> linear_neuron_names{};
-
-template <int N>
-struct LinearObservableNames {
-    static constexpr const char* all[] = {"x0", "x1", "x2", "x3", "x4", "x5", "x6", "x7"};
-    static_assert(N <= 8);
-    const char* names[N];
-    constexpr LinearObservableNames() {
-        for (int k = 0; k < N; ++k) names[k] = all[k];
-    }
-};
-template <int N>
-inline constexpr LinearObservableNames<N> linear_observable_names{};
 
 /// Ports are numbered as the variables: an input to port p is added to variable p.
 template <int N>
@@ -107,14 +46,14 @@ struct Linear {
     template <class T>
     struct Gap {
         T change[N][N];
-        T readout[N], rise[N];  ///< c, and c times the change
-        T slack[N];             ///< what c x may exceed the larger of its ends by, for each |x|
+        T across[N], slack[N];  ///< see LinearCrossing::bounds
     };
 
     template <class V>
     using Rates = LinearRates<N, V>;
 
     LinearFlow<N> free, held;
+    Square<N> unit_change;  ///< of `free` in its unit of time
     LinearCrossing<N> crossing;
     double reset[N][N], seen[N][N];
     bool is_held[N], moves_readout, coupled, deaf, quiet;
@@ -122,6 +61,7 @@ struct Linear {
     EVSIM_FN explicit Linear(const double* shared)
         : free(shared + At::flow),
           held(shared + At::flow, shared + At::held),
+          unit_change(free.change(free.unit)),
           crossing(free, shared + At::readout, shared + At::ceiling),
           moves_readout(shared[At::jumps] != 0.0),
           coupled(shared[At::coupled] != 0.0),
@@ -145,27 +85,33 @@ struct Linear {
     EVSIM_FN double first_crossing(const State<double>& s, const Neuron& n, double horizon) const {
         return crossing.first(row(s), n.threshold, horizon);
     }
-    /// From crossing to crossing; rarely is there a second one in a gap, and most of those are ruled out at once.
     template <class Fired>
     EVSIM_FN int advance(State<double>& s, const Neuron& n, double gap, const Gap<double>& factors, bool closed,
                          Fired&& fired) const {
-        Row<N> slack;
-        for (int j = 0; j < N; ++j) slack.at[j] = factors.slack[j];
-        double elapsed = 0.0;
-        for (int crossings = 0;;) {
-            const double left = gap - elapsed;
-            const bool below = crossings > 0 && crossing.stays_below(row(s), n.threshold, left, slack);
-            const double time = below ? never() : first_crossing(s, n, left);
-            if (!(closed ? time <= left : time < left)) {
-                flow(s, n, left);
-                return crossings;
-            }
-            elapsed += time;
-            flow(s, n, time);
-            fire(s, n);
-            ++crossings;
-            if (!fired(elapsed)) return crossings;
+        return advance_by_passes(s, n, gap, factors.change, closed, fired);
+    }
+    EVSIM_INLINE int usual_crossing(State<double>& s, const Neuron& n, double gap, const Gap<double>& factors,
+                                    double& time) const {
+        if (!(gap <= free.unit && n.refractory == 0.0)) return -1;
+        const Row<N> x = row(s), end = moved(factors.change, x);
+        Row<N> there;
+        time = crossing.usual(x, n.threshold, gap, crossing.readout[0] * end - n.threshold, there);
+        if (time > gap) {
+            put(end, s);
+            return 0;
         }
+        if (!(time < gap)) return -1;
+        put(there, s);
+        fire(s, n);
+        const double left = gap - time;
+        if (!crossing.stays_below(row(s), n.threshold, left)) return -1;
+        put(free.short_flow(row(s), left), s);
+        return 1;
+    }
+    /// The same without them.
+    template <class Fired>
+    EVSIM_FN int advance_alone(State<double>& s, const Neuron& n, double gap, bool closed, Fired&& fired) const {
+        return advance_by_passes(s, n, gap, nullptr, closed, fired);
     }
     /// `advance` with other time constants than its own; -1, and nothing has changed, where the gap is too long for it.
     template <class Fired>
@@ -213,15 +159,27 @@ struct Linear {
     }
 
     EVSIM_NOINLINE Gap<double> gap(double duration) const {
-        const Square<N> change = free.change(duration);
-        const Row<N> rise = crossing.readout[0] * change, slack = crossing.slack(duration);
         Gap<double> out;
-        for (int j = 0; j < N; ++j) {
-            for (int i = 0; i < N; ++i) out.change[i][j] = change.at[i][j];
-            out.readout[j] = crossing.readout[0].at[j];
-            out.rise[j] = rise.at[j];
-            out.slack[j] = slack.at[j] + rounding * (std::fabs(out.readout[j]) + std::fabs(rise.at[j]));
+        if (duration <= free.unit) {
+            free.unit_series(duration, out.change);
+        } else {
+            const Square<N> change = free.change(duration);
+            for (int i = 0; i < N; ++i)
+                for (int j = 0; j < N; ++j) out.change[i][j] = change.at[i][j];
         }
+        bound(duration, out);
+        return out;
+    }
+    /// The same of several durations, bit for bit. `V`: a vector of double.
+    template <class V>
+    EVSIM_FN Gap<V> gaps(const V& duration) const {
+        const bool too_long = any_above(duration, free.unit);
+        const V brief = too_long ? select(duration > broadcast<V>(free.unit), V{}, duration) : duration;
+        Gap<V> out;
+        free.unit_series(brief, out.change);
+        bound(brief, out);
+        for (int lane = 0; too_long && lane < static_cast<int>(sizeof(V) / sizeof(double)); ++lane)
+            if (duration[lane] > free.unit) put(gap(duration[lane]), lane, out);
         return out;
     }
     /// The same for many gaps, to be rounded to S.
@@ -244,7 +202,7 @@ struct Linear {
             up_to_longest(too_long ? V(select(duration > broadcast<V>(longest), V{}, duration)) : duration, out);
             if constexpr (!same_type<V, double>) {
                 for (int lane = 0; too_long && lane < static_cast<int>(sizeof(V) / sizeof(double)); ++lane)
-                    if (duration[lane] > longest) put(model.gap(duration[lane]), lane, out);
+                    if (duration[lane] > longest) Linear::put(model.gap(duration[lane]), lane, out);
             }
             return out;
         }
@@ -253,24 +211,7 @@ struct Linear {
         template <class V>
         EVSIM_INLINE void up_to_longest(const V& duration, Gap<V>& out) const {
             powers.change(duration, out.change);
-            model.crossing.slack(duration, out.slack);
-            for (int j = 0; j < N; ++j) {
-                const V c = broadcast<V>(model.crossing.readout[0].at[j]);
-                V rise{};
-                for (int i = 0; i < N; ++i)
-                    rise = multiply_add(broadcast<V>(model.crossing.readout[0].at[i]), out.change[i][j], rise);
-                out.readout[j] = c;
-                out.rise[j] = rise;
-                out.slack[j] = out.slack[j] + broadcast<V>(rounding) * (magnitude(c) + magnitude(rise));
-            }
-        }
-        template <class V>
-        EVSIM_FN static void put(const Gap<double>& one, int lane, Gap<V>& all) {
-            for (int j = 0; j < N; ++j) {
-                for (int i = 0; i < N; ++i) all.change[i][j][lane] = one.change[i][j];
-                all.rise[j][lane] = one.rise[j];
-                all.slack[j][lane] = one.slack[j];
-            }
+            model.bound(duration, out);
         }
     };
     template <class T>
@@ -309,13 +250,12 @@ struct Linear {
     }
     template <class V, class T>
     EVSIM_FN static V excess(const State<V>& s, const Hot<V>& hot, const Gap<T>& gap) {
-        V now = V{} - hot.threshold, rise{};
+        V above = V{} - hot.threshold;
         for (int j = 0; j < N; ++j) {
-            now = multiply_add(s.x[j], broadcast<V>(gap.readout[j]), now);
-            now = multiply_add(magnitude(s.x[j]), broadcast<V>(gap.slack[j]), now);
-            rise = multiply_add(s.x[j], broadcast<V>(gap.rise[j]), rise);
+            above = multiply_add(s.x[j], broadcast<V>(gap.across[j]), above);
+            above = multiply_add(magnitude(s.x[j]), broadcast<V>(gap.slack[j]), above);
         }
-        return now + positive_part(rise);
+        return above;
     }
     template <class V, class T>
     EVSIM_FN static void decay(State<V>& s, const Gap<T>& gap) {
@@ -335,18 +275,95 @@ struct Linear {
     }
 
  private:
-    /// Of the sums in `excess` in the type of the state, and of a threshold beside them.
-    static constexpr double rounding = 1e-6;
+    static constexpr double rounding = LinearCrossing<N>::rounding;
     static constexpr double longest_unit = 1e20;  ///< of rates, for neurons in which hardly anything moves
+
+    /// Up to so many units of time a gap is passed unit by unit.
+    static constexpr double most_units = 16.0;
+
+    /// `change`: of the whole gap, if it is known.
+    template <class Fired>
+    EVSIM_FN int advance_by_passes(State<double>& s, const Neuron& n, double gap, const double (*change)[N],
+                                   bool closed, Fired&& fired) const {
+        double elapsed = 0.0;
+        for (int crossings = 0;;) {
+            const double time = pass(s, n.threshold, gap - elapsed, crossings > 0 ? nullptr : change, closed);
+            if (time != time) return crossings;
+            elapsed = elapsed + time < gap ? elapsed + time : gap;
+            fire(s, n);
+            ++crossings;
+            if (!fired(elapsed)) return crossings;
+        }
+    }
+    /// To the first crossing within a time, and returns when that is; to the end, and returns NaN, if there is none.
+    EVSIM_NOINLINE double pass(State<double>& s, double threshold, double duration, const double (*change)[N],
+                               bool closed) const {
+        Row<N> x = row(s);
+        double now = 0.0;
+        for (;;) {
+            const double left = duration - now;
+            const bool last = left <= free.unit, long_way = left > most_units * free.unit;
+            const double step = last || long_way ? left : free.unit;
+            Row<N> end, there;
+            double time = never();
+            if (!long_way) {
+                const bool known = last && now == 0.0 && change != nullptr;
+                const bool below = !known && crossing.stays_below(x, threshold, step);
+                end = known ? moved(change, x) : last ? free.short_flow(x, step) : free.moved(unit_change, x);
+                time = below ? infinity()
+                             : crossing.usual(x, threshold, step, crossing.readout[0] * end - threshold, there);
+                if (time <= step) {
+                    put(there, s);
+                    return now + time;
+                }
+            }
+            if (time != time) time = crossing.first(x, threshold, step);
+            const bool at_end = last || long_way;
+            if (at_end && !closed ? time < step : time <= step) {
+                put(free.flow(x, time), s);
+                return now + time;
+            }
+            x = long_way ? free.flow(x, step) : end;
+            if (at_end) break;
+            now += step;
+        }
+        put(x, s);
+        return never();
+    }
+    template <class V>
+    EVSIM_FN static void put(const Gap<double>& one, int lane, Gap<V>& all) {
+        for (int j = 0; j < N; ++j) {
+            for (int i = 0; i < N; ++i) all.change[i][j][lane] = one.change[i][j];
+            all.across[j][lane] = one.across[j];
+            all.slack[j][lane] = one.slack[j];
+        }
+    }
+    /// What `excess` takes of a gap whose change is known.
+    template <class V>
+    EVSIM_FN void bound(const V& duration, Gap<V>& out) const {
+        V rise[N] = {};
+        for (int i = 0; i < N; ++i)
+            for (int j = 0; j < N; ++j)
+                rise[j] = multiply_add(broadcast<V>(crossing.readout[0].at[i]), out.change[i][j], rise[j]);
+        crossing.bounds(duration, rise, !moves_readout, out.across, out.slack);
+    }
 
     EVSIM_FN static Row<N> row(const State<double>& s) {
         Row<N> x;
         for (int i = 0; i < N; ++i) x.at[i] = s.x[i];
         return x;
     }
-    EVSIM_FN static void move(State<double>& s, const LinearFlow<N>& by, double duration) {
-        const Row<N> x = by.flow(row(s), duration);
+    EVSIM_FN static Row<N> moved(const double (*change)[N], const Row<N>& x) {
+        Row<N> end = x;
+        for (int i = 0; i < N; ++i)
+            for (int j = 0; j < N; ++j) end.at[i] = multiply_add(change[i][j], x.at[j], end.at[i]);
+        return end;
+    }
+    EVSIM_FN static void put(const Row<N>& x, State<double>& s) {
         for (int i = 0; i < N; ++i) s.x[i] = x.at[i];
+    }
+    EVSIM_FN static void move(State<double>& s, const LinearFlow<N>& by, double duration) {
+        put(by.flow(row(s), duration), s);
     }
 };
 

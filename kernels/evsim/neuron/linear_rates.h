@@ -2,6 +2,7 @@
 // series of e^{A t} applied to its state.
 #pragma once
 
+#include <evsim/neuron/linear_crossing.h>
 #include <evsim/neuron/linear_flow.h>
 #include <evsim/portable.h>
 

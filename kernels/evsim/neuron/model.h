@@ -82,6 +82,11 @@ EVSIM_FN decltype(auto) gap_for(const Hot& hot, const Gap& gap) {
 // a gap in which it crosses at most once, without a call; the number of crossings, or -1 if it cannot say, and then the
 // state does not count. What `progress` is set to becomes the time of the crossing by `elapsed`, later.
 //
+// Optionally: usual_crossing(state, neuron, duration, gap, time): the same where it sees no other way than `duration`
+// and `gap` of it; `time` is set to that of the crossing.
+//
+// Optionally: gaps(durations): `gap` of a vector of durations, bit for bit.
+//
 // Optionally: own_gap(hot, gap), static, likewise: where neurons differ in their time constants, what excess and decay
 // take for a gap in place of what the layer shares.
 template <class Model>

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <evsim/exponential.h>
-#include <evsim/neuron/linear_flow.h>
+#include <evsim/neuron/linear_crossing.h>
 #include <evsim/neuron/too_many_steps.h>
 
 namespace evsim {
