@@ -18,6 +18,7 @@ from PIL import Image
 import evsim
 from evsim import encoders
 from evsim.cli import demo
+from evsim.learning import record
 from evsim.neurons import Exponential, Linear
 from evsim.spikeseg import EncoderConfig, EncoderOutput, LayerConfig, SpikeSEG, find_instances, track_instances
 
@@ -414,6 +415,37 @@ def draw_delays() -> None:
     save(figure, "delays")
 
 
+def draw_gradients() -> None:
+    """Draw the time of a first spike over the weight of its input, and what its derivative becomes at grazing."""
+    weights = np.linspace(6.2, 14.0, 400)
+    net = evsim.SpikingNetwork(dtype="float64")
+    layer = net.add_layer(evsim.Dense(1, 1), evsim.LIF(tau_mem=20.0, tau_syn=5.0), name="out")
+    times, exact, bounded = np.full((3, len(weights)), np.nan)
+    for k, weight in enumerate(weights):
+        layer.weights = [[weight]]
+        tape = record(net, [0], [0.0], until=60.0)
+        n_spikes = len(tape.spikes["out"])
+        if n_spikes == 0:
+            continue
+        by_spikes = {"out": [1.0] + [0.0] * (n_spikes - 1)}
+        times[k] = tape.spikes["out"].times[0]
+        exact[k] = tape.backward(by_spikes).weights["out"][0, 0]
+        bounded[k] = tape.backward(by_spikes, smallest_slope=0.05).weights["out"][0, 0]
+    figure = Figure(figsize=(7.0, 3.0), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(weights, times, color="C0")
+    left.set(xlabel="weight", ylabel="time of the first spike (ms)", xlim=(weights[0], weights[-1]))
+    first = weights[np.isfinite(times)][0]
+    left.axvspan(weights[0], first, color="0.9")
+    left.text(0.5 * (weights[0] + first), np.nanmax(times), "no spike", ha="center", va="top", rotation=90, fontsize=8)
+    right.plot(weights, exact, color="C0", label="exact")
+    right.plot(weights, bounded, color="C1", label="smallest_slope=0.05")
+    right.set(xlabel="weight", ylabel="its derivative by the weight", xlim=(weights[0], weights[-1]), ylim=(-8.0, 0.3))
+    right.axvspan(weights[0], first, color="0.9")
+    right.legend(loc="lower right", frameon=False)
+    save(figure, "gradients")
+
+
 def draw_recurrent() -> None:
     """Draw the spikes of an excitatory and an inhibitory population that reach each other."""
     rng = np.random.default_rng(3)
@@ -609,6 +641,7 @@ if __name__ == "__main__":
     pictures = [draw_digit, draw_raster, draw_membrane, draw_weights, draw_exact, draw_stdp_window]
     pictures += [
         draw_delays,
+        draw_gradients,
         draw_recurrent,
         draw_sparse,
         draw_shared_weights,

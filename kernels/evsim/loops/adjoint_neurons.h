@@ -8,6 +8,7 @@
 
 #include <evsim/loops/adjoint_kernel.h>
 #include <evsim/neuron/linear_flow.h>
+#include <evsim/neuron/too_many_steps.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {

@@ -1,0 +1,157 @@
+"""Training: it learns, it stops, it goes on to the bit from where a process was killed."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import evsim
+from evsim import errors
+from evsim.initializers import NormalInitializer
+from evsim.learning import Adam, TimeToFirstSpike, Trainer, VanRossum
+
+NEURON = evsim.LIF(tau_mem=20.0, tau_syn=5.0)
+
+
+def data(n, seed):
+    numbers = np.random.default_rng(seed).uniform(size=(n, 2))
+    times = 20.0 * np.hstack([numbers, 1.0 - numbers])
+    order = times.argsort(axis=1)
+    samples = [evsim.SpikeArray(k, t[k]) for k, t in zip(order, times, strict=True)]
+    return samples, (numbers[:, 0] > numbers[:, 1]).astype(int)
+
+
+def trainer(**options):
+    net = evsim.SpikingNetwork(seed=1)
+    net.add_layer(evsim.Dense(4, 20, NormalInitializer(2.0, 1.5)), NEURON, name="hidden")
+    net.add_layer(evsim.Dense(20, 2, NormalInitializer(0.9, 0.3)), NEURON, name="out", delay=1.0)
+    return Trainer(
+        net, TimeToFirstSpike("out"), Adam(net, lr=0.01), until=50.0, smallest_slope=0.02, **options
+    )
+
+
+def weights(one):
+    return [np.array(projection.weights) for projection in one.net.projections]
+
+
+def test_it_learns_to_compare_two_numbers():
+    one = trainer()
+    before = one.evaluate(data(300, 3))
+    epochs = one.fit(data(600, 1), epochs=5, validation=data(200, 2))
+    after = one.evaluate(data(300, 3))
+    assert [epoch.number for epoch in epochs] == [1, 2, 3, 4, 5]
+    assert after[0] < 0.5 * before[0]
+    assert after[1] > 0.93
+    samples, classes = data(300, 3)
+    assert np.mean(one.predict(samples) == classes) == pytest.approx(after[1])
+
+
+def test_a_checkpoint_goes_on_to_the_bit(tmp_path):
+    whole = trainer(schedule=lambda epoch: 0.9**epoch)
+    whole.fit(data(100, 1), epochs=4, validation=data(50, 2))
+    path = tmp_path / "training.npz"
+    first = trainer(schedule=lambda epoch: 0.9**epoch)
+    first.fit(data(100, 1), epochs=2, validation=data(50, 2), checkpoint=path)
+    second = trainer(schedule=lambda epoch: 0.9**epoch)
+    epochs = second.fit(data(100, 1), epochs=4, validation=data(50, 2), checkpoint=path)
+    assert epochs == whole.epochs
+    for a, b in zip(weights(whole), weights(second), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_killed_process_leaves_a_whole_checkpoint(tmp_path):
+    path = tmp_path / "training.npz"
+    program = (
+        "import sys; sys.path[:0] = sys.argv[1:3]\n"
+        "import test_trainer as t\n"
+        "one = t.trainer()\n"
+        "one.fit(t.data(60, 1), epochs=100000, checkpoint=sys.argv[3])\n"
+    )
+    here = os.path.dirname(__file__)
+    child = subprocess.Popen([sys.executable, "-c", program, here, os.path.dirname(os.path.dirname(here)), str(path)])
+    deadline = time.monotonic() + 60.0
+    while not path.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    one = trainer()
+    n = len(one.fit(data(60, 1), epochs=1, checkpoint=path))
+    assert n >= 1
+    whole = trainer()
+    whole.fit(data(60, 1), epochs=n)
+    for a, b in zip(weights(whole), weights(one), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_patience_stops_and_the_best_epoch_stays():
+    one = trainer()
+    one.optimizer.lr = one._lr = 1.0  # too much to learn with
+    epochs = one.fit(data(60, 1), epochs=30, validation=data(100, 2), patience=2)
+    accuracies = [epoch.validation_accuracy for epoch in epochs]
+    best = int(np.argmax(accuracies))
+    assert len(epochs) == best + 3
+    assert one.evaluate(data(100, 2))[1] == pytest.approx(accuracies[best])
+
+
+def test_a_log_has_a_row_for_each_epoch(tmp_path):
+    epochs = trainer().fit(data(40, 1), epochs=3, log=tmp_path / "log.csv")
+    with (tmp_path / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["number"]) for row in rows] == [1, 2, 3]
+    assert [float(row["loss"]) for row in rows] == [epoch.loss for epoch in epochs]
+
+
+def test_a_bar_shows(capsys):
+    trainer().fit(data(40, 1), epochs=1, progress=True)
+    assert "training" in capsys.readouterr().out
+
+
+def test_trains_as_targets():
+    net = evsim.SpikingNetwork(seed=1, dtype="float64")
+    net.add_layer(evsim.Dense(4, 1, weights=[[4.0] * 4]), NEURON, name="out")
+    samples, _ = data(10, 1)
+    targets = [evsim.SpikeArray([0], [15.0])] * 10
+    one = Trainer(net, VanRossum("out", tau=5.0), Adam(net, lr=0.1), until=40.0)
+    epochs = one.fit((samples, targets), epochs=10)
+    assert epochs[-1].loss < epochs[0].loss
+    assert np.isnan(epochs[-1].accuracy)
+    with pytest.raises(errors.InvalidArgumentError, match="scores"):
+        one.predict(samples, targets)
+
+
+def test_wrong_calls(tmp_path):
+    one = trainer()
+    samples, classes = data(10, 1)
+    with pytest.raises(errors.ShapeMismatchError, match="10 samples"):
+        one.fit((samples, classes[:5]), epochs=1)
+    with pytest.raises(errors.ShapeMismatchError, match="at least one"):
+        one.fit(([], []), epochs=1)
+    with pytest.raises(errors.DTypeError, match="pair"):
+        one.fit(samples, epochs=1)
+    with pytest.raises(errors.InvalidArgumentError, match="patience"):
+        one.fit((samples, classes), epochs=1, patience=1)
+    with pytest.raises(errors.DTypeError, match="optimizer"):
+        Trainer(one.net, one.loss, "adam", until=5.0)
+    with pytest.raises(errors.InvalidArgumentError, match="until"):
+        Trainer(one.net, one.loss, one.optimizer, until=0.0)
+    path = tmp_path / "x.npz"
+    path.write_bytes(b"nothing")
+    with pytest.raises(errors.FileFormatError, match="no checkpoint"):
+        one.fit((samples, classes), epochs=1, checkpoint=path)
+    np.savez(path, a=np.arange(3))
+    with pytest.raises(errors.FileFormatError, match="no checkpoint"):
+        one.fit((samples, classes), epochs=1, checkpoint=path)
+    path.unlink()
+    other = evsim.SpikingNetwork(seed=1)
+    other.add_layer(evsim.Dense(4, 2, NormalInitializer(3.0, 1.0)), NEURON, name="out")
+    Trainer(other, one.loss, Adam(other), until=50.0).fit((samples, classes), epochs=1, checkpoint=path)
+    with pytest.raises(errors.FileFormatError, match="another network"):
+        one.fit((samples, classes), epochs=1, checkpoint=path)
