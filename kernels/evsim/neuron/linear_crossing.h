@@ -217,7 +217,7 @@ struct LinearCrossing {
         Column<N> sum = Column<N>::of(x.at), slope[3];
         for (int k = 0; k < 3; ++k) {
             slope[k] = {};
-            for (int j = 0; j < N; ++j) slope[k] = flow.column[k][j].times(x.at[j], slope[k]);
+            for (int j = 0; j < N; ++j) slope[k] = flow.column(k, j).times(x.at[j], slope[k]);
         }
         return slope[2].times(h, slope[1]).times(h, slope[0]).times(h, sum).row();
     }

@@ -62,17 +62,24 @@ struct Column {
     static constexpr int count = (N + width - 1) / width;
     Part part[count];
 
+    static constexpr int padded = count * width;
+
     /// From every `stride`-th number.
     EVSIM_FN static Column of(const double* numbers, int stride = 1) {
-        double filled[count * width] = {};
+        double filled[padded] = {};
         for (int i = 0; i < N; ++i) filled[i] = numbers[i * stride];
+        return load(filled);
+    }
+    /// From memory and to it, which need not be aligned: a model may lie anywhere.
+    EVSIM_FN static Column load(const double* from) {
         Column out;
-        std::memcpy(out.part, filled, sizeof(out.part));
+        std::memcpy(out.part, from, sizeof(out.part));
         return out;
     }
+    EVSIM_FN void store(double* to) const { std::memcpy(to, part, sizeof(part)); }
     EVSIM_FN Row<N> row() const {
-        double filled[count * width];
-        std::memcpy(filled, part, sizeof(part));
+        double filled[padded];
+        store(filled);
         Row<N> out;
         for (int i = 0; i < N; ++i) out.at[i] = filled[i];
         return out;
@@ -90,11 +97,11 @@ template <int N>
 struct LinearFlow {
     static constexpr int degree = 16;
 
-    Square<N> term[degree];       ///< A^k / k! for k = 1, 2, ...
-    Column<N> column[degree][N];  ///< the same
-    double norm = 0.0;            ///< largest sum of a row or a column of |A|
-    double unit;                  ///< a time in which little changes: 1 / (4 norm)
-    bool acyclic = true;          ///< no variable acts on itself by way of others
+    Square<N> term[degree];                        ///< A^k / k! for k = 1, 2, ...
+    double columns[degree][N][Column<N>::padded];  ///< the same, column by column
+    double norm = 0.0;                             ///< largest sum of a row or a column of |A|
+    double unit;                                   ///< a time in which little changes: 1 / (4 norm)
+    bool acyclic = true;                           ///< no variable acts on itself by way of others
 
     EVSIM_NOINLINE explicit LinearFlow(const double* rows, const double* held = nullptr) {
         Square<N> a, links;
@@ -113,13 +120,14 @@ struct LinearFlow {
         }
         unit = norm > 0.0 ? 0.25 / norm : 1.0;
         term[0] = a;
-        for (int j = 0; j < N; ++j) column[0][j] = Column<N>::of(&a.at[0][j], N);
+        for (int j = 0; j < N; ++j) Column<N>::of(&a.at[0][j], N).store(columns[0][j]);
         for (int k = 1; k < degree; ++k)
             for (int j = 0; j < N; ++j) {
                 Column<N> sum{};
-                for (int i = 0; i < N; ++i) sum = column[0][i].times(term[k - 1].at[i][j], sum);
-                column[k][j] = sum.times(1.0 / (k + 1), {});
-                const Row<N> values = column[k][j].row();
+                for (int i = 0; i < N; ++i) sum = column(0, i).times(term[k - 1].at[i][j], sum);
+                sum = sum.times(1.0 / (k + 1), {});
+                sum.store(columns[k][j]);
+                const Row<N> values = sum.row();
                 for (int i = 0; i < N; ++i) term[k].at[i][j] = values.at[i];
             }
         Square<N> walks = links;
@@ -127,6 +135,8 @@ struct LinearFlow {
         for (int i = 0; i < N; ++i)
             for (int j = 0; j < N; ++j) acyclic = acyclic && walks.at[i][j] == 0.0;
     }
+
+    EVSIM_FN Column<N> column(int k, int j) const { return Column<N>::load(columns[k][j]); }
 
     /// No duration has to be taken longer: keeps infinity out.
     EVSIM_FN double longest() const { return unit * (acyclic ? 0x1p60 : 0x1p40); }
@@ -191,13 +201,13 @@ struct LinearFlow {
         const double squared = duration * duration;
         Column<N> q[2][N], sum = Column<N>::of(x.at);
         for (int j = 0; j < N; ++j) {
-            q[0][j] = column[even][j];
-            q[1][j] = column[odd][j];
+            q[0][j] = column(even, j);
+            q[1][j] = column(odd, j);
         }
         for (int k = even - 2; k >= 0; k -= 2)
-            for (int j = 0; j < N; ++j) q[0][j] = q[0][j].times(squared, column[k][j]);
+            for (int j = 0; j < N; ++j) q[0][j] = q[0][j].times(squared, column(k, j));
         for (int k = odd - 2; k >= 1; k -= 2)
-            for (int j = 0; j < N; ++j) q[1][j] = q[1][j].times(squared, column[k][j]);
+            for (int j = 0; j < N; ++j) q[1][j] = q[1][j].times(squared, column(k, j));
         for (int j = 0; j < N; ++j) sum = q[1][j].times(duration, q[0][j]).times(x.at[j] * duration, sum);
         return sum.row();
     }
