@@ -121,8 +121,8 @@ def parameter_names(neuron: NeuronModel) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _changed(neuron: Any, name: str, change: Callable[[Any], Any]) -> NeuronModel:
-    """The neuron with one parameter changed."""
+def changed(neuron: Any, name: str, change: Callable[[Any], Any]) -> NeuronModel:
+    """Return the neuron with one parameter changed."""
     if name.startswith("adaptation."):
         _, number, part = name.split(".")
         parts = list(neuron.adaptation)
@@ -157,8 +157,8 @@ def by_parameter(neuron: NeuronModel, name: str, gradients: tuple[Floats, ...], 
 
     def difference(width: Any) -> list[Floats]:
         """By every matrix, shape (n, ...)."""
-        up = Matrices.of(linear_system(_changed(neuron, name, lambda old: old + width)))
-        down = Matrices.of(linear_system(_changed(neuron, name, lambda old: old - width)))
+        up = Matrices.of(linear_system(changed(neuron, name, lambda old: old + width)))
+        down = Matrices.of(linear_system(changed(neuron, name, lambda old: old - width)))
         out = []
         for item in fields(Matrices):
             a, b = np.broadcast_arrays(getattr(up, item.name), getattr(down, item.name))

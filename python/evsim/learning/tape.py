@@ -23,6 +23,7 @@ from ..errors import (
 from ..inputs import samples_of
 from ..network import SpikingNetwork
 from ..nodes import Input, Population
+from ..probe import Probe
 from ..projection import Projection
 from ..spikes import SpikeArray
 from .systems import by_parameter, core_neurons, linear_system, parameter_names, parameter_value
@@ -39,6 +40,7 @@ def record(
     *,
     until: float | None = None,
     start: float | None = None,
+    record: Probe | Sequence[Probe] = (),
 ) -> Tape:
     """Run a network from the beginning and keep what the way back needs.
 
@@ -47,7 +49,7 @@ def record(
     net : SpikingNetwork
         Of linear neurons (LIF, LIFDelta, IAFDelta, LI, Linear and its kin), on the CPU, without plasticity rules and
         drives. Any connections, delays and cycles with a delay.
-    inputs, times, until, start
+    inputs, times, until, start, record
         As of :meth:`SpikingNetwork.infer`.
 
     Returns
@@ -77,7 +79,7 @@ def record(
     >>> gradients.weights["out"].round(4), gradients.times["input 0"].round(4)
     (array([[-0.2335]]), array([1.]))
     """
-    return Tape(net, inputs, times, until, start)
+    return Tape(net, inputs, times, until, start, record)
 
 
 class Tape:
@@ -89,15 +91,25 @@ class Tape:
         Of every input and population by name; lists after a batch.
     until : float
         End of the run.
+    starts : list of float
+        Beginning of each sample.
     """
 
-    def __init__(self, net: SpikingNetwork, inputs: Any, times: Any, until: float | None, start: float | None) -> None:
-        _require_differentiable(net)
+    def __init__(
+        self,
+        net: SpikingNetwork,
+        inputs: Any,
+        times: Any,
+        until: float | None,
+        start: float | None,
+        record: Probe | Sequence[Probe] = (),
+    ) -> None:
+        require_differentiable(net)
         self._nodes: list[Any] = sorted(net._nodes.values(), key=lambda node: node._node)
         self._keys = projection_keys(net)
         self._core, self._edges = _adjoint(net, self._nodes)
         given, self._batch = samples_of(net._inputs, inputs, times, net._backend)
-        found = net.infer(inputs, times, outputs=list(net.populations), until=until, start=start)
+        found = net.infer(inputs, times, outputs=list(net.populations), until=until, start=start, record=record)
         self.until = math.inf if until is None else float(until)
         n_samples = len(given)
         self._spikes: dict[str, list[SpikeArray]] = {}
@@ -112,14 +124,14 @@ class Tape:
                 causes = node.causes  # type: ignore[attr-defined]
                 self._causes[node.name] = causes if self._batch else [causes]
         firsts = [[s.times[0] for s in self._of(k) if len(s)] for k in range(n_samples)]
-        self._starts = [float(start) if start is not None else min([0.0, *first]) for first in firsts]
+        self.starts = [float(start) if start is not None else min([0.0, *first]) for first in firsts]
 
     def _of(self, sample: int) -> list[SpikeArray]:
         return [self._spikes[node.name][sample] for node in self._nodes if isinstance(node, Input)]
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        return len(self._starts)
+        return len(self.starts)
 
     @property
     def spikes(self) -> dict[str, Any]:
@@ -173,7 +185,7 @@ class Tape:
             raise InvalidArgumentError(f"smallest_slope must be at least 0 and finite, got {smallest_slope}")
         samples = [
             (
-                self._starts[s],
+                self.starts[s],
                 self.until,
                 [
                     _core.NodeOfRun(
@@ -326,7 +338,8 @@ def _as_spikes(given: Any) -> SpikeArray:
     return found
 
 
-def _require_differentiable(net: Any) -> None:
+def require_differentiable(net: Any) -> None:
+    """Raise unless it is a network that a tape can be made of."""
     if not isinstance(net, SpikingNetwork):
         raise DTypeError(f"a tape is made of a SpikingNetwork, got {type(net).__name__}")
     net._require_whole("derive")
