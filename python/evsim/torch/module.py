@@ -220,7 +220,7 @@ class _Call:
     def back(self, values: Sequence[torch.Tensor], by: Sequence[torch.Tensor | None], needed: Sequence[bool]) -> list[Any]:
         """Return the gradient by each value and each tensor of times, None where it is not `needed`."""
         derivatives = {
-            name: one.double().numpy() for name, one in zip(self.names, by, strict=True) if one is not None
+            name: one.detach().double().numpy() for name, one in zip(self.names, by, strict=True) if one is not None
         }
         parameters: dict[str, list[str]] = {}
         for place, wanted in zip(self.places, needed, strict=False):
@@ -249,11 +249,25 @@ class _Through(torch.autograd.Function):
         return tuple(torch.from_numpy(np.ascontiguousarray(one)).to(dtype) for one in call.run(values))
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, *by: torch.Tensor | None) -> tuple[Any, ...]:
         needed = ctx.needs_input_grad[1:]
         found = ctx.call.back(ctx.saved_tensors, by, needed)
-        return None, *(one if need else None for one, need in zip(found, needed, strict=True))
+        wanted = [one if need else None for one, need in zip(found, needed, strict=True)]
+        if torch.is_grad_enabled():  # with create_graph=True
+            wanted = [None if one is None else _Once.apply(one.requires_grad_()) for one in wanted]
+        return None, *wanted
+
+
+class _Once(torch.autograd.Function):
+    """What cannot be derived again."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
+        return gradient.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *by: torch.Tensor) -> Any:
+        raise UnsupportedError("there are no second derivatives of spike times and potentials")
 
 
 def _arrays(values: Sequence[torch.Tensor]) -> list[Any]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .._lib.modules import only_public
-from ..learning import Tape, record
+from ..learning import Gradients, Tape, record
 from ..learning.systems import changed, parameter_value
 from ..network import SpikingNetwork
 from ..probe import Probe
+from .maxima import Maxima, moved_maxima
 from .outputs import padded
 from .places import Place, projections_of, set_delays
 
@@ -37,14 +38,15 @@ class Wanted:
 
 @dataclass
 class Run:
-    """What a run left: the network it ran on, its tape, the numbers found, and where in them each spike lies."""
+    """What a run left: its network, input and tape, the numbers found, and where in them each spike lies."""
 
     net: SpikingNetwork
+    inputs: Mapping[str, Any]
     tape: Tape
-    found: dict[tuple[str, str], Floats]
-    places: dict[str, npt.NDArray[np.int64]]
-    ends: dict[str, npt.NDArray[np.int64]]
-    maximum_times: dict[str, Floats]
+    found: dict[tuple[str, str], Floats] = field(default_factory=dict)
+    places: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    ends: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
+    maxima: dict[str, Maxima] = field(default_factory=dict)
 
 
 class Runner:
@@ -93,7 +95,7 @@ class Runner:
             net = self.net
             probes = {name: Probe(name, times) for name, times in wanted.potentials.items()}
             tape = record(net, inputs, until=wanted.until, start=wanted.start, record=list(probes.values()))
-            run = Run(net, tape, {}, {}, {}, {})
+            run = Run(net, inputs, tape)
             for name in wanted.outputs:
                 population: Any = net._node_of(name)
                 times, run.places[name], run.ends[name] = padded(tape.spikes[name], population.n_neurons)
@@ -101,33 +103,51 @@ class Runner:
                 if name in probes:
                     run.found[name, "potentials"] = probes[name].values
                 if name in wanted.readouts:
-                    run.found[name, "maximum"] = population.maximum
-                    # Where the potential has never risen, its maximum is its first value.
-                    begins = np.asarray(tape.starts)[:, None]
-                    at = population.maximum_time
-                    run.maximum_times[name] = np.where(np.isnan(at), begins, at)
+                    run.maxima[name] = Maxima.of(population)
+                    run.found[name, "maximum"] = run.maxima[name].heights
             return run
 
     def back(
         self, run: Run, values: Values, by: Mapping[tuple[str, str], Floats], wanted: Wanted, **options: Any
-    ) -> Any:
+    ) -> Gradients:
         """Return the gradients of a loss from its derivatives `by` what the run found."""
-        spikes, potentials = {}, {}
+        spikes: dict[str, list[Floats]] = {}
         for name, places in run.places.items():
             if (name, "times") in by:
                 spikes[name] = np.split(by[name, "times"].ravel()[places], run.ends[name][:-1])
-            at, derivatives = [], []
-            if (name, "potentials") in by:
-                derivatives.append(by[name, "potentials"])
-                at.append(np.broadcast_to(wanted.potentials[name][:, None], derivatives[-1].shape))
-            if (name, "maximum") in by:
-                derivatives.append(by[name, "maximum"][:, None, :])
-                at.append(run.maximum_times[name][:, None, :])
-            if derivatives:
-                potentials[name] = (np.concatenate(at, axis=1), np.concatenate(derivatives, axis=1))
         with self._lock:
             self._put(run.net, values)
-            return run.tape.backward(spikes, potentials=potentials, **options)
+            moved = [
+                moved_maxima(
+                    run.net, run.tape, run.inputs, one, by[name, "maximum"], {"until": wanted.until, "start": wanted.start}
+                )
+                for name, one in run.maxima.items()
+                if (name, "maximum") in by
+            ]
+            for more in moved:
+                for name, rows in more.spikes.items():
+                    before = spikes.get(name)
+                    spikes[name] = rows if before is None else [a + b for a, b in zip(before, rows, strict=True)]
+            gradients = run.tape.backward(spikes, potentials=_seeds(run, by, wanted), **options)
+        for more in moved:
+            more.add_delays(gradients)
+        return gradients
+
+
+def _seeds(run: Run, by: Mapping[tuple[str, str], Floats], wanted: Wanted) -> dict[str, tuple[Floats, Floats]]:
+    """Times and derivatives of the potentials that a loss looks at, shape (n_samples, n_times, n_neurons)."""
+    out = {}
+    for name in run.places:
+        at, derivatives = [], []
+        if (name, "potentials") in by:
+            derivatives.append(by[name, "potentials"])
+            at.append(np.broadcast_to(wanted.potentials[name][:, None], derivatives[-1].shape))
+        if (name, "maximum") in by:
+            derivatives.append(by[name, "maximum"][:, None, :])
+            at.append(run.maxima[name].looked_at(run.tape.starts)[:, None, :])
+        if derivatives:
+            out[name] = (np.concatenate(at, axis=1), np.concatenate(derivatives, axis=1))
+    return out
 
 
 def _rebuilt(net: SpikingNetwork, dtype: str, neurons: Mapping[str, Any]) -> SpikingNetwork:
