@@ -33,7 +33,7 @@ class Given:
         assert tensor is not None
         assert places is not None
         out = np.zeros(tensor.numel())
-        out[places] = np.concatenate(by_time)
+        out[places] = np.concatenate([np.empty(0), *by_time])
         return torch.from_numpy(out).reshape(tensor.shape).to(tensor.dtype)
 
 

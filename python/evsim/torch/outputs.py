@@ -54,8 +54,8 @@ def padded(
     spikes: Sequence[SpikeArray], n_neurons: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Return times of shape (n_samples, n_neurons, k), where in it each spike lies, and the end of each sample."""
-    ends = np.cumsum([len(one) for one in spikes])
-    neurons = np.concatenate([one.indices for one in spikes]).astype(np.int64)
+    ends = np.cumsum([len(one) for one in spikes], dtype=np.int64)
+    neurons = np.concatenate([np.empty(0, np.int64), *(one.indices for one in spikes)])
     cells = np.repeat(np.arange(len(spikes)), np.diff(ends, prepend=0)) * n_neurons + neurons
     order = np.argsort(cells, kind="stable")
     first = np.searchsorted(cells[order], cells[order])  # where the spikes of its neuron begin
@@ -64,7 +64,7 @@ def padded(
     k = int(ranks.max(initial=0)) + 1
     times = np.full((len(spikes), n_neurons, k), np.inf)
     places = cells * k + ranks
-    times.ravel()[places] = np.concatenate([one.times for one in spikes])
+    times.ravel()[places] = np.concatenate([np.empty(0), *(one.times for one in spikes)])
     return times, places, ends
 
 

@@ -15,8 +15,8 @@ def network(dtype="float64", *, seed=3):
     net = evsim.SpikingNetwork(dtype=dtype, seed=seed)
     weights = evsim.initializers.NormalInitializer(4.0, 2.0)
     net.add_layer(evsim.Dense(3, 5, weights), evsim.LIF(tau_mem=20.0, tau_syn=5.0), name="hidden")
-    net.add_layer(evsim.Dense(5, 2, weights), evsim.LIF(tau_mem=20.0, tau_syn=5.0), name="out")
-    net.add_layer(evsim.Dense(5, 2), evsim.LI(tau_mem=20.0, tau_syn=5.0), source="hidden", name="readout")
+    net.add_layer(evsim.Dense(5, 2), evsim.LI(tau_mem=20.0, tau_syn=5.0), name="readout")
+    net.add_layer(evsim.Dense(5, 2, weights), evsim.LIF(tau_mem=20.0, tau_syn=5.0), source="hidden", name="out")
     return net
 
 
@@ -37,7 +37,7 @@ spike = st.one_of(st.floats(0.0, 20.0), st.just(float("inf")))
 def test_padded_times_run_as_the_network_runs_their_spikes(times):
     net = network()
     names = ["hidden", "out", "readout"]
-    found = evsim.torch.Network(net, outputs=names, until=40.0)(torch.tensor(times).double())
+    found = evsim.torch.Network(net, outputs=names, until=40.0)(torch.tensor(times, dtype=torch.float64))
     right = net.infer(samples_of(times), outputs=names, until=40.0)
     for name in names:
         out, n = found[name], net[name].n_neurons

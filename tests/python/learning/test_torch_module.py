@@ -190,7 +190,7 @@ def test_networks_without_exact_gradients_are_refused():
     with pytest.raises(errors.DTypeError, match="SpikingNetwork"):
         evsim.torch.Network("net")
     net = evsim.SpikingNetwork()
-    net.add_layer(evsim.Dense(1, 1), evsim.QIF(tau_mem=10.0, tau_syn=5.0, threshold=1.0))
+    net.add_layer(evsim.Dense(1, 1), evsim.QIF(tau_mem=10.0, tau_syn=5.0))
     with pytest.raises(errors.UnsupportedError, match="QIF"):
         evsim.torch.Network(net)
 
