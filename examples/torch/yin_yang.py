@@ -2,8 +2,8 @@
 
 usage: python yin_yang.py [epochs]
 
-The task is Kriener et al.'s (2022, Proc. NICE), the settings those of Wunderlich & Pehle (2021, Sci. Rep. 11:12829) but for
-the size of the hidden layer.
+The task is Kriener et al.'s (2022, Proc. NICE), the settings those of Wunderlich & Pehle (2021, Sci. Rep. 11:12829) but
+for the size of the hidden layer.
 """
 
 import sys

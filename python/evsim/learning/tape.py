@@ -26,7 +26,7 @@ from ..nodes import Input, Population
 from ..probe import Probe
 from ..projection import Projection
 from ..spikes import SpikeArray
-from .systems import by_parameter, core_neurons, linear_system, parameter_names, parameter_value
+from .systems import by_parameter, core_neurons, linear_system, parameter_value
 
 __all__ = ["Gradients", "Tape", "record"]
 
@@ -260,7 +260,9 @@ class Tape:
             at = np.asarray(pair[0], np.float64)
             leading = (len(self),) if self._batch else ()
             ends = (*leading, node.n_neurons)
-            if at.shape != derivatives.shape or (at.shape != ends and (at.ndim != len(ends) + 1 or at.shape[-1] != ends[-1])):
+            if at.shape != derivatives.shape or (
+                at.shape != ends and (at.ndim != len(ends) + 1 or at.shape[-1] != ends[-1])
+            ):
                 raise ShapeMismatchError(
                     f"{node.name}: times and derivatives of shape {ends}, or with times before the neurons; got "
                     f"{at.shape} and {derivatives.shape}"

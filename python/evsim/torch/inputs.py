@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,13 +94,15 @@ def _split(
     samples: npt.NDArray[np.int64], inputs: npt.NDArray[np.int64], times: npt.NDArray[np.float64], n: int
 ) -> list[SpikeArray]:
     ends = np.searchsorted(samples, np.arange(n + 1))
-    return [SpikeArray(inputs[a:b], times[a:b]) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [SpikeArray(inputs[a:b], times[a:b]) for a, b in itertools.pairwise(ends)]
 
 
 def by_input(inputs: Any, nodes: Sequence[Input], dt: float | None) -> dict[str, Given]:
     """Return the spikes of each input by its name; of several inputs, `inputs` is a mapping."""
     if not nodes:
-        raise InvalidArgumentError("the network has no input; a module needs one, which tells how many samples there are")
+        raise InvalidArgumentError(
+            "the network has no input; a module needs one, which tells how many samples there are"
+        )
     if not isinstance(inputs, dict):
         if len(nodes) > 1:
             names = ", ".join(repr(node.name) for node in nodes)

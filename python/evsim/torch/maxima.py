@@ -110,18 +110,19 @@ def _kinks(net: SpikingNetwork, tape: Tape, name: str, at: Floats) -> Iterator[_
                 break
 
 
-def _arrivals(projection: Projection, spikes: SpikeArray, neuron: int) -> tuple[Floats, Any]:
+def _arrivals(projection: Projection, spikes: SpikeArray, neuron: int) -> tuple[Floats, tuple[Any, ...]]:
     """When the spikes arrive at a neuron, NaN where they do not; and where in the delays that of each lies."""
     delays, connection = np.asarray(projection.delays), projection.connection
     sent = spikes.indices
-    synapses = None
+    synapses: Any = None
+    places: tuple[Any, ...] = ()
     if hasattr(connection, "sources"):
         own: Any = connection
         synapses = np.full(projection.n_inputs, -1)
         mine = np.flatnonzero(own.targets == neuron)
         synapses[own.sources[mine]] = mine
     if delays.ndim == 0:
-        times, places = spikes.times + delays, ()
+        times = spikes.times + delays
     elif not projection._core.delays_by_synapse:
         times, places = spikes.times + delays[sent], (sent,)
     elif synapses is not None:

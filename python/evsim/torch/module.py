@@ -10,13 +10,14 @@ import torch
 
 from .._lib.modules import only_public
 from ..errors import DTypeError, InvalidArgumentError, UnsupportedError
+from ..learning import Gradients
 from ..learning.systems import linear_system
 from ..learning.tape import require_differentiable
 from ..network import SpikingNetwork
 from ..nodes import Population
 from .inputs import Given, by_input
 from .outputs import Output
-from .places import as_train, first_values
+from .places import Place, as_train, first_values
 from .runs import Run, Runner, Wanted
 from .values import Values
 
@@ -37,8 +38,8 @@ class Network(torch.nn.Module):
         or one for each synapse), "axonal delays" (one for each input) and "synaptic delays" (one for each synapse).
         Weights are parameters, and in ``state_dict``, in any case.
     parameters : mapping of population or name to str or sequence of str, optional
-        Parameters of neurons to train, such as ``{"hidden": ("tau_mem", "bias")}``; one for all neurons or one for each,
-        as the neurons have them now.
+        Parameters of neurons to train, such as ``{"hidden": ("tau_mem", "bias")}``; one for all neurons or one for
+        each, as the neurons have them now.
     outputs : sequence of population or name, optional
         Whose spikes to return, as a dict by name. Default: those of the last layer, not in a dict.
     potentials : mapping of population or name to array_like, shape (n_times,), optional
@@ -68,9 +69,10 @@ class Network(torch.nn.Module):
     -----
     The parameters are what counts: each run copies them into the network, and each way back those of its run, so any
     number of runs may lie between a run and its way back. Pickling, ``deepcopy`` and ``state_dict`` are as of any
-    module. Parameters and outputs have the type of the network; ``.to(torch.float64)`` makes the network one of float64.
-    Cost: that of :func:`evsim.learning.record` and :meth:`~evsim.learning.Tape.backward`; parameters of neurons also that
-    of making the network anew whenever they have changed.
+    module. Parameters and outputs have the type of the network; ``.to(torch.float64)`` makes the network one of
+    float64. Cost: that of :func:`evsim.learning.record` and :meth:`~evsim.learning.Tape.backward`; with parameters of
+    neurons also that of making the network anew whenever they have changed; with maxima of readouts up to that of
+    another run on the way back.
 
     Delays below 0 count as 0, with the gradient that they would have there.
 
@@ -135,7 +137,7 @@ class Network(torch.nn.Module):
     def _values(self) -> list[torch.Tensor]:
         return [getattr(self, place.kind)[place.label] for place in self._places]
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @torch.compiler.disable
     def forward(self, inputs: Any, *, until: float | None = None, dt: float | None = None) -> Any:
         """Run a batch.
 
@@ -194,7 +196,7 @@ class _Call:
     """A run of the module: what it needs of the module, and what its way back needs of it."""
 
     def __init__(
-        self, runner: Runner, places: Sequence[Any], given: dict[str, Given], wanted: Wanted, smallest_slope: float
+        self, runner: Runner, places: Sequence[Place], given: dict[str, Given], wanted: Wanted, smallest_slope: float
     ) -> None:
         self.runner, self.places, self.given, self.wanted = runner, places, given, wanted
         self.smallest_slope = smallest_slope
@@ -217,7 +219,9 @@ class _Call:
         self.ran = self.runner.run(_arrays(values), samples, self.wanted)
         return [self.ran.found[name] for name in self.names]
 
-    def back(self, values: Sequence[torch.Tensor], by: Sequence[torch.Tensor | None], needed: Sequence[bool]) -> list[Any]:
+    def back(
+        self, values: Sequence[torch.Tensor], by: Sequence[torch.Tensor | None], needed: Sequence[bool]
+    ) -> list[Any]:
         """Return the gradient by each value and each tensor of times, None where it is not `needed`."""
         derivatives = {
             name: one.detach().double().numpy() for name, one in zip(self.names, by, strict=True) if one is not None
@@ -229,11 +233,21 @@ class _Call:
         ran: Any = self.ran
         options = {"parameters": parameters, "smallest_slope": self.smallest_slope}
         found = self.runner.back(ran, _arrays(values), derivatives, self.wanted, **options)
-        out: list[Any] = []
-        for place, value in zip(self.places, values, strict=True):
-            of = found.parameters.get(place.key, {}).get(place.name) if place.kind == "neurons" else getattr(found, place.kind)[place.key]
-            out.append(None if of is None else torch.from_numpy(np.array(of, np.float64).reshape(place.shape)).to(value.dtype))
-        return [*out, *(self.given[name].gradient(found.times[name]) for name in self.timed)]
+        return [
+            *(_of_place(found, place, value.dtype) for place, value in zip(self.places, values, strict=True)),
+            *(self.given[name].gradient(found.times[name]) for name in self.timed),
+        ]
+
+
+def _of_place(found: Gradients, place: Place, dtype: torch.dtype) -> torch.Tensor | None:
+    """The gradient by one parameter of the module; None by a parameter of neurons that was not asked for."""
+    if place.kind == "neurons":
+        gradient = found.parameters.get(place.key, {}).get(place.name)
+    else:
+        gradient = getattr(found, place.kind)[place.key]
+    if gradient is None:
+        return None
+    return torch.from_numpy(np.array(gradient, np.float64).reshape(place.shape)).to(dtype)
 
 
 class _Through(torch.autograd.Function):

@@ -71,11 +71,8 @@ class Runner:
             same = dtype == self.net.dtype
             for place, value in zip(self._places, values, strict=True):
                 if place.kind == "neurons":
-                    neuron: Any = neurons[place.key]
-                    new = np.asarray(value, np.float64)
-                    if not np.array_equal(parameter_value(neuron, place.name), new):
-                        neurons[place.key] = changed(neuron, place.name, lambda _, new=new: new if new.ndim else float(new))
-                        same = False
+                    neurons[place.key], kept = _with_value(neurons[place.key], place.name, value)
+                    same = same and kept
             if not same:
                 self.net = _rebuilt(self.net, dtype, neurons)
             self._put(self.net, values)
@@ -119,7 +116,12 @@ class Runner:
             self._put(run.net, values)
             moved = [
                 moved_maxima(
-                    run.net, run.tape, run.inputs, one, by[name, "maximum"], {"until": wanted.until, "start": wanted.start}
+                    run.net,
+                    run.tape,
+                    run.inputs,
+                    one,
+                    by[name, "maximum"],
+                    {"until": wanted.until, "start": wanted.start},
                 )
                 for name, one in run.maxima.items()
                 if (name, "maximum") in by
@@ -150,6 +152,14 @@ def _seeds(run: Run, by: Mapping[tuple[str, str], Floats], wanted: Wanted) -> di
     return out
 
 
+def _with_value(neuron: Any, name: str, value: npt.NDArray[Any]) -> tuple[Any, bool]:
+    """The neurons with a parameter of this value, and whether they have it already."""
+    new: Any = np.asarray(value, np.float64) if value.ndim else float(value)
+    if np.array_equal(parameter_value(neuron, name), new):
+        return neuron, True
+    return changed(neuron, name, lambda _: new), False
+
+
 def _rebuilt(net: SpikingNetwork, dtype: str, neurons: Mapping[str, Any]) -> SpikingNetwork:
     """The same network in another type, or of other neurons."""
     described = net.to_description()
@@ -157,9 +167,7 @@ def _rebuilt(net: SpikingNetwork, dtype: str, neurons: Mapping[str, Any]) -> Spi
     for name, values in described.arrays.items():
         if name.endswith(".weights"):
             described.arrays[name] = values.astype(dtype)
-    return SpikingNetwork.from_description(
-        described, neuron_of=neurons.__getitem__, compile_path=net.compile_path
-    )
+    return SpikingNetwork.from_description(described, neuron_of=neurons.__getitem__, compile_path=net.compile_path)
 
 
 __dir__ = only_public(__all__)

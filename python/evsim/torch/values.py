@@ -36,7 +36,9 @@ class Values(torch.nn.Module):
         for key, value in values.items():
             name = (key if isinstance(key, str) else ":".join(key)).replace(".", "/")
             if name in self._parameters:
-                raise InvalidArgumentError(f"{key!r} and another name differ by dots only; give populations other names")
+                raise InvalidArgumentError(
+                    f"{key!r} and another name differ by dots only; give populations other names"
+                )
             self._names[key] = name
             tensor = torch.tensor(np.asarray(value, np.float64), dtype=dtype)
             # Not by register_parameter, which forbids the names of attributes of modules, such as "train" and "type".

@@ -112,7 +112,9 @@ def test_potentials_and_maxima():
     def values(out):
         one = out["readout"]
         assert one.potentials.shape == (2, 3, 3)
-        return torch.cat([one.potentials.ravel(), one.maximum.ravel(), one.maximum.ravel() * one.potentials[:, 1].ravel()])
+        return torch.cat(
+            [one.potentials.ravel(), one.maximum.ravel(), one.maximum.ravel() * one.potentials[:, 1].ravel()]
+        )
 
     assert checked(model, TIMES.clone().requires_grad_(), values)
 
@@ -128,7 +130,9 @@ def test_a_maximum_where_a_spike_arrives_moves_with_its_delay(train, sparse):
     times = torch.tensor([[1.0, 4.0, 3.0], [2.0, 9.0, 7.5]]).double().requires_grad_()
     model(times)
     arrivals = times.detach().numpy() + 0.5
-    assert [at in row for row, two in zip(arrivals, model.net["out"].maximum_time, strict=True) for at in two] == [True] * 4
+    assert [at in row for row, two in zip(arrivals, model.net["out"].maximum_time, strict=True) for at in two] == [
+        True
+    ] * 4
     with torch.no_grad():
         model.delays["out"].add_(torch.rand(model.delays["out"].shape) * 0.1)
     assert checked(model, times, lambda out: out.maximum)
@@ -155,7 +159,9 @@ def test_several_outputs_at_once():
 def test_a_convolution_with_pooling():
     net = evsim.SpikingNetwork(dtype="float64")
     kernels = np.random.default_rng(1).normal(2.5, 0.5, (2, 1, 3, 3))
-    net.add_layer(evsim.Conv2d(2, 3, in_shape=(1, 6, 6), weights=kernels), evsim.LIF(tau_mem=12.0, tau_syn=4.0), name="conv")
+    net.add_layer(
+        evsim.Conv2d(2, 3, in_shape=(1, 6, 6), weights=kernels), evsim.LIF(tau_mem=12.0, tau_syn=4.0), name="conv"
+    )
     net.add_layer(evsim.Pool2d(2, mode="or"), name="pool")
     net.add_layer(evsim.Dense(8, 2, weights=np.full((2, 8), 2.0)), evsim.LIF(tau_mem=12.0, tau_syn=4.0), name="out")
     times = torch.from_numpy(np.random.default_rng(2).uniform(0.0, 10.0, (2, 36))).requires_grad_()

@@ -134,7 +134,7 @@ def test_what_evsim_cannot_follow_is_a_named_error():
 def test_cuda_is_a_named_error():
     model = module()
     for change in (model.cuda, lambda: model.to("cuda")):
-        with pytest.raises(errors.UnsupportedError, match="evsim.torch runs on the CPU"):
+        with pytest.raises(errors.UnsupportedError, match="runs on the CPU"):
             change()
 
 
