@@ -14,7 +14,7 @@ __all__ = ["collate"]
 
 
 def collate(batch: Sequence[Any]) -> Any:
-    """Make a batch of samples: lists of :class:`~evsim.SpikeArray`, and tensors of all else.
+    """Make a batch of samples: lists of SpikeArrays, and tensors of all else.
 
     Parameters
     ----------

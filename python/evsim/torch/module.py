@@ -87,10 +87,10 @@ class Network(torch.nn.Module):
     >>> model = evsim.torch.Network(net)
     >>> out = model(torch.tensor([[1.0, 2.0]]))
     >>> out.times.detach().numpy().round(3)
-    array([[[3.079]]])
+    array([[[3.045, 6.523]]])
     >>> out.first.sum().backward()
     >>> model.weights["out"].grad.numpy().round(4)
-    array([[-0.2045, -0.0995]])
+    array([[-0.2043, -0.118 ]])
     """
 
     def __init__(
