@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,7 +103,7 @@ def by_input(inputs: Any, nodes: Sequence[Input], dt: float | None) -> dict[str,
         raise InvalidArgumentError(
             "the network has no input; a module needs one, which tells how many samples there are"
         )
-    if not isinstance(inputs, dict):
+    if not isinstance(inputs, Mapping):
         if len(nodes) > 1:
             names = ", ".join(repr(node.name) for node in nodes)
             raise InvalidArgumentError(f"the network has {len(nodes)} inputs: {names}; give a dict of their spikes")

@@ -101,7 +101,7 @@ class Runner:
                     run.found[name, "potentials"] = probes[name].values
                 if name in wanted.readouts:
                     run.maxima[name] = Maxima.of(population)
-                    run.found[name, "maximum"] = run.maxima[name].heights
+                    run.found[name, "maximum"] = run.maxima[name].heights.copy()  # what users may write to
             return run
 
     def back(

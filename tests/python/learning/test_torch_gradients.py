@@ -242,6 +242,19 @@ def test_nan_at_a_spike_is_a_named_error():
         (out.first * torch.nan).sum().backward()
 
 
+def test_writing_into_what_a_run_returned_changes_no_gradient():
+    model = evsim.torch.Network(network(), outputs=["hidden", "readout"], until=30.0)
+    found = []
+    for factor in (1.0, 0.0):
+        out = model(TIMES)
+        loss = out["readout"].maximum.sum() + out["hidden"].first.sum()
+        with torch.no_grad():
+            out["readout"].maximum.mul_(factor)
+            out["hidden"].times.mul_(factor)
+        found.append(torch.autograd.grad(loss, list(model.parameters())[:1])[0])
+    assert torch.equal(*found)
+
+
 def test_only_what_is_trained_gets_gradients():
     model = evsim.torch.Network(network(delay=1.0), train=(), outputs=["out"], until=30.0)
     assert not model(TIMES)["out"].times.requires_grad

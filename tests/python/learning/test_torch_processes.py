@@ -1,6 +1,7 @@
 """Modules in other processes: workers of DataLoader, and DistributedDataParallel."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -56,6 +57,19 @@ def test_workers_of_a_data_loader(start):
     assert here[0][2].any()
     model = module()
     assert torch.equal(torch.cat([model(spikes).first for spikes, *_ in there]), model(TIMES).first)
+
+
+def test_threads_take_turns():
+    model = module()
+
+    def gradient(k):
+        times = TIMES[k : k + 1].clone().requires_grad_()
+        return torch.autograd.grad(model(times).first.sum(), times)[0]
+
+    here = [gradient(k) for k in range(len(TIMES))]
+    with ThreadPoolExecutor(4) as pool:
+        there = list(pool.map(gradient, range(len(TIMES))))
+    assert all(torch.equal(a, b) for a, b in zip(here, there, strict=True))
 
 
 def train(model, times, steps=3):
