@@ -65,23 +65,28 @@ def accuracy(model, times, classes):
         return float((model(times).first.argmin(1) == classes).float().mean())
 
 
-def main(epochs=5):
-    """Train, and tell how it goes."""
-    torch.manual_seed(1)
-    torch.set_num_threads(1)  # the tensors are small, and threads that wait for one another would take the time
-    train, test = (torch.utils.data.TensorDataset(*yin_yang(n, seed)) for n, seed in ((5000, 42), (1000, 40)))
-    model = evsim.torch.Network(network(), until=60.0)
+def train(model, data, epochs):
+    """Train by Adam; yield the seconds that each epoch took."""
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.95)
-    for epoch in range(epochs):
+    for _ in range(epochs):
         begin = time.perf_counter()
-        for times, classes in torch.utils.data.DataLoader(train, batch_size=32, shuffle=True):
+        for times, classes in torch.utils.data.DataLoader(data, batch_size=32, shuffle=True):
             optimizer.zero_grad()
             first_spike_loss(model(times), classes).backward()
             optimizer.step()
         schedule.step()
-        took = time.perf_counter() - begin
-        print(f"epoch {epoch + 1}: {accuracy(model, *test.tensors):.1%} of the test set, {took:.2f} s")
+        yield time.perf_counter() - begin
+
+
+def main(epochs=5):
+    """Train, and tell how it goes."""
+    torch.manual_seed(1)
+    torch.set_num_threads(1)  # the tensors are small, and threads that wait for one another would take the time
+    data, test = torch.utils.data.TensorDataset(*yin_yang(5000, seed=42)), yin_yang(1000, seed=40)
+    model = evsim.torch.Network(network(), until=60.0)
+    for epoch, took in enumerate(train(model, data, epochs), 1):
+        print(f"epoch {epoch}: {accuracy(model, *test):.1%} of the test set, {took:.2f} s")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from .._lib.time_steps import spikes_of_steps
 from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError, UnsupportedError
 from ..nodes import Input
 from ..spikes import SpikeArray
+from .values import as_numpy
 
 __all__: list[str] = []
 
@@ -63,7 +64,7 @@ def _of_times(tensor: torch.Tensor, node: Input) -> Given:
         )
     if not tensor.is_floating_point():
         raise DTypeError(f"times of {node.name!r} must be of a floating type, got {tensor.dtype}")
-    times = padded.detach().double().numpy()
+    times = as_numpy(padded).astype(np.float64)
     if np.any(np.isnan(times)) or np.any(times == -np.inf):
         raise NonFiniteError(f"times of {node.name!r} must be finite, or inf where there is no spike")
     samples, inputs, _ = spots = np.nonzero(np.isfinite(times))
@@ -84,7 +85,7 @@ def _of_steps(tensor: torch.Tensor, node: Input, dt: float) -> Given:
             f"dense spikes of {node.name!r} must have shape (time, batch, {node.n_neurons}), got {tuple(tensor.shape)}"
         )
     n_steps, batch = tensor.shape[:2]
-    cells, times, _ = spikes_of_steps(tensor.detach().reshape(n_steps, batch * node.n_neurons).numpy(), dt, 0.0)
+    cells, times, _ = spikes_of_steps(as_numpy(tensor).reshape(n_steps, batch * node.n_neurons), dt, 0.0)
     samples, inputs = np.divmod(cells, node.n_neurons)
     order = np.argsort(samples, kind="stable")
     return Given(_split(samples[order], inputs[order], times[order], batch))

@@ -19,7 +19,7 @@ from .inputs import Given, by_input
 from .outputs import Output
 from .places import Place, as_train, first_values
 from .runs import Run, Runner, Wanted
-from .values import Values
+from .values import Values, as_numpy
 
 __all__ = ["Network"]
 
@@ -287,7 +287,7 @@ class _Once(torch.autograd.Function):
 def _arrays(values: Sequence[torch.Tensor]) -> list[Any]:
     if len({value.dtype for value in values}) > 1:
         raise DTypeError("the parameters of a module must be of one type; use .to(dtype) of the whole module")
-    return [value.detach().numpy() for value in values]
+    return [as_numpy(value) for value in values]
 
 
 def _times_by_name(net: SpikingNetwork, given: Mapping[Any, Any], outputs: Sequence[str]) -> dict[str, Any]:

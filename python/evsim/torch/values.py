@@ -6,12 +6,24 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from .._lib.modules import only_public
-from ..errors import InvalidArgumentError
+from ..errors import InvalidArgumentError, UnsupportedError
 
 __all__ = ["Values"]
+
+
+def as_numpy(tensor: torch.Tensor) -> npt.NDArray[Any]:
+    """Return what a tensor holds. Raises UnsupportedError within transformations of torch.func, which hide it."""
+    try:
+        array: npt.NDArray[Any] = tensor.detach().numpy()
+    except RuntimeError as error:
+        raise UnsupportedError(
+            "transformations such as torch.func.grad and vmap cannot look into evsim; use torch.autograd and batches"
+        ) from error
+    return array
 
 
 class Values(torch.nn.Module):

@@ -15,9 +15,10 @@ PAGE = Path(__file__).parents[3] / "docs" / "torch.md"
 def test_the_example_with_lightning_runs(tmp_path, monkeypatch):
     (example,) = re.findall(r"```python\n(import lightning.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     monkeypatch.chdir(tmp_path)
+    # Lightning looks for MPI wherever mpi4py is, which may be without a library.
+    monkeypatch.setattr("lightning.fabric.plugins.environments.MPIEnvironment.detect", staticmethod(lambda: False))
     space = {}
     exec(example, space)
     losses = space["model"].losses
     assert len(losses) > 10
-    print(losses)
     assert sum(losses[-4:]) < 0.5 * sum(losses[:4])

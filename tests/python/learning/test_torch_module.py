@@ -242,6 +242,25 @@ def test_gradients_accumulate_and_layers_of_pytorch_go_before_and_after():
     assert all(torch.allclose(one.grad, 2.0 * before) for one, before in zip(model.parameters(), once, strict=True))
 
 
+def test_what_hides_values_is_a_named_error():
+    model = module()
+    with pytest.raises(errors.UnsupportedError, match="use torch"):
+        torch.func.grad(lambda times: model(times).first.sum())(TIMES)
+    with pytest.raises(errors.UnsupportedError, match="use torch"):
+        torch.func.vmap(lambda times: model(times[None]).first)(TIMES)
+    names, values = zip(*model.named_parameters(), strict=True)
+    with pytest.raises(errors.UnsupportedError, match="use torch"):
+        torch.func.grad(
+            lambda *values: torch.func.functional_call(model, dict(zip(names, values, strict=True)), TIMES).first.sum()
+        )(*(value.detach() for value in values))
+
+
+def test_torch_compile_leaves_a_network_as_it_is():
+    model = module()
+    whole = torch.compile(torch.nn.Sequential(model), backend="eager")
+    assert torch.equal(whole(TIMES).times, model(TIMES).times)
+
+
 def test_import_evsim_does_not_import_torch():
     source = "import sys, evsim, evsim.learning; evsim.SpikingNetwork(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", source], check=True)
