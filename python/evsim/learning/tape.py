@@ -26,7 +26,7 @@ from ..nodes import Input, Population
 from ..probe import Probe
 from ..projection import Projection
 from ..spikes import SpikeArray
-from .systems import by_parameter, core_neurons, linear_system, parameter_value
+from .systems import by_parameter, core_neurons, linear_system, parameter_names, parameter_value
 
 __all__ = ["Gradients", "Tape", "record"]
 
@@ -91,8 +91,6 @@ class Tape:
         Of every input and population by name; lists after a batch.
     until : float
         End of the run.
-    starts : list of float
-        Beginning of each sample.
     """
 
     def __init__(
@@ -109,7 +107,8 @@ class Tape:
         self._keys = projection_keys(net)
         self._core, self._edges = _adjoint(net, self._nodes)
         given, self._batch = samples_of(net._inputs, inputs, times, net._backend)
-        found = net.infer(inputs, times, outputs=list(net.populations), until=until, start=start, record=record)
+        populations = list(net.populations)
+        found = net.infer(inputs, times, outputs=populations, until=until, start=start, record=record)
         self.until = math.inf if until is None else float(until)
         n_samples = len(given)
         self._spikes: dict[str, list[SpikeArray]] = {}
@@ -124,14 +123,14 @@ class Tape:
                 causes = node.causes  # type: ignore[attr-defined]
                 self._causes[node.name] = causes if self._batch else [causes]
         firsts = [[s.times[0] for s in self._of(k) if len(s)] for k in range(n_samples)]
-        self.starts = [float(start) if start is not None else min([0.0, *first]) for first in firsts]
+        self._starts = [float(start) if start is not None else min([0.0, *first]) for first in firsts]
 
     def _of(self, sample: int) -> list[SpikeArray]:
         return [self._spikes[node.name][sample] for node in self._nodes if isinstance(node, Input)]
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        return len(self.starts)
+        return len(self._starts)
 
     @property
     def spikes(self) -> dict[str, Any]:
@@ -185,7 +184,7 @@ class Tape:
             raise InvalidArgumentError(f"smallest_slope must be at least 0 and finite, got {smallest_slope}")
         samples = [
             (
-                self.starts[s],
+                self._starts[s],
                 self.until,
                 [
                     _core.NodeOfRun(
@@ -260,9 +259,7 @@ class Tape:
             at = np.asarray(pair[0], np.float64)
             leading = (len(self),) if self._batch else ()
             ends = (*leading, node.n_neurons)
-            if at.shape != derivatives.shape or (
-                at.shape != ends and (at.ndim != len(ends) + 1 or at.shape[-1] != ends[-1])
-            ):
+            if at.shape != derivatives.shape or (at.shape != ends and (at.ndim != len(ends) + 1 or at.shape[-1] != ends[-1])):
                 raise ShapeMismatchError(
                     f"{node.name}: times and derivatives of shape {ends}, or with times before the neurons; got "
                     f"{at.shape} and {derivatives.shape}"
@@ -341,7 +338,7 @@ def _as_spikes(given: Any) -> SpikeArray:
 
 
 def require_differentiable(net: Any) -> None:
-    """Raise unless it is a network that a tape can be made of."""
+    """Raise DTypeError or UnsupportedError unless a tape can be made of `net`."""
     if not isinstance(net, SpikingNetwork):
         raise DTypeError(f"a tape is made of a SpikingNetwork, got {type(net).__name__}")
     net._require_whole("derive")

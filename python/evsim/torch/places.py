@@ -81,6 +81,8 @@ def first_values(
             if getattr(node, "neuron", None) is None:
                 raise NoSuchParameterError(f"{node.name} has no neurons and so no parameters")
             value = np.asarray(parameter_value(node.neuron, name), np.float64)  # type: ignore[union-attr]
+            if name == "refractory" and not np.all(value):
+                raise InvalidArgumentError(f"train the refractory period of {node.name!r} from above 0, got {value}")
             found[Place("neurons", node.name, name, value.shape)] = value
     return found
 

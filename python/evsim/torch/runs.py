@@ -146,7 +146,7 @@ def _seeds(run: Run, by: Mapping[tuple[str, str], Floats], wanted: Wanted) -> di
             at.append(np.broadcast_to(wanted.potentials[name][:, None], derivatives[-1].shape))
         if (name, "maximum") in by:
             derivatives.append(by[name, "maximum"][:, None, :])
-            at.append(run.maxima[name].looked_at(run.tape.starts)[:, None, :])
+            at.append(run.maxima[name].looked_at(run.tape._starts)[:, None, :])
         if derivatives:
             out[name] = (np.concatenate(at, axis=1), np.concatenate(derivatives, axis=1))
     return out

@@ -5,6 +5,8 @@ import pytest
 
 import evsim
 from evsim import errors
+from evsim.learning.systems import parameter_names
+from evsim.neurons import Exponential, Linear, ThresholdAdaptation
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 import evsim.torch  # noqa: E402
@@ -83,14 +85,29 @@ def test_parameters_of_each_neuron():
     assert checked(model, TIMES, lambda out: out.times[out.mask])
 
 
-def test_parameters_of_adaptation():
+NEURONS = {
+    "LIF": evsim.LIF(tau_mem=12.0, tau_syn=4.0, bias=0.1, refractory=0.3),
+    "LIF of one time constant": evsim.LIF(tau_mem=4.0, tau_syn=4.0, reset=-0.1, refractory=1.0),
+    "LIFDelta": evsim.LIFDelta(tau_mem=10.0, threshold=4.0, bias=1.0, refractory=0.37, reset=0.1),
+    "IAFDelta": evsim.IAFDelta(threshold=4.3, refractory=0.37, reset=0.1),
+    "LIFAlpha": evsim.LIFAlpha(tau_mem=12.0, tau_syn=4.0, refractory=0.4),
+    "LIFDoubleExponential": evsim.LIFDoubleExponential(tau_mem=12.0, tau_rise=2.0, tau_decay=5.0, refractory=0.4),
+    "ALIF": evsim.ALIF(tau_mem=12.0, tau_syn=4.0, tau_adaptation=30.0, jump=0.3, refractory=0.4),
+    "parts": Linear(
+        synapses=Exponential(4.0), tau_mem=12.0, adaptation=ThresholdAdaptation(tau=30.0, jump=0.3), refractory=0.4
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", NEURONS)
+def test_every_parameter_of_a_neuron(kind):
     net = evsim.SpikingNetwork(dtype="float64")
-    neuron = evsim.ALIF(tau_mem=12.0, tau_syn=4.0, tau_adaptation=30.0, jump=0.3)
-    net.add_layer(evsim.Dense(3, 1, weights=[[6.0, 5.0, 6.0]]), neuron, name="out")
-    names = evsim.learning.systems.parameter_names(neuron)
-    model = evsim.torch.Network(net, parameters={"out": [name for name in names if "adapt" in name]}, until=30.0)
-    assert any("/" in name for name in model.state_dict()) == any("." in name for name in names)
-    assert model(TIMES).counts.max() > 1
+    weights = [[6.0, 5.0, 4.0], [3.0, 7.0, 5.0]]
+    net.add_layer(evsim.Dense(3, 2, weights=weights), NEURONS[kind], name="out")
+    names = parameter_names(NEURONS[kind])
+    model = evsim.torch.Network(net, parameters={"out": names}, until=30.0)
+    assert [model.neurons["out", name].item() for name in names]
+    assert model(TIMES).counts.sum() > 3
     assert checked(model, TIMES, lambda out: out.times[out.mask])
 
 
