@@ -192,10 +192,11 @@ class LayerBackward {
 
     void run(Interruption& interruption) {
         const auto n_samples = static_cast<std::int64_t>(samples_.size());
-        parallel_for(n_samples, num_threads(), interruption,
+        const int threads = work() < little_work ? 1 : num_threads();
+        parallel_for(n_samples, threads, interruption,
                      [&](std::int64_t s) { prepare(static_cast<std::size_t>(s)); });
         // A tile goes through one sample after the other, so that sums do not depend on the threads.
-        parallel_for(static_cast<std::int64_t>(tiles_.size()), num_threads(), interruption, [&](std::int64_t t) {
+        parallel_for(static_cast<std::int64_t>(tiles_.size()), threads, interruption, [&](std::int64_t t) {
             std::vector<double> scratch;
             for (std::size_t s = 0; s < samples_.size(); ++s) backward(static_cast<std::size_t>(t), s, scratch);
         });
@@ -203,6 +204,20 @@ class LayerBackward {
     }
 
  private:
+    /// In synaptic events; to start threads costs as much as some hundred thousand of them.
+    static constexpr double little_work = 4e5;
+
+    double work() const {
+        double sum = 0.0;
+        for (const AdjointSample& sample : samples_) {
+            for (const LayerEdge& edge : edges_)
+                sum += static_cast<double>(sample.spikes[static_cast<std::size_t>(edge.edge->source)].size()) *
+                       (node_.n_neurons + 100.0);
+            sum += 500.0 * static_cast<double>(sample.spikes[number_].size());
+        }
+        return sum;
+    }
+
     void prepare(std::size_t s) {
         SampleOfLayer& to = of_samples_[s];
         collect_events(samples_[s], to);

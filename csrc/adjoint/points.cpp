@@ -68,7 +68,8 @@ class Merge {
     void run(std::span<const AdjointPoint> arrivals, std::span<const AdjointPoint> spikes,
              std::span<const AdjointPoint> seeds, double refractory) {
         std::size_t a = 0, s = 0, l = 0;
-        double release = HUGE_VAL, lifted = -HUGE_VAL;  // times of the release to come, of the last arrival that jumps
+        // Times of the release to come and of the last one, and of the last arrival that jumps.
+        double release = HUGE_VAL, last_release = -HUGE_VAL, lifted = -HUGE_VAL;
         std::int32_t released = 0;
         for (;;) {
             const double arrival = a < arrivals.size() ? arrivals[a].time : HUGE_VAL;
@@ -78,7 +79,8 @@ class Merge {
             // What arrives within the rounding of a clock at the release arrives at it.
             if (release <= next || release - next <= 4.0 * ulp(release)) {
                 if (release == HUGE_VAL) return;
-                out_.push_back({std::min(release, next), 0.0, 0, released, 0, 0, AdjointKind::release, false});
+                last_release = std::min(release, next);
+                out_.push_back({last_release, 0.0, 0, released, 0, 0, AdjointKind::release, false});
                 release = HUGE_VAL;
                 continue;
             }
@@ -86,7 +88,8 @@ class Merge {
             const bool waits = spike == arrival && jump_at(arrivals.subspan(a));
             if (spike == next && !waits) {
                 AdjointPoint point = spikes[s++];
-                point.kind = spike == lifted ? AdjointKind::jump : AdjointKind::crossing;
+                const bool at_once = spike == lifted || spike - last_release <= 4.0 * ulp(spike);
+                point.kind = at_once ? AdjointKind::jump : AdjointKind::crossing;
                 if (refractory > 0.0) {
                     release = point.time + refractory;
                     released = point.spike;

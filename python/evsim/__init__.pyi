@@ -8,6 +8,7 @@ from . import (
     initializers as initializers,
     io as io,
     kernels as kernels,
+    learning as learning,
     neurons as neurons,
     plot as plot,
     random as random,

@@ -11,7 +11,8 @@ enum class AdjointKind : std::uint8_t {
     release,   ///< from a refractory period
     crossing,  ///< a spike where the readout reaches the threshold
     arrival,
-    jump,  ///< a spike at the time of the arrival that lifts the readout over the threshold
+    jump,  ///< a spike at the time of what came before it: an arrival that lifts the readout over the threshold, or a
+           ///< release from where it was held above
     seed   ///< where a loss looks at the state
 };
 

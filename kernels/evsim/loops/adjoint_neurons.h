@@ -125,7 +125,7 @@ struct AdjointLoops {
         const double* reset;
         Vector costate;
         double now;
-        double handed_on = 0.0;  ///< by spikes that are caused by a jump to the arrival that causes them
+        double handed_on = 0.0;  ///< by spikes to the arrival or release that causes them
 
         WayBack(const AdjointStretch& stretch_, std::int64_t neuron, const Flows& flows_)
             : stretch(stretch_),
@@ -203,7 +203,9 @@ struct AdjointLoops {
                 case AdjointKind::crossing:
                 case AdjointKind::jump: spike(point, x); break;
                 case AdjointKind::release: {
-                    const double by_time = costate * flows.slope(true, x) - costate * flows.slope(false, x);
+                    const double by_time =
+                        handed_on + costate * flows.slope(true, x) - costate * flows.slope(false, x);
+                    handed_on = 0.0;
                     stretch.spikes[point.spike] += by_time;
                     if (stretch.by_refractory) stretch.by_refractory[n] += by_time;
                     break;

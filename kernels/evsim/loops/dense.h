@@ -105,8 +105,12 @@ struct DenseKernel : DenseNeurons<Model, typename Model::template Stored<T>> {
             if (positive_lanes(worst) != 0 || held.any_released(events[event].time)) [[unlikely]] {
                 std::uint64_t flagged = 0;
 #pragma GCC unroll 4
-                for (int k = 0; k < N; ++k)
-                    flagged |= std::uint64_t{positive_lanes(Model::excess(state[k], hot[k], gap[k]))} << (k * width);
+                for (int k = 0; k < N; ++k) {
+                    unsigned urgent = positive_lanes(Model::excess(state[k], hot[k], gap[k]));
+                    if constexpr (requires { Model::may_wait(state[k], gap[k]); })
+                        urgent &= ~positive_lanes(Model::may_wait(state[k], gap[k]));
+                    flagged |= std::uint64_t{urgent} << (k * width);
+                }
                 flagged = (flagged & held.free()) | held.released(events[event].time);
                 Wide next[N];  // at the end of the gap
 #pragma GCC unroll 4

@@ -370,8 +370,6 @@ struct ScatterLoops {
     std::size_t workspace_bytes;  ///< of a ScatterRun, aligned to 64
 };
 
-struct AdjointLoops;  ///< of an engine to come
-
 /// A model and the engines that it has, a null pointer for each that it lacks.
 struct NeuronKernel {
     std::uint32_t abi;
@@ -379,7 +377,6 @@ struct NeuronKernel {
     const DenseLoops* dense;
     const SparseLoops* sparse;
     const ScatterLoops* scatter;
-    const AdjointLoops* adjoint;
 };
 
 }  // namespace evsim

@@ -64,6 +64,15 @@ struct Li : OnCurrentMembrane {
     EVSIM_FN static V excess(const State<V>& s, const Hot<V>&, const Gap<T>& g) {
         return larger(s.v, CurrentMembrane::bound(s.v, s.i, g)) - s.maximum;
     }
+    /// Positive where the potential rises through all of the gap: v' is a sum of two exponentials and changes its sign
+    /// once at most. A maximum is then found in a later gap, at the latest where v begins to fall.
+    template <class V, class T>
+    EVSIM_FN static V may_wait(const State<V>& s, const Gap<T>& g) {
+        State<V> later = s;
+        decay(later, g);
+        const V now = s.i - s.v, then = later.i - later.v;
+        return select(now < then, now, then);
+    }
     template <class V, class T>
     EVSIM_FN static void decay(State<V>& s, const Gap<T>& g) {
         CurrentMembrane::decay(s.v, s.i, g);

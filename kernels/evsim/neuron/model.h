@@ -95,19 +95,6 @@ concept SharedGapModel = NeuronModel<Model> &&
                              Model::decay(state, gap_for<Model>(hot, gap));
                          };
 
-// AdjointModel: the way back. `co` is the costate, the gradient of a loss by the state.
-//
-//   flow_back(co, neuron, duration)                        through flow
-//   fire_back(co, before, after, neuron, time_gradient)    through a crossing; `before` and `after` are its states
-//   receive_back(co, port) -> double                       the gradient by a weight that arrived there
-template <class Model>
-concept AdjointModel = NeuronModel<Model> && requires(const Model& model, typename Model::template State<double>& co,
-                                                      const typename Model::Neuron& neuron, double number) {
-    model.flow_back(co, neuron, number);
-    model.fire_back(co, co, co, neuron, number);
-    { Model::receive_back(co, 0) } -> SameAs<double>;
-};
-
 /// A model without a shared gap, as the engines take it: everybody may fire in every gap, and is moved through it by
 /// itself, held or not.
 template <class Model>

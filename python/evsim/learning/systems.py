@@ -74,8 +74,42 @@ class Matrices:
         return cls(flow, reset, initial, system.threshold, system.refractory)
 
 
-def core_neurons(system: LinearSystem, n_neurons: int, ports: list[int]) -> Any:
-    """Return the neurons as the core takes them; `ports`: which one each projection to them leads to."""
+def with_integral(system: LinearSystem) -> LinearSystem:
+    """Return the system with one more variable, the integral of its potential."""
+    n = system.size
+    flow = np.zeros((len(system.flow), n + 1, n + 1))
+    flow[:, :n, :n], flow[:, n, :n] = system.flow, system.readout
+
+    def wider(rows: Floats) -> Floats:
+        return np.concatenate([rows, np.zeros((*rows.shape[:-1], 1))], axis=-1)
+
+    reset = np.eye(n + 1)
+    reset[:n, :n] = system.reset
+    return replace(
+        system,
+        names=(*system.names, "integral"),
+        flow=flow,
+        drive=wider(system.drive),
+        arrivals=tuple(map(wider, system.arrivals)),
+        readout=wider(system.readout),
+        reset=reset,
+        offset=wider(system.offset),
+        initial=wider(system.initial),
+        held=(*system.held, False),
+    )
+
+
+def port_number(neuron: Any, port: int | str | None) -> int:
+    """Return the number of a port among those of :attr:`LinearSystem.arrivals`."""
+    names = getattr(neuron, "port_names", ("",))
+    return int(names.index(port)) if isinstance(port, str) else int(port or 0)
+
+
+def core_neurons(system: LinearSystem, n_neurons: int, ports: list[int], shape: Any = None) -> Any:
+    """Return the neurons as the core takes them; `ports`: which one each projection to them leads to.
+
+    `shape`: channels, rows and columns, where parameters may be given by channel.
+    """
     if system.size >= _core.adjoint_sizes[-1]:
         raise UnsupportedError(f"there are gradients of neurons of up to 8 variables, got {system.size}")
     matrices = Matrices.of(system)
@@ -89,11 +123,16 @@ def core_neurons(system: LinearSystem, n_neurons: int, ports: list[int]) -> Any:
     for row, port in zip(arrivals, ports, strict=True):
         row[: system.size] = system.arrivals[port]
     held_arrivals = np.zeros_like(arrivals) if system.deaf else np.where(held, 0.0, arrivals)
-    refractory = np.broadcast_to(system.refractory, n_neurons) if np.any(system.refractory) else np.empty(0)
+
+    def of_neurons(values: Floats) -> Floats:
+        if shape is not None and 1 < len(values) == shape[0] != n_neurons:
+            values = np.repeat(values, n_neurons // shape[0], axis=0)
+        return np.broadcast_to(values, (n_neurons, *values.shape[1:]))
 
     def flat(values: Floats) -> list[float]:
-        rows = values if len(values) == 1 else np.broadcast_to(values, (n_neurons, *values.shape[1:]))
-        return np.ravel(rows).tolist()
+        return np.ravel(values if len(values) == 1 else of_neurons(values)).tolist()
+
+    refractory = of_neurons(system.refractory) if np.any(system.refractory) else np.empty(0)
 
     return _core.LinearNeurons(
         size,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,17 +20,22 @@ from ..errors import (
     ShapeMismatchError,
     UnsupportedError,
 )
+from ..connections import Unpool2d
 from ..inputs import samples_of
+from ..layer import Layer
 from ..network import SpikingNetwork
 from ..nodes import Input, Population
 from ..probe import Probe
 from ..projection import Projection
 from ..spikes import SpikeArray
-from .systems import by_parameter, core_neurons, linear_system, parameter_names, parameter_value
+from ..neurons.circuit import LinearSystem
+from .systems import by_parameter, core_neurons, linear_system, parameter_value, port_number, with_integral
 
 __all__ = ["Gradients", "Tape", "record"]
 
 Floats = npt.NDArray[np.float64]
+Seeds: TypeAlias = tuple[npt.NDArray[np.int32], Floats, Floats]
+"""Neurons of a sample, times at which a loss looks at their potential, and its derivatives by that; all (n,)."""
 
 
 def record(
@@ -74,10 +79,10 @@ def record(
     >>> layer = net.add_layer(evsim.Dense(1, 1, weights=[[12.0]]), evsim.LIF(tau_mem=20.0, tau_syn=5.0), name="out")
     >>> tape = evsim.learning.record(net, [0], [1.0])
     >>> tape.spikes["out"].times.round(3)
-    array([3.179])
-    >>> gradients = tape.backward({"out": [1.0]})
+    array([3.179, 7.551])
+    >>> gradients = tape.backward({"out": [1.0, 0.0]})
     >>> gradients.weights["out"].round(4), gradients.times["input 0"].round(4)
-    (array([[-0.2335]]), array([1.]))
+    (array([[-0.2465]]), array([1.]))
     """
     return Tape(net, inputs, times, until, start, record)
 
@@ -105,6 +110,7 @@ class Tape:
         require_differentiable(net)
         self._nodes: list[Any] = sorted(net._nodes.values(), key=lambda node: node._node)
         self._keys = projection_keys(net)
+        self._net = net
         self._core, self._edges = _adjoint(net, self._nodes)
         given, self._batch = samples_of(net._inputs, inputs, times, net._backend)
         populations = list(net.populations)
@@ -120,8 +126,14 @@ class Tape:
         self._causes: dict[str, list[npt.NDArray[np.int32]]] = {}
         for node in self._nodes:
             if isinstance(node, Population) and node.neuron is None:
-                causes = node.causes  # type: ignore[attr-defined]
+                causes: Any = node.causes  # type: ignore[attr-defined]
                 self._causes[node.name] = causes if self._batch else [causes]
+        self._remembered = {
+            (population.name, kind): population._core.remembered(kind)[0]
+            for population in net.populations
+            if population.neuron is not None and not population.neuron.spikes
+            for kind in ("maximum", "maximum_time", "mean")
+        }
         firsts = [[s.times[0] for s in self._of(k) if len(s)] for k in range(n_samples)]
         self._starts = [float(start) if start is not None else min([0.0, *first]) for first in firsts]
 
@@ -137,11 +149,41 @@ class Tape:
         """Spikes of every input and population by name; lists of them after a batch."""
         return {name: spikes if self._batch else spikes[0] for name, spikes in self._spikes.items()}
 
+    def trains(self, name: str) -> list[SpikeArray]:
+        """Return the spikes of an input or population, one array per sample, of a single sample too."""
+        return self._spikes[self._node(name).name]
+
+    def n_neurons(self, name: str) -> int:
+        """Return the number of neurons of a population, or of inputs."""
+        return int(self._node(name).n_neurons)
+
+    def first_spikes(self, name: str) -> tuple[Floats, npt.NDArray[np.intp]]:
+        """Return when each neuron first fires, infinity where it does not; and which of the spikes that is, or -1.
+
+        Both of shape (n_samples, n_neurons).
+        """
+        trains = self.trains(name)
+        times = np.full((len(trains), self.n_neurons(name)), np.inf)
+        places = np.full(times.shape, -1, np.intp)
+        for s, train in enumerate(trains):
+            indices = train.indices[::-1]  # of those that are assigned to one place the last one stays
+            times[s, indices] = train.times[::-1]
+            places[s, indices] = np.arange(len(train))[::-1]
+        return times, places
+
+    def remembered(self, name: str, kind: str) -> Floats:
+        """Return "maximum", "maximum_time" or "mean" of a readout, shape (n_samples, n_neurons)."""
+        key = (self._node(name).name, kind)
+        if key not in self._remembered:
+            raise NoSuchParameterError(f"{key[0]} has no {kind}; readouts (LI) have a maximum, maximum_time and mean")
+        return self._remembered[key]
+
     def backward(
         self,
         spikes: Mapping[Any, Any] | None = None,
         *,
-        potentials: Mapping[Any, tuple[npt.ArrayLike, npt.ArrayLike]] | None = None,
+        potentials: Mapping[Any, Any] | None = None,
+        means: Mapping[Any, npt.ArrayLike] | None = None,
         parameters: Mapping[Any, str | Sequence[str]] | None = None,
         smallest_slope: float = 0.0,
     ) -> Gradients:
@@ -152,10 +194,14 @@ class Tape:
         spikes : mapping of population or name to array_like, shape (n_spikes,)
             The derivative of the loss by the time of each spike of a population, in the order of :attr:`spikes`; a list
             of arrays, one per sample, after a batch.
-        potentials : mapping of population or name to (times, derivatives), optional
+        potentials : mapping of population or name to (times, derivatives) or a list of triples, optional
             Times at which a loss looks at the potential of a population, and its derivative by the potential then. Two
             arrays of shape (n_neurons,) or (n_times, n_neurons), with the samples in front after a batch; derivatives
-            that are 0 count for nothing, whatever the time. The time itself is taken as fixed, or as one of a maximum.
+            that are 0 count for nothing, whatever the time. Or for every sample a triple of arrays (neurons, times,
+            derivatives), each of shape (n,). The time itself is taken as fixed, or as one of a maximum.
+        means : mapping of population or name to array_like, shape (n_neurons,), optional
+            The derivative by the mean potential of a readout, :attr:`Population.mean`; with the samples in front after
+            a batch. Needs ``until=``.
         parameters : mapping of population or name to str or sequence of str, optional
             By which parameters of its neurons to derive, such as ``"tau_mem"``, ``"threshold"``, ``"bias"``, or of an
             adaptation ``"adaptation.0.tau"``.
@@ -178,7 +224,7 @@ class Tape:
         or vanish. Cost: some 100 ns for each synaptic event; by parameters, two to three times that.
         """
         by_spikes = self._by_spikes(spikes or {})
-        seeds = self._seeds(potentials or {})
+        seeds = self._seeds(potentials or {}, self._means(means or {}))
         wanted = self._parameters(parameters or {})
         if not 0.0 <= smallest_slope < math.inf:
             raise InvalidArgumentError(f"smallest_slope must be at least 0 and finite, got {smallest_slope}")
@@ -198,7 +244,8 @@ class Tape:
             )
             for s in range(len(self))
         ]
-        found = self._core.backward(samples, [node.name in wanted for node in self._nodes], smallest_slope)
+        core = self._core if not means else _adjoint(self._net, self._nodes, frozenset(map(self._name, means)))[0]
+        found = core.backward(samples, [node.name in wanted for node in self._nodes], smallest_slope)
         return self._gradients(found, wanted)
 
     def _gradients(self, found: dict[str, Any], wanted: dict[str, tuple[str, ...]]) -> Gradients:
@@ -247,31 +294,85 @@ class Tape:
                     )
         return out
 
-    def _seeds(self, given: Mapping[Any, Any]) -> dict[str, list[Any]]:
+    def _name(self, key: Any) -> str:
+        name: str = self._node(key).name
+        return name
+
+    def _means(self, given: Mapping[Any, npt.ArrayLike]) -> dict[str, Floats]:
         out = {}
-        for key, pair in given.items():
+        for key, values in given.items():
             node = self._node(key)
+            if (node.name, "mean") not in self._remembered:
+                raise NoSuchParameterError(f"{node.name} has no mean potential; readouts (LI) have")
+            if not math.isfinite(self.until):
+                raise InvalidArgumentError("a mean over time needs its end; give record(..., until=...)")
+            shape = (len(self), node.n_neurons) if self._batch else (node.n_neurons,)
+            derivatives = _numbers(values, f"the derivatives of {node.name}")
+            if derivatives.shape != shape:
+                raise ShapeMismatchError(f"{node.name}: derivatives of shape {shape}, got {derivatives.shape}")
+            spans = np.array([self.until - start for start in self._starts])
+            out[node.name] = derivatives.reshape(len(self), -1) / spans[:, None]
+        return out
+
+    def _seeds(self, given: Mapping[Any, Any], means: Mapping[str, Floats]) -> dict[str, list[Any]]:
+        out: dict[str, list[Any]] = {}
+        for name in [*dict.fromkeys([*map(self._name, given), *means])]:
+            node = self._node(name)
             if getattr(node, "neuron", None) is None:
-                raise InvalidArgumentError(f"{node.name} has no neurons and so no potentials")
-            if not isinstance(pair, tuple) or len(pair) != 2:
-                raise DTypeError(f"{node.name}: give a pair (times, derivatives), got {type(pair).__name__}")
-            derivatives = _numbers(pair[1], f"the derivatives of {node.name}")
-            at = np.asarray(pair[0], np.float64)
-            leading = (len(self),) if self._batch else ()
-            ends = (*leading, node.n_neurons)
-            if at.shape != derivatives.shape or (at.shape != ends and (at.ndim != len(ends) + 1 or at.shape[-1] != ends[-1])):
+                raise InvalidArgumentError(f"{name} has no neurons and so no potentials")
+            system = _system(node, integral=name in means)
+            size = next(k for k in _core.adjoint_sizes if k > system.size)
+            v = system.names.index("v") if "v" in system.names else int(np.argmax(system.readout))
+            looks = self._looks(node, given[name]) if name in given else [_NO_LOOKS] * len(self)
+            out[name] = [_seed_arrays(look, v, size) for look in looks]
+            if name in means:
+                everyone = np.arange(node.n_neurons, dtype=np.int32)
+                for s, (neurons, times, values) in enumerate(out[name]):
+                    at = np.full(node.n_neurons, self.until)
+                    more = _seed_arrays((everyone, at, means[name][s]), system.names.index("integral"), size)
+                    joined = zip((neurons, times, values), more, strict=True)
+                    out[name][s] = tuple(np.concatenate(pair) for pair in joined)
+        return out
+
+    def _looks(self, node: Any, given: Any) -> list[Seeds]:
+        """What a loss says of the potentials of a population, per sample."""
+        if isinstance(given, list):
+            return self._triples(node, given)
+        if not isinstance(given, tuple) or len(given) != 2:
+            raise DTypeError(f"{node.name}: give a pair (times, derivatives), got {type(given).__name__}")
+        derivatives = _numbers(given[1], f"the derivatives of {node.name}")
+        at = np.asarray(given[0], np.float64)
+        ends = (len(self), node.n_neurons) if self._batch else (node.n_neurons,)
+        several = at.ndim == len(ends) + 1 and (*at.shape[: len(ends) - 1], at.shape[-1]) == ends
+        if at.shape != derivatives.shape or not (at.shape == ends or several):
+            raise ShapeMismatchError(
+                f"{node.name}: times and derivatives of shape {ends}, or with times before the neurons; got "
+                f"{at.shape} and {derivatives.shape}"
+            )
+        at = at.reshape(len(self), -1, node.n_neurons)
+        derivatives = derivatives.reshape(at.shape)
+        if np.any(~np.isfinite(at) & (derivatives != 0.0)):
+            raise NonFiniteError(f"{node.name}: times at which a loss looks at potentials must be finite")
+        out = []
+        for times, values in zip(at, derivatives, strict=True):
+            places, neurons = np.nonzero(values)
+            out.append((neurons.astype(np.int32), times[places, neurons], values[places, neurons]))
+        return out
+
+    def _triples(self, node: Any, given: list[Any]) -> list[Seeds]:
+        if len(given) != len(self):
+            raise ShapeMismatchError(f"{node.name}: one triple for each of {len(self)} samples, got {len(given)}")
+        out = []
+        for sample in given:
+            neurons = np.ascontiguousarray(sample[0], np.int32)
+            times = _numbers(sample[1], f"the times of {node.name}")
+            derivatives = _numbers(sample[2], f"the derivatives of {node.name}")
+            if not neurons.shape == times.shape == derivatives.shape or neurons.ndim != 1:
                 raise ShapeMismatchError(
-                    f"{node.name}: times and derivatives of shape {ends}, or with times before the neurons; got "
-                    f"{at.shape} and {derivatives.shape}"
+                    f"{node.name}: neurons, times and derivatives of one length, got {neurons.shape}, {times.shape} and "
+                    f"{derivatives.shape}"
                 )
-            at = at.reshape(len(self), -1, node.n_neurons)
-            derivatives = derivatives.reshape(at.shape)
-            if np.any(~np.isfinite(at) & (derivatives != 0.0)):
-                raise NonFiniteError(f"{node.name}: times at which a loss looks at potentials must be finite")
-            system = linear_system(node.neuron)
-            row = np.zeros(next(k for k in _core.adjoint_sizes if k > system.size))
-            row[system.names.index("v") if "v" in system.names else int(np.argmax(system.readout))] = 1.0
-            out[node.name] = [_seed_arrays(at[s], derivatives[s], row) for s in range(len(self))]
+            out.append((neurons, times, derivatives))
         return out
 
     def _parameters(self, given: Mapping[Any, Any]) -> dict[str, tuple[str, ...]]:
@@ -310,13 +411,16 @@ class Gradients:
     parameters: dict[str, dict[str, Any]]
 
 
-_NO_SEEDS = [(np.empty(0, np.int32), np.empty(0), np.empty(0))]
+_NO_LOOKS: Seeds = (np.empty(0, np.int32), np.empty(0), np.empty(0))
+_NO_SEEDS = [_NO_LOOKS]
 
 
-def _seed_arrays(at: Floats, derivatives: Floats, row: Floats) -> tuple[npt.NDArray[np.int32], Floats, Floats]:
-    places, neurons = np.nonzero(derivatives)
-    values = derivatives[places, neurons]
-    return neurons.astype(np.int32), at[places, neurons], np.ravel(values[:, None] * row)
+def _seed_arrays(look: Seeds, variable: int, size: int) -> Seeds:
+    """Derivatives by one of the variables as those by all."""
+    neurons, times, derivatives = look
+    rows = np.zeros((len(neurons), size))
+    rows[:, variable] = derivatives
+    return neurons, times, rows.ravel()
 
 
 def _numbers(values: npt.ArrayLike, what: str) -> Floats:
@@ -369,7 +473,15 @@ def projection_keys(net: SpikingNetwork) -> dict[Projection, str]:
     return keys
 
 
-def _adjoint(net: SpikingNetwork, nodes: list[Any]) -> tuple[Any, list[Projection | None]]:
+def _system(node: Any, integral: bool) -> LinearSystem:
+    """The matrices of a population; `integral`: with one more variable, the integral of the potential."""
+    system = linear_system(node.neuron)
+    return with_integral(system) if integral else system
+
+
+def _adjoint(
+    net: SpikingNetwork, nodes: list[Any], integrals: frozenset[str] = frozenset()
+) -> tuple[Any, list[Projection | None]]:
     """The graph as the core takes it, and the projection of each of its edges."""
     edges: list[tuple[int, int, Any]] = []
     of_edges: list[Projection | None] = []
@@ -377,29 +489,20 @@ def _adjoint(net: SpikingNetwork, nodes: list[Any]) -> tuple[Any, list[Projectio
     for projection in net.projections:
         edges.append((projection.source._node, projection.target._node, projection._core))
         of_edges.append(projection)
-        neuron: Any = projection.target.neuron
-        port = projection._port
-        names = neuron.port_names if hasattr(neuron, "port_names") else ("",)
-        number = names.index(port) if isinstance(port, str) else int(port or 0)
-        ports.setdefault(projection.target._node, []).append(number)
+        ports.setdefault(projection.target._node, []).append(port_number(projection.target.neuron, projection._port))
     described = []
     for node in nodes:
         neurons = None
         if isinstance(node, Population) and node.neuron is not None:
-            system = linear_system(node.neuron)
-            neurons = core_neurons(_of_channels(system, node), node.n_neurons, ports.get(node._node, []))
-        elif isinstance(node, Population):
-            if type(node.connection).__name__ == "Unpool2d":  # type: ignore[attr-defined]
+            system = _system(node, node.name in integrals)
+            neurons = core_neurons(system, node.n_neurons, ports.get(node._node, []), node.shape)
+        elif isinstance(node, Layer):
+            if isinstance(node.connection, Unpool2d):
                 raise UnsupportedError("there are no gradients through Unpool2d")
-            edges.append((node.source._node, node._node, None))  # type: ignore[attr-defined]
+            edges.append((node.source._node, node._node, None))
             of_edges.append(None)
         described.append((node.name, node.n_neurons, neurons))
     return _core.Adjoint(described, edges), of_edges
-
-
-def _of_channels(system: Any, node: Any) -> Any:
-    """The system with parameters of each neuron where they are given by channel."""
-    return system
 
 
 __dir__ = only_public(__all__)
