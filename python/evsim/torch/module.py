@@ -23,6 +23,7 @@ from .values import Values, as_numpy
 
 __all__ = ["Network"]
 
+_READOUTS = ("potentials", "maximum", "mean")
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -170,7 +171,7 @@ class Network(torch.nn.Module):
         call = _Call(self._runner, self._places, given, wanted, self.smallest_slope)
         found = dict(zip(call.names, _Through.apply(call, *self._values(), *call.tensors), strict=True))
         out = {
-            name: Output.of(found[name, "times"], found.get((name, "potentials")), found.get((name, "maximum")))
+            name: Output.of(found[name, "times"], **{kind: found.get((name, kind)) for kind in _READOUTS})
             for name in self._outputs
         }
         return out[self._outputs[0]] if self._one else out
@@ -209,6 +210,7 @@ class _Call:
                 ("times", True),
                 ("potentials", name in wanted.potentials),
                 ("maximum", name in wanted.readouts),
+                ("mean", name in wanted.readouts and wanted.until is not None),
             )
             if there
         ]

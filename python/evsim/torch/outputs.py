@@ -34,6 +34,8 @@ class Output(NamedTuple):
         At the times that were asked for. Differentiable.
     maximum : Tensor, shape (batch, n_neurons), or None
         Highest potential of a readout (:class:`~evsim.LI`). Differentiable.
+    mean : Tensor, shape (batch, n_neurons), or None
+        Mean potential of a readout over time, in a run that has an end (``until=``). Differentiable.
     """
 
     times: torch.Tensor
@@ -42,12 +44,13 @@ class Output(NamedTuple):
     first: torch.Tensor
     potentials: torch.Tensor | None
     maximum: torch.Tensor | None
+    mean: torch.Tensor | None
 
     @classmethod
-    def of(cls, times: torch.Tensor, potentials: torch.Tensor | None, maximum: torch.Tensor | None) -> Output:
+    def of(cls, times: torch.Tensor, **readouts: torch.Tensor | None) -> Output:
         """Return what follows from the times."""
         mask = torch.isfinite(times.detach())
-        return cls(times, mask, mask.sum(-1), times[..., 0], potentials, maximum)
+        return cls(times, mask, mask.sum(-1), times[..., 0], **readouts)
 
 
 def padded(

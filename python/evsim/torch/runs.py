@@ -102,6 +102,7 @@ class Runner:
                 if name in wanted.readouts:
                     run.maxima[name] = Maxima.of(population)
                     run.found[name, "maximum"] = run.maxima[name].heights.copy()  # what users may write to
+                    run.found[name, "mean"] = tape.remembered(name, "mean").copy()
             return run
 
     def back(
@@ -130,7 +131,8 @@ class Runner:
                 for name, rows in more.spikes.items():
                     before = spikes.get(name)
                     spikes[name] = rows if before is None else [a + b for a, b in zip(before, rows, strict=True)]
-            gradients = run.tape.backward(spikes, potentials=_seeds(run, by, wanted), **options)
+            means = {name: one for (name, kind), one in by.items() if kind == "mean"}
+            gradients = run.tape.backward(spikes, potentials=_seeds(run, by, wanted), means=means, **options)
         for more in moved:
             more.add_delays(gradients)
         return gradients

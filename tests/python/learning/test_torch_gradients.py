@@ -123,14 +123,19 @@ def test_a_recurrent_network_with_delays():
     assert checked(model, TIMES.clone().requires_grad_(), spikes_of("out"))
 
 
-def test_potentials_and_maxima():
+def test_potentials_maxima_and_means():
     model = evsim.torch.Network(network(), outputs=["readout"], potentials={"readout": [5.3, 12.0, 29.0]}, until=30.0)
 
     def values(out):
         one = out["readout"]
         assert one.potentials.shape == (2, 3, 3)
         return torch.cat(
-            [one.potentials.ravel(), one.maximum.ravel(), one.maximum.ravel() * one.potentials[:, 1].ravel()]
+            [
+                one.potentials.ravel(),
+                one.maximum.ravel(),
+                one.mean.ravel(),
+                one.maximum.ravel() * one.potentials[:, 1].ravel(),
+            ]
         )
 
     assert checked(model, TIMES.clone().requires_grad_(), values)
@@ -153,6 +158,20 @@ def test_a_maximum_where_a_spike_arrives_moves_with_its_delay(train, sparse):
     with torch.no_grad():
         model.delays["out"].add_(torch.rand(model.delays["out"].shape) * 0.1)
     assert checked(model, times, lambda out: out.maximum)
+
+
+def test_potentials_and_maxima_by_parameters_of_the_readout():
+    names = ("tau_mem", "tau_syn")  # by others a maximum at the very beginning has no derivative
+    options = {"potentials": {"readout": [7.0]}, "until": 30.0}
+    model = evsim.torch.Network(network(), parameters={"readout": names, "hidden": "tau_syn"}, **options)
+    assert checked(model, TIMES, lambda out: torch.cat([out.potentials[:, 0], out.maximum]))
+
+
+def test_a_run_without_an_end_has_no_mean():
+    model = evsim.torch.Network(network(), outputs=["readout"])
+    out = model(TIMES, until=None)["readout"]
+    assert out.mean is None
+    assert out.maximum.isfinite().all()
 
 
 def test_a_maximum_that_is_the_first_value():

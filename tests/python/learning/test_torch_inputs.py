@@ -49,6 +49,7 @@ def test_padded_times_run_as_the_network_runs_their_spikes(times):
         assert out.counts.tolist() == [[len(row) for row in sample] for sample in per_neuron]
         assert out.first.tolist() == [[row[0] for row in sample] for sample in padded]
     assert found["readout"].maximum.tolist() == net["readout"].maximum.tolist()
+    assert found["readout"].mean.tolist() == net["readout"].mean.tolist()
     assert found["hidden"].maximum is None
     assert found["hidden"].potentials is None
 
