@@ -88,8 +88,8 @@ def test_parameters_of_each_neuron():
 NEURONS = {
     "LIF": evsim.LIF(tau_mem=12.0, tau_syn=4.0, bias=0.1, refractory=0.3),
     "LIF of one time constant": evsim.LIF(tau_mem=4.0, tau_syn=4.0, reset=-0.1, refractory=1.0),
-    "LIFDelta": evsim.LIFDelta(tau_mem=10.0, threshold=4.0, bias=1.0, refractory=0.37, reset=0.1),
-    "IAFDelta": evsim.IAFDelta(threshold=4.3, refractory=0.37, reset=0.1),
+    "LIFDelta": evsim.LIFDelta(tau_mem=10.0, threshold=4.0, bias=1.0, refractory=0.37),
+    "IAFDelta": evsim.IAFDelta(threshold=4.3, refractory=0.37),
     "LIFAlpha": evsim.LIFAlpha(tau_mem=12.0, tau_syn=4.0, refractory=0.4),
     "LIFDoubleExponential": evsim.LIFDoubleExponential(tau_mem=12.0, tau_rise=2.0, tau_decay=5.0, refractory=0.4),
     "ALIF": evsim.ALIF(tau_mem=12.0, tau_syn=4.0, tau_adaptation=30.0, jump=0.3, refractory=0.4),
