@@ -85,6 +85,17 @@ def test_parameters_of_each_neuron():
     assert checked(model, TIMES, lambda out: out.times[out.mask])
 
 
+def test_parameters_of_each_channel():
+    net = evsim.SpikingNetwork(dtype="float64")
+    kernels = np.random.default_rng(1).normal(2.5, 0.5, (2, 1, 3, 3))
+    neuron = evsim.LIF(tau_mem=[10.0, 14.0], tau_syn=4.0, threshold=[0.9, 1.1], refractory=[0.3, 0.5])
+    net.add_layer(evsim.Conv2d(2, 3, in_shape=(1, 4, 4), weights=kernels), neuron, name="conv")
+    model = evsim.torch.Network(net, parameters={"conv": ("tau_mem", "threshold", "refractory")}, until=20.0)
+    assert tuple(model.neurons["conv", "tau_mem"].shape) == (2,)
+    times = torch.from_numpy(np.random.default_rng(2).uniform(0.0, 10.0, (2, 16)))
+    assert checked(model, times, lambda out: out.times[out.mask])
+
+
 NEURONS = {
     "LIF": evsim.LIF(tau_mem=12.0, tau_syn=4.0, bias=0.1, refractory=0.3),
     "LIF of one time constant": evsim.LIF(tau_mem=4.0, tau_syn=4.0, reset=-0.1, refractory=1.0),
@@ -160,11 +171,11 @@ def test_a_maximum_where_a_spike_arrives_moves_with_its_delay(train, sparse):
     assert checked(model, times, lambda out: out.maximum)
 
 
-def test_potentials_and_maxima_by_parameters_of_the_readout():
+def test_potentials_maxima_and_means_by_parameters_of_the_readout():
     names = ("tau_mem", "tau_syn")  # by others a maximum at the very beginning has no derivative
     options = {"potentials": {"readout": [7.0]}, "until": 30.0}
     model = evsim.torch.Network(network(), parameters={"readout": names, "hidden": "tau_syn"}, **options)
-    assert checked(model, TIMES, lambda out: torch.cat([out.potentials[:, 0], out.maximum]))
+    assert checked(model, TIMES, lambda out: torch.cat([out.potentials[:, 0], out.maximum, out.mean]))
 
 
 def test_a_run_without_an_end_has_no_mean():
