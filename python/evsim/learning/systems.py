@@ -160,8 +160,8 @@ def parameter_names(neuron: NeuronModel) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _changed(neuron: Any, name: str, change: Callable[[Any], Any]) -> NeuronModel:
-    """The neuron with one parameter changed."""
+def changed(neuron: Any, name: str, change: Callable[[Any], Any]) -> NeuronModel:
+    """Return the neuron with one parameter changed."""
     if name.startswith("adaptation."):
         _, number, part = name.split(".")
         parts = list(neuron.adaptation)
@@ -192,16 +192,22 @@ def by_parameter(neuron: NeuronModel, name: str, gradients: tuple[Floats, ...], 
     value = np.asarray(parameter_value(neuron, name), np.float64)
     by_flow, by_held_flow, by_reset, by_threshold, by_refractory, by_initial = gradients
     held = np.asarray(linear_system(neuron).held)
+    size = len(by_initial) // n_neurons
+    with_more = Matrices.of(linear_system(neuron)).flow.shape[-1] != size  # with the integral of the potential
     step = 2.0**-10 * np.maximum(np.abs(value), 2.0**-3)
+
+    def matrices(change: Callable[[Any], Any]) -> Matrices:
+        system = linear_system(changed(neuron, name, change))
+        return Matrices.of(with_integral(system) if with_more else system)
 
     def difference(width: Any) -> list[Floats]:
         """By every matrix, shape (n, ...)."""
-        up = Matrices.of(linear_system(_changed(neuron, name, lambda old: old + width)))
-        down = Matrices.of(linear_system(_changed(neuron, name, lambda old: old - width)))
+        up, down = matrices(lambda old: old + width), matrices(lambda old: old - width)
         out = []
         for item in fields(Matrices):
             a, b = np.broadcast_arrays(getattr(up, item.name), getattr(down, item.name))
-            out.append((a - b) / (2.0 * np.reshape(width, (-1, *(1,) * (a.ndim - 1)))))
+            rows = (a - b) / (2.0 * np.reshape(width, (-1, *(1,) * (a.ndim - 1))))
+            out.append(rows if len(rows) == 1 else np.repeat(rows, n_neurons // len(rows), axis=0))  # of channels
         return out
 
     def extrapolated() -> list[Floats]:
@@ -211,7 +217,6 @@ def by_parameter(neuron: NeuronModel, name: str, gradients: tuple[Floats, ...], 
         return [(16.0 * b - a) / 15.0 for a, b in zip(one, two, strict=True)]
 
     flow, reset, initial, threshold, refractory = extrapolated()
-    size = flow.shape[-1]
     free = np.ones(size)
     free[: len(held)] = ~held
     by_all_flow = by_flow.reshape(-1, size, size) + by_held_flow.reshape(-1, size, size) * free[:, None]
@@ -222,7 +227,7 @@ def by_parameter(neuron: NeuronModel, name: str, gradients: tuple[Floats, ...], 
         + by_threshold * threshold
         + by_refractory * refractory
     )
-    return by_neuron if value.ndim else float(np.sum(by_neuron))
+    return by_neuron.reshape(value.size, -1).sum(axis=1) if value.ndim else float(np.sum(by_neuron))
 
 
 __dir__ = only_public(__all__)

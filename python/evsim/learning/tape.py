@@ -25,6 +25,7 @@ from ..inputs import samples_of
 from ..layer import Layer
 from ..network import SpikingNetwork
 from ..nodes import Input, Population
+from ..probe import Probe
 from ..projection import Projection
 from ..spikes import SpikeArray
 from ..neurons.circuit import LinearSystem
@@ -44,6 +45,7 @@ def record(
     *,
     until: float | None = None,
     start: float | None = None,
+    record: Probe | Sequence[Probe] = (),
 ) -> Tape:
     """Run a network from the beginning and keep what the way back needs.
 
@@ -52,7 +54,7 @@ def record(
     net : SpikingNetwork
         Of linear neurons (LIF, LIFDelta, IAFDelta, LI, Linear and its kin), on the CPU, without plasticity rules and
         drives. Any connections, delays and cycles with a delay.
-    inputs, times, until, start
+    inputs, times, until, start, record
         As of :meth:`SpikingNetwork.infer`.
 
     Returns
@@ -82,7 +84,7 @@ def record(
     >>> gradients.weights["out"].round(4), gradients.times["input 0"].round(4)
     (array([[-0.2465]]), array([1.]))
     """
-    return Tape(net, inputs, times, until, start)
+    return Tape(net, inputs, times, until, start, record)
 
 
 class Tape:
@@ -96,14 +98,23 @@ class Tape:
         End of the run.
     """
 
-    def __init__(self, net: SpikingNetwork, inputs: Any, times: Any, until: float | None, start: float | None) -> None:
-        _require_differentiable(net)
+    def __init__(
+        self,
+        net: SpikingNetwork,
+        inputs: Any,
+        times: Any,
+        until: float | None,
+        start: float | None,
+        record: Probe | Sequence[Probe] = (),
+    ) -> None:
+        require_differentiable(net)
         self._nodes: list[Any] = sorted(net._nodes.values(), key=lambda node: node._node)
         self._keys = projection_keys(net)
         self._net = net
         self._core, self._edges = _adjoint(net, self._nodes)
         given, self._batch = samples_of(net._inputs, inputs, times, net._backend)
-        found = net.infer(inputs, times, outputs=list(net.populations), until=until, start=start)
+        populations = list(net.populations)
+        found = net.infer(inputs, times, outputs=populations, until=until, start=start, record=record)
         self.until = math.inf if until is None else float(until)
         n_samples = len(given)
         self._spikes: dict[str, list[SpikeArray]] = {}
@@ -447,7 +458,8 @@ def _as_spikes(given: Any) -> SpikeArray:
     return found
 
 
-def _require_differentiable(net: Any) -> None:
+def require_differentiable(net: Any) -> None:
+    """Raise DTypeError or UnsupportedError unless a tape can be made of `net`."""
     if not isinstance(net, SpikingNetwork):
         raise DTypeError(f"a tape is made of a SpikingNetwork, got {type(net).__name__}")
     net._require_whole("derive")

@@ -160,7 +160,7 @@ def of_neuron(gradients, name):
 
 def by_neuron(graph, name, loss_after):
     """The derivative by a parameter of the neurons by differences."""
-    from evsim.learning.systems import _changed
+    from evsim.learning.systems import changed
 
     original = graph.neuron
     total = 0.0
@@ -176,7 +176,7 @@ def by_neuron(graph, name, loss_after):
             new[2] += total
             return new
 
-        graph.neuron = original if total == 0.0 else _changed(original, name, moved)
+        graph.neuron = original if total == 0.0 else changed(original, name, moved)
 
     found = loss_after(change)
     graph.neuron = original
