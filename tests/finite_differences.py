@@ -9,7 +9,7 @@ import numpy as np
 STEPS = (3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
 
 
-class OtherSpikes(Exception):
+class OtherSpikesError(Exception):
     """A step made a spike appear, vanish or change places: there is no derivative to compare with."""
 
 
@@ -22,7 +22,7 @@ def derivative(f: Callable[[float], float]) -> float | None:
     for step in STEPS:
         try:
             a, b, c = ((f(h) - f(-h)) / (2.0 * h) for h in (step, step / 2, step / 4))
-        except OtherSpikes:
+        except OtherSpikesError:
             continue
         coarse, fine = (4.0 * b - a) / 3.0, (4.0 * c - b) / 3.0
         value = (16.0 * fine - coarse) / 15.0

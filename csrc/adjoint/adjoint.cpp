@@ -109,16 +109,17 @@ Adjoint::Adjoint(std::vector<AdjointNode> nodes, std::vector<AdjointEdge> edges)
             shortest = std::min(shortest, delays_[e] ? delays_[e]->smallest() : 0.0);
         }
         if (shortest == 0.0)
-            throw Unsupported(text("gradients through a cycle without any delay: ",
-                                   nodes_[static_cast<std::size_t>(component[0])].label,
-                                   " lies on one; give one of its projections a delay"));
+            throw Unsupported(text(
+                "gradients through a cycle without any delay: ", nodes_[static_cast<std::size_t>(component[0])].label,
+                " lies on one; give one of its projections a delay"));
         windows_.push_back(shortest);
     }
 }
 
 void Adjoint::check(const AdjointSample& sample) const {
     const std::size_t n = nodes_.size();
-    for (const std::size_t found : {sample.spikes.size(), sample.causes.size(), sample.loss_by_spikes.size(), sample.seeds.size()})
+    for (const std::size_t found :
+         {sample.spikes.size(), sample.causes.size(), sample.loss_by_spikes.size(), sample.seeds.size()})
         require(found, n, "nodes", "a sample");
     for (std::size_t k = 0; k < n; ++k) {
         const AdjointNode& node = nodes_[k];
@@ -200,8 +201,7 @@ void Adjoint::layer_backward(std::int32_t node, const std::vector<AdjointSample>
 }
 
 void Adjoint::one_by_one(std::size_t component, const std::vector<AdjointSample>& samples,
-                         const AdjointOptions& options, AdjointGradients& gradients,
-                         Interruption& interruption) const {
+                         const AdjointOptions& options, AdjointGradients& gradients, Interruption& interruption) const {
     // Samples are added up in a fixed number of groups, so that the sum does not depend on the threads.
     const std::size_t n_groups = std::min<std::size_t>(4, samples.size());
     std::vector<AdjointGradients> groups(n_groups);

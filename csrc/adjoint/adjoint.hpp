@@ -26,8 +26,8 @@ class Adjoint {
 
     /// The weights must be those of the run. The same bits for any number of threads. Throws ShapeMismatch,
     /// IndexOutOfRange, MemoryLimit or Interrupted. Cost of layers as DenseLayer: a few tenths of a ns for
-    /// each synaptic event and 0.2 us for each spike; else some 50 ns for each synaptic event, and 40 bytes and those of
-    /// a state for each of one sample.
+    /// each synaptic event and 0.2 us for each spike; else some 50 ns for each synaptic event, and 40 bytes and those
+    /// of a state for each of one sample.
     AdjointGradients backward(const std::vector<AdjointSample>& samples, const AdjointOptions& options,
                               Interruption& interruption) const;
 
@@ -44,7 +44,7 @@ class Adjoint {
 
     std::vector<AdjointNode> nodes_;
     std::vector<AdjointEdge> edges_;
-    std::vector<std::vector<std::int32_t>> incoming_;  ///< per node: edges
+    std::vector<std::vector<std::int32_t>> incoming_;    ///< per node: edges
     std::vector<std::shared_ptr<const Delays>> delays_;  ///< per edge; nullptr to relays
     std::vector<AdjointKernel> kernels_;                 ///< per node
     std::vector<std::optional<DenseLayer>> layers_;      ///< per node: what can go in tiles

@@ -12,7 +12,8 @@ namespace evsim {
 
 /// Values of the gradient by the weights of a connection: as these lie in memory.
 inline std::size_t n_weight_places(const Projection& projection) {
-    if (const Dense* const dense = projection.dense()) return dense->bytes() / static_cast<std::size_t>(dense->value_bytes());
+    if (const Dense* const dense = projection.dense())
+        return dense->bytes() / static_cast<std::size_t>(dense->value_bytes());
     if (const Sparse* const sparse = projection.sparse()) return sparse->n_synapses();
     return projection.conv()->n_weights();
 }
@@ -46,9 +47,7 @@ class WeightReader {
     explicit WeightReader(const Projection& projection) {
         const Dense* const dense = projection.dense();
         const Sparse* const sparse = projection.sparse();
-        const std::byte* const data = dense    ? dense->data()
-                                      : sparse ? sparse->data()
-                                               : projection.conv()->weights();
+        const std::byte* const data = dense ? dense->data() : sparse ? sparse->data() : projection.conv()->weights();
         if (weight_bytes(projection) == 4) {
             floats_ = reinterpret_cast<const float*>(data);
         } else {

@@ -15,12 +15,12 @@ namespace evsim {
 /// Neurons that follow x' = A x, with a last variable that stays 1, fire where c x reaches a threshold and go on from
 /// R x. Of all neurons, or of each one after the other.
 struct LinearNeurons {
-    std::int32_t size = 0;       ///< number of variables
-    std::int32_t variables = 0;  ///< those without the last one and without padding
-    std::vector<double> flow, held_flow;   ///< A; the same in a refractory period, or nothing
-    std::vector<double> reset, initial;    ///< R; x at the beginning
-    std::vector<double> readout;           ///< c
-    std::vector<double> refractory;        ///< of each, or nothing
+    std::int32_t size = 0;                ///< number of variables
+    std::int32_t variables = 0;           ///< those without the last one and without padding
+    std::vector<double> flow, held_flow;  ///< A; the same in a refractory period, or nothing
+    std::vector<double> reset, initial;   ///< R; x at the beginning
+    std::vector<double> readout;          ///< c
+    std::vector<double> refractory;       ///< of each, or nothing
     /// What a spike of weight 1 adds, for each projection to them, in order; and what it adds in a refractory period.
     std::vector<double> arrivals, held_arrivals;
 };
@@ -42,18 +42,18 @@ struct AdjointSeeds {
     std::vector<std::int32_t> neurons;
     std::vector<double> times;   ///< in any order
     std::vector<double> values;  ///< [seed][variable]: the loss by the state
-    /// Per seed: whether its time is that of a maximum. It stands still then, but where an arrival ends a rise: it is the
-    /// time of that.
+    /// Per seed: whether its time is that of a maximum. It stands still then, but where an arrival ends a rise: it is
+    /// the time of that.
     std::vector<std::int32_t> moving;
 };
 
 /// What happened in one sample of a run, and what its loss says of it.
 struct AdjointSample {
     double start = 0.0, until = 0.0;
-    std::vector<SpikeView> spikes;                         ///< per node
-    std::vector<std::span<const std::int32_t>> causes;     ///< per node: of relays, the input that caused each spike
-    std::vector<std::span<const double>> loss_by_spikes;   ///< per node: of each spike its time, or nothing
-    std::vector<AdjointSeeds> seeds;                       ///< per node
+    std::vector<SpikeView> spikes;                        ///< per node
+    std::vector<std::span<const std::int32_t>> causes;    ///< per node: of relays, the input that caused each spike
+    std::vector<std::span<const double>> loss_by_spikes;  ///< per node: of each spike its time, or nothing
+    std::vector<AdjointSeeds> seeds;                      ///< per node
 };
 
 struct AdjointOptions {
@@ -66,9 +66,9 @@ struct ParameterGradients {
     std::vector<double> by_flow, by_held_flow, by_reset, by_threshold, by_refractory, by_initial;
 };
 struct AdjointGradients {
-    std::vector<WeightGradient> by_weights;       ///< per edge
-    std::vector<std::vector<double>> by_delays;   ///< per edge, as its delays
-    std::vector<ParameterGradients> by_parameters;  ///< per node
+    std::vector<WeightGradient> by_weights;                   ///< per edge
+    std::vector<std::vector<double>> by_delays;               ///< per edge, as its delays
+    std::vector<ParameterGradients> by_parameters;            ///< per node
     std::vector<std::vector<std::vector<double>>> by_spikes;  ///< per sample and node: of each spike by its time
 };
 

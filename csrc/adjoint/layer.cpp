@@ -130,8 +130,7 @@ std::optional<DenseLayer> dense_layer(const AdjointNode& node, std::span<const A
     for (std::size_t i = 0; i < n; ++i) {
         for (std::size_t j = 0; j < n; ++j) {
             layer.flow[i * padded + j] = flow(0, i, j);
-            for (std::size_t m = 0; m < reset.count(); ++m)
-                layer.reset[(m * padded + i) * padded + j] = reset(m, i, j);
+            for (std::size_t m = 0; m < reset.count(); ++m) layer.reset[(m * padded + i) * padded + j] = reset(m, i, j);
         }
         layer.readout[i] = neurons.readout[i];
         for (std::size_t e = 0; e < edges.size(); ++e) layer.jumps[e * padded + i] = neurons.arrivals[e * size + i];
@@ -162,8 +161,8 @@ struct SampleOfLayer {
     std::vector<AdjointEvent> events;
     std::vector<std::int32_t> edges;  ///< per event
     std::vector<std::byte> changes;
-    std::vector<AdjointStop> stops;           ///< by tile, event, neuron and time
-    std::vector<std::int64_t> first_stop;     ///< [tile + 1]
+    std::vector<AdjointStop> stops;             ///< by tile, event, neuron and time
+    std::vector<std::int64_t> first_stop;       ///< [tile + 1]
     std::vector<std::vector<double>> by_times;  ///< [tile][event]
     std::vector<double> seeds;
 };
@@ -173,8 +172,13 @@ class LayerBackward {
     LayerBackward(const AdjointNode& node, std::int32_t number, const DenseLayer& layer,
                   std::span<const LayerEdge> edges, const std::vector<AdjointSample>& samples, double smallest_slope,
                   std::vector<std::vector<std::vector<double>>>& by_spikes)
-        : node_(node), number_(static_cast<std::size_t>(number)), layer_(layer), edges_(edges), samples_(samples),
-          by_spikes_(by_spikes), of_samples_(samples.size()) {
+        : node_(node),
+          number_(static_cast<std::size_t>(number)),
+          layer_(layer),
+          edges_(edges),
+          samples_(samples),
+          by_spikes_(by_spikes),
+          of_samples_(samples.size()) {
         const AdjointTileKernel& kernel = layer.kernel;
         const std::int64_t n = node.n_neurons, wide = std::int64_t{kernel.lanes} * kernel.most_vectors;
         for (std::int64_t first = 0; first < n;) {
@@ -185,16 +189,23 @@ class LayerBackward {
             first += width;
         }
         const auto size = static_cast<std::int64_t>(layer.size());
-        shared_ = {layer.flow.data(),   layer.readout.data(), layer.jumps.data(), static_cast<std::int32_t>(edges.size()),
-                   layer.reset.data(),  layer.offset.data(),  layer.initial.data(), layer.one_reset ? 0 : size * size,
-                   layer.one_offset ? 0 : size, layer.one_initial ? 0 : size, smallest_slope};
+        shared_ = {layer.flow.data(),
+                   layer.readout.data(),
+                   layer.jumps.data(),
+                   static_cast<std::int32_t>(edges.size()),
+                   layer.reset.data(),
+                   layer.offset.data(),
+                   layer.initial.data(),
+                   layer.one_reset ? 0 : size * size,
+                   layer.one_offset ? 0 : size,
+                   layer.one_initial ? 0 : size,
+                   smallest_slope};
     }
 
     void run(Interruption& interruption) {
         const auto n_samples = static_cast<std::int64_t>(samples_.size());
         const int threads = work() < little_work ? 1 : num_threads();
-        parallel_for(n_samples, threads, interruption,
-                     [&](std::int64_t s) { prepare(static_cast<std::size_t>(s)); });
+        parallel_for(n_samples, threads, interruption, [&](std::int64_t s) { prepare(static_cast<std::size_t>(s)); });
         // A tile goes through one sample after the other, so that sums do not depend on the threads.
         parallel_for(static_cast<std::int64_t>(tiles_.size()), threads, interruption, [&](std::int64_t t) {
             std::vector<double> scratch;
@@ -256,7 +267,8 @@ class LayerBackward {
             const SpikeView& sent = sample.spikes[static_cast<std::size_t>(edge.edge->source)];
             const std::size_t row = static_cast<std::size_t>(sent.indices[static_cast<std::size_t>(arrival.spike)]) *
                                     dense.stride() * static_cast<std::size_t>(dense.value_bytes());
-            to.events.push_back({arrival.time, dense.data() + row, edge.by_weights->data() + row, arrival.edge, arrival.spike});
+            to.events.push_back(
+                {arrival.time, dense.data() + row, edge.by_weights->data() + row, arrival.edge, arrival.spike});
         }
     }
 
@@ -273,9 +285,11 @@ class LayerBackward {
         std::vector<AdjointStop> stops;
         stops.reserve(fired.times.size() + seeds.times.size());
         for (std::size_t k = 0; k < fired.times.size(); ++k)
-            stops.push_back({fired.times[k], before(fired.times[k], false), fired.indices[k], static_cast<std::int32_t>(k), -1, false});
+            stops.push_back({fired.times[k], before(fired.times[k], false), fired.indices[k],
+                             static_cast<std::int32_t>(k), -1, false});
         for (std::size_t k = 0; k < seeds.times.size(); ++k) {
-            const double time = seeds.times[k], near = 4.0 * (std::nextafter(std::fabs(time), HUGE_VAL) - std::fabs(time));
+            const double time = seeds.times[k],
+                         near = 4.0 * (std::nextafter(std::fabs(time), HUGE_VAL) - std::fabs(time));
             const bool may_move = seeds.moving[k] != 0;
             const std::int32_t event = may_move ? before(time - near, false) : before(time, true);
             const auto e = static_cast<std::size_t>(event);
@@ -293,7 +307,8 @@ class LayerBackward {
         for (const AdjointStop& stop : stops) ++first[tile_of(stop.neuron) + 2];
         for (std::size_t t = 2; t < first.size(); ++t) first[t] += first[t - 1];
         to.stops.resize(stops.size());
-        for (const AdjointStop& stop : stops) to.stops[static_cast<std::size_t>(first[tile_of(stop.neuron) + 1]++)] = stop;
+        for (const AdjointStop& stop : stops)
+            to.stops[static_cast<std::size_t>(first[tile_of(stop.neuron) + 1]++)] = stop;
         first.pop_back();
         for (std::size_t t = 0; t < tiles_.size(); ++t) {
             std::stable_sort(to.stops.begin() + first[t], to.stops.begin() + first[t + 1],
@@ -339,10 +354,13 @@ class LayerBackward {
             for (std::size_t t = 0; t < tiles_.size(); ++t) by_time += of.by_times[t][k];
             const AdjointEvent& event = of.events[k];
             const LayerEdge& edge = edges_[static_cast<std::size_t>(event.port)];
-            const auto source = static_cast<std::size_t>(edge.edge->source), spike = static_cast<std::size_t>(event.spike);
+            const auto source = static_cast<std::size_t>(edge.edge->source),
+                       spike = static_cast<std::size_t>(event.spike);
             by_spikes_[s][source][spike] += by_time;
             std::vector<double>& by_delays = *edge.by_delays;
-            by_delays[by_delays.size() == 1 ? 0 : static_cast<std::size_t>(samples_[s].spikes[source].indices[spike])] += by_time;
+            by_delays[by_delays.size() == 1 ? 0
+                                            : static_cast<std::size_t>(samples_[s].spikes[source].indices[spike])] +=
+                by_time;
         }
     }
 
@@ -360,9 +378,8 @@ class LayerBackward {
 }  // namespace
 
 void layer_backward(const AdjointNode& node, std::int32_t number, const DenseLayer& layer,
-                    std::span<const LayerEdge> edges, const std::vector<AdjointSample>& samples,
-                    double smallest_slope, std::vector<std::vector<std::vector<double>>>& by_spikes,
-                    Interruption& interruption) {
+                    std::span<const LayerEdge> edges, const std::vector<AdjointSample>& samples, double smallest_slope,
+                    std::vector<std::vector<std::vector<double>>>& by_spikes, Interruption& interruption) {
     LayerBackward(node, number, layer, edges, samples, smallest_slope, by_spikes).run(interruption);
 }
 

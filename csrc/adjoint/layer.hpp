@@ -35,8 +35,7 @@ struct LayerEdge {
 /// Through all samples. Adds to the gradients of edges and, of every sample, to the loss by the spikes of its sources:
 /// by_spikes[sample][node].
 void layer_backward(const AdjointNode& node, std::int32_t number, const DenseLayer& layer,
-                    std::span<const LayerEdge> edges, const std::vector<AdjointSample>& samples,
-                    double smallest_slope, std::vector<std::vector<std::vector<double>>>& by_spikes,
-                    Interruption& interruption);
+                    std::span<const LayerEdge> edges, const std::vector<AdjointSample>& samples, double smallest_slope,
+                    std::vector<std::vector<std::vector<double>>>& by_spikes, Interruption& interruption);
 
 }  // namespace evsim

@@ -63,7 +63,8 @@ std::vector<std::uint8_t> jumping(const LinearNeurons& neurons, std::size_t n_ed
 /// Puts the points of one neuron into one order.
 class Merge {
  public:
-    Merge(std::vector<std::uint8_t> jumping, std::vector<AdjointPoint>& out) : jumping_(std::move(jumping)), out_(out) {}
+    Merge(std::vector<std::uint8_t> jumping, std::vector<AdjointPoint>& out)
+        : jumping_(std::move(jumping)), out_(out) {}
 
     void run(std::span<const AdjointPoint> arrivals, std::span<const AdjointPoint> spikes,
              std::span<const AdjointPoint> seeds, double refractory) {
@@ -112,7 +113,9 @@ class Merge {
     }
 
  private:
-    static double ulp(double x) { return std::isfinite(x) ? std::nextafter(std::fabs(x), HUGE_VAL) - std::fabs(x) : 0.0; }
+    static double ulp(double x) {
+        return std::isfinite(x) ? std::nextafter(std::fabs(x), HUGE_VAL) - std::fabs(x) : 0.0;
+    }
 
     /// Whether one of those that arrive together jumps.
     bool jump_at(std::span<const AdjointPoint> arrivals) const {
@@ -141,9 +144,14 @@ NeuronPoints points_of(const AdjointNode& node, std::int32_t number, std::span<c
                                          sent.times[k] + delay_of(*delays, *edge->projection, sent.indices[k], synapse);
                                      if (time > sample.until) return;
                                      visit(neuron, [&] {
-                                         return AdjointPoint{time, weights[place], place, static_cast<std::int32_t>(k),
-                                                             synapse, static_cast<std::uint16_t>(e),
-                                                             AdjointKind::arrival, false};
+                                         return AdjointPoint{time,
+                                                             weights[place],
+                                                             place,
+                                                             static_cast<std::int32_t>(k),
+                                                             synapse,
+                                                             static_cast<std::uint16_t>(e),
+                                                             AdjointKind::arrival,
+                                                             false};
                                      });
                                  });
             }
@@ -153,8 +161,8 @@ NeuronPoints points_of(const AdjointNode& node, std::int32_t number, std::span<c
     auto spikes = by_neuron<AdjointPoint>(node.n_neurons, [&](auto&& visit) {
         for (std::size_t k = 0; k < fired.times.size(); ++k) {
             visit(fired.indices[k], [&] {
-                return AdjointPoint{fired.times[k], 0.0, 0, static_cast<std::int32_t>(k), 0, 0, AdjointKind::crossing,
-                                    false};
+                return AdjointPoint{fired.times[k],        0.0,  0, static_cast<std::int32_t>(k), 0, 0,
+                                    AdjointKind::crossing, false};
             });
         }
     });

@@ -62,8 +62,8 @@ SampleBackward::Node SampleBackward::begin(std::int32_t number) {
     const LinearNeurons& linear = described.neurons;
     std::vector<IncomingEdge> incoming;
     for (const std::int32_t e : adjoint_.incoming_[k]) {
-        incoming.push_back({&adjoint_.edges_[static_cast<std::size_t>(e)],
-                            adjoint_.delays_[static_cast<std::size_t>(e)].get()});
+        incoming.push_back(
+            {&adjoint_.edges_[static_cast<std::size_t>(e)], adjoint_.delays_[static_cast<std::size_t>(e)].get()});
     }
     node.points = points_of(described, node.number, incoming, sample_);
     const auto n = static_cast<std::size_t>(described.n_neurons), size = static_cast<std::size_t>(linear.size);
@@ -127,14 +127,16 @@ void SampleBackward::take(const Node& node, std::int64_t from, std::int64_t to) 
         gradients_.by_weights[e].add(point.place, point.weight);
         by_spikes_[static_cast<std::size_t>(edge.source)][static_cast<std::size_t>(point.spike)] += point.time;
         std::vector<double>& by_delays = gradients_.by_delays[e];
-        const std::int32_t input = sample_.spikes[static_cast<std::size_t>(edge.source)].indices[static_cast<std::size_t>(point.spike)];
+        const std::int32_t input =
+            sample_.spikes[static_cast<std::size_t>(edge.source)].indices[static_cast<std::size_t>(point.spike)];
         if (by_delays.size() == 1) {
             by_delays[0] += point.time;
         } else if (!adjoint_.delays_[e]->by_synapse()) {
             by_delays[static_cast<std::size_t>(input)] += point.time;
         } else {
             const double* const own = edge.projection->fan_out(input, *adjoint_.delays_[e]).delays;
-            by_delays[static_cast<std::size_t>(own - adjoint_.delays_[e]->values().data() + point.synapse)] += point.time;
+            by_delays[static_cast<std::size_t>(own - adjoint_.delays_[e]->values().data() + point.synapse)] +=
+                point.time;
         }
     }
 }
@@ -142,12 +144,13 @@ void SampleBackward::take(const Node& node, std::int64_t from, std::int64_t to) 
 void SampleBackward::pass_on(std::int32_t relay) {
     const auto k = static_cast<std::size_t>(relay);
     if (sample_.causes[k].empty()) return;  // an input, or nothing to pass on
-    const auto source = static_cast<std::size_t>(
-        adjoint_.edges_[static_cast<std::size_t>(adjoint_.incoming_[k].at(0))].source);
+    const auto source =
+        static_cast<std::size_t>(adjoint_.edges_[static_cast<std::size_t>(adjoint_.incoming_[k].at(0))].source);
     const SpikeView &passed = sample_.spikes[k], &sent = sample_.spikes[source];
     for (std::size_t s = 0; s < passed.times.size(); ++s) {
         const auto first = std::lower_bound(sent.times.begin(), sent.times.end(), passed.times[s]) - sent.times.begin();
-        for (auto at = static_cast<std::size_t>(first); at < sent.times.size() && sent.times[at] == passed.times[s]; ++at) {
+        for (auto at = static_cast<std::size_t>(first); at < sent.times.size() && sent.times[at] == passed.times[s];
+             ++at) {
             if (sent.indices[at] != sample_.causes[k][s]) continue;
             by_spikes_[source][at] += by_spikes_[k][s];
             break;

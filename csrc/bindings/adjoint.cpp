@@ -5,14 +5,17 @@
 
 #include <array>
 
+#include <pybind11/typing.h>
+
 namespace evsim {
 
 namespace {
 
 using Doubles = std::vector<double>;
 
-LinearNeurons linear_neurons(std::int32_t size, std::int32_t variables, Doubles flow, Doubles held_flow, Doubles reset, Doubles initial,
-                             Doubles readout, Doubles refractory, Doubles arrivals, Doubles held_arrivals) {
+LinearNeurons linear_neurons(std::int32_t size, std::int32_t variables, Doubles flow, Doubles held_flow, Doubles reset,
+                             Doubles initial, Doubles readout, Doubles refractory, Doubles arrivals,
+                             Doubles held_arrivals) {
     return {size,
             variables,
             std::move(flow),
@@ -37,7 +40,8 @@ std::shared_ptr<Adjoint> make(const std::vector<GivenNode>& nodes, const std::ve
     return std::make_shared<Adjoint>(std::move(described), std::move(leading));
 }
 
-/// What Python gives for one node of one sample: its spikes, the causes of a relay's, the loss by their times, and seeds.
+/// What Python gives for one node of one sample: its spikes, the causes of a relay's, the loss by their times, and
+/// seeds.
 struct GivenSpikesOfNode {
     SpikeArray spikes;
     std::optional<IndexArray> causes;
@@ -99,8 +103,10 @@ py::array as_weights(const Projection& projection, WeightGradient&& gradient) {
     return as_weights<double>(projection, std::move(gradient));
 }
 
-py::dict backward(const Adjoint& self, const std::vector<GivenSampleOfRun>& given,
-                  std::vector<std::uint8_t> parameters, double smallest_slope) {
+using ListsByName = py::typing::Dict<py::str, py::list>;
+
+ListsByName backward(const Adjoint& self, const std::vector<GivenSampleOfRun>& given,
+                     std::vector<std::uint8_t> parameters, double smallest_slope) {
     const std::vector<AdjointSample> samples = samples_of(given);
     AdjointGradients gradients;
     {
@@ -111,7 +117,8 @@ py::dict backward(const Adjoint& self, const std::vector<GivenSampleOfRun>& give
     py::list weights, delays, by_parameters, spikes;
     for (std::size_t e = 0; e < self.edges().size(); ++e) {
         const auto& projection = self.edges()[e].projection;
-        weights.append(projection ? py::object(as_weights(*projection, std::move(gradients.by_weights[e]))) : py::none());
+        weights.append(projection ? py::object(as_weights(*projection, std::move(gradients.by_weights[e])))
+                                  : py::none());
         delays.append(taken(std::move(gradients.by_delays[e])));
     }
     for (ParameterGradients& of : gradients.by_parameters) {
@@ -124,7 +131,7 @@ py::dict backward(const Adjoint& self, const std::vector<GivenSampleOfRun>& give
         for (auto& node : sample) nodes.append(taken(std::move(node)));
         spikes.append(nodes);
     }
-    py::dict out;
+    ListsByName out;
     out["weights"] = weights;
     out["delays"] = delays;
     out["parameters"] = by_parameters;
@@ -182,8 +189,8 @@ double squares_of(const py::array_t<T>& rows) {
 
 void bind_adjoint(py::module_& module) {
     py::class_<LinearNeurons>(module, "LinearNeurons")
-        .def(py::init(&linear_neurons), py::arg("size"), py::arg("variables"), py::arg("flow"), py::arg("held_flow"), py::arg("reset"),
-             py::arg("initial"), py::arg("readout"), py::arg("refractory"), py::arg("arrivals"),
+        .def(py::init(&linear_neurons), py::arg("size"), py::arg("variables"), py::arg("flow"), py::arg("held_flow"),
+             py::arg("reset"), py::arg("initial"), py::arg("readout"), py::arg("refractory"), py::arg("arrivals"),
              py::arg("held_arrivals"));
     py::class_<GivenSpikesOfNode>(module, "NodeOfRun")
         .def(py::init([](const SpikeArray& spikes, const std::optional<IndexArray>& causes,
@@ -205,7 +212,7 @@ void bind_adjoint(py::module_& module) {
                py::arg("largest").noconvert(), py::arg("numbers"));
     module.def("sum_of_squares", &squares_of<float>, py::arg("rows").noconvert());
     module.def("sum_of_squares", &squares_of<double>, py::arg("rows").noconvert());
-    module.attr("adjoint_sizes") = py::make_tuple(2, 3, 5, 9);
+    module.def("adjoint_sizes", [] { return std::vector<int>{2, 3, 5, 9}; });
 }
 
 }  // namespace evsim

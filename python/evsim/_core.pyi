@@ -5,14 +5,17 @@ import numpy.typing
 import typing
 
 __all__: list[str] = [
+    "Adjoint",
     "Conv2dSettings",
     "ConvLearner",
     "ConvStage",
     "DelayStage",
     "GuetigStdp",
     "Kernel",
+    "LinearNeurons",
     "Network",
     "Node",
+    "NodeOfRun",
     "PoolRelay",
     "PoolStage",
     "Population",
@@ -31,6 +34,7 @@ __all__: list[str] = [
     "UnpoolRelay",
     "UnpoolStage",
     "active_isa",
+    "adjoint_sizes",
     "by_distance",
     "check_spikes",
     "falls",
@@ -40,11 +44,13 @@ __all__: list[str] = [
     "model_names",
     "num_threads",
     "one_to_one",
+    "optimizer_step",
     "plan_call",
     "random_pairs",
     "select_winners",
     "set_num_threads",
     "spikes_from_dense",
+    "sum_of_squares",
     "supported_isas",
 ]
 
@@ -533,7 +539,56 @@ class ConvLearner:
         rule: SimplifiedStdp | GuetigStdp,
     ) -> None: ...
 
+class LinearNeurons:
+    def __init__(
+        self,
+        size: typing.SupportsInt | typing.SupportsIndex,
+        variables: typing.SupportsInt | typing.SupportsIndex,
+        flow: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        held_flow: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        reset: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        initial: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        readout: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        refractory: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        arrivals: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+        held_arrivals: collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex],
+    ) -> None: ...
+
+class NodeOfRun:
+    def __init__(
+        self,
+        spikes: SpikeArray,
+        causes: typing.Annotated[numpy.typing.ArrayLike, numpy.int32] | None,
+        loss_by_spikes: typing.Annotated[numpy.typing.ArrayLike, numpy.float64] | None,
+        seed_neurons: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+        seed_times: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        seed_values: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        seed_moving: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
+    ) -> None: ...
+
+class Adjoint:
+    def __init__(
+        self,
+        nodes: collections.abc.Sequence[tuple[str, typing.SupportsInt | typing.SupportsIndex, LinearNeurons | None]],
+        edges: collections.abc.Sequence[
+            tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex, Projection]
+        ],
+    ) -> None: ...
+    def backward(
+        self,
+        samples: collections.abc.Sequence[
+            tuple[
+                typing.SupportsFloat | typing.SupportsIndex,
+                typing.SupportsFloat | typing.SupportsIndex,
+                collections.abc.Sequence[NodeOfRun],
+            ]
+        ],
+        parameters: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        smallest_slope: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> dict[str, list]: ...
+
 def active_isa() -> str: ...
+def adjoint_sizes() -> list[int]: ...
 def by_distance(
     in_grid: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
     out_grid: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
@@ -591,6 +646,24 @@ def one_to_one(
     sizes: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
     targets: tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex],
 ) -> SynapseTable: ...
+@typing.overload
+def optimizer_step(
+    weights: numpy.typing.NDArray[numpy.float32],
+    gradients: numpy.typing.NDArray[numpy.float32],
+    first: numpy.typing.NDArray[numpy.float32],
+    second: numpy.typing.NDArray[numpy.float32] | None,
+    largest: numpy.typing.NDArray[numpy.float32] | None,
+    numbers: typing.Annotated[collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], "FixedSize(10)"],
+) -> None: ...
+@typing.overload
+def optimizer_step(
+    weights: numpy.typing.NDArray[numpy.float64],
+    gradients: numpy.typing.NDArray[numpy.float64],
+    first: numpy.typing.NDArray[numpy.float64],
+    second: numpy.typing.NDArray[numpy.float64] | None,
+    largest: numpy.typing.NDArray[numpy.float64] | None,
+    numbers: typing.Annotated[collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex], "FixedSize(10)"],
+) -> None: ...
 def plan_call(
     nodes: collections.abc.Sequence[
         tuple[str, typing.SupportsInt | typing.SupportsIndex, typing.SupportsInt | typing.SupportsIndex | None]
@@ -630,6 +703,10 @@ def select_winners(
 ) -> list[tuple[int, int, int]]: ...
 def set_num_threads(n: typing.SupportsInt | typing.SupportsIndex) -> None: ...
 def spikes_from_dense(dense: numpy.ndarray) -> list[StepSpikes]: ...
+@typing.overload
+def sum_of_squares(rows: numpy.typing.NDArray[numpy.float32]) -> float: ...
+@typing.overload
+def sum_of_squares(rows: numpy.typing.NDArray[numpy.float64]) -> float: ...
 def supported_isas() -> list[str]: ...
 
 __version__: str = "0.1.0"

@@ -18,13 +18,13 @@ enum class AdjointKind : std::uint8_t {
 
 /// What happens to a neuron, in the order of time and, at one time, of AdjointKind.
 struct AdjointPoint {
-    double time;             ///< of arrivals, after the way back: the loss by the time of arrival
-    double weight;           ///< of arrivals; after the way back: the loss by the weight. Of seeds: whether it moves with
-                             ///< the arrival that follows
-    std::uint64_t place;     ///< of arrivals: of the weight; of seeds: which
-    std::int32_t spike;      ///< of arrivals: of their source; of spikes and releases: of the neuron's population
-    std::int32_t synapse;    ///< of arrivals: which synapse of its source's fan, for delays of synapses
-    std::uint16_t edge;      ///< of arrivals
+    double time;           ///< of arrivals, after the way back: the loss by the time of arrival
+    double weight;         ///< of arrivals; after the way back: the loss by the weight. Of seeds: whether it moves with
+                           ///< the arrival that follows
+    std::uint64_t place;   ///< of arrivals: of the weight; of seeds: which
+    std::int32_t spike;    ///< of arrivals: of their source; of spikes and releases: of the neuron's population
+    std::int32_t synapse;  ///< of arrivals: which synapse of its source's fan, for delays of synapses
+    std::uint16_t edge;    ///< of arrivals
     AdjointKind kind;
     bool held;  ///< whether the neuron is refractory until then
 };

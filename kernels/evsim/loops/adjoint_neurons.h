@@ -108,7 +108,8 @@ struct AdjointLoops {
         for (std::int64_t n = 0; n < all.n; ++n) {
             const std::int64_t left = stretch.left[n], first = all.first[n];
             const bool ended = left == first && (stretch.begin > all.start || !(stretch.now[n] > all.start));
-            if (first == all.first[n + 1] || ended || (left > first && all.points[left - 1].time < stretch.begin)) continue;
+            if (first == all.first[n + 1] || ended || (left > first && all.points[left - 1].time < stretch.begin))
+                continue;
             if (all.flow_stride == 0) {
                 WayBack(stretch, n, shared).run();
             } else {
@@ -202,10 +203,11 @@ struct AdjointLoops {
                     break;
                 }
                 case AdjointKind::crossing:
-                case AdjointKind::jump: spike(point, x); break;
+                case AdjointKind::jump:
+                    spike(point, x);
+                    break;
                 case AdjointKind::release: {
-                    const double by_time =
-                        handed_on + costate * flows.slope(true, x) - costate * flows.slope(false, x);
+                    const double by_time = handed_on + costate * flows.slope(true, x) - costate * flows.slope(false, x);
                     handed_on = 0.0;
                     stretch.spikes[point.spike] += by_time;
                     if (stretch.by_refractory) stretch.by_refractory[n] += by_time;
@@ -228,8 +230,7 @@ struct AdjointLoops {
             const bool held = all.refractory && all.refractory[n] > 0.0;
             const Vector slope = flows.slope(false, x), slope_after = flows.slope(held, times(reset, x));
             // The loss by the time of the spike, all that comes after it seen at a fixed time.
-            const double by_time =
-                stretch.spikes[point.spike] + costate * times(reset, slope) - costate * slope_after;
+            const double by_time = stretch.spikes[point.spike] + costate * times(reset, slope) - costate * slope_after;
             if (stretch.by_reset) add_product(stretch.by_reset + n * N * N, 1.0, costate, x);
             costate = transposed_times(reset, costate);
             if (point.kind == AdjointKind::jump) {
@@ -246,8 +247,8 @@ struct AdjointLoops {
 
     static constexpr int most_pieces = 1 << 24, most_kept = 32;
 
-    /// sum += the integral of e^{A'(h - s)} mu (e^{A s} x)' over s from 0 to h, for |A| h <= 1: with u_p = (h A')^p mu and
-    /// v_q = (h A)^q x it is h times the sum of u_p v_q' / (p + q + 1)!.
+    /// sum += the integral of e^{A'(h - s)} mu (e^{A s} x)' over s from 0 to h, for |A| h <= 1: with u_p = (h A')^p mu
+    /// and v_q = (h A)^q x it is h times the sum of u_p v_q' / (p + q + 1)!.
     static void add_integral(double* sum, const Square<N>& a, const Vector& mu, const Vector& x, double h) {
         const double change = h * norm_of(a);
         const int degree = change > 0x1p-3 ? 17 : change > 0x1p-8 ? 9 : 6;

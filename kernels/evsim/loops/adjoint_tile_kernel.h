@@ -43,19 +43,20 @@ struct AdjointTile {
     double start;
     const AdjointEvent* events;
     std::int64_t n_events;
-    const std::byte* changes;  ///< e^{A t} - 1 of the gap before each event, in the type of weights: [event][size * size]
-    double* by_times;          ///< [event]: the loss by the time of arrival is added
+    const std::byte*
+        changes;       ///< e^{A t} - 1 of the gap before each event, in the type of weights: [event][size * size]
+    double* by_times;  ///< [event]: the loss by the time of arrival is added
     const AdjointStop* stops;  ///< by event, neuron and time
     std::int64_t n_stops;
-    double* scratch;       ///< room for scratch_per_stop values for each of them
-    double* by_spikes;     ///< the loss by the time of each spike of the population
-    const double* seeds;   ///< [seed][variable]
+    double* scratch;      ///< room for scratch_per_stop values for each of them
+    double* by_spikes;    ///< the loss by the time of each spike of the population
+    const double* seeds;  ///< [seed][variable]
 };
 
 struct AdjointTileKernel {
     int size;
-    int lanes;             ///< neurons of a vector
-    int most_vectors;      ///< of a tile
+    int lanes;         ///< neurons of a vector
+    int most_vectors;  ///< of a tile
     int scratch_per_stop;
     void (*changes)(const double* flow, double start, const AdjointEvent* events, std::int64_t n, std::byte* out);
     void (*backward_one)(const AdjointTile&);   ///< a tile of one vector

@@ -1,6 +1,6 @@
-// The way back through tiles of dense layers: all that adjoint_neurons.h says, for neurons that share their gaps, have no
-// refractory period and are not lifted over their threshold by a jump. Between spikes of a tile all of its neurons go
-// through an event together; neurons that fire within a gap go through it by themselves.
+// The way back through tiles of dense layers: all that adjoint_neurons.h says, for neurons that share their gaps, have
+// no refractory period and are not lifted over their threshold by a jump. Between spikes of a tile all of its neurons
+// go through an event together; neurons that fire within a gap go through it by themselves.
 #pragma once
 
 #include <cstring>
@@ -18,8 +18,7 @@ class AdjointTiles {
     /// Of a stop: the state just before it, and how its neuron changes on the way to it and from it to the next event.
     static constexpr int scratch_per_stop = N + 2 * N * N;
 
-    static void changes(const double* rates, double start, const AdjointEvent* events, std::int64_t n,
-                        std::byte* out) {
+    static void changes(const double* rates, double start, const AdjointEvent* events, std::int64_t n, std::byte* out) {
         const LinearFlow<N> flow(rates);
         T* to = reinterpret_cast<T*>(out);
         double now = start;
@@ -223,8 +222,7 @@ class AdjointTiles {
             V by_weight = load(by_weights + w * n_lanes), slope{};
             for (int i = 0; i < N; ++i) {
                 const double jump = jump_[event.port][i], change = slope_of_jump_[event.port][i];
-                if (jump != 0.0)
-                    by_weight = multiply_add(broadcast<V>(static_cast<T>(jump)), mu.at[i][w], by_weight);
+                if (jump != 0.0) by_weight = multiply_add(broadcast<V>(static_cast<T>(jump)), mu.at[i][w], by_weight);
                 if (change != 0.0) slope = multiply_add(broadcast<V>(static_cast<T>(change)), mu.at[i][w], slope);
             }
             store(by_weights + w * n_lanes, by_weight);

@@ -16,11 +16,11 @@ struct OptimizerRows {
 
 /// w <- (1 - shrink) w, then from g + pull w by momentum, or by momentum over the root of the mean square.
 struct OptimizerNumbers {
-    double shrink, pull;           ///< decoupled weight decay times the rate; weight decay within the gradient
-    double momentum, keep;         ///< m <- momentum m + keep g
-    double of_memory, of_gradient; ///< the step goes along of_memory m + of_gradient g
+    double shrink, pull;            ///< decoupled weight decay times the rate; weight decay within the gradient
+    double momentum, keep;          ///< m <- momentum m + keep g
+    double of_memory, of_gradient;  ///< the step goes along of_memory m + of_gradient g
     double square_memory, square_keep;
-    double root, epsilon;          ///< over root sqrt(v) + epsilon
+    double root, epsilon;  ///< over root sqrt(v) + epsilon
 };
 
 struct OptimizerSteps {

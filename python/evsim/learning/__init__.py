@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .._lib.modules import only_public
+from .delays import DelayBounds
 from .losses import FiringRate, FirstSpikeError, Loss, LossValue, ReadoutCrossEntropy, TimeToFirstSpike, VanRossum
-from .optimizers import SGD, Adam, AdamW, DelayBounds, NAdam, Optimizer
+from .optimizers import SGD, Adam, AdamW, NAdam, Optimizer
 from .tape import Gradients, Tape, record
 from .trainer import Epoch, Trainer
 

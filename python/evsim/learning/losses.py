@@ -59,10 +59,7 @@ class LossValue:
         for name, seeds in other.potentials.items():
             mine = potentials.get(name)
             potentials[name] = seeds if mine is None else [_joined(a, b) for a, b in zip(mine, seeds, strict=True)]
-        maxima, means = (
-            {name: mine.get(name, 0.0) + more.get(name, 0.0) for name in {**mine, **more}}
-            for mine, more in ((self.maxima, other.maxima), (self.means, other.means))
-        )
+        maxima, means = _sums(self.maxima, other.maxima), _sums(self.means, other.means)
         scores = other.scores if self.scores is None else self.scores
         per_sample = self.per_sample + other.per_sample
         return LossValue(self.value + other.value, per_sample, spikes, potentials, maxima, means, scores)
@@ -82,8 +79,12 @@ class LossValue:
 
     def backward(self, tape: Tape, **options: Any) -> Gradients:
         """Return ``tape.backward(...)`` of these derivatives; `options` as of :meth:`Tape.backward`."""
-        given = {"potentials": self.potentials, "maxima": self.maxima, "means": self.means}
-        return tape.backward(self.spikes, **given, **options)
+        return tape.backward(self.spikes, potentials=self.potentials, maxima=self.maxima, means=self.means, **options)
+
+
+def _sums(mine: dict[str, Floats], more: dict[str, Floats]) -> dict[str, Floats]:
+    zero = np.zeros(())
+    return {name: np.asarray(mine.get(name, zero) + more.get(name, zero)) for name in {**mine, **more}}
 
 
 def _joined(a: Seeds, b: Seeds) -> Seeds:
@@ -193,9 +194,7 @@ class TimeToFirstSpike(Loss):
                 (classes[s : s + 1].astype(np.int32), np.array([end]), strength[s : s + 1]) if silent[s] else _NOTHING
                 for s in rows
             ]
-        return LossValue(
-            float(per_sample.sum() * scale), per_sample, {self.layer: spikes}, potentials, scores=scores
-        )
+        return LossValue(float(per_sample.sum() * scale), per_sample, {self.layer: spikes}, potentials, scores=scores)
 
 
 @dataclass(frozen=True)
@@ -243,9 +242,7 @@ class FirstSpikeError(Loss):
             spikes.append(row)
             silent = np.flatnonzero(meant[s] & ~fired[s]).astype(np.int32)
             potentials.append((silent, np.full(len(silent), end), np.full(len(silent), -self.revive * scale)))
-        return LossValue(
-            float(per_sample.sum() * scale), per_sample, {self.layer: spikes}, {self.layer: potentials}
-        )
+        return LossValue(float(per_sample.sum() * scale), per_sample, {self.layer: spikes}, {self.layer: potentials})
 
 
 @dataclass(frozen=True)
@@ -267,8 +264,8 @@ class VanRossum(Loss):
     Notes
     -----
     van Rossum 2001, Neural Comput. 13, eq. 2.2; its value between two trains is that of
-    :math:`\frac{1}{2} \sum_{ij} (\pm) e^{-|t_i - t_j|/\tau}`. Targets: a SpikeArray for each sample. Cost: the square of
-    the number of spikes of a neuron.
+    :math:`\frac{1}{2} \sum_{ij} (\pm) e^{-|t_i - t_j|/\tau}`. Targets: a SpikeArray for each sample. Cost: the square
+    of the number of spikes of a neuron.
 
     Examples
     --------

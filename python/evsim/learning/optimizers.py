@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,61 +14,12 @@ from .._lib.modules import only_public
 from ..errors import InvalidArgumentError, NonFiniteError, ShapeMismatchError
 from ..network import SpikingNetwork
 from ..projection import Projection
+from .delays import KINDS, DelayBounds, learned_delays, set_delays
 from .tape import Gradients, projection_keys
 
-__all__ = ["SGD", "Adam", "AdamW", "DelayBounds", "NAdam", "Optimizer"]
+__all__ = ["SGD", "Adam", "AdamW", "NAdam", "Optimizer"]
 
 Array = npt.NDArray[Any]
-
-
-class DelayBounds:
-    r"""Delays that learn within bounds: :math:`d = low + (high - low) / (1 + e^{-u})`, where u is what is learned.
-
-    Parameters
-    ----------
-    low, high : float
-        0 <= low < high.
-
-    Notes
-    -----
-    The reparametrisation of Goeltz et al. 2025, DelGrad (Nat. Commun. 16:8245): a step never leaves the bounds.
-
-    Examples
-    --------
-    >>> from evsim.learning import DelayBounds
-    >>> bounds = DelayBounds(0.0, 10.0)
-    >>> float(bounds.delays(bounds.learned(2.5)))
-    2.5
-    """
-
-    def __init__(self, low: float, high: float) -> None:
-        if not 0.0 <= low < high < math.inf:
-            raise InvalidArgumentError(f"bounds of delays need 0 <= low < high, both finite; got {low} and {high}")
-        self.low, self.high = float(low), float(high)
-
-    def __repr__(self) -> str:
-        return f"DelayBounds({self.low:g}, {self.high:g})"
-
-    def learned(self, delays: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Return u of delays. Those at a bound, or beyond it, are taken a millionth of the range within."""
-        share = (np.asarray(delays, np.float64) - self.low) / (self.high - self.low)
-        share = np.clip(share, 1e-6, 1.0 - 1e-6)
-        u: npt.NDArray[np.float64] = np.log(share / (1.0 - share))
-        return u
-
-    def delays(self, learned: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Return the delays of u."""
-        # tanh does not overflow
-        values: npt.NDArray[np.float64] = self.low + (self.high - self.low) * 0.5 * (
-            1.0 + np.tanh(0.5 * np.asarray(learned, np.float64))
-        )
-        return values
-
-    def slope(self, learned: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Return the derivative of delays by u."""
-        share = (self.delays(learned) - self.low) / (self.high - self.low)
-        values: npt.NDArray[np.float64] = (self.high - self.low) * share * (1.0 - share)
-        return values
 
 
 class Optimizer:
@@ -84,6 +35,8 @@ class Optimizer:
         Which to learn, by the names that :attr:`Gradients.weights` has; all that can learn by default.
     delays : DelayBounds, optional
         Learn delays too, within these bounds, with the rate `delay_lr` (default `lr`), in units of u.
+    delay_kind : "delays", "axonal delays" or "synaptic delays"
+        As every projection has them; or one for each input; or one for each synapse, which is set up here.
     weight_decay : float
         See the optimizer.
     clip : float, optional
@@ -103,6 +56,7 @@ class Optimizer:
         *,
         projections: Sequence[str] | None = None,
         delays: DelayBounds | None = None,
+        delay_kind: str = "delays",
         delay_lr: float | None = None,
         weight_decay: float = 0.0,
         clip: float | None = None,
@@ -124,9 +78,15 @@ class Optimizer:
                 raise InvalidArgumentError(f"no projection {unknown[0]!r} learns; there are {known}")
             self._projections = {key: self._projections[key] for key in projections}
         self._bounds = delays
-        self._learned = {}
+        self._learned: dict[str, npt.NDArray[np.float64]] = {}
+        self._by_synapse: dict[str, bool] = {}
+        if delay_kind not in KINDS:
+            raise InvalidArgumentError(f"delay_kind must be one of {', '.join(map(repr, KINDS))}, got {delay_kind!r}")
         if delays is not None:
-            self._learned = {key: delays.learned(one.delays) for key, one in self._projections.items()}
+            for key, one in self._projections.items():
+                now, self._by_synapse[key] = learned_delays(one, delay_kind)
+                self._learned[key] = delays.learned(now)
+                self._set_delays(key)
         self._memory: dict[str, list[Array]] = {}
         self.n_steps = 0
 
@@ -159,7 +119,12 @@ class Optimizer:
             moved = np.atleast_1d(learned.copy())
             self._update(f"{key}.delays", moved, by_learned, self.delay_lr or self.lr)
             self._learned[key] = moved.reshape(learned.shape)
-            self._projections[key].delays = self._bounds.delays(self._learned[key])
+            self._set_delays(key)
+
+    def _set_delays(self, key: str) -> None:
+        assert self._bounds is not None
+        values = self._bounds.delays(self._learned[key])
+        set_delays(self._projections[key], key, values, self._by_synapse[key])
 
     def _update(self, key: str, weights: Array, gradient: Array, lr: float) -> None:
         w, g = _rows(weights), _rows(gradient)
@@ -344,7 +309,8 @@ class NAdam(Adam):
         self._product *= self._mu(self.n_steps)
 
     def _mu(self, step: int) -> float:
-        return self._betas[0] * (1.0 - 0.5 * 0.96 ** (0.004 * step))
+        share: float = self._betas[0] * (1.0 - 0.5 * 0.96 ** (0.004 * step))
+        return share
 
     def _numbers(self, lr: float) -> tuple[float, ...]:
         b1, b2 = self._betas
@@ -365,14 +331,11 @@ class NAdam(Adam):
         super().load_state_dict(rest)
 
 
-Schedule = Callable[[int], float]
-"""By what the learning rate of an epoch, counted from 0, is multiplied."""
-
-
 def _rows(values: Array) -> Array:
     """A view (rows, values) whose rows have no gaps: weights of dense connections lie input by input."""
     if values.ndim == 2 and values.strides[0] == values.itemsize:
-        return values.T
+        by_input: Array = values.T
+        return by_input
     if not values.flags.c_contiguous:
         raise ShapeMismatchError("gradients must lie in memory as the weights do")
     return values.reshape(1, -1)

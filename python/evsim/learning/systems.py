@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -21,7 +22,11 @@ __all__: list[str] = []
 
 Floats = npt.NDArray[np.float64]
 
+SIZES = tuple(_core.adjoint_sizes())
+"""Numbers of variables for which there is a compiled way back, with the one that stays 1."""
 
+
+@functools.lru_cache(maxsize=256)  # neurons never change
 def linear_system(neuron: NeuronModel) -> LinearSystem:
     """Return the matrices of a neuron. Raises UnsupportedError for one that is not linear."""
     if isinstance(neuron, LinearModel):
@@ -29,16 +34,17 @@ def linear_system(neuron: NeuronModel) -> LinearSystem:
     if isinstance(neuron, (LIF, LI)):
         system = _membrane(neuron, Exponential(neuron.tau_syn), neuron.tau_mem)
         current, v = system.names.index("i"), system.names.index("v")
-        initial = np.zeros((max(np.size(neuron.i_init), np.size(neuron.v_init)), system.size))
-        initial[:, current], initial[:, v] = neuron.i_init, neuron.v_init
+        i_init, v_init = np.asarray(neuron.i_init), np.asarray(neuron.v_init)
+        initial = np.zeros((max(i_init.size, v_init.size), system.size))
+        initial[:, current], initial[:, v] = i_init, v_init
         return replace(system, initial=initial)
     if isinstance(neuron, LIFDelta):
         return _membrane(neuron, Delta(), neuron.tau_mem)
     if isinstance(neuron, IAFDelta):
         return _membrane(neuron, Delta(), None)
     raise UnsupportedError(
-        f"there are no exact gradients of {type(neuron).__name__} neurons; there are of LIF, LIFDelta, IAFDelta, LI, and "
-        "of Linear and its kin (LIFAlpha, LIFDoubleExponential, ALIF, AdLIF, ...)"
+        f"there are no exact gradients of {type(neuron).__name__} neurons; there are of LIF, LIFDelta, IAFDelta, LI, "
+        "and of Linear and its kin (LIFAlpha, LIFDoubleExponential, ALIF, AdLIF, ...)"
     )
 
 
@@ -64,7 +70,7 @@ class Matrices:
     def of(cls, system: LinearSystem) -> Matrices:
         """Put drive and offset into the matrices."""
         n = system.size
-        size = next(k for k in _core.adjoint_sizes if k > n)
+        size = next(k for k in SIZES if k > n)
         flow = np.zeros((max(len(system.flow), len(system.drive)), size, size))
         flow[:, :n, :n], flow[:, :n, -1] = system.flow, system.drive
         reset = np.zeros((len(system.offset), size, size))
@@ -110,7 +116,7 @@ def core_neurons(system: LinearSystem, n_neurons: int, ports: list[int], shape: 
 
     `shape`: channels, rows and columns, where parameters may be given by channel.
     """
-    if system.size >= _core.adjoint_sizes[-1]:
+    if system.size >= SIZES[-1]:
         raise UnsupportedError(f"there are gradients of neurons of up to 8 variables, got {system.size}")
     matrices = Matrices.of(system)
     size = matrices.flow.shape[-1]
@@ -130,7 +136,8 @@ def core_neurons(system: LinearSystem, n_neurons: int, ports: list[int], shape: 
         return np.broadcast_to(values, (n_neurons, *values.shape[1:]))
 
     def flat(values: Floats) -> list[float]:
-        return np.ravel(values if len(values) == 1 else of_neurons(values)).tolist()
+        numbers: list[float] = np.ravel(values if len(values) == 1 else of_neurons(values)).tolist()
+        return numbers
 
     refractory = of_neurons(system.refractory) if np.any(system.refractory) else np.empty(0)
 
@@ -167,20 +174,27 @@ def changed(neuron: Any, name: str, change: Callable[[Any], Any]) -> NeuronModel
         parts = list(neuron.adaptation)
         one = parts[int(number)]
         parts[int(number)] = replace(one, **{part: change(getattr(one, part))})
-        return replace(neuron, adaptation=tuple(parts))
+        adapted: NeuronModel = replace(neuron, adaptation=tuple(parts))
+        return adapted
     changed: NeuronModel = replace(neuron, **{name: change(getattr(neuron, name))})
     return changed
 
 
 def parameter_value(neuron: Any, name: str) -> Any:
-    """Return a parameter by one of :func:`parameter_names`. Raises NoSuchParameterError."""
+    """Return a parameter by one of :func:`parameter_names`, by which there is a derivative.
+
+    Raises NoSuchParameterError, or UnsupportedError for refractory periods of 0.
+    """
     if name not in parameter_names(neuron):
         known = ", ".join(parameter_names(neuron))
         raise NoSuchParameterError(f"{type(neuron).__name__} has the parameters {known}; got {name!r}")
     if name.startswith("adaptation."):
         _, number, part = name.split(".")
         return getattr(neuron.adaptation[int(number)], part)
-    return getattr(neuron, name)
+    value = getattr(neuron, name)
+    if name == "refractory" and not np.all(value):
+        raise UnsupportedError(f"there are derivatives by refractory periods above 0 only, got {value}")
+    return value
 
 
 def by_parameter(neuron: NeuronModel, name: str, gradients: tuple[Floats, ...], n_neurons: int) -> Any:

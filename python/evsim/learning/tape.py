@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from .. import _core
 from .._lib.modules import only_public
+from ..connections import Unpool2d
 from ..errors import (
     DTypeError,
     InvalidArgumentError,
@@ -20,16 +21,15 @@ from ..errors import (
     ShapeMismatchError,
     UnsupportedError,
 )
-from ..connections import Unpool2d
 from ..inputs import samples_of
 from ..layer import Layer
 from ..network import SpikingNetwork
+from ..neurons.circuit import LinearSystem
 from ..nodes import Input, Population
 from ..probe import Probe
 from ..projection import Projection
 from ..spikes import SpikeArray
-from ..neurons.circuit import LinearSystem
-from .systems import by_parameter, core_neurons, linear_system, parameter_value, port_number, with_integral
+from .systems import SIZES, by_parameter, core_neurons, linear_system, parameter_value, port_number, with_integral
 
 __all__ = ["Gradients", "Tape", "record"]
 
@@ -128,7 +128,7 @@ class Tape:
             if isinstance(node, Population) and node.neuron is None:
                 causes: Any = node.causes  # type: ignore[attr-defined]
                 self._causes[node.name] = causes if self._batch else [causes]
-        self._remembered = {
+        self._remembered: dict[tuple[str, str], Floats] = {
             (population.name, kind): population._core.remembered(kind)[0]
             for population in net.populations
             if population.neuron is not None and not population.neuron.spikes
@@ -253,7 +253,8 @@ class Tape:
         return self._gradients(found, wanted)
 
     def _gradients(self, found: dict[str, Any], wanted: dict[str, tuple[str, ...]]) -> Gradients:
-        weights, delays = {}, {}
+        weights: dict[str, Any] = {}
+        delays: dict[str, Any] = {}
         for k, projection in enumerate(self._edges):
             if projection is None:
                 continue
@@ -330,16 +331,18 @@ class Tape:
             if getattr(node, "neuron", None) is None:
                 raise InvalidArgumentError(f"{name} has no neurons and so no potentials")
             system = _system(node, integral=name in means)
-            size = next(k for k in _core.adjoint_sizes if k > system.size)
+            size = next(k for k in SIZES if k > system.size)
             v = system.names.index("v") if "v" in system.names else int(np.argmax(system.readout))
             looks = self._looks(node, given[name]) if name in given else [_NO_LOOKS] * len(self)
             out[name] = [_seed_arrays(look, v, size) for look in looks]
             for s, seeds in enumerate(out[name]):
                 if name in maxima:
                     at = self._remembered[name, "maximum_time"][s]
-                    risen = np.flatnonzero(np.isfinite(at)).astype(np.int32)  # the others stay at what they began with
-                    look = (risen, at[risen], maxima[name][s, risen])
-                    seeds = _joined(seeds, _seed_arrays(look, v, size, moving=True))
+                    for risen in (True, False):  # or at most what they began with, before all that arrives
+                        chosen = np.flatnonzero(np.isfinite(at) == risen).astype(np.int32)
+                        began = np.full(len(chosen), np.nextafter(self._starts[s], -np.inf))
+                        look = (chosen, at[chosen] if risen else began, maxima[name][s, chosen])
+                        seeds = _joined(seeds, _seed_arrays(look, v, size, moving=risen))
                 if name in means:
                     everyone = np.arange(node.n_neurons, dtype=np.int32)
                     look = (everyone, np.full(node.n_neurons, self.until), means[name][s])
@@ -382,8 +385,8 @@ class Tape:
             derivatives = _numbers(sample[2], f"the derivatives of {node.name}")
             if not neurons.shape == times.shape == derivatives.shape or neurons.ndim != 1:
                 raise ShapeMismatchError(
-                    f"{node.name}: neurons, times and derivatives of one length, got {neurons.shape}, {times.shape} and "
-                    f"{derivatives.shape}"
+                    f"{node.name}: neurons, times and derivatives of one length, got {neurons.shape}, {times.shape} "
+                    f"and {derivatives.shape}"
                 )
             out.append((neurons, times, derivatives))
         return out

@@ -84,8 +84,10 @@ class Trainer:
     >>> import evsim
     >>> from evsim.learning import Adam, FirstSpikeError, Trainer
     >>> net = evsim.SpikingNetwork(seed=1)
-    >>> layer = net.add_layer(evsim.Dense(3, 1, weights=[[4.0, 4.0, 4.0]]), evsim.LIF(tau_mem=20.0, tau_syn=5.0), name="out")
-    >>> samples = [evsim.SpikeArray([0, 1, 2], np.sort(times)) for times in np.random.default_rng(1).uniform(0, 5, (50, 3))]
+    >>> neuron = evsim.LIF(tau_mem=20.0, tau_syn=5.0)
+    >>> layer = net.add_layer(evsim.Dense(3, 1, weights=[[4.0, 4.0, 4.0]]), neuron, name="out")
+    >>> times = np.sort(np.random.default_rng(1).uniform(0.0, 5.0, (50, 3)))
+    >>> samples = [evsim.SpikeArray([0, 1, 2], row) for row in times]
     >>> targets = np.array([[sample.times.mean() + 3.0] for sample in samples])
     >>> trainer = Trainer(net, FirstSpikeError("out"), Adam(net, lr=0.1), until=40.0, batch_size=10)
     >>> epochs = trainer.fit((samples, targets), epochs=20)
@@ -136,7 +138,7 @@ class Trainer:
         Parameters
         ----------
         data : pair of samples and targets
-            Samples as :meth:`SpikingNetwork.infer` takes a batch of them, and a target for each, as the loss takes them.
+            Samples as :meth:`SpikingNetwork.infer` takes a batch, and a target for each, as the loss takes them.
         epochs : int
             How many there are to be in all, with those of a checkpoint.
         validation : pair of samples and targets, optional
@@ -192,9 +194,9 @@ class Trainer:
             right += _right(value, targets[chosen])
         return total / len(samples), right / len(samples)
 
-    def predict(self, samples: Sequence[Any], targets: npt.ArrayLike | None = None) -> npt.NDArray[np.intp]:
+    def predict(self, samples: Sequence[Any], targets: Any = None) -> npt.NDArray[np.intp]:
         """Return the class of each sample by the scores of the loss. Raises InvalidArgumentError where it has none."""
-        classes = np.zeros(len(samples), np.intp) if targets is None else np.asarray(targets)
+        classes: Any = np.zeros(len(samples), np.intp) if targets is None else targets
         found = []
         for k in range(0, len(samples), 256):
             scores = self._loss_of(samples[k : k + 256], classes[k : k + 256], ())[1].scores
@@ -219,10 +221,11 @@ class Trainer:
         total, right = 0.0, 0.0
         for k in range(0, len(order), self.batch_size):
             chosen = order[k : k + self.batch_size]
-            tape, value = self._loss_of([samples[i] for i in chosen], targets[chosen], self.regularizers)
+            some = _chosen(targets, chosen)
+            tape, value = self._loss_of([samples[i] for i in chosen], some, self.regularizers)
             self.optimizer.step(value.backward(tape, smallest_slope=self.smallest_slope))
             total += float(value.per_sample.sum())
-            right += _right(value, targets[chosen])
+            right += _right(value, some)
             advance(len(chosen))
         found = (math.nan, math.nan) if held_out is None else self.evaluate(held_out)
         n = len(samples)
@@ -299,11 +302,12 @@ def _checked(data: Any, what: str) -> tuple[Any, Any]:
         raise ShapeMismatchError(f"{what} must hold at least one sample")
     if len(samples) != len(targets):
         raise ShapeMismatchError(f"{what} must hold a target for each of {len(samples)} samples, got {len(targets)}")
-    if isinstance(targets, list):  # such as trains: to be chosen from as an array is
-        rows = np.empty(len(targets), object)
-        rows[:] = targets
-        targets = rows
     return samples, targets
+
+
+def _chosen(targets: Any, which: npt.NDArray[np.intp]) -> Any:
+    """Of an array, or of a list of what makes no array, such as trains."""
+    return [targets[k] for k in which] if isinstance(targets, list) else targets[which]
 
 
 @contextmanager

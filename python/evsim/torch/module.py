@@ -72,8 +72,7 @@ class Network(torch.nn.Module):
     number of runs may lie between a run and its way back. Pickling, ``deepcopy`` and ``state_dict`` are as of any
     module. Parameters and outputs have the type of the network; ``.to(torch.float64)`` makes the network one of
     float64. Cost: that of :func:`evsim.learning.record` and :meth:`~evsim.learning.Tape.backward`; with parameters of
-    neurons also that of making the network anew whenever they have changed; with maxima of readouts up to that of
-    another run on the way back.
+    neurons also that of making the network anew whenever they have changed.
 
     Delays below 0 count as 0, with the gradient that they would have there.
 

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .._lib.modules import only_public
-from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, NoSuchParameterError, UnsupportedError
+from ..errors import DTypeError, InvalidArgumentError, NoSuchParameterError
+from ..learning.delays import KINDS, learned_delays
 from ..learning.systems import parameter_value
 from ..learning.tape import projection_keys
 from ..network import SpikingNetwork
@@ -20,8 +21,7 @@ __all__: list[str] = []
 
 Floats = npt.NDArray[np.float64]
 
-DELAYS = ("delays", "axonal delays", "synaptic delays")
-TRAIN = ("weights", *DELAYS)
+TRAIN = ("weights", *KINDS)
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def as_train(train: Any) -> tuple[str, ...]:
                 f"train takes {', '.join(map(repr, TRAIN))}, got {name!r}; parameters of neurons are trained by "
                 "parameters={'hidden': ('tau_mem',)}"
             )
-    if sum(name in DELAYS for name in names) > 1:
+    if sum(name in KINDS for name in names) > 1:
         raise InvalidArgumentError(f"train delays, axonal delays or synaptic delays, one of them; got {train!r}")
     return tuple(names)
 
@@ -71,9 +71,9 @@ def first_values(
         weights = projection._host_weights()
         found[Place("weights", key, "", weights.shape)] = weights
     for kind in train:
-        if kind in DELAYS:
+        if kind in KINDS:
             for key, projection in projections.items():
-                values, by_synapse = _first_delays(projection, kind)
+                values, by_synapse = learned_delays(projection, kind)
                 found[Place("delays", key, "", values.shape, by_synapse)] = values
     for key, names in parameters.items():
         node = net._node_of(key)
@@ -81,42 +81,8 @@ def first_values(
             if getattr(node, "neuron", None) is None:
                 raise NoSuchParameterError(f"{node.name} has no neurons and so no parameters")
             value = np.asarray(parameter_value(node.neuron, name), np.float64)  # type: ignore[union-attr]
-            if name == "refractory" and not np.all(value):
-                raise InvalidArgumentError(f"train the refractory period of {node.name!r} from above 0, got {value}")
             found[Place("neurons", node.name, name, value.shape)] = value
     return found
-
-
-def _first_delays(projection: Projection, kind: str) -> tuple[Floats, bool]:
-    now = np.array(projection.delays, np.float64)
-    by_synapse = bool(projection._core.delays_by_synapse)
-    if kind == "delays":
-        return now, by_synapse
-    if kind == "axonal delays":
-        if by_synapse:
-            raise InvalidArgumentError(
-                f"{projection!r} has delays of synapses already; train them by 'delays' or 'synaptic delays'"
-            )
-        return np.array(np.broadcast_to(now, projection.n_inputs)), False
-    if by_synapse:
-        return now, True
-    connection: Any = projection.connection
-    if connection.delays_of_synapses(np.zeros(connection.weight_shape), False) is None:
-        raise UnsupportedError(f"{connection!r} has no delays of synapses; train 'axonal delays' or 'delays'")
-    if hasattr(connection, "sources") and now.ndim:
-        return now[connection.sources], True
-    return np.array(np.broadcast_to(now, connection.weight_shape)), True
-
-
-def set_delays(projection: Projection, place: Place, values: npt.NDArray[Any]) -> None:
-    """Set delays, those below 0 to 0; as those of synapses even where all are equal."""
-    if not np.all(np.isfinite(values)):
-        raise NonFiniteError(f"the delays of {place.key!r} are not finite any more; lower the learning rate")
-    delays = np.maximum(values.astype(np.float64), 0.0)
-    if place.by_synapse:
-        connection: Any = projection.connection
-        delays = connection.delays_of_synapses(delays, False)
-    projection._core.set_delays(np.ravel(delays), place.by_synapse)
 
 
 __dir__ = only_public(__all__)

@@ -12,12 +12,12 @@ import numpy.typing as npt
 
 from .._lib.modules import only_public
 from ..learning import Gradients, Tape, record
+from ..learning.delays import set_delays
 from ..learning.systems import changed, parameter_value
 from ..network import SpikingNetwork
 from ..probe import Probe
-from .maxima import Maxima, moved_maxima
 from .outputs import padded
-from .places import Place, projections_of, set_delays
+from .places import Place, projections_of
 
 __all__: list[str] = []
 
@@ -38,15 +38,13 @@ class Wanted:
 
 @dataclass
 class Run:
-    """What a run left: its network, input and tape, the numbers found, and where in them each spike lies."""
+    """What a run left: its network and tape, the numbers found, and where in them each spike lies."""
 
     net: SpikingNetwork
-    inputs: Mapping[str, Any]
     tape: Tape
     found: dict[tuple[str, str], Floats] = field(default_factory=dict)
     places: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     ends: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
-    maxima: dict[str, Maxima] = field(default_factory=dict)
 
 
 class Runner:
@@ -83,7 +81,7 @@ class Runner:
             if place.kind == "weights":
                 projections[place.key].weights = value
             elif place.kind == "delays":
-                set_delays(projections[place.key], place, value)
+                set_delays(projections[place.key], place.key, value, place.by_synapse)
 
     def run(self, values: Values, inputs: Mapping[str, Any], wanted: Wanted) -> Run:
         """Run a batch."""
@@ -92,7 +90,7 @@ class Runner:
             net = self.net
             probes = {name: Probe(name, times) for name, times in wanted.potentials.items()}
             tape = record(net, inputs, until=wanted.until, start=wanted.start, record=list(probes.values()))
-            run = Run(net, inputs, tape)
+            run = Run(net, tape)
             for name in wanted.outputs:
                 population: Any = net._node_of(name)
                 times, run.places[name], run.ends[name] = padded(tape.spikes[name], population.n_neurons)
@@ -100,58 +98,30 @@ class Runner:
                 if name in probes:
                     run.found[name, "potentials"] = probes[name].values
                 if name in wanted.readouts:
-                    run.maxima[name] = Maxima.of(population)
-                    run.found[name, "maximum"] = run.maxima[name].heights.copy()  # what users may write to
-                    run.found[name, "mean"] = tape.remembered(name, "mean").copy()
+                    for kind in ("maximum", "mean"):
+                        run.found[name, kind] = tape.remembered(name, kind).copy()  # users may write to it
             return run
 
     def back(
         self, run: Run, values: Values, by: Mapping[tuple[str, str], Floats], wanted: Wanted, **options: Any
     ) -> Gradients:
         """Return the gradients of a loss from its derivatives `by` what the run found."""
-        spikes: dict[str, list[Floats]] = {}
-        for name, places in run.places.items():
-            if (name, "times") in by:
-                spikes[name] = np.split(by[name, "times"].ravel()[places], run.ends[name][:-1])
+        spikes = {
+            name: np.split(by[name, "times"].ravel()[places], run.ends[name][:-1])
+            for name, places in run.places.items()
+            if (name, "times") in by
+        }
+        potentials = {
+            name: (np.broadcast_to(wanted.potentials[name][:, None], one.shape), one)
+            for (name, kind), one in by.items()
+            if kind == "potentials"
+        }
+        maxima, means = (
+            {name: one for (name, kind), one in by.items() if kind == what} for what in ("maximum", "mean")
+        )
         with self._lock:
             self._put(run.net, values)
-            moved = [
-                moved_maxima(
-                    run.net,
-                    run.tape,
-                    run.inputs,
-                    one,
-                    by[name, "maximum"],
-                    {"until": wanted.until, "start": wanted.start},
-                )
-                for name, one in run.maxima.items()
-                if (name, "maximum") in by
-            ]
-            for more in moved:
-                for name, rows in more.spikes.items():
-                    before = spikes.get(name)
-                    spikes[name] = rows if before is None else [a + b for a, b in zip(before, rows, strict=True)]
-            means = {name: one for (name, kind), one in by.items() if kind == "mean"}
-            gradients = run.tape.backward(spikes, potentials=_seeds(run, by, wanted), means=means, **options)
-        for more in moved:
-            more.add_delays(gradients)
-        return gradients
-
-
-def _seeds(run: Run, by: Mapping[tuple[str, str], Floats], wanted: Wanted) -> dict[str, tuple[Floats, Floats]]:
-    """Times and derivatives of the potentials that a loss looks at, shape (n_samples, n_times, n_neurons)."""
-    out = {}
-    for name in run.places:
-        at, derivatives = [], []
-        if (name, "potentials") in by:
-            derivatives.append(by[name, "potentials"])
-            at.append(np.broadcast_to(wanted.potentials[name][:, None], derivatives[-1].shape))
-        if (name, "maximum") in by:
-            derivatives.append(by[name, "maximum"][:, None, :])
-            at.append(run.maxima[name].looked_at(run.tape._starts)[:, None, :])
-        if derivatives:
-            out[name] = (np.concatenate(at, axis=1), np.concatenate(derivatives, axis=1))
-    return out
+            return run.tape.backward(spikes, potentials=potentials, maxima=maxima, means=means, **options)
 
 
 def _with_value(neuron: Any, name: str, value: npt.NDArray[Any]) -> tuple[Any, bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from finite_differences import OtherSpikes, derivative, random_loss
+from finite_differences import OtherSpikesError, derivative, random_loss
 
 import evsim
 from evsim.learning import record
@@ -122,7 +122,7 @@ def test_derivatives_are_central_differences(case, seed):
             finally:
                 change(-step)
             if any(not np.array_equal(after.spikes[name].indices, train.indices) for name, train in trains.items()):
-                raise OtherSpikes
+                raise OtherSpikesError
             return sum(losses[name][0](after.spikes[name].times) for name in trains)
 
         return derivative(loss)
@@ -197,7 +197,7 @@ def test_a_term_left_out_is_seen():
         after = graph.run()
         graph.weights[0][at] -= step
         if not np.array_equal(after.spikes["b"].indices, tape.spikes["b"].indices):
-            raise OtherSpikes
+            raise OtherSpikesError
         return value(after.spikes["b"].times)
 
     expected = derivative(loss)
@@ -223,7 +223,11 @@ def test_convolutions_and_pooling(transposed, groups):
         net.add_input(shape, name="in")
         layer = net.add_layer(kind(4, **options), evsim.LIF(tau_mem=15.0, tau_syn=5.0), name="conv", delay=0.4)
         net.add_layer(evsim.Pool2d(2, mode="or"), name="pool")
-        net.add_layer(evsim.Pool2d((1, 2), mode="sum", weight=3.0), evsim.LIF(tau_mem=15.0, tau_syn=5.0, threshold=0.5), name="out")
+        net.add_layer(
+            evsim.Pool2d((1, 2), mode="sum", weight=3.0),
+            evsim.LIF(tau_mem=15.0, tau_syn=5.0, threshold=0.5),
+            name="out",
+        )
         nonlocal weights
         if weights is None:
             weights = rng.normal(4.0, 2.0, layer.weights.shape)
@@ -243,7 +247,7 @@ def test_convolutions_and_pooling(transposed, groups):
             after = run()
             array[at] -= step
             if any(not np.array_equal(after.spikes[name].indices, train) for name, train in trains.items()):
-                raise OtherSpikes
+                raise OtherSpikesError
             return value(after.spikes["out"].times)
 
         return derivative(changed)
@@ -274,7 +278,9 @@ def test_readouts(kind, tau_syn):
         nonlocal train
         net = evsim.SpikingNetwork(dtype="float64")
         net.add_input(4, name="in")
-        for k, neuron in enumerate((evsim.LIF(tau_mem=20.0, tau_syn=5.0), evsim.LI(tau_mem=20.0, tau_syn=tau_syn, bias=0.1))):
+        for k, neuron in enumerate(
+            (evsim.LIF(tau_mem=20.0, tau_syn=5.0), evsim.LI(tau_mem=20.0, tau_syn=tau_syn, bias=0.1))
+        ):
             layer = net.add_layer(evsim.Dense(*weights[k].shape[::-1]), neuron, name="h" if k == 0 else "out")
             layer.weights = weights[k]
         tape = record(net, indices, times, until=20.0)
@@ -287,7 +293,7 @@ def test_readouts(kind, tau_syn):
             value = float(derivatives @ tape.remembered("out", kind)[0])
         train = tape.spikes["h"].indices if train is None else train
         if not np.array_equal(tape.spikes["h"].indices, train):
-            raise OtherSpikes
+            raise OtherSpikesError
         return tape, value
 
     tape, _ = run()

@@ -13,7 +13,9 @@ LIF = evsim.LIF(tau_mem=20.0, tau_syn=5.0, v_rest=-0.1, bias=0.1)
 NEURONS = {
     "lif": LIF,
     "equal": evsim.LIF(tau_mem=10.0, tau_syn=10.0),
-    "thresholds": evsim.LIF(tau_mem=20.0, tau_syn=5.0, threshold=np.linspace(0.8, 1.2, 70), bias=np.linspace(0, 0.2, 70)),
+    "thresholds": evsim.LIF(
+        tau_mem=20.0, tau_syn=5.0, threshold=np.linspace(0.8, 1.2, 70), bias=np.linspace(0, 0.2, 70)
+    ),
     "alpha": evsim.LIFAlpha(tau_mem=20.0, tau_syn=4.0),
     "alif": evsim.ALIF(tau_mem=20.0, tau_syn=5.0, tau_adaptation=50.0, jump=0.1),
 }

@@ -31,10 +31,9 @@ def data(n, seed):
 def trainer(**options):
     net = evsim.SpikingNetwork(seed=1)
     net.add_layer(evsim.Dense(4, 20, NormalInitializer(2.0, 1.5)), NEURON, name="hidden")
-    net.add_layer(evsim.Dense(20, 2, NormalInitializer(0.9, 0.3)), NEURON, name="out", delay=1.0)
-    return Trainer(
-        net, TimeToFirstSpike("out"), Adam(net, lr=0.01), until=50.0, smallest_slope=0.02, **options
-    )
+    net.add_layer(evsim.Dense(20, 2, NormalInitializer(1.2, 0.4)), NEURON, name="out", delay=1.0)
+    loss = TimeToFirstSpike("out", early=0.1, early_tau=10.0)
+    return Trainer(net, loss, Adam(net, lr=0.01), until=50.0, smallest_slope=0.02, **options)
 
 
 def weights(one):
@@ -47,7 +46,7 @@ def test_it_learns_to_compare_two_numbers():
     epochs = one.fit(data(600, 1), epochs=5, validation=data(200, 2))
     after = one.evaluate(data(300, 3))
     assert [epoch.number for epoch in epochs] == [1, 2, 3, 4, 5]
-    assert after[0] < 0.5 * before[0]
+    assert after[0] < 0.85 * before[0]
     assert after[1] > 0.93
     samples, classes = data(300, 3)
     assert np.mean(one.predict(samples) == classes) == pytest.approx(after[1])
