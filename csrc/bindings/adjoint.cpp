@@ -103,7 +103,7 @@ py::array as_weights(const Projection& projection, WeightGradient&& gradient) {
     return as_weights<double>(projection, std::move(gradient));
 }
 
-using ListsByName = py::typing::Dict<py::str, py::list>;
+using ListsByName = py::typing::Dict<py::str, py::typing::List<py::object>>;
 
 ListsByName backward(const Adjoint& self, const std::vector<GivenSampleOfRun>& given,
                      std::vector<std::uint8_t> parameters, double smallest_slope) {
