@@ -223,6 +223,7 @@ class Part final : public ScatterPart {
                 }
                 for (const std::size_t k : arriving_by(now)) {
                     begin_chunk();
+                    fans_.push_back(fan_out(inputs, k));
                     gather(inputs, k, k + 1, now);
                     move();
                 }
