@@ -40,33 +40,57 @@ std::shared_ptr<Adjoint> make(const std::vector<GivenNode>& nodes, const std::ve
     return std::make_shared<Adjoint>(std::move(described), std::move(leading));
 }
 
-/// What Python gives for one node of one sample: its spikes, the causes of a relay's, the loss by their times, and
-/// seeds.
-struct GivenSpikesOfNode {
-    SpikeArray spikes;
+/// What Python gives for one node, of all samples one after the other: spikes, the causes of a relay's, the loss by
+/// their times, and where the loss looks at states, sample by sample.
+struct NodeOfRun {
+    std::vector<SpikeArray> spikes;
     std::optional<IndexArray> causes;
     std::optional<TimeArray> loss_by_spikes;
-    IndexArray seed_neurons;
+    std::vector<std::int64_t> n_seeds;  ///< per sample, or empty
+    IndexArray seed_neurons, seed_moving;
     TimeArray seed_times, seed_values;
-    IndexArray seed_moving;
 };
-using GivenSampleOfRun = std::tuple<double, double, std::vector<GivenSpikesOfNode>>;
 
-std::vector<AdjointSample> samples_of(const std::vector<GivenSampleOfRun>& given) {
-    const auto copied = [](const auto& array) { return std::vector(array.data(), array.data() + array.size()); };
-    std::vector<AdjointSample> samples;
-    for (const auto& [start, until, nodes] : given) {
-        AdjointSample& sample = samples.emplace_back();
-        sample.start = start;
-        sample.until = until;
-        for (const GivenSpikesOfNode& node : nodes) {
-            sample.spikes.push_back({node.spikes.indices(), node.spikes.times()});
+/// Some of an array.
+template <class Array>
+auto part(const Array& array, std::size_t from, std::size_t n) {
+    if (from + n > static_cast<std::size_t>(array.size()))
+        throw ShapeMismatch("an array is shorter than its spikes or seeds");
+    return std::span(array.data() + from, n);
+}
+template <class Array>
+auto copied_part(const Array& array, std::size_t from, std::size_t n) {
+    const auto some = part(array, from, n);
+    return std::vector(some.begin(), some.end());
+}
+
+std::vector<AdjointSample> samples_of(const std::vector<NodeOfRun>& nodes, const TimeArray& starts, double until) {
+    std::vector<AdjointSample> samples(static_cast<std::size_t>(starts.size()));
+    for (std::size_t s = 0; s < samples.size(); ++s) {
+        samples[s].start = starts.data()[s];
+        samples[s].until = until;
+    }
+    for (const NodeOfRun& node : nodes) {
+        if (node.spikes.size() != samples.size()) throw ShapeMismatch("a node has spikes of each sample");
+        std::size_t spike = 0, seed = 0;
+        for (std::size_t s = 0; s < samples.size(); ++s) {
+            AdjointSample& sample = samples[s];
+            const SpikeArray& spikes = node.spikes[s];
+            sample.spikes.push_back({spikes.indices(), spikes.times()});
             sample.causes.emplace_back();
-            if (node.causes) sample.causes.back() = as_span(*node.causes);
+            if (node.causes) sample.causes.back() = part(*node.causes, spike, spikes.size());
             sample.loss_by_spikes.emplace_back();
-            if (node.loss_by_spikes) sample.loss_by_spikes.back() = as_span(*node.loss_by_spikes);
-            sample.seeds.push_back({copied(node.seed_neurons), copied(node.seed_times), copied(node.seed_values),
-                                    copied(node.seed_moving)});
+            if (node.loss_by_spikes) sample.loss_by_spikes.back() = part(*node.loss_by_spikes, spike, spikes.size());
+            spike += spikes.size();
+            AdjointSeeds& seeds = sample.seeds.emplace_back();
+            if (node.n_seeds.empty()) continue;
+            const auto n = static_cast<std::size_t>(node.n_seeds.at(s));
+            const std::size_t width = node.seed_neurons.size()
+                                          ? static_cast<std::size_t>(node.seed_values.size() / node.seed_neurons.size())
+                                          : 0;
+            seeds = {copied_part(node.seed_neurons, seed, n), copied_part(node.seed_times, seed, n),
+                     copied_part(node.seed_values, seed * width, n * width), copied_part(node.seed_moving, seed, n)};
+            seed += n;
         }
     }
     return samples;
@@ -105,9 +129,10 @@ py::array as_weights(const Projection& projection, WeightGradient&& gradient) {
 
 using ListsByName = py::typing::Dict<py::str, py::typing::List<py::object>>;
 
-ListsByName backward(const Adjoint& self, const std::vector<GivenSampleOfRun>& given,
+ListsByName backward(const Adjoint& self, const std::vector<NodeOfRun>& nodes, const TimeArray& starts, double until,
                      std::vector<std::uint8_t> parameters, double smallest_slope) {
-    const std::vector<AdjointSample> samples = samples_of(given);
+    if (nodes.size() != self.nodes().size()) throw ShapeMismatch("a run has spikes of each node");
+    const std::vector<AdjointSample> samples = samples_of(nodes, starts, until);
     AdjointGradients gradients;
     {
         GilRelease release;
@@ -126,10 +151,10 @@ ListsByName backward(const Adjoint& self, const std::vector<GivenSampleOfRun>& g
                                             taken(std::move(of.by_reset)), taken(std::move(of.by_threshold)),
                                             taken(std::move(of.by_refractory)), taken(std::move(of.by_initial))));
     }
-    for (auto& sample : gradients.by_spikes) {
-        py::list nodes;
-        for (auto& node : sample) nodes.append(taken(std::move(node)));
-        spikes.append(nodes);
+    for (std::size_t n = 0; n < nodes.size(); ++n) {
+        Doubles row;
+        for (const auto& sample : gradients.by_spikes) row.insert(row.end(), sample[n].begin(), sample[n].end());
+        spikes.append(taken(std::move(row)));
     }
     ListsByName out;
     out["weights"] = weights;
@@ -192,18 +217,20 @@ void bind_adjoint(py::module_& module) {
         .def(py::init(&linear_neurons), py::arg("size"), py::arg("variables"), py::arg("flow"), py::arg("held_flow"),
              py::arg("reset"), py::arg("initial"), py::arg("readout"), py::arg("refractory"), py::arg("arrivals"),
              py::arg("held_arrivals"));
-    py::class_<GivenSpikesOfNode>(module, "NodeOfRun")
-        .def(py::init([](const SpikeArray& spikes, const std::optional<IndexArray>& causes,
-                         const std::optional<TimeArray>& loss_by_spikes, const IndexArray& seed_neurons,
-                         const TimeArray& seed_times, const TimeArray& seed_values, const IndexArray& seed_moving) {
-                 return GivenSpikesOfNode{spikes,     causes,      loss_by_spikes, seed_neurons,
-                                          seed_times, seed_values, seed_moving};
+    py::class_<NodeOfRun>(module, "NodeOfRun")
+        .def(py::init([](std::vector<SpikeArray> spikes, const std::optional<IndexArray>& causes,
+                         const std::optional<TimeArray>& loss_by_spikes, std::vector<std::int64_t> n_seeds,
+                         const IndexArray& seed_neurons, const TimeArray& seed_times, const TimeArray& seed_values,
+                         const IndexArray& seed_moving) {
+                 return NodeOfRun{std::move(spikes), causes,      loss_by_spikes, std::move(n_seeds),
+                                  seed_neurons,      seed_moving, seed_times,     seed_values};
              }),
-             py::arg("spikes"), py::arg("causes"), py::arg("loss_by_spikes"), py::arg("seed_neurons"),
-             py::arg("seed_times"), py::arg("seed_values"), py::arg("seed_moving"));
+             py::arg("spikes"), py::arg("causes"), py::arg("loss_by_spikes"), py::arg("n_seeds"),
+             py::arg("seed_neurons"), py::arg("seed_times"), py::arg("seed_values"), py::arg("seed_moving"));
     py::class_<Adjoint, std::shared_ptr<Adjoint>>(module, "Adjoint")
         .def(py::init(&make), py::arg("nodes"), py::arg("edges"))
-        .def("backward", &backward, py::arg("samples"), py::arg("parameters"), py::arg("smallest_slope"));
+        .def("backward", &backward, py::arg("nodes"), py::arg("starts"), py::arg("until"), py::arg("parameters"),
+             py::arg("smallest_slope"));
     module.def("optimizer_step", &step_of_optimizer<float>, py::arg("weights").noconvert(),
                py::arg("gradients").noconvert(), py::arg("first").noconvert(), py::arg("second").noconvert(),
                py::arg("largest").noconvert(), py::arg("numbers"));

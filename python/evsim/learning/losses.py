@@ -13,7 +13,8 @@ import numpy.typing as npt
 from .._lib.modules import only_public
 from ..errors import InvalidArgumentError, ShapeMismatchError
 from ..spikes import SpikeArray
-from .tape import Gradients, Seeds, Tape
+from .looks import Triple
+from .tape import Gradients, Tape
 
 __all__ = ["FiringRate", "FirstSpikeError", "Loss", "LossValue", "ReadoutCrossEntropy", "TimeToFirstSpike", "VanRossum"]
 
@@ -31,8 +32,8 @@ class LossValue:
     ----------
     value : float
     per_sample : ndarray of float64, shape (n_samples,)
-    spikes : dict of str to list of ndarray
-        As :meth:`Tape.backward` takes them: derivatives by the times of spikes, per sample.
+    spikes : dict of str to list of ndarray, or to ndarray
+        As :meth:`Tape.backward` takes them: derivatives by the times of spikes, per sample, or of all samples in a row.
     potentials : dict of str to list of (neurons, times, derivatives)
         Likewise, by potentials.
     maxima, means : dict of str to ndarray, shape (n_samples, n_neurons)
@@ -43,8 +44,8 @@ class LossValue:
 
     value: float
     per_sample: Floats
-    spikes: dict[str, list[Floats]] = field(default_factory=dict)
-    potentials: dict[str, list[Seeds]] = field(default_factory=dict)
+    spikes: dict[str, Any] = field(default_factory=dict)
+    potentials: dict[str, list[Triple]] = field(default_factory=dict)
     maxima: dict[str, Floats] = field(default_factory=dict)
     means: dict[str, Floats] = field(default_factory=dict)
     scores: Floats | None = None
@@ -52,9 +53,10 @@ class LossValue:
     def __add__(self, other: LossValue) -> LossValue:
         if not isinstance(other, LossValue):
             return NotImplemented
-        spikes = dict(self.spikes)
-        for name, rows in other.spikes.items():
-            spikes[name] = [a + b for a, b in zip(spikes[name], rows, strict=True)] if name in spikes else rows
+        spikes = _sums(
+            {name: _in_a_row(rows) for name, rows in self.spikes.items()},
+            {name: _in_a_row(rows) for name, rows in other.spikes.items()},
+        )
         potentials = dict(self.potentials)
         for name, seeds in other.potentials.items():
             mine = potentials.get(name)
@@ -68,7 +70,7 @@ class LossValue:
         return LossValue(
             self.value * factor,
             self.per_sample * factor,
-            {name: [row * factor for row in rows] for name, rows in self.spikes.items()},
+            {name: _in_a_row(rows) * factor for name, rows in self.spikes.items()},
             {name: [(n, t, d * factor) for n, t, d in rows] for name, rows in self.potentials.items()},
             {name: rows * factor for name, rows in self.maxima.items()},
             {name: rows * factor for name, rows in self.means.items()},
@@ -82,12 +84,16 @@ class LossValue:
         return tape.backward(self.spikes, potentials=self.potentials, maxima=self.maxima, means=self.means, **options)
 
 
+def _in_a_row(rows: Any) -> Floats:
+    return rows if isinstance(rows, np.ndarray) else np.concatenate([np.empty(0), *rows])
+
+
 def _sums(mine: dict[str, Floats], more: dict[str, Floats]) -> dict[str, Floats]:
     zero = np.zeros(())
     return {name: np.asarray(mine.get(name, zero) + more.get(name, zero)) for name in {**mine, **more}}
 
 
-def _joined(a: Seeds, b: Seeds) -> Seeds:
+def _joined(a: Triple, b: Triple) -> Triple:
     neurons, times, derivatives = (np.concatenate([x, y]) for x, y in zip(a, b, strict=True))
     return neurons, times, derivatives
 
@@ -181,12 +187,9 @@ class TimeToFirstSpike(Loss):
             by_times[rows, classes] += self.early / tau * late
         scale = _scale(self.reduction, len(classes))
         by_times *= scale
-        spikes = []
-        for s, train in enumerate(tape.trains(self.layer)):
-            row = np.zeros(len(train))
-            row[places[s, fired[s]]] = by_times[s, fired[s]]
-            spikes.append(row)
-        potentials: dict[str, list[Seeds]] = {}
+        spikes = np.zeros(sum(map(len, tape.trains(self.layer))))
+        spikes[places[fired]] = by_times[fired]
+        potentials: dict[str, list[Triple]] = {}
         silent = ~fired[rows, classes]
         if self.revive and np.any(silent):
             strength = -self.revive * scale * (1.0 - probability[rows, classes])
@@ -234,12 +237,9 @@ class FirstSpikeError(Loss):
         error = np.where(meant, np.where(fired, times, end) - np.where(meant, wanted, 0.0), 0.0)
         per_sample = 0.5 * np.sum(error**2, axis=1)
         scale = _scale(self.reduction, len(times))
-        spikes, potentials = [], []
-        for s, train in enumerate(tape.trains(self.layer)):
-            row = np.zeros(len(train))
-            chosen = meant[s] & fired[s]
-            row[places[s, chosen]] = error[s, chosen] * scale
-            spikes.append(row)
+        spikes, potentials = np.zeros(sum(map(len, tape.trains(self.layer)))), []
+        spikes[places[meant & fired]] = error[meant & fired] * scale
+        for s in range(len(times)):
             silent = np.flatnonzero(meant[s] & ~fired[s]).astype(np.int32)
             potentials.append((silent, np.full(len(silent), end), np.full(len(silent), -self.revive * scale)))
         return LossValue(float(per_sample.sum() * scale), per_sample, {self.layer: spikes}, {self.layer: potentials})
@@ -423,7 +423,7 @@ class FiringRate(Loss):
 
 UserLoss = Callable[[Tape, Any], LossValue]
 
-_NOTHING: Seeds = (np.empty(0, np.int32), np.empty(0), np.empty(0))
+_NOTHING: Triple = (np.empty(0, np.int32), np.empty(0), np.empty(0))
 
 
 def _softmax(scores: Floats) -> Floats:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,6 @@ from ..connections import Unpool2d
 from ..errors import (
     DTypeError,
     InvalidArgumentError,
-    NonFiniteError,
     NoSuchParameterError,
     ShapeMismatchError,
     UnsupportedError,
@@ -25,17 +24,24 @@ from ..inputs import samples_of
 from ..layer import Layer
 from ..network import SpikingNetwork
 from ..neurons.circuit import LinearSystem
-from ..nodes import Input, Population
+from ..nodes import Population
 from ..probe import Probe
 from ..projection import Projection
 from ..spikes import SpikeArray
+from .looks import (
+    NO_SEEDS,
+    Looked,
+    as_seeds,
+    looks_at_maxima,
+    looks_everywhere,
+    looks_of,
+    numbers,
+)
 from .systems import SIZES, by_parameter, core_neurons, linear_system, parameter_value, port_number, with_integral
 
 __all__ = ["Gradients", "Tape", "record"]
 
 Floats = npt.NDArray[np.float64]
-Seeds: TypeAlias = tuple[npt.NDArray[np.int32], Floats, Floats]
-"""Neurons of a sample, times at which a loss looks at their potential, and its derivatives by that; all (n,)."""
 
 
 def record(
@@ -123,22 +129,25 @@ class Tape:
         for population in net.populations:
             spikes = found[population.name]
             self._spikes[population.name] = spikes if self._batch else [spikes]
-        self._causes: dict[str, list[npt.NDArray[np.int32]]] = {}
+        self._cores = {name: [train._core for train in trains] for name, trains in self._spikes.items()}
+        self._causes: dict[str, npt.NDArray[np.int32]] = {}
         for node in self._nodes:
             if isinstance(node, Population) and node.neuron is None:
                 causes: Any = node.causes  # type: ignore[attr-defined]
-                self._causes[node.name] = causes if self._batch else [causes]
+                rows = causes if self._batch else [causes]
+                self._causes[node.name] = np.concatenate([np.empty(0, np.int32), *rows])
         self._remembered: dict[tuple[str, str], Floats] = {
             (population.name, kind): population._core.remembered(kind)[0]
             for population in net.populations
             if population.neuron is not None and not population.neuron.spikes
             for kind in ("maximum", "maximum_time", "mean")
         }
-        firsts = [[s.times[0] for s in self._of(k) if len(s)] for k in range(n_samples)]
-        self._starts = [float(start) if start is not None else min([0.0, *first]) for first in firsts]
-
-    def _of(self, sample: int) -> list[SpikeArray]:
-        return [self._spikes[node.name][sample] for node in self._nodes if isinstance(node, Input)]
+        self._starts = np.zeros(n_samples) if start is None else np.full(n_samples, float(start))
+        if start is None:
+            for one in net._inputs:
+                firsts = [train.times[0] if len(train) else 0.0 for train in self._spikes[one.name]]
+                self._starts = np.minimum(self._starts, firsts)
+        self._rows: dict[str, tuple[npt.NDArray[np.int32], Floats, npt.NDArray[np.intp]]] = {}
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -157,18 +166,30 @@ class Tape:
         """Return the number of neurons of a population, or of inputs."""
         return int(self._node(name).n_neurons)
 
+    def in_a_row(self, name: str) -> tuple[npt.NDArray[np.int32], Floats, npt.NDArray[np.intp]]:
+        """Return indices, times and the numbers of the samples of all spikes of a node, one sample after the other."""
+        name = self._name(name)
+        if name not in self._rows:
+            trains = self._spikes[name]
+            samples = np.repeat(np.arange(len(trains)), [len(train) for train in trains])
+            indices = np.concatenate([train.indices for train in trains]) if trains else np.empty(0, np.int32)
+            times = np.concatenate([train.times for train in trains]) if trains else np.empty(0)
+            self._rows[name] = indices, times, samples
+        return self._rows[name]
+
     def first_spikes(self, name: str) -> tuple[Floats, npt.NDArray[np.intp]]:
-        """Return when each neuron first fires, infinity where it does not; and which of the spikes that is, or -1.
+        """Return when each neuron first fires, infinity where it does not; and which of all spikes that is, or -1.
+
+        Spikes are counted as :meth:`in_a_row` has them.
 
         Both of shape (n_samples, n_neurons).
         """
-        trains = self.trains(name)
-        times = np.full((len(trains), self.n_neurons(name)), np.inf)
+        indices, spike_times, samples = self.in_a_row(name)
+        times = np.full((len(self), self.n_neurons(name)), np.inf)
         places = np.full(times.shape, -1, np.intp)
-        for s, train in enumerate(trains):
-            indices = train.indices[::-1]  # of those that are assigned to one place the last one stays
-            times[s, indices] = train.times[::-1]
-            places[s, indices] = np.arange(len(train))[::-1]
+        cells, firsts = np.unique(samples * times.shape[1] + indices, return_index=True)
+        times.flat[cells] = spike_times[firsts]
+        places.flat[cells] = firsts
         return times, places
 
     def remembered(self, name: str, kind: str) -> Floats:
@@ -232,24 +253,18 @@ class Tape:
         wanted = self._parameters(parameters or {})
         if not 0.0 <= smallest_slope < math.inf:
             raise InvalidArgumentError(f"smallest_slope must be at least 0 and finite, got {smallest_slope}")
-        samples = [
-            (
-                self._starts[s],
-                self.until,
-                [
-                    _core.NodeOfRun(
-                        self._spikes[node.name][s]._core,
-                        self._causes[node.name][s] if node.name in self._causes else None,
-                        by_spikes[node.name][s] if node.name in by_spikes else None,
-                        *seeds.get(node.name, _NO_SEEDS)[s if node.name in seeds else 0],
-                    )
-                    for node in self._nodes
-                ],
+        nodes = [
+            _core.NodeOfRun(
+                self._cores[node.name],
+                self._causes.get(node.name),
+                by_spikes.get(node.name),
+                *seeds.get(node.name, NO_SEEDS),
             )
-            for s in range(len(self))
+            for node in self._nodes
         ]
         core = self._core if not means else _adjoint(self._net, self._nodes, frozenset(map(self._name, means)))[0]
-        found = core.backward(samples, [node.name in wanted for node in self._nodes], smallest_slope)
+        chosen = [node.name in wanted for node in self._nodes]
+        found = core.backward(nodes, self._starts, self.until, chosen, smallest_slope)
         return self._gradients(found, wanted)
 
     def _gradients(self, found: dict[str, Any], wanted: dict[str, tuple[str, ...]]) -> Gradients:
@@ -265,10 +280,8 @@ class Tape:
                 delays[key] = np.ascontiguousarray(projection.connection.of_synapses(values))
             else:
                 delays[key] = float(values[0]) if np.ndim(projection.delays) == 0 else values
-        times = {
-            node.name: [sample[k] for sample in found["spikes"]] if self._batch else found["spikes"][0][k]
-            for k, node in enumerate(self._nodes)
-        }
+        rows = {node.name: found["spikes"][k] for k, node in enumerate(self._nodes)}
+        times = SpikeGradients(rows, self._spikes, self._batch)
         by_name: dict[str, dict[str, Any]] = {}
         for k, node in enumerate(self._nodes):
             for name in wanted.get(node.name, ()):
@@ -283,20 +296,24 @@ class Tape:
         names = ", ".join(repr(node.name) for node in self._nodes)
         raise InvalidArgumentError(f"the network has no population {key!r}; it has: {names}")
 
-    def _by_spikes(self, given: Mapping[Any, Any]) -> dict[str, list[Floats]]:
+    def _by_spikes(self, given: Mapping[Any, Any]) -> dict[str, Floats]:
+        """Derivatives by spike times, one sample after the other."""
         out = {}
         for key, values in given.items():
-            node = self._node(key)
+            name, what = self._name(key), f"the derivatives of {self._name(key)}"
+            counts = [len(train) for train in self._spikes[name]]
+            if isinstance(values, np.ndarray) and values.shape == (sum(counts),):
+                out[name] = numbers(values, what)
+                continue
             rows = list(values) if self._batch else [values]
             if len(rows) != len(self):
-                raise ShapeMismatchError(f"{node.name}: one array for each of {len(self)} samples, got {len(rows)}")
-            out[node.name] = [_numbers(row, f"the derivatives of {node.name}") for row in rows]
-            for s, row in enumerate(out[node.name]):
-                n = len(self._spikes[node.name][s])
-                if row.shape != (n,):
+                raise ShapeMismatchError(f"{name}: one array for each of {len(self)} samples, got {len(rows)}")
+            for s, (row, n) in enumerate(zip(rows, counts, strict=True)):
+                if np.shape(row) != (n,):
                     raise ShapeMismatchError(
-                        f"{node.name}: one derivative for each of {n} spikes of sample {s}, got shape {row.shape}"
+                        f"{name}: one derivative for each of {n} spikes of sample {s}, got shape {np.shape(row)}"
                     )
+            out[name] = numbers(np.concatenate([numbers(row, what) for row in rows]) if rows else np.empty(0), what)
         return out
 
     def _name(self, key: Any) -> str:
@@ -310,7 +327,7 @@ class Tape:
             if (node.name, kind) not in self._remembered:
                 raise NoSuchParameterError(f"{node.name} has no {kind} of its potential; readouts (LI) have")
             shape = (len(self), node.n_neurons) if self._batch else (node.n_neurons,)
-            derivatives = _numbers(values, f"the derivatives of {node.name}")
+            derivatives = numbers(values, f"the derivatives of {node.name}")
             if derivatives.shape != shape:
                 raise ShapeMismatchError(f"{node.name}: derivatives of shape {shape}, got {derivatives.shape}")
             out[node.name] = derivatives.reshape(len(self), -1)
@@ -319,76 +336,32 @@ class Tape:
     def _means(self, given: Mapping[Any, npt.ArrayLike]) -> dict[str, Floats]:
         if given and not math.isfinite(self.until):
             raise InvalidArgumentError("a mean over time needs its end; give record(..., until=...)")
-        spans = np.array([self.until - start for start in self._starts])
+        spans = self.until - self._starts
         return {name: rows / spans[:, None] for name, rows in self._of_readouts(given, "mean").items()}
 
     def _seeds(
         self, given: Mapping[Any, Any], maxima: Mapping[str, Floats], means: Mapping[str, Floats]
-    ) -> dict[str, list[Any]]:
-        out: dict[str, list[Any]] = {}
+    ) -> dict[str, tuple[Any, ...]]:
+        """Where a loss looks at states, as the core takes it."""
+        out: dict[str, tuple[Any, ...]] = {}
+        n_samples = len(self)
         for name in [*dict.fromkeys([*map(self._name, given), *maxima, *means])]:
             node = self._node(name)
             if getattr(node, "neuron", None) is None:
                 raise InvalidArgumentError(f"{name} has no neurons and so no potentials")
             system = _system(node, integral=name in means)
-            size = next(k for k in SIZES if k > system.size)
             v = system.names.index("v") if "v" in system.names else int(np.argmax(system.readout))
-            looks = self._looks(node, given[name]) if name in given else [_NO_LOOKS] * len(self)
-            out[name] = [_seed_arrays(look, v, size) for look in looks]
-            for s, seeds in enumerate(out[name]):
-                if name in maxima:
-                    at = self._remembered[name, "maximum_time"][s]
-                    for risen in (True, False):  # or at most what they began with, before all that arrives
-                        chosen = np.flatnonzero(np.isfinite(at) == risen).astype(np.int32)
-                        began = np.full(len(chosen), np.nextafter(self._starts[s], -np.inf))
-                        look = (chosen, at[chosen] if risen else began, maxima[name][s, chosen])
-                        seeds = _joined(seeds, _seed_arrays(look, v, size, moving=risen))
-                if name in means:
-                    everyone = np.arange(node.n_neurons, dtype=np.int32)
-                    look = (everyone, np.full(node.n_neurons, self.until), means[name][s])
-                    seeds = _joined(seeds, _seed_arrays(look, system.names.index("integral"), size))
-                out[name][s] = seeds
-        return out
-
-    def _looks(self, node: Any, given: Any) -> list[Seeds]:
-        """What a loss says of the potentials of a population, per sample."""
-        if isinstance(given, list):
-            return self._triples(node, given)
-        if not isinstance(given, tuple) or len(given) != 2:
-            raise DTypeError(f"{node.name}: give a pair (times, derivatives), got {type(given).__name__}")
-        derivatives = _numbers(given[1], f"the derivatives of {node.name}")
-        at = np.asarray(given[0], np.float64)
-        ends = (len(self), node.n_neurons) if self._batch else (node.n_neurons,)
-        several = at.ndim == len(ends) + 1 and (*at.shape[: len(ends) - 1], at.shape[-1]) == ends
-        if at.shape != derivatives.shape or not (at.shape == ends or several):
-            raise ShapeMismatchError(
-                f"{node.name}: times and derivatives of shape {ends}, or with times before the neurons; got "
-                f"{at.shape} and {derivatives.shape}"
-            )
-        at = at.reshape(len(self), -1, node.n_neurons)
-        derivatives = derivatives.reshape(at.shape)
-        if np.any(~np.isfinite(at) & (derivatives != 0.0)):
-            raise NonFiniteError(f"{node.name}: times at which a loss looks at potentials must be finite")
-        out = []
-        for times, values in zip(at, derivatives, strict=True):
-            places, neurons = np.nonzero(values)
-            out.append((neurons.astype(np.int32), times[places, neurons], values[places, neurons]))
-        return out
-
-    def _triples(self, node: Any, given: list[Any]) -> list[Seeds]:
-        if len(given) != len(self):
-            raise ShapeMismatchError(f"{node.name}: one triple for each of {len(self)} samples, got {len(given)}")
-        out = []
-        for sample in given:
-            neurons = np.ascontiguousarray(sample[0], np.int32)
-            times = _numbers(sample[1], f"the times of {node.name}")
-            derivatives = _numbers(sample[2], f"the derivatives of {node.name}")
-            if not neurons.shape == times.shape == derivatives.shape or neurons.ndim != 1:
-                raise ShapeMismatchError(
-                    f"{node.name}: neurons, times and derivatives of one length, got {neurons.shape}, {times.shape} "
-                    f"and {derivatives.shape}"
-                )
-            out.append((neurons, times, derivatives))
+            looks = []
+            if name in given:
+                place = Looked(name, n_samples, node.n_neurons, self._batch)
+                looks.append((looks_of(place, given[name]), v, False))
+            if name in maxima:
+                risen, others = looks_at_maxima(self._remembered[name, "maximum_time"], self._starts, maxima[name])
+                looks += [(risen, v, True), (others, v, False)]
+            if name in means:
+                at_end = looks_everywhere(np.full((n_samples, node.n_neurons), self.until), means[name])
+                looks.append((at_end, system.names.index("integral"), False))
+            out[name] = as_seeds(looks, n_samples, next(k for k in SIZES if k > system.size))
         return out
 
     def _parameters(self, given: Mapping[Any, Any]) -> dict[str, tuple[str, ...]]:
@@ -403,6 +376,25 @@ class Tape:
         return out
 
 
+class SpikeGradients(Mapping[str, Any]):
+    """Derivatives by spike times, by the name of an input or population: arrays, or after a batch lists of them."""
+
+    def __init__(self, rows: dict[str, Floats], trains: dict[str, list[SpikeArray]], batch: bool) -> None:
+        self._in_a_row, self._trains, self._batch = rows, trains, batch
+
+    def __getitem__(self, name: str) -> Any:
+        row = self._in_a_row[name]
+        if not self._batch:
+            return row
+        return np.split(row, np.cumsum([len(train) for train in self._trains[name]])[:-1])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._in_a_row)
+
+    def __len__(self) -> int:
+        return len(self._in_a_row)
+
+
 @dataclass(frozen=True)
 class Gradients:
     """The derivatives of a loss, summed over samples. Made by :meth:`Tape.backward`.
@@ -414,7 +406,7 @@ class Gradients:
         :attr:`Projection.weights`; of pooling too, though that cannot be changed.
     delays : dict of str to float or ndarray of float64
         Likewise, in the shape of :attr:`Projection.delays`.
-    times : dict of str to ndarray of float64, shape (n_spikes,), or list of them
+    times : mapping of str to ndarray of float64, shape (n_spikes,), or list of them
         By input and population: by the time of each spike. Of a population it is what a spike does to all that comes
         after it, given all else that happened by then.
     parameters : dict of str to dict of str to float or ndarray of float64
@@ -423,34 +415,8 @@ class Gradients:
 
     weights: dict[str, Any]
     delays: dict[str, Any]
-    times: dict[str, Any]
+    times: Mapping[str, Any]
     parameters: dict[str, dict[str, Any]]
-
-
-_NO_LOOKS: Seeds = (np.empty(0, np.int32), np.empty(0), np.empty(0))
-_NO_SEEDS = [(*_NO_LOOKS, np.empty(0, np.int32))]
-
-
-def _seed_arrays(look: Seeds, variable: int, size: int, moving: bool = False) -> tuple[npt.NDArray[Any], ...]:
-    """Derivatives by one of the variables as those by all."""
-    neurons, times, derivatives = look
-    rows = np.zeros((len(neurons), size))
-    rows[:, variable] = derivatives
-    return neurons, times, rows.ravel(), np.full(len(neurons), moving, np.int32)
-
-
-def _joined(seeds: tuple[Any, ...], more: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(np.concatenate(pair) for pair in zip(seeds, more, strict=True))
-
-
-def _numbers(values: npt.ArrayLike, what: str) -> Floats:
-    try:
-        found = np.ascontiguousarray(values, np.float64)
-    except (TypeError, ValueError) as error:
-        raise DTypeError(f"{what} must be numbers: {error}") from None
-    if not np.all(np.isfinite(found)):
-        raise NonFiniteError(f"{what} must be finite")
-    return found
 
 
 def _as_spikes(given: Any) -> SpikeArray:

@@ -152,7 +152,7 @@ def test_wrong_derivatives():
     wrong(net, "has the parameters", errors.NoSuchParameterError, parameters={"h": "tau"})
     wrong(net, "no neurons", errors.NoSuchParameterError, parameters={"in": "tau_mem"})
     wrong(net, "smallest_slope", errors.InvalidArgumentError, smallest_slope=-1.0)
-    wrong(net, "numbers", errors.DTypeError, {"h": [["a"], ["b"]]})
+    wrong(net, "numbers", errors.DTypeError, maxima={"out": [["a"] * 5] * 2})
 
 
 def test_what_has_no_gradients_says_so():
