@@ -557,9 +557,10 @@ class LinearNeurons:
 class NodeOfRun:
     def __init__(
         self,
-        spikes: SpikeArray,
+        spikes: collections.abc.Sequence[SpikeArray],
         causes: typing.Annotated[numpy.typing.ArrayLike, numpy.int32] | None,
         loss_by_spikes: typing.Annotated[numpy.typing.ArrayLike, numpy.float64] | None,
+        n_seeds: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
         seed_neurons: typing.Annotated[numpy.typing.ArrayLike, numpy.int32],
         seed_times: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         seed_values: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
@@ -576,13 +577,9 @@ class Adjoint:
     ) -> None: ...
     def backward(
         self,
-        samples: collections.abc.Sequence[
-            tuple[
-                typing.SupportsFloat | typing.SupportsIndex,
-                typing.SupportsFloat | typing.SupportsIndex,
-                collections.abc.Sequence[NodeOfRun],
-            ]
-        ],
+        nodes: collections.abc.Sequence[NodeOfRun],
+        starts: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        until: typing.SupportsFloat | typing.SupportsIndex,
         parameters: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
         smallest_slope: typing.SupportsFloat | typing.SupportsIndex,
     ) -> dict[str, list[typing.Any]]: ...

@@ -178,7 +178,7 @@ def test_a_parameter_that_has_become_none_is_a_named_error():
         ({"train": 3}, errors.DTypeError, "sequence of names"),
         ({"parameters": {"hidden": "tau"}}, errors.NoSuchParameterError, "tau_mem"),
         ({"parameters": {"input 0": "tau_mem"}}, errors.NoSuchParameterError, "no neurons"),
-        ({"parameters": {"hidden": "refractory"}}, errors.InvalidArgumentError, "from above 0"),
+        ({"parameters": {"hidden": "refractory"}}, errors.UnsupportedError, "above 0"),
         ({"parameters": {"nobody": "tau_mem"}}, errors.IndexOutOfRangeError, "nobody"),
         ({"outputs": ["nobody"]}, errors.IndexOutOfRangeError, "nobody"),
         ({"outputs": "out"}, errors.DTypeError, "list"),
