@@ -109,9 +109,9 @@ Adjoint::Adjoint(std::vector<AdjointNode> nodes, std::vector<AdjointEdge> edges)
             shortest = std::min(shortest, delays_[e] ? delays_[e]->smallest() : 0.0);
         }
         if (shortest == 0.0)
-            throw Unsupported(text(
-                "gradients through a cycle without any delay: ", nodes_[static_cast<std::size_t>(component[0])].label,
-                " lies on one; give one of its projections a delay"));
+            throw Unsupported(
+                text("gradients through cycles need a delay on every projection within them, and no pooling: ",
+                     nodes_[static_cast<std::size_t>(component[0])].label, " lies on one without"));
         windows_.push_back(shortest);
     }
 }

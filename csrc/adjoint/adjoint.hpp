@@ -26,7 +26,7 @@ class Adjoint {
 
     /// The weights must be those of the run. The same bits for any number of threads. Throws ShapeMismatch,
     /// IndexOutOfRange, MemoryLimit or Interrupted. Cost of layers as DenseLayer: a few tenths of a ns for
-    /// each synaptic event and 0.2 us for each spike; else some 50 ns for each synaptic event, and 40 bytes and those
+    /// each synaptic event and 0.2 us for each spike; else some 150 ns for each synaptic event, and 40 bytes and those
     /// of a state for each of one sample.
     AdjointGradients backward(const std::vector<AdjointSample>& samples, const AdjointOptions& options,
                               Interruption& interruption) const;

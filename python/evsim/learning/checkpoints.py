@@ -40,11 +40,13 @@ def read_checkpoint(path: str | PathLike[str], like: dict[str, Any]) -> dict[str
         with np.load(source, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         header = json.loads(arrays.pop("text").tobytes())
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, UnicodeDecodeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise FileFormatError(f"{source} is no checkpoint of a training: {error}") from None
-    if not isinstance(header, dict) or header.get("format") != _FORMAT:
+    if not isinstance(header, dict) or header.get("format") != _FORMAT or not isinstance(header.get("state"), dict):
         raise FileFormatError(f"{source} is no checkpoint of a training")
     state: dict[str, Any] = _with_arrays(header["state"], "", arrays)
+    if any(type(state.get(key)) is not type(one) for key, one in like.items()):
+        raise FileFormatError(f"{source} is no checkpoint of a training")
     if state.keys() != like.keys() or _shapes(state["weights"]) != _shapes(like["weights"]):
         raise FileFormatError(f"{source} is a checkpoint of another network")
     return state

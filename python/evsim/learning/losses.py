@@ -389,7 +389,8 @@ class FiringRate(Loss):
     The number of spikes jumps, and its exact derivative is 0 almost everywhere. In its place the derivative by the
     potential just before each spike is taken to be that of the loss by :math:`\nu_n`, over the number of samples, as in
     mlGeNN's EventProp (Nowotny et al. 2025, Neuromorph. Comput. Eng. 5, "Loss shaping"); where a neuron stays silent in
-    a sample and fires too little, that by its potential at `until`, so that it wakes up.
+    a sample and fires too little, that by its potential at `until`, so that it wakes up. Neurons that fire because an
+    input moves the potential itself (LIFDelta) are not lowered: just before such a spike is before that input.
     """
 
     layer: str
@@ -418,7 +419,7 @@ class FiringRate(Loss):
             ends = np.full(len(silent), _end(tape) if len(silent) else 0.0)
             neurons = np.concatenate([neurons, silent])
             seeds.append((neurons, np.concatenate([times, ends]), by_count[neurons]))
-        return LossValue(value, np.full(n_samples, value / n_samples), potentials={self.layer: seeds})
+        return LossValue(value, np.full(n_samples, value), potentials={self.layer: seeds})
 
 
 UserLoss = Callable[[Tape, Any], LossValue]

@@ -63,7 +63,10 @@ class Optimizer:
         max_step: float | None = None,
     ) -> None:
         self.lr = _positive(lr, "lr")
+        self._net = net
         self._weight_decay = float(weight_decay)
+        if not 0.0 <= self._weight_decay < math.inf:
+            raise InvalidArgumentError(f"weight_decay must be at least 0 and finite, got {weight_decay}")
         self._clip = None if clip is None else _positive(clip, "clip")
         self._max_step = None if max_step is None else _positive(max_step, "max_step")
         self.delay_lr = None if delay_lr is None else _positive(delay_lr, "delay_lr")
@@ -95,28 +98,29 @@ class Optimizer:
 
         Raises NonFiniteError where a gradient is not finite, and then changes nothing; ShapeMismatchError.
         """
-        wanted = {key: gradients.weights[key] for key in self._projections}
-        norm = math.sqrt(sum(_core.sum_of_squares(_rows(gradient)) for gradient in wanted.values()))
-        if not math.isfinite(norm):
+        rows = {key: _rows(one.weights, gradients.weights[key]) for key, one in self._projections.items()}
+        by_delays = {key: np.asarray(gradients.delays[key], np.float64) for key in self._learned}
+        for key, by_delay in by_delays.items():
+            if by_delay.shape != self._learned[key].shape:
+                raise ShapeMismatchError(
+                    f"{key}: {self._learned[key].shape} delays learn, but {by_delay.shape} gradients came"
+                )
+        norm = math.sqrt(sum(_core.sum_of_squares(gradient) for _, gradient in rows.values()))
+        if not math.isfinite(norm) or not all(np.all(np.isfinite(one)) for one in by_delays.values()):
             raise NonFiniteError("gradients are not finite; bound them with smallest_slope")
         scale = 1.0 if self._clip is None or norm <= self._clip else self._clip / norm
         self.n_steps += 1
-        for key, gradient in wanted.items():
-            weights = self._projections[key].weights
+        for key, (weights, gradient) in rows.items():
             scaled = gradient if scale == 1.0 else gradient * gradient.dtype.type(scale)
-            if self._max_step is None:
-                self._update(f"{key}.weights", weights, scaled, self.lr)
-            else:
-                before = weights.copy()
-                self._update(f"{key}.weights", weights, scaled, self.lr)
+            before = None if self._max_step is None else weights.copy()
+            self._update(f"{key}.weights", weights, scaled, self.lr)
+            if before is not None:
                 np.clip(weights, before - self._max_step, before + self._max_step, out=weights)
-        for key, learned in self._learned.items():
+        for key, by_delay in by_delays.items():
             assert self._bounds is not None
-            by_delay = np.asarray(gradients.delays[key], np.float64)
-            if by_delay.shape != learned.shape:
-                raise ShapeMismatchError(f"{key}: {learned.shape} delays learn, but {by_delay.shape} gradients came")
-            by_learned = np.atleast_1d(by_delay * self._bounds.slope(learned))
-            moved = np.atleast_1d(learned.copy())
+            learned = self._learned[key]
+            by_learned = (by_delay * self._bounds.slope(learned)).reshape(1, -1)
+            moved = learned.reshape(1, -1).copy()
             self._update(f"{key}.delays", moved, by_learned, self.delay_lr or self.lr)
             self._learned[key] = moved.reshape(learned.shape)
             self._set_delays(key)
@@ -126,8 +130,14 @@ class Optimizer:
         values = self._bounds.delays(self._learned[key])
         set_delays(self._projections[key], key, values, self._by_synapse[key])
 
-    def _update(self, key: str, weights: Array, gradient: Array, lr: float) -> None:
-        w, g = _rows(weights), _rows(gradient)
+    def read_delays(self) -> None:
+        """Go on learning from the delays that the network has now."""
+        for key in self._learned:
+            assert self._bounds is not None
+            now = np.asarray(self._projections[key].delays, np.float64)
+            self._learned[key] = self._bounds.learned(now).reshape(self._learned[key].shape)
+
+    def _update(self, key: str, w: Array, g: Array, lr: float) -> None:
         if key not in self._memory:
             self._memory[key] = [np.zeros(w.shape, w.dtype) for _ in range(self._n_memories())]
         first, *others = self._memory[key]
@@ -145,26 +155,48 @@ class Optimizer:
         """Return what the optimizer remembers, as numbers and arrays by name."""
         arrays = {f"{key}.{k}": one.copy() for key, parts in self._memory.items() for k, one in enumerate(parts)}
         learned = {f"{key}.learned": np.array(u) for key, u in self._learned.items()}
-        return {"n_steps": self.n_steps, "lr": self.lr, **arrays, **learned}
+        return {"kind": type(self).__name__, "n_steps": self.n_steps, "lr": self.lr, **arrays, **learned}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on as the optimizer that :meth:`state_dict` came from would. Raises InvalidArgumentError."""
+        """Go on as the optimizer that :meth:`state_dict` came from would, with its delays.
+
+        Raises InvalidArgumentError where that was another kind of optimizer or learned something else.
+        """
+        if state.get("kind") != type(self).__name__:
+            raise InvalidArgumentError(f"the state is of {state.get('kind')!r}, not of {type(self).__name__}")
+        learned = {
+            name.removesuffix(".learned"): np.array(one) for name, one in state.items() if name.endswith(".learned")
+        }
+        shapes = {key: one.shape for key, one in self._learned.items()}
+        if {key: one.shape for key, one in learned.items()} != shapes:
+            raise InvalidArgumentError("the state is of an optimizer that learns other delays")
         memory: dict[str, list[Array]] = {}
-        for name, value in state.items():
-            if name in ("n_steps", "lr"):
-                continue
+        for name in state:
             key, _, part = name.rpartition(".")
-            if part == "learned":
-                if key not in self._learned or np.shape(value) != self._learned[key].shape:
-                    raise InvalidArgumentError(f"the state has delays of {key!r}, which do not learn here")
-                continue
-            memory.setdefault(key, []).append(np.array(value))
-        if any(len(parts) != self._n_memories() for parts in memory.values()):
-            raise InvalidArgumentError(f"the state is not that of {type(self).__name__}")
-        self._memory = memory
-        for key in self._learned:
-            self._learned[key] = np.array(state[f"{key}.learned"])
+            if part.isdecimal():
+                memory.setdefault(key, []).append(np.array(state[name]))
+        for key, parts in memory.items():
+            like = self._like(key)
+            if (
+                like is None
+                or len(parts) != self._n_memories()
+                or any(part.shape != like.shape or part.dtype != like.dtype for part in parts)
+            ):
+                raise InvalidArgumentError(f"the state holds {key!r} of another network or optimizer")
+        self._memory, self._learned = memory, learned
         self.n_steps, self.lr = int(state["n_steps"]), float(state["lr"])
+        for key in learned:
+            self._set_delays(key)
+
+    def _like(self, key: str) -> Array | None:
+        """What is learned by that name, as rows."""
+        name, _, kind = key.rpartition(".")
+        if kind == "delays" and name in self._learned:
+            return self._learned[name].reshape(1, -1)
+        if kind == "weights" and name in self._projections:
+            weights = self._projections[name].weights
+            return _rows(weights, weights)[0]
+        return None
 
 
 class SGD(Optimizer):
@@ -326,19 +358,21 @@ class NAdam(Adam):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """As of :class:`Optimizer`."""
-        rest = dict(state)
-        self._product = float(rest.pop("product"))
-        super().load_state_dict(rest)
+        super().load_state_dict(state)
+        self._product = float(state["product"])
 
 
-def _rows(values: Array) -> Array:
-    """A view (rows, values) whose rows have no gaps: weights of dense connections lie input by input."""
-    if values.ndim == 2 and values.strides[0] == values.itemsize:
-        by_input: Array = values.T
-        return by_input
-    if not values.flags.c_contiguous:
-        raise ShapeMismatchError("gradients must lie in memory as the weights do")
-    return values.reshape(1, -1)
+def _rows(weights: Array, gradient: Array) -> tuple[Array, Array]:
+    """Weights, a view, and their gradient as (rows, values), rows without gaps: dense ones lie input by input."""
+    if gradient.shape != weights.shape:
+        raise ShapeMismatchError(f"weights of shape {weights.shape} learn, but gradients of {gradient.shape} came")
+    if weights.flags.c_contiguous:
+        w, g = weights.reshape(1, -1), gradient.reshape(1, -1)
+    else:
+        w, g = weights.T, gradient.T
+    if g.shape[1] > 1 and g.strides[1] != g.itemsize:
+        g = np.ascontiguousarray(g)
+    return w, g.astype(w.dtype, copy=False)
 
 
 def _positive(value: Any, name: str) -> float:

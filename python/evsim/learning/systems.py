@@ -13,7 +13,7 @@ import numpy.typing as npt
 from .. import _core
 from .._lib.modules import only_public
 from ..errors import NoSuchParameterError, UnsupportedError
-from ..neurons import LI, LIF, IAFDelta, LIFDelta, NeuronModel
+from ..neurons import LI, LIF, IAFDelta, LIFDelta, MultiCompartmentLIF, NeuronModel
 from ..neurons.circuit import LinearSystem
 from ..neurons.linear import Linear, LinearModel
 from ..neurons.synapses import Delta, Exponential, Synapse
@@ -194,6 +194,9 @@ def parameter_value(neuron: Any, name: str) -> Any:
     value = getattr(neuron, name)
     if name == "refractory" and not np.all(value):
         raise UnsupportedError(f"there are derivatives by refractory periods above 0 only, got {value}")
+    if np.ndim(value) > 1 or (isinstance(neuron, MultiCompartmentLIF) and np.ndim(value)):
+        kind = type(neuron).__name__
+        raise UnsupportedError(f"there are no derivatives by {name} of {kind}, of which each neuron has several")
     return value
 
 
@@ -201,14 +204,14 @@ def by_parameter(neuron: NeuronModel, name: str, gradients: tuple[Floats, ...], 
     """Return the derivative by a parameter from those by matrices, as the core gives them.
 
     The matrices are sums of products and quotients of the parameters, of which a central difference, extrapolated
-    (Richardson 1911, Phil. Trans. R. Soc. A 210), has some 12 digits.
+    (Richardson 1911, Phil. Trans. R. Soc. A 210), has some 10 digits.
     """
     value = np.asarray(parameter_value(neuron, name), np.float64)
     by_flow, by_held_flow, by_reset, by_threshold, by_refractory, by_initial = gradients
     held = np.asarray(linear_system(neuron).held)
     size = len(by_initial) // n_neurons
     with_more = Matrices.of(linear_system(neuron)).flow.shape[-1] != size  # with the integral of the potential
-    step = 2.0**-10 * np.maximum(np.abs(value), 2.0**-3)
+    step = 2.0**-16 * np.where(value == 0.0, 1.0, np.abs(value))
 
     def matrices(change: Callable[[Any], Any]) -> Matrices:
         system = linear_system(changed(neuron, name, change))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import threading
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +27,7 @@ from ..layer import Layer
 from ..network import SpikingNetwork
 from ..neurons.circuit import LinearSystem
 from ..nodes import Population
-from ..probe import Probe
+from ..probe import Probe, probes_of
 from ..projection import Projection
 from ..spikes import SpikeArray
 from .looks import (
@@ -117,10 +119,19 @@ class Tape:
         self._nodes: list[Any] = sorted(net._nodes.values(), key=lambda node: node._node)
         self._keys = projection_keys(net)
         self._net = net
-        self._core, self._edges = _adjoint(net, self._nodes)
         given, self._batch = samples_of(net._inputs, inputs, times, net._backend)
         populations = list(net.populations)
-        found = net.infer(inputs, times, outputs=populations, until=until, start=start, record=record)
+        with _one_at_a_time(net):  # what readouts and relays remember is that of the last call
+            self._core, self._edges = _adjoint(net, self._nodes)
+            found = net.infer(inputs, times, outputs=populations, until=until, start=start, record=record)
+            self._causes = self._causes_of_relays()
+            self._remembered: dict[tuple[str, str], Floats] = {
+                (population.name, kind): population._core.remembered(kind)[0]
+                for population in populations
+                if population.neuron is not None and not population.neuron.spikes
+                for kind in ("maximum", "maximum_time", "mean")
+            }
+        self._of_synapses = [one is not None and bool(one._core.delays_by_synapse) for one in self._edges]
         self.until = math.inf if until is None else float(until)
         n_samples = len(given)
         self._spikes: dict[str, list[SpikeArray]] = {}
@@ -130,24 +141,23 @@ class Tape:
             spikes = found[population.name]
             self._spikes[population.name] = spikes if self._batch else [spikes]
         self._cores = {name: [train._core for train in trains] for name, trains in self._spikes.items()}
-        self._causes: dict[str, npt.NDArray[np.int32]] = {}
-        for node in self._nodes:
-            if isinstance(node, Population) and node.neuron is None:
-                causes: Any = node.causes  # type: ignore[attr-defined]
-                rows = causes if self._batch else [causes]
-                self._causes[node.name] = np.concatenate([np.empty(0, np.int32), *rows])
-        self._remembered: dict[tuple[str, str], Floats] = {
-            (population.name, kind): population._core.remembered(kind)[0]
-            for population in net.populations
-            if population.neuron is not None and not population.neuron.spikes
-            for kind in ("maximum", "maximum_time", "mean")
-        }
         self._starts = np.zeros(n_samples) if start is None else np.full(n_samples, float(start))
         if start is None:
             for one in net._inputs:
                 firsts = [train.times[0] if len(train) else 0.0 for train in self._spikes[one.name]]
                 self._starts = np.minimum(self._starts, firsts)
+            for probe in probes_of(record):
+                self._starts = np.minimum(self._starts, np.min(probe.times, initial=0.0))
         self._rows: dict[str, tuple[npt.NDArray[np.int32], Floats, npt.NDArray[np.intp]]] = {}
+
+    def _causes_of_relays(self) -> dict[str, npt.NDArray[np.int32]]:
+        out = {}
+        for node in self._nodes:
+            if isinstance(node, Population) and node.neuron is None:
+                causes: Any = node.causes  # type: ignore[attr-defined]
+                rows = causes if self._batch else [causes]
+                out[node.name] = np.concatenate([np.empty(0, np.int32), *rows])
+        return out
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -244,9 +254,11 @@ class Tape:
 
         Notes
         -----
-        The weights must still be those of the run. Wunderlich & Pehle 2021, Sci. Rep. 11:12829, eq. 1 to 5, for any
-        linear neuron: see the page on gradients, which also says where these derivatives do not see: spikes that appear
-        or vanish. Cost: some 100 ns for each synaptic event; by parameters, two to three times that.
+        The weights must still be those of the run. Its start is taken as fixed, also where an input before 0 makes it.
+        Wunderlich & Pehle 2021, Sci. Rep. 11:12829, eq. 1 to 5, for any linear neuron: see the page on gradients, which
+        also says where these derivatives do not see: spikes that appear or vanish. Cost: dense layers a few
+        tenths of a nanosecond for each synaptic event and 0.2 us for each spike; others some 150 ns for each synaptic
+        event, by parameters 400.
         """
         by_spikes = self._by_spikes(spikes or {})
         seeds = self._seeds(potentials or {}, self._of_readouts(maxima or {}, "maximum"), self._means(means or {}))
@@ -262,6 +274,8 @@ class Tape:
             )
             for node in self._nodes
         ]
+        if means and len(self._net._nodes) != len(self._nodes):
+            raise InvalidArgumentError("the network has grown since the run; record it anew")
         core = self._core if not means else _adjoint(self._net, self._nodes, frozenset(map(self._name, means)))[0]
         chosen = [node.name in wanted for node in self._nodes]
         found = core.backward(nodes, self._starts, self.until, chosen, smallest_slope)
@@ -276,10 +290,10 @@ class Tape:
             key = self._keys[projection]
             weights[key] = found["weights"][k]
             values = found["delays"][k]
-            if projection._core.delays_by_synapse:
+            if self._of_synapses[k]:
                 delays[key] = np.ascontiguousarray(projection.connection.of_synapses(values))
             else:
-                delays[key] = float(values[0]) if np.ndim(projection.delays) == 0 else values
+                delays[key] = float(values[0]) if len(values) == 1 else values
         rows = {node.name: found["spikes"][k] for k, node in enumerate(self._nodes)}
         times = SpikeGradients(rows, self._spikes, self._batch)
         by_name: dict[str, dict[str, Any]] = {}
@@ -354,7 +368,12 @@ class Tape:
             looks = []
             if name in given:
                 place = Looked(name, n_samples, node.n_neurons, self._batch)
-                looks.append((looks_of(place, given[name]), v, False))
+                look = looks_of(place, given[name])
+                if np.any(look.times > self.until) or np.any(look.times < self._starts[look.samples]):
+                    raise InvalidArgumentError(
+                        f"{name}: a loss looks at times within the run, which ends at {self.until}"
+                    )
+                looks.append((look, v, False))
             if name in maxima:
                 risen, others = looks_at_maxima(self._remembered[name, "maximum_time"], self._starts, maxima[name])
                 looks += [(risen, v, True), (others, v, False)]
@@ -401,7 +420,7 @@ class Gradients:
 
     Attributes
     ----------
-    weights : dict of str to ndarray of float64
+    weights : dict of str to ndarray, in the network's dtype
         By layer; or, of projections that are not of layers, by "source -> target". In the shape of
         :attr:`Projection.weights`; of pooling too, though that cannot be changed.
     delays : dict of str to float or ndarray of float64
@@ -417,6 +436,16 @@ class Gradients:
     delays: dict[str, Any]
     times: Mapping[str, Any]
     parameters: dict[str, dict[str, Any]]
+
+
+_LOCKS: weakref.WeakKeyDictionary[SpikingNetwork, threading.RLock] = weakref.WeakKeyDictionary()
+_LOCKS_LOCK = threading.Lock()
+
+
+def _one_at_a_time(net: SpikingNetwork) -> Any:
+    """A lock for the recordings of a network."""
+    with _LOCKS_LOCK:
+        return _LOCKS.setdefault(net, threading.RLock())
 
 
 def _as_spikes(given: Any) -> SpikeArray:
@@ -453,9 +482,12 @@ def projection_keys(net: SpikingNetwork) -> dict[Projection, str]:
     for projection in net.projections:
         if projection in keys:
             continue
-        pair = f"{projection.source.name} -> {projection.target.name}"
-        same = sum(key == pair or key.startswith(pair + " ") for key in keys.values())
-        keys[projection] = f"{pair} {same}" if same else pair
+        key = pair = f"{projection.source.name} -> {projection.target.name}"
+        number = 0
+        while key in keys.values():
+            number += 1
+            key = f"{pair} ({number})"
+        keys[projection] = key
     return keys
 
 

@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from .._lib.arrays import as_size
 from .._lib.modules import only_public
-from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
+from ..errors import DTypeError, FileFormatError, InvalidArgumentError, ShapeMismatchError
 from ..io.atomic import replacing
 from ..network import SpikingNetwork
 from .checkpoints import read_checkpoint, write_checkpoint
+from .delays import set_delays
 from .losses import LossValue, UserLoss
 from .optimizers import Optimizer
 from .tape import projection_keys, record
@@ -112,8 +113,12 @@ class Trainer:
             raise DTypeError(f"optimizer must be one such as Adam(net), got {optimizer!r}")
         if not callable(loss) or not all(map(callable, regularizers)):
             raise DTypeError("losses are called with a tape and targets")
+        if optimizer._net is not net:
+            raise InvalidArgumentError("the optimizer was made for another network")
         if not 0.0 < until < math.inf:
             raise InvalidArgumentError(f"until must be above 0 and finite, got {until}")
+        if not 0.0 <= smallest_slope < math.inf:
+            raise InvalidArgumentError(f"smallest_slope must be at least 0 and finite, got {smallest_slope}")
         self.net, self.loss, self.optimizer = net, loss, optimizer
         self.until, self.batch_size = float(until), as_size(batch_size, "batch_size")
         self.schedule, self.regularizers, self.smallest_slope = schedule, tuple(regularizers), float(smallest_slope)
@@ -179,8 +184,9 @@ class Trainer:
                     write_checkpoint(checkpoint, self._state())
                 if log is not None:
                     self._write_log(log)
-        if self._best:
+        if held_out is not None and self._best:
             self._set_weights(self._best)
+            self.optimizer.read_delays()
         return list(self.epochs)
 
     def evaluate(self, data: Data) -> tuple[float, float]:
@@ -216,7 +222,10 @@ class Trainer:
 
     def _epoch(self, samples: Any, targets: Any, held_out: Any, advance: Callable[[int], None]) -> None:
         number = len(self.epochs)
-        self.optimizer.lr = self._lr * (1.0 if self.schedule is None else self.schedule(number))
+        factor = 1.0 if self.schedule is None else float(self.schedule(number))
+        if not 0.0 < factor < math.inf:
+            raise InvalidArgumentError(f"schedule({number}) must be above 0 and finite, got {factor}")
+        self.optimizer.lr = self._lr * factor
         order = self._rng.permutation(len(samples))
         total, right = 0.0, 0.0
         for k in range(0, len(order), self.batch_size):
@@ -249,13 +258,14 @@ class Trainer:
             if projection.connection.learnable:
                 found[f"{key}.weights"] = np.array(projection.weights)
                 found[f"{key}.delays"] = np.array(projection.delays)
+                found[f"{key}.of_synapses"] = np.array(projection._core.delays_by_synapse)
         return found
 
     def _set_weights(self, values: dict[str, Any]) -> None:
         for projection, key in projection_keys(self.net).items():
             if projection.connection.learnable:
                 projection.weights = values[f"{key}.weights"]
-                projection.delays = values[f"{key}.delays"]
+                set_delays(projection, key, values[f"{key}.delays"], bool(values[f"{key}.of_synapses"]))
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -271,7 +281,10 @@ class Trainer:
         state = read_checkpoint(path, self._state())
         if state is None:
             return
-        self.optimizer.load_state_dict(state["optimizer"])
+        try:
+            self.optimizer.load_state_dict(state["optimizer"])
+        except InvalidArgumentError as error:
+            raise FileFormatError(f"{path}: {error}") from None
         self._set_weights(state["weights"])
         self._best = state["best"]
         self._rng.bit_generator.state = state["rng"]
@@ -290,7 +303,8 @@ def _right(value: LossValue, targets: Any) -> float:
 
 
 def _goodness(epoch: Epoch) -> float:
-    return -epoch.validation_loss if math.isnan(epoch.validation_accuracy) else epoch.validation_accuracy
+    found = -epoch.validation_loss if math.isnan(epoch.validation_accuracy) else epoch.validation_accuracy
+    return -math.inf if math.isnan(found) else found
 
 
 def _checked(data: Any, what: str) -> tuple[Any, Any]:

@@ -152,6 +152,17 @@ def test_clipping_and_largest_steps():
         assert np.abs(projection.weights - before[key]).max() == pytest.approx(0.01)
 
 
+def test_a_layer_of_one_neuron_is_clipped_as_others_are():
+    net = evsim.SpikingNetwork(dtype="float64")
+    layer = net.add_layer(evsim.Dense(3, 1, weights=[[9.0, 9.0, 9.0]]), evsim.LIF(tau_mem=20.0, tau_syn=5.0), name="a")
+    tape = evsim.learning.record(net, [0, 1, 2], [0.0, 1.0, 2.0])
+    gradients = tape.backward({"a": np.ones(len(tape.spikes["a"]))})
+    SGD(net, 1.0, clip=0.5).step(gradients)
+    moved = layer.weights - 9.0
+    assert np.linalg.norm(moved) == pytest.approx(0.5)
+    np.testing.assert_allclose(moved * np.linalg.norm(gradients.weights["a"]), -0.5 * gradients.weights["a"])
+
+
 def test_only_chosen_projections_learn():
     net = networks("float64")
     before = {key: np.array(projection.weights) for key, projection in keyed(net).items()}
@@ -191,6 +202,37 @@ def test_delays_learn_within_their_bounds():
     assert np.all(layer.delays <= 5.0)
 
 
+def test_a_step_that_fails_changes_nothing():
+    net = evsim.SpikingNetwork(dtype="float64")
+    layer = net.add_layer(evsim.Dense(3, 2), evsim.LIF(tau_mem=20.0, tau_syn=5.0), name="a", delay=1.0)
+    optimizer = SGD(net, 0.1, delays=DelayBounds(0.0, 5.0))
+    before = (np.array(layer.weights), layer.delays)
+    for by_delays, error in ((np.nan, errors.NonFiniteError), (np.ones(3), errors.ShapeMismatchError)):
+        with pytest.raises(error):
+            optimizer.step(Gradients({"a": np.ones((3, 2)).T}, {"a": by_delays}, {}, {}))
+        np.testing.assert_array_equal(layer.weights, before[0])
+        assert layer.delays == before[1]
+        assert optimizer.n_steps == 0
+
+
+def test_states_of_other_optimizers_are_refused():
+    net = networks("float64")
+    states = {}
+    for name, (make, _) in CASES.items():
+        optimizer = make(net)
+        optimizer.step(random_gradients(net, 1)[0])
+        states[name] = optimizer.state_dict()
+    for state in states.values():
+        for other, (make, _) in CASES.items():
+            if states[other]["kind"] != state["kind"]:
+                with pytest.raises(errors.InvalidArgumentError):
+                    make(net).load_state_dict(state)
+    with pytest.raises(errors.InvalidArgumentError, match="another network"):
+        Adam(networks("float32")).load_state_dict(states["adam"])
+    with pytest.raises(errors.InvalidArgumentError, match="other delays"):
+        Adam(net, delays=DelayBounds(0.0, 5.0)).load_state_dict(states["adam"])
+
+
 def test_wrong_arguments():
     net = networks("float32")
     for make in (
@@ -207,5 +249,5 @@ def test_wrong_arguments():
             make()
     optimizer = Adam(net)
     optimizer.step(random_gradients(net, 1)[0])
-    with pytest.raises(errors.InvalidArgumentError, match="not that of SGD"):
+    with pytest.raises(errors.InvalidArgumentError, match="not of SGD"):
         SGD(net, 0.1).load_state_dict(optimizer.state_dict())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -133,6 +135,45 @@ def test_a_grazing_spike_is_bounded():
     assert layer.weights[0, 0] == high
 
 
+def test_a_probe_before_all_inputs_begins_the_run():
+    def run(weight):
+        net = evsim.SpikingNetwork(dtype="float64")
+        neuron = evsim.LIF(tau_mem=20.0, tau_syn=5.0, bias=1.5)
+        net.add_layer(evsim.Dense(1, 1, weights=[[weight]]), neuron, name="out")
+        probe = evsim.Probe("out", times=[-7.0, 2.0])
+        return record(net, [0], [1.0], until=20.0, record=probe)
+
+    tape = run(9.0)
+    n = len(tape.spikes["out"])
+    gradient = tape.backward({"out": np.arange(1.0, n + 1.0)}).weights["out"][0, 0]
+    times = [run(9.0 + step).spikes["out"].times for step in (1e-5, -1e-5)]
+    assert gradient == pytest.approx(np.arange(1.0, n + 1.0) @ (times[0] - times[1]) / 2e-5, rel=1e-6)
+
+
+def test_every_projection_has_a_name_of_its_own():
+    net = evsim.SpikingNetwork(dtype="float64")
+    net.add_input(2, name="x")
+    for name in ("b", "b 1", "b (1)"):
+        net.add_population(2, LIF, name=name)
+    for name in ("b 1", "b", "b", "b (1)"):
+        net.connect("x", name, evsim.Dense(2, 2))
+    gradients = record(net, [0], [0.0], until=5.0).backward()
+    assert len(gradients.weights) == 4
+    assert list(gradients.weights)[:2] == ["x -> b 1", "x -> b"]
+
+
+def test_runs_of_several_threads_keep_what_is_theirs():
+    net, given = network(), samples(8)
+    expected = [record(net, *sample, until=60.0).remembered("out", "maximum") for sample in given]
+
+    def look(k):
+        return record(net, *given[k % 8], until=60.0).remembered("out", "maximum")
+
+    with ThreadPoolExecutor(4) as pool:
+        for k, found in enumerate(pool.map(look, range(200))):
+            np.testing.assert_array_equal(found, expected[k % 8])
+
+
 def wrong(net, message, error, *args, **options):
     tape = record(net, samples(2), until=60.0)
     with pytest.raises(error, match=message):
@@ -151,6 +192,8 @@ def test_wrong_derivatives():
     wrong(net, "no mean", errors.NoSuchParameterError, means={"h": np.zeros((2, 70))})
     wrong(net, "has the parameters", errors.NoSuchParameterError, parameters={"h": "tau"})
     wrong(net, "no neurons", errors.NoSuchParameterError, parameters={"in": "tau_mem"})
+    late = (np.full((2, 5), 99.0), np.ones((2, 5)))
+    wrong(net, "within the run", errors.InvalidArgumentError, potentials={"out": late})
     wrong(net, "smallest_slope", errors.InvalidArgumentError, smallest_slope=-1.0)
     wrong(net, "numbers", errors.DTypeError, maxima={"out": [["a"] * 5] * 2})
 
@@ -172,10 +215,20 @@ def test_what_has_no_gradients_says_so():
     net = evsim.SpikingNetwork()
     net.add_population(2, LIF, name="h")
     net.connect("h", "h", evsim.Dense(2, 2))
-    with pytest.raises(errors.UnsupportedError, match="cycle without any delay"):
+    with pytest.raises(errors.UnsupportedError, match="a delay on every projection"):
         record(net, until=5.0)
     with pytest.raises(errors.DTypeError, match="SpikingNetwork"):
         record("net")
+
+
+def test_parameters_of_which_a_neuron_has_several_say_so():
+    net = evsim.SpikingNetwork(dtype="float64")
+    neuron = evsim.MultiCompartmentLIF(tau_mem=[20.0, 15.0], tau_syn=5.0, coupling=[[0.0, 0.4], [0.3, 0.0]])
+    net.add_layer(evsim.Dense(1, 2, weights=[[12.0], [11.0]]), neuron, name="out", port="soma")
+    tape = record(net, [0], [0.0], until=20.0)
+    for name in ("tau_mem", "coupling"):
+        with pytest.raises(errors.UnsupportedError, match="several"):
+            tape.backward(parameters={"out": name})
 
 
 def test_a_mean_needs_an_end():

@@ -100,6 +100,42 @@ def test_patience_stops_and_the_best_epoch_stays():
     assert one.evaluate(data(100, 2))[1] == pytest.approx(accuracies[best])
 
 
+def test_what_is_learned_without_validation_stays():
+    one = trainer()
+    one.fit(data(60, 1), epochs=2, validation=data(30, 2))
+    before = weights(one)
+    one.fit(data(60, 1), epochs=4)
+    assert any(not np.array_equal(a, b) for a, b in zip(before, weights(one), strict=True))
+    after = weights(one)
+    one.fit(data(60, 1), epochs=4)
+    for a, b in zip(after, weights(one), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_delays_of_inputs_go_on_as_such(tmp_path):
+    """Of a sparse connection with as many synapses as inputs."""
+
+    def make():
+        net = evsim.SpikingNetwork(dtype="float64")
+        net.add_layer(evsim.Sparse(3, 2, sources=[0, 0, 1], targets=[0, 1, 1]), NEURON, name="out", delay=1.0)
+        net["out"].weights = [12.0, 9.0, 8.0]
+        bounds = evsim.learning.DelayBounds(0.0, 5.0)
+        optimizer = evsim.learning.SGD(net, 0.01, delays=bounds, delay_kind="axonal delays", delay_lr=0.5)
+        return Trainer(net, TimeToFirstSpike("out"), optimizer, until=40.0, batch_size=4)
+
+    samples = [evsim.SpikeArray([0, 1, 2], np.sort(t)) for t in np.random.default_rng(1).uniform(0, 9, (12, 3))]
+    given = (samples, np.array([0, 1] * 6))
+    whole = make()
+    whole.fit(given, epochs=4)
+    path = tmp_path / "training.npz"
+    make().fit(given, epochs=2, checkpoint=path)
+    second = make()
+    second.fit(given, epochs=4, checkpoint=path)
+    assert not second.net["out"].projection._core.delays_by_synapse
+    np.testing.assert_array_equal(second.net["out"].delays, whole.net["out"].delays)
+    np.testing.assert_array_equal(second.net["out"].weights, whole.net["out"].weights)
+
+
 def test_a_log_has_a_row_for_each_epoch(tmp_path):
     epochs = trainer().fit(data(40, 1), epochs=3, log=tmp_path / "log.csv")
     with (tmp_path / "log.csv").open() as file:
