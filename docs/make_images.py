@@ -417,7 +417,7 @@ def draw_delays() -> None:
 
 def draw_gradients() -> None:
     """Draw the time of a first spike over the weight of its input, and what its derivative becomes at grazing."""
-    weights = np.linspace(6.2, 14.0, 400)
+    weights = np.linspace(5.0, 14.0, 450)
     net = evsim.SpikingNetwork(dtype="float64")
     layer = net.add_layer(evsim.Dense(1, 1), evsim.LIF(tau_mem=20.0, tau_syn=5.0), name="out")
     times, exact, bounded = np.full((3, len(weights)), np.nan)
@@ -437,7 +437,7 @@ def draw_gradients() -> None:
     left.set(xlabel="weight", ylabel="time of the first spike (ms)", xlim=(weights[0], weights[-1]))
     first = weights[np.isfinite(times)][0]
     left.axvspan(weights[0], first, color="0.9")
-    left.text(0.5 * (weights[0] + first), np.nanmax(times), "no spike", ha="center", va="top", rotation=90, fontsize=8)
+    left.text(0.5 * (weights[0] + first), np.nanmin(times), "no\nspike", ha="center", va="bottom", fontsize=9)
     right.plot(weights, exact, color="C0", label="exact")
     right.plot(weights, bounded, color="C1", label="smallest_slope=0.05")
     right.set(xlabel="weight", ylabel="its derivative by the weight", xlim=(weights[0], weights[-1]), ylim=(-8.0, 0.3))
