@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from .._lib.modules import only_public
 from .delays import DelayBounds
-from .losses import FiringRate, FirstSpikeError, Loss, LossValue, ReadoutCrossEntropy, TimeToFirstSpike, VanRossum
+from .gradients import Gradients
+from .loss_values import LossValue
+from .losses import FiringRate, FirstSpikeError, Loss, ReadoutCrossEntropy, TimeToFirstSpike, VanRossum
 from .optimizers import SGD, Adam, AdamW, NAdam, Optimizer
-from .tape import Gradients, Tape, record
+from .tape import Tape, record
 from .trainer import Epoch, Trainer
 
 __all__ = [

@@ -15,7 +15,8 @@ from ..errors import InvalidArgumentError, NonFiniteError, ShapeMismatchError
 from ..network import SpikingNetwork
 from ..projection import Projection
 from .delays import KINDS, DelayBounds, learned_delays, set_delays
-from .tape import Gradients, projection_keys
+from .gradients import Gradients
+from .graphs import projection_keys
 
 __all__ = ["SGD", "Adam", "AdamW", "NAdam", "Optimizer"]
 

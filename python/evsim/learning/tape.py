@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,22 +13,18 @@ import numpy.typing as npt
 
 from .. import _core
 from .._lib.modules import only_public
-from ..connections import Unpool2d
 from ..errors import (
-    DTypeError,
     InvalidArgumentError,
     NoSuchParameterError,
     ShapeMismatchError,
-    UnsupportedError,
 )
 from ..inputs import samples_of
-from ..layer import Layer
 from ..network import SpikingNetwork
-from ..neurons.circuit import LinearSystem
 from ..nodes import Population
 from ..probe import Probe, probes_of
-from ..projection import Projection
 from ..spikes import SpikeArray
+from .gradients import Gradients, SpikeGradients
+from .graphs import adjoint_of, projection_keys, require_differentiable, system_of
 from .looks import (
     NO_SEEDS,
     Looked,
@@ -39,9 +34,9 @@ from .looks import (
     looks_of,
     numbers,
 )
-from .systems import SIZES, by_parameter, core_neurons, linear_system, parameter_value, port_number, with_integral
+from .systems import SIZES, by_parameter, parameter_value
 
-__all__ = ["Gradients", "Tape", "record"]
+__all__ = ["Tape", "record"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -122,7 +117,7 @@ class Tape:
         given, self._batch = samples_of(net._inputs, inputs, times, net._backend)
         populations = list(net.populations)
         with _one_at_a_time(net):  # what readouts and relays remember is that of the last call
-            self._core, self._edges = _adjoint(net, self._nodes)
+            self._core, self._edges = adjoint_of(net, self._nodes)
             found = net.infer(inputs, times, outputs=populations, until=until, start=start, record=record)
             self._causes = self._causes_of_relays()
             self._remembered: dict[tuple[str, str], Floats] = {
@@ -276,7 +271,7 @@ class Tape:
         ]
         if means and len(self._net._nodes) != len(self._nodes):
             raise InvalidArgumentError("the network has grown since the run; record it anew")
-        core = self._core if not means else _adjoint(self._net, self._nodes, frozenset(map(self._name, means)))[0]
+        core = self._core if not means else adjoint_of(self._net, self._nodes, frozenset(map(self._name, means)))[0]
         chosen = [node.name in wanted for node in self._nodes]
         found = core.backward(nodes, self._starts, self.until, chosen, smallest_slope)
         return self._gradients(found, wanted)
@@ -363,7 +358,7 @@ class Tape:
             node = self._node(name)
             if getattr(node, "neuron", None) is None:
                 raise InvalidArgumentError(f"{name} has no neurons and so no potentials")
-            system = _system(node, integral=name in means)
+            system = system_of(node, integral=name in means)
             v = system.names.index("v") if "v" in system.names else int(np.argmax(system.readout))
             looks = []
             if name in given:
@@ -395,49 +390,6 @@ class Tape:
         return out
 
 
-class SpikeGradients(Mapping[str, Any]):
-    """Derivatives by spike times, by the name of an input or population: arrays, or after a batch lists of them."""
-
-    def __init__(self, rows: dict[str, Floats], trains: dict[str, list[SpikeArray]], batch: bool) -> None:
-        self._in_a_row, self._trains, self._batch = rows, trains, batch
-
-    def __getitem__(self, name: str) -> Any:
-        row = self._in_a_row[name]
-        if not self._batch:
-            return row
-        return np.split(row, np.cumsum([len(train) for train in self._trains[name]])[:-1])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._in_a_row)
-
-    def __len__(self) -> int:
-        return len(self._in_a_row)
-
-
-@dataclass(frozen=True)
-class Gradients:
-    """The derivatives of a loss, summed over samples. Made by :meth:`Tape.backward`.
-
-    Attributes
-    ----------
-    weights : dict of str to ndarray, in the network's dtype
-        By layer; or, of projections that are not of layers, by "source -> target". In the shape of
-        :attr:`Projection.weights`; of pooling too, though that cannot be changed.
-    delays : dict of str to float or ndarray of float64
-        Likewise, in the shape of :attr:`Projection.delays`.
-    times : mapping of str to ndarray of float64, shape (n_spikes,), or list of them
-        By input and population: by the time of each spike. Of a population it is what a spike does to all that comes
-        after it, given all else that happened by then.
-    parameters : dict of str to dict of str to float or ndarray of float64
-        By population and the name of the parameter: a number where the parameter is one, else one per neuron.
-    """
-
-    weights: dict[str, Any]
-    delays: dict[str, Any]
-    times: Mapping[str, Any]
-    parameters: dict[str, dict[str, Any]]
-
-
 _LOCKS: weakref.WeakKeyDictionary[SpikingNetwork, threading.RLock] = weakref.WeakKeyDictionary()
 _LOCKS_LOCK = threading.Lock()
 
@@ -454,73 +406,6 @@ def _as_spikes(given: Any) -> SpikeArray:
     found = SpikeArray()
     found._core = given
     return found
-
-
-def require_differentiable(net: Any) -> None:
-    """Raise DTypeError or UnsupportedError unless a tape can be made of `net`."""
-    if not isinstance(net, SpikingNetwork):
-        raise DTypeError(f"a tape is made of a SpikingNetwork, got {type(net).__name__}")
-    net._require_whole("derive")
-    if net.device != "cpu":
-        raise UnsupportedError("gradients are computed on the CPU; make the network with device='cpu'")
-    if net.drives:
-        raise UnsupportedError("what external drives bring is not on the tape; give their spikes as inputs")
-    for projection in net.projections:
-        if projection.kernel is not None:
-            raise UnsupportedError(
-                f"the projection to {projection.target.name} changes by its kernel; gradients need weights that stay"
-            )
-
-
-def projection_keys(net: SpikingNetwork) -> dict[Projection, str]:
-    """Return what the projections of a network are called: by their layer, or "source -> target"."""
-    keys: dict[Projection, str] = {}
-    for population in net.populations:
-        own = getattr(population, "projection", None)
-        if own is not None:
-            keys[own] = population.name
-    for projection in net.projections:
-        if projection in keys:
-            continue
-        key = pair = f"{projection.source.name} -> {projection.target.name}"
-        number = 0
-        while key in keys.values():
-            number += 1
-            key = f"{pair} ({number})"
-        keys[projection] = key
-    return keys
-
-
-def _system(node: Any, integral: bool) -> LinearSystem:
-    """The matrices of a population; `integral`: with one more variable, the integral of the potential."""
-    system = linear_system(node.neuron)
-    return with_integral(system) if integral else system
-
-
-def _adjoint(
-    net: SpikingNetwork, nodes: list[Any], integrals: frozenset[str] = frozenset()
-) -> tuple[Any, list[Projection | None]]:
-    """The graph as the core takes it, and the projection of each of its edges."""
-    edges: list[tuple[int, int, Any]] = []
-    of_edges: list[Projection | None] = []
-    ports: dict[int, list[int]] = {}
-    for projection in net.projections:
-        edges.append((projection.source._node, projection.target._node, projection._core))
-        of_edges.append(projection)
-        ports.setdefault(projection.target._node, []).append(port_number(projection.target.neuron, projection._port))
-    described = []
-    for node in nodes:
-        neurons = None
-        if isinstance(node, Population) and node.neuron is not None:
-            system = _system(node, node.name in integrals)
-            neurons = core_neurons(system, node.n_neurons, ports.get(node._node, []), node.shape)
-        elif isinstance(node, Layer):
-            if isinstance(node.connection, Unpool2d):
-                raise UnsupportedError("there are no gradients through Unpool2d")
-            edges.append((node.source._node, node._node, None))
-            of_edges.append(None)
-        described.append((node.name, node.n_neurons, neurons))
-    return _core.Adjoint(described, edges), of_edges
 
 
 __dir__ = only_public(__all__)

@@ -20,9 +20,11 @@ from ..io.atomic import replacing
 from ..network import SpikingNetwork
 from .checkpoints import read_checkpoint, write_checkpoint
 from .delays import set_delays
-from .losses import LossValue, UserLoss
+from .graphs import projection_keys
+from .loss_values import LossValue
+from .losses import UserLoss
 from .optimizers import Optimizer
-from .tape import projection_keys, record
+from .tape import record
 
 __all__ = ["Epoch", "Trainer"]
 

@@ -11,8 +11,8 @@ import torch
 from .._lib.modules import only_public
 from ..errors import DTypeError, InvalidArgumentError, UnsupportedError
 from ..learning import Gradients
+from ..learning.graphs import require_differentiable
 from ..learning.systems import linear_system
-from ..learning.tape import require_differentiable
 from ..network import SpikingNetwork
 from ..nodes import Population
 from .inputs import Given, by_input

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from .._lib.modules import only_public
 from ..errors import DTypeError, InvalidArgumentError, NoSuchParameterError
 from ..learning.delays import KINDS, learned_delays
+from ..learning.graphs import projection_keys
 from ..learning.systems import parameter_value
-from ..learning.tape import projection_keys
 from ..network import SpikingNetwork
 from ..projection import Projection
 

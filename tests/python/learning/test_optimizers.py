@@ -85,7 +85,7 @@ def networks(dtype):
 
 
 def keyed(net):
-    return {key: projection for projection, key in evsim.learning.tape.projection_keys(net).items()}
+    return {key: projection for projection, key in evsim.learning.graphs.projection_keys(net).items()}
 
 
 def random_gradients(net, n):
