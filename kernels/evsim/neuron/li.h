@@ -85,6 +85,7 @@ struct Li : OnCurrentMembrane {
     /// The "crossing" of a readout: the time in [0, horizon] of a new maximum.
     EVSIM_FN double first_crossing(const State<double>& s, const Neuron& n, double horizon) const {
         double time = 0.0;
+        if (!(s.i > s.v) && s.v > s.maximum) return 0.0;  // a rise has just ended
         if (s.i > s.v) {  // rising, to v = i or, towards rest from below, for ever
             const double peak = membrane.extremum(s.v, s.i);
             time = peak < horizon ? peak : horizon;
@@ -93,8 +94,7 @@ struct Li : OnCurrentMembrane {
         }
         State<double> later = s;
         flow(later, n, time);
-        if (later.v > s.maximum) return time;
-        return s.v > s.maximum ? 0.0 : never();
+        return later.v > s.maximum ? time : never();
     }
     EVSIM_FN static Endless endless(const Neuron&) { return Endless::never; }
     EVSIM_FN void flow(State<double>& s, const Neuron&, double duration) const { membrane.flow(s.v, s.i, duration); }

@@ -13,7 +13,7 @@ from ..network import SpikingNetwork
 from ..neurons.circuit import LinearSystem
 from ..nodes import Population
 from ..projection import Projection
-from .systems import core_neurons, port_number, with_integral
+from .systems import core_neurons, linear_system, port_number, with_integral
 
 __all__: list[str] = []
 

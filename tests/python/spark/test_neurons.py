@@ -262,7 +262,11 @@ def test_pieces_equal_the_whole_and_reset_begins_anew(soma, kind):
     for start, end in [(0.0, 30.0), (30.0, 31.5), (31.5, 90.0), (90.0, END)]:
         piece = neuron(spikes.time_slice(start, end), until=end)["out_spikes"]
         pieces.add(piece.indices, piece.times)
-    assert pieces == whole
+    np.testing.assert_array_equal(pieces.indices, whole.indices)
+    if kind == "rd":  # the way of linear neurons from parts to a crossing depends on its gap
+        np.testing.assert_allclose(pieces.times, whole.times, rtol=1e-12)
+    else:
+        np.testing.assert_array_equal(pieces.times, whole.times)
     assert len(whole) > 0
     with pytest.raises(errors.StreamError):
         neuron([0], [1.0])
