@@ -143,7 +143,7 @@ def test_pieces_are_the_whole(machine, name):
         begin = end
     indices, times = (np.concatenate([getattr(part, key) for part in parts]) for key in ("indices", "times"))
     np.testing.assert_array_equal(indices, whole.indices)
-    if name in ("alpha", "alif", "circuit of three, two taus"):  # whose way to a crossing depends on how far they may go
+    if name in ("alpha", "alif", "circuit of three, two taus"):  # their way to a crossing depends on its gap
         np.testing.assert_allclose(times, whole.times, rtol=1e-12 if machine.dtype == "float64" else 1e-3)
     else:
         np.testing.assert_array_equal(times, whole.times)
