@@ -86,7 +86,7 @@ struct Li : OnCurrentMembrane {
     EVSIM_FN double first_crossing(const State<double>& s, const Neuron& n, double horizon) const {
         double time = 0.0;
         if (!(s.i > s.v) && s.v > s.maximum) return 0.0;  // a rise has just ended
-        if (s.i > s.v) {  // rising, to v = i or, towards rest from below, for ever
+        if (s.i > s.v) {                                  // rising, to v = i or, towards rest from below, for ever
             const double peak = membrane.extremum(s.v, s.i);
             time = peak < horizon ? peak : horizon;
         } else if (s.v < 0.0) {  // falling, then rising towards rest
