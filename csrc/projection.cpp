@@ -152,7 +152,8 @@ std::size_t Projection::synapse_bytes() const {
     const std::size_t own = sparse()  ? sparse()->bytes()
                             : dense() ? dense()->bytes()
                                       : conv()->n_weights() * count(conv()->value_bytes());
-    return own + delays()->values().size() * sizeof(double) + (incoming_ ? incoming_->bytes() : 0);
+    return own + delays()->values().size() * sizeof(double) + (pairs_ ? pairs_->bytes() : 0) +
+           (incoming_ ? incoming_->bytes() : 0);
 }
 
 void Projection::require_rule() const {

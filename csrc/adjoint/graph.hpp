@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,13 @@ struct LinearNeurons {
     std::vector<double> refractory;       ///< of each, or nothing
     /// What a spike of weight 1 adds, for each projection to them, in order; and what it adds in a refractory period.
     std::vector<double> arrivals, held_arrivals;
+
+    /// Whether arrivals of a projection may lift the readout over the threshold.
+    bool jumps(std::size_t projection) const {
+        const auto n = static_cast<std::size_t>(size);
+        return std::inner_product(readout.begin(), readout.end(),
+                                  arrivals.begin() + static_cast<std::ptrdiff_t>(projection * n), 0.0) != 0.0;
+    }
 };
 
 struct AdjointNode {

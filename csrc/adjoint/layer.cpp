@@ -83,16 +83,6 @@ bool shares_rates(const Leading& flow, std::size_t n) {
     return true;
 }
 
-bool jumps(const LinearNeurons& neurons) {
-    const auto size = static_cast<std::size_t>(neurons.size);
-    for (std::size_t first = 0; first < neurons.arrivals.size(); first += size) {
-        double sum = 0.0;
-        for (std::size_t j = 0; j < size; ++j) sum += neurons.readout[j] * neurons.arrivals[first + j];
-        if (sum != 0.0) return true;
-    }
-    return false;
-}
-
 }  // namespace
 
 std::optional<DenseLayer> dense_layer(const AdjointNode& node, std::span<const AdjointEdge* const> edges,
@@ -101,13 +91,13 @@ std::optional<DenseLayer> dense_layer(const AdjointNode& node, std::span<const A
     const auto size = static_cast<std::size_t>(neurons.size), n = static_cast<std::size_t>(neurons.variables);
     const Leading flow(neurons.flow, size), reset(neurons.reset, size);
     if (edges.empty() || edges.size() > most_ports || n > most_variables || !neurons.refractory.empty() ||
-        !shares_rates(flow, n) || jumps(neurons)) {
+        !shares_rates(flow, n)) {
         return std::nullopt;
     }
     DenseLayer layer{};
     for (std::size_t e = 0; e < edges.size(); ++e) {
         const Dense* const dense = edges[e]->projection->dense();
-        if (!dense || delays[e]->by_synapse()) return std::nullopt;
+        if (!dense || delays[e]->by_synapse() || neurons.jumps(e)) return std::nullopt;
         layer.kernel = find_tile_kernel(static_cast<int>(n), dense->value_bytes());
         if (dense->stride() % static_cast<std::size_t>(layer.kernel.lanes) != 0) return std::nullopt;
     }
@@ -159,7 +149,6 @@ struct TileOf {
 /// One sample, as the tiles of a layer take it.
 struct SampleOfLayer {
     std::vector<AdjointEvent> events;
-    std::vector<std::int32_t> edges;  ///< per event
     std::vector<std::byte> changes;
     std::vector<AdjointStop> stops;             ///< by tile, event, neuron and time
     std::vector<std::int64_t> first_stop;       ///< [tile + 1]

@@ -37,34 +37,30 @@ ByNeuron<Item> by_neuron(std::int32_t n_neurons, ForEach&& for_each) {
     return out;
 }
 
-double delay_of(const Delays& delays, const Projection& projection, std::int32_t input, std::int32_t synapse) {
-    const std::vector<double>& values = delays.values();
-    if (!delays.by_synapse()) return values.size() == 1 ? values[0] : values[static_cast<std::size_t>(input)];
-    return projection.fan_out(input, delays).delays[synapse];
-}
+/// Of the synapses of one input.
+struct FanDelays {
+    double all;
+    const double* own;  ///< nullptr where they share one
+
+    FanDelays(const Delays& delays, const Projection& projection, std::int32_t input)
+        : all(delays.by_synapse()           ? 0.0
+              : delays.values().size() == 1 ? delays.values()[0]
+                                            : delays.values()[static_cast<std::size_t>(input)]),
+          own(delays.by_synapse() ? projection.fan_out(input, delays).delays : nullptr) {}
+    double operator[](std::int32_t synapse) const { return own ? own[synapse] : all; }
+};
 
 void put_in_order(std::span<AdjointPoint> points) {
     const auto earlier = [](const AdjointPoint& a, const AdjointPoint& b) { return a.time < b.time; };
     if (!std::is_sorted(points.begin(), points.end(), earlier)) std::stable_sort(points.begin(), points.end(), earlier);
 }
 
-/// Of each edge, whether its arrivals may lift the readout over the threshold.
-std::vector<std::uint8_t> jumping(const LinearNeurons& neurons, std::size_t n_edges) {
-    const auto n = static_cast<std::size_t>(neurons.size);
-    std::vector<std::uint8_t> out;
-    for (std::size_t e = 0; e < n_edges; ++e) {
-        double sum = 0.0;
-        for (std::size_t j = 0; j < n; ++j) sum += neurons.readout[j] * neurons.arrivals[e * n + j];
-        out.push_back(sum != 0.0);
-    }
-    return out;
-}
-
 /// Puts the points of one neuron into one order.
 class Merge {
  public:
-    Merge(std::vector<std::uint8_t> jumping, std::vector<AdjointPoint>& out)
-        : jumping_(std::move(jumping)), out_(out) {}
+    Merge(const LinearNeurons& neurons, std::size_t n_edges, std::vector<AdjointPoint>& out) : out_(out) {
+        for (std::size_t e = 0; e < n_edges; ++e) jumping_.push_back(neurons.jumps(e));
+    }
 
     void run(std::span<const AdjointPoint> arrivals, std::span<const AdjointPoint> spikes,
              std::span<const AdjointPoint> seeds, double refractory) {
@@ -124,7 +120,7 @@ class Merge {
         return false;
     }
 
-    std::vector<std::uint8_t> jumping_;
+    std::vector<std::uint8_t> jumping_;  ///< of each edge
     std::vector<AdjointPoint>& out_;
 };
 
@@ -138,10 +134,10 @@ NeuronPoints points_of(const AdjointNode& node, std::int32_t number, std::span<c
             const WeightReader weights(*edge->projection);
             const SpikeView& sent = sample.spikes[static_cast<std::size_t>(edge->source)];
             for (std::size_t k = 0; k < sent.times.size(); ++k) {
+                const FanDelays delay(*delays, *edge->projection, sent.indices[k]);
                 for_each_synapse(*edge, sent.indices[k],
                                  [&](std::int32_t neuron, std::size_t place, std::int32_t synapse) {
-                                     const double time =
-                                         sent.times[k] + delay_of(*delays, *edge->projection, sent.indices[k], synapse);
+                                     const double time = sent.times[k] + delay[synapse];
                                      if (time > sample.until) return;
                                      visit(neuron, [&] {
                                          return AdjointPoint{time,
@@ -179,7 +175,7 @@ NeuronPoints points_of(const AdjointNode& node, std::int32_t number, std::span<c
     out.first.push_back(0);
     const std::vector<double>& refractory = node.neurons.refractory;
     out.points.reserve(arrivals.items.size() + spikes.items.size() * (refractory.empty() ? 1 : 2) + seeds.items.size());
-    Merge merge(jumping(node.neurons, incoming.size()), out.points);
+    Merge merge(node.neurons, incoming.size(), out.points);
     for (std::int32_t n = 0; n < node.n_neurons; ++n) {
         put_in_order(arrivals.of(n));
         put_in_order(seeds.of(n));

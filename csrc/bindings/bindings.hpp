@@ -65,6 +65,7 @@ struct RuleHandle {
 
 void bind_adjoint(py::module_& module);
 void bind_kernel(py::module_& module);
+void bind_optimizer(py::module_& module);
 void bind_spike_array(py::module_& module);
 void bind_population(py::module_& module);
 void bind_projection(py::module_& module);

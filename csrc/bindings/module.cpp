@@ -70,6 +70,7 @@ PYBIND11_MODULE(_core, module) {
     bind_recordings(module);
     bind_stepped(module);
     bind_adjoint(module);
+    bind_optimizer(module);
     module.attr("__version__") = EVSIM_VERSION;
     module.def("num_threads", &num_threads);
     module.def("set_num_threads", &set_num_threads, py::arg("n"));

@@ -23,6 +23,9 @@ class ConvPairs {
     const std::vector<std::int32_t>& neurons() const { return neurons_; }
     /// Of each pair, the place of its weight in Conv2d::weights().
     const std::vector<std::uint32_t>& taps() const { return taps_; }
+    std::size_t bytes() const {
+        return (first_.size() + taps_.size()) * sizeof(std::uint32_t) + neurons_.size() * sizeof(std::int32_t);
+    }
 
  private:
     std::int32_t n_neurons_;

@@ -32,7 +32,8 @@ class Incoming {
     const std::uint32_t* taps() const { return taps_.empty() ? nullptr : taps_.data(); }
     std::size_t first(std::int32_t neuron) const;
     std::size_t bytes() const {
-        return (firsts_.size() + places_.size()) * sizeof(std::uint32_t) + inputs_.size() * sizeof(std::int32_t);
+        return (firsts_.size() + places_.size() + taps_.size()) * sizeof(std::uint32_t) +
+               inputs_.size() * sizeof(std::int32_t);
     }
 
  private:

@@ -6,8 +6,8 @@
 // where mu is the loss by the state and E the loss by the time of the spike.
 #pragma once
 
+#include <evsim/loops/adjoint_algebra.h>
 #include <evsim/loops/adjoint_kernel.h>
-#include <evsim/neuron/linear_flow.h>
 #include <evsim/neuron/too_many_steps.h>
 
 namespace evsim {
@@ -28,27 +28,6 @@ struct AdjointLoops {
     static void store(const Vector& x, double* to) {
         for (int j = 0; j < N; ++j) to[j] = x.at[j];
     }
-    static void add(Vector& x, double factor, const Vector& y) {
-        for (int j = 0; j < N; ++j) x.at[j] = multiply_add(factor, y.at[j], x.at[j]);
-    }
-    static Vector times(const double* matrix, const Vector& x) {
-        Vector out;
-        for (int i = 0; i < N; ++i)
-            for (int j = 0; j < N; ++j) out.at[i] = multiply_add(matrix[i * N + j], x.at[j], out.at[i]);
-        return out;
-    }
-    static Vector transposed_times(const double* matrix, const Vector& x) {
-        Vector out;
-        for (int i = 0; i < N; ++i)
-            for (int j = 0; j < N; ++j) out.at[j] = multiply_add(matrix[i * N + j], x.at[i], out.at[j]);
-        return out;
-    }
-    /// to += a b'
-    static void add_product(double* to, double factor, const Vector& a, const Vector& b) {
-        for (int i = 0; i < N; ++i)
-            for (int j = 0; j < N; ++j) to[i * N + j] = multiply_add(factor * a.at[i], b.at[j], to[i * N + j]);
-    }
-
     /// How a neuron moves, free and refractory.
     struct Flows {
         const double *flow, *held_flow;
@@ -185,7 +164,7 @@ struct AdjointLoops {
                 const int before = n_pieces - done - some;
                 Vector at = before > 0 ? flow.flow(x, length * before) : x;
                 for (int k = 0; k < some; ++k) {
-                    add_integral(sum, flows.of(held).term[0], costates_at[k], at, length);
+                    add_integral(sum, flow, costates_at[k], at, length);
                     at = LinearFlow<N>::moved(change, at);
                 }
                 done += some;
@@ -249,12 +228,13 @@ struct AdjointLoops {
 
     /// sum += the integral of e^{A'(h - s)} mu (e^{A s} x)' over s from 0 to h, for |A| h <= 1: with u_p = (h A')^p mu
     /// and v_q = (h A)^q x it is h times the sum of u_p v_q' / (p + q + 1)!.
-    static void add_integral(double* sum, const Square<N>& a, const Vector& mu, const Vector& x, double h) {
-        const double change = h * norm_of(a);
+    static void add_integral(double* sum, const LinearFlow<N>& flow, const Vector& mu, const Vector& x, double h) {
+        const Square<N>& a = flow.term[0];
+        const double change = h * flow.norm;
         const int degree = change > 0x1p-3 ? 17 : change > 0x1p-8 ? 9 : 6;
         Vector v[18];
         v[0] = x;
-        for (int q = 1; q <= degree; ++q) v[q] = product(a, v[q - 1]).scaled(h);
+        for (int q = 1; q <= degree; ++q) v[q] = times(a.at[0], v[q - 1]).scaled(h);
         Vector u = mu;
         for (int p = 0; p <= degree; ++p) {
             Vector y;
@@ -262,18 +242,6 @@ struct AdjointLoops {
             add_product(sum, h, u, y);
             u = (u * a).scaled(h);
         }
-    }
-    static Vector product(const Square<N>& a, const Vector& x) {
-        Vector out;
-        for (int i = 0; i < N; ++i)
-            for (int j = 0; j < N; ++j) out.at[i] = multiply_add(a.at[i][j], x.at[j], out.at[i]);
-        return out;
-    }
-    static double norm_of(const Square<N>& a) {
-        double largest = 0.0;
-        for (int i = 0; i < N; ++i)
-            for (int j = 0; j < N; ++j) largest = larger(largest, std::fabs(a.at[i][j]));
-        return largest * N;
     }
     static double inverse_factorial(int k) {
         static constexpr auto all = [] {

@@ -5,8 +5,8 @@
 
 #include <cstring>
 
+#include <evsim/loops/adjoint_algebra.h>
 #include <evsim/loops/adjoint_tile_kernel.h>
-#include <evsim/neuron/linear_flow.h>
 
 namespace evsim {
 inline namespace EVSIM_ISA {
@@ -93,21 +93,6 @@ class AdjointTiles {
         backward();
     }
 
-    static void add(One& x, double factor, const One& y) {
-        for (int j = 0; j < N; ++j) x.at[j] = multiply_add(factor, y.at[j], x.at[j]);
-    }
-    static One times(const double* matrix, const One& x) {
-        One out;
-        for (int i = 0; i < N; ++i)
-            for (int j = 0; j < N; ++j) out.at[i] = multiply_add(matrix[i * N + j], x.at[j], out.at[i]);
-        return out;
-    }
-    static One transposed_times(const double* matrix, const One& x) {
-        One out;
-        for (int i = 0; i < N; ++i)
-            for (int j = 0; j < N; ++j) out.at[j] = multiply_add(matrix[i * N + j], x.at[i], out.at[j]);
-        return out;
-    }
     static One lane(const T (&values)[N][width], std::int64_t k) {
         One out;
         for (int i = 0; i < N; ++i) out.at[i] = static_cast<double>(values[i][k]);

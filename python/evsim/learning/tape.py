@@ -56,7 +56,7 @@ def record(
     ----------
     net : SpikingNetwork
         Of linear neurons (LIF, LIFDelta, IAFDelta, LI, Linear and its kin), on the CPU, without plasticity rules and
-        drives. Any connections, delays and cycles with a delay.
+        drives. Any connections and delays; within cycles every projection needs one.
     inputs, times, until, start, record
         As of :meth:`SpikingNetwork.infer`.
 
@@ -322,7 +322,7 @@ class Tape:
                     raise ShapeMismatchError(
                         f"{name}: one derivative for each of {n} spikes of sample {s}, got shape {np.shape(row)}"
                     )
-            out[name] = numbers(np.concatenate([numbers(row, what) for row in rows]) if rows else np.empty(0), what)
+            out[name] = numbers(np.concatenate(rows) if rows else np.empty(0), what)
         return out
 
     def _name(self, key: Any) -> str:

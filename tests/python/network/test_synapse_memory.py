@@ -70,6 +70,21 @@ def test_a_synapse_takes_ten_bytes_or_eighteen_with_a_delay_of_its_own_and_eight
     assert in_arrays + projection._core.synapse_bytes <= most * N_SYNAPSES
 
 
+def test_a_convolution_that_learns_counts_its_pairs():
+    """8 bytes for each pair of an input and a neuron, and 12 by neuron."""
+
+    def of(kernel):
+        net = evsim.SpikingNetwork()
+        net.add_input((1, 30, 30), name="in")
+        return net.add_layer(
+            evsim.Conv2d(2, kernel_size=3, padding=1), LIF, kernel=kernel
+        ).projection._core.synapse_bytes
+
+    n_pairs = 2 * (3 * 30 - 2) ** 2
+    assert of(None) < 1000
+    assert 20 * n_pairs <= of(evsim.rules.pair_stdp()) <= 20 * n_pairs + 4 * (2 * 900 + 900 + 100) + 1000
+
+
 def test_networks_share_the_synapses_of_a_connection():
     connection = Sparse.fixed_in_degree(50, 50, 9, seed=1, weights=0.1)
     given = Sparse(50, 50, connection.sources[::-1], connection.targets[::-1], weights=np.arange(450.0))
