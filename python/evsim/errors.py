@@ -131,6 +131,10 @@ class TraceIndexError(KernelError, IndexError):
     """A callback asked for a trace that does not exist; kernels made with ``debug=True`` look for that."""
 
 
+class ActivityWarning(UserWarning):
+    """A layer of which most neurons never fire, or fire all the time; the message says what to change."""
+
+
 class RecordingWarning(UserWarning):
     """A recording that was read, but not all of it; the message says what was left out and where."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .._lib.modules import only_public
+from .activity import Activity, check_activity, tune_activity
 from .delays import DelayBounds
 from .gradients import Gradients
 from .loss_values import LossValue
@@ -13,6 +14,7 @@ from .trainer import Epoch, Trainer
 
 __all__ = [
     "SGD",
+    "Activity",
     "Adam",
     "AdamW",
     "DelayBounds",
@@ -29,7 +31,9 @@ __all__ = [
     "TimeToFirstSpike",
     "Trainer",
     "VanRossum",
+    "check_activity",
     "record",
+    "tune_activity",
 ]
 
 __dir__ = only_public(__all__)

@@ -11,9 +11,10 @@ from ..errors import DTypeError, UnsupportedError
 from ..layer import Layer
 from ..network import SpikingNetwork
 from ..neurons.circuit import LinearSystem
+from ..neurons.systems import linear_system, port_number
 from ..nodes import Population
 from ..projection import Projection
-from .systems import core_neurons, linear_system, port_number, with_integral
+from .systems import core_neurons, with_integral
 
 __all__: list[str] = []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -13,10 +12,9 @@ import numpy.typing as npt
 from .. import _core
 from .._lib.modules import only_public
 from ..errors import NoSuchParameterError, UnsupportedError
-from ..neurons import LI, LIF, IAFDelta, LIFDelta, MultiCompartmentLIF, NeuronModel
+from ..neurons import MultiCompartmentLIF, NeuronModel
 from ..neurons.circuit import LinearSystem
-from ..neurons.linear import Linear, LinearModel
-from ..neurons.synapses import Delta, Exponential, Synapse
+from ..neurons.systems import linear_system
 
 __all__: list[str] = []
 
@@ -24,36 +22,6 @@ Floats = npt.NDArray[np.float64]
 
 SIZES = tuple(_core.adjoint_sizes())
 """Numbers of variables for which there is a compiled way back, with the one that stays 1."""
-
-
-@functools.lru_cache(maxsize=256)  # neurons never change
-def linear_system(neuron: NeuronModel) -> LinearSystem:
-    """Return the matrices of a neuron. Raises UnsupportedError for one that is not linear."""
-    if isinstance(neuron, LinearModel):
-        return neuron.system()
-    if isinstance(neuron, (LIF, LI)):
-        system = _membrane(neuron, Exponential(neuron.tau_syn), neuron.tau_mem)
-        current, v = system.names.index("i"), system.names.index("v")
-        i_init, v_init = np.asarray(neuron.i_init), np.asarray(neuron.v_init)
-        initial = np.zeros((max(i_init.size, v_init.size), system.size))
-        initial[:, current], initial[:, v] = i_init, v_init
-        return replace(system, initial=initial)
-    if isinstance(neuron, LIFDelta):
-        return _membrane(neuron, Delta(), neuron.tau_mem)
-    if isinstance(neuron, IAFDelta):
-        return _membrane(neuron, Delta(), None)
-    raise UnsupportedError(
-        f"there are no exact gradients of {type(neuron).__name__} neurons; there are of LIF, LIFDelta, IAFDelta, LI, "
-        "and of Linear and its kin (LIFAlpha, LIFDoubleExponential, ALIF, AdLIF, ...)"
-    )
-
-
-def _membrane(neuron: Any, synapse: Synapse, tau_mem: Any) -> LinearSystem:
-    values = {name: getattr(neuron, name) for name in ("v_rest", "bias", "refractory") if hasattr(neuron, name)}
-    if isinstance(neuron, LI):  # it has no threshold: one that is never asked for
-        return Linear(synapses=synapse, tau_mem=tau_mem, threshold=np.max(neuron.v_rest) + 1.0, **values).system()
-    values |= {"threshold": neuron.threshold, "reset": neuron.reset, "v_init": neuron.v_init}
-    return Linear(synapses=synapse, tau_mem=tau_mem, **values).system()
 
 
 @dataclass(frozen=True)
@@ -103,12 +71,6 @@ def with_integral(system: LinearSystem) -> LinearSystem:
         initial=wider(system.initial),
         held=(*system.held, False),
     )
-
-
-def port_number(neuron: Any, port: int | str | None) -> int:
-    """Return the number of a port among those of :attr:`LinearSystem.arrivals`."""
-    names = getattr(neuron, "port_names", ("",))
-    return int(names.index(port)) if isinstance(port, str) else int(port or 0)
 
 
 def core_neurons(system: LinearSystem, n_neurons: int, ports: list[int], shape: Any = None) -> Any:

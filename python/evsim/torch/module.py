@@ -12,8 +12,8 @@ from .._lib.modules import only_public
 from ..errors import DTypeError, InvalidArgumentError, UnsupportedError
 from ..learning import Gradients
 from ..learning.graphs import require_differentiable
-from ..learning.systems import linear_system
 from ..network import SpikingNetwork
+from ..neurons.systems import linear_system
 from ..nodes import Population
 from .inputs import Given, by_input
 from .outputs import Output
