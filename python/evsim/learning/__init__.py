@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from .._lib.modules import only_public
 from .activity import Activity, check_activity, tune_activity
+from .count_losses import FiringRate, SpikeCountCrossEntropy, SpikeCountError
 from .delays import DelayBounds
+from .first_spike_losses import FirstSpikeError, TimeToFirstSpike
 from .gradients import Gradients
 from .loss_values import LossValue
-from .losses import FiringRate, FirstSpikeError, Loss, ReadoutCrossEntropy, TimeToFirstSpike, VanRossum
+from .losses import Loss
 from .optimizers import SGD, Adam, AdamW, NAdam, Optimizer
+from .readout_losses import ReadoutCrossEntropy
 from .tape import Tape, record
+from .train_losses import VanRossum
 from .trainer import Epoch, Trainer
 
 __all__ = [
@@ -27,6 +31,8 @@ __all__ = [
     "NAdam",
     "Optimizer",
     "ReadoutCrossEntropy",
+    "SpikeCountCrossEntropy",
+    "SpikeCountError",
     "Tape",
     "TimeToFirstSpike",
     "Trainer",

@@ -16,6 +16,8 @@ Floats = npt.NDArray[np.float64]
 Triple: TypeAlias = tuple[npt.NDArray[np.int32], Floats, Floats]
 """Of one sample: neurons, times at which a loss looks at their potential, and its derivatives by that; all (n,)."""
 
+NOTHING: Triple = (np.empty(0, np.int32), np.empty(0), np.empty(0))
+
 
 class Looks(NamedTuple):
     """Of all samples, in any order; all (n,)."""

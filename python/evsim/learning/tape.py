@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
-import weakref
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,11 +11,7 @@ import numpy.typing as npt
 
 from .. import _core
 from .._lib.modules import only_public
-from ..errors import (
-    InvalidArgumentError,
-    NoSuchParameterError,
-    ShapeMismatchError,
-)
+from ..errors import InvalidArgumentError, NoSuchParameterError, ShapeMismatchError
 from ..inputs import samples_of
 from ..network import SpikingNetwork
 from ..nodes import Population
@@ -25,15 +19,8 @@ from ..probe import Probe, probes_of
 from ..spikes import SpikeArray
 from .gradients import Gradients, SpikeGradients
 from .graphs import adjoint_of, projection_keys, require_differentiable, system_of
-from .looks import (
-    NO_SEEDS,
-    Looked,
-    as_seeds,
-    looks_at_maxima,
-    looks_everywhere,
-    looks_of,
-    numbers,
-)
+from .looks import NO_SEEDS, Looked, as_seeds, looks_at_maxima, looks_everywhere, looks_of, numbers
+from .runs import as_spikes, one_at_a_time
 from .systems import SIZES, by_parameter, parameter_value
 
 __all__ = ["Tape", "record"]
@@ -116,7 +103,7 @@ class Tape:
         self._net = net
         given, self._batch = samples_of(net._inputs, inputs, times, net._backend)
         populations = list(net.populations)
-        with _one_at_a_time(net):  # what readouts and relays remember is that of the last call
+        with one_at_a_time(net):  # what readouts and relays remember is that of the last call
             self._core, self._edges = adjoint_of(net, self._nodes)
             found = net.infer(inputs, times, outputs=populations, until=until, start=start, record=record)
             self._causes = self._causes_of_relays()
@@ -127,11 +114,11 @@ class Tape:
                 for kind in ("maximum", "maximum_time", "mean")
             }
         self._of_synapses = [one is not None and bool(one._core.delays_by_synapse) for one in self._edges]
-        self.until = math.inf if until is None else float(until)
+        self.until, self._start = math.inf if until is None else float(until), start
         n_samples = len(given)
         self._spikes: dict[str, list[SpikeArray]] = {}
         for k, one in enumerate(net._inputs):
-            self._spikes[one.name] = [_as_spikes(sample[k]) for sample in given]
+            self._spikes[one.name] = [as_spikes(sample[k]) for sample in given]
         for population in net.populations:
             spikes = found[population.name]
             self._spikes[population.name] = spikes if self._batch else [spikes]
@@ -203,6 +190,18 @@ class Tape:
         if key not in self._remembered:
             raise NoSuchParameterError(f"{key[0]} has no {kind}; readouts (LI) have a maximum, maximum_time and mean")
         return self._remembered[key]
+
+    def potentials(self, name: str, times: npt.ArrayLike) -> Floats:
+        """Return the potentials of a population at some times, shape (n_samples, n_times, n_neurons).
+
+        Runs the network once more, with weights that must still be those of the run. Times ascend.
+        """
+        probe = Probe(self._name(name), times)
+        inputs = {one.name: self._spikes[one.name] for one in self._net._inputs}
+        until = self.until if math.isfinite(self.until) else None
+        with one_at_a_time(self._net):
+            self._net.infer(inputs, until=until, start=self._start, record=probe)
+        return probe.values if probe.values.ndim == 3 else probe.values[None]
 
     def backward(
         self,
@@ -388,24 +387,6 @@ class Tape:
             for name in out[node.name]:
                 parameter_value(node.neuron, name)
         return out
-
-
-_LOCKS: weakref.WeakKeyDictionary[SpikingNetwork, threading.RLock] = weakref.WeakKeyDictionary()
-_LOCKS_LOCK = threading.Lock()
-
-
-def _one_at_a_time(net: SpikingNetwork) -> Any:
-    """A lock for the recordings of a network."""
-    with _LOCKS_LOCK:
-        return _LOCKS.setdefault(net, threading.RLock())
-
-
-def _as_spikes(given: Any) -> SpikeArray:
-    if isinstance(given, tuple):
-        return SpikeArray(*given)
-    found = SpikeArray()
-    found._core = given
-    return found
 
 
 __dir__ = only_public(__all__)

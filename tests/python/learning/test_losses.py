@@ -9,7 +9,16 @@ import pytest
 
 import evsim
 from evsim import errors
-from evsim.learning import FiringRate, FirstSpikeError, ReadoutCrossEntropy, TimeToFirstSpike, VanRossum, record
+from evsim.learning import (
+    FiringRate,
+    FirstSpikeError,
+    ReadoutCrossEntropy,
+    TimeToFirstSpike,
+    VanRossum,
+    record,
+)
+
+LIF = evsim.LIF(tau_mem=20.0, tau_syn=5.0)
 
 
 class Tape:
@@ -145,6 +154,48 @@ def test_readout_cross_entropy(at):
         assert derivatives[where] == pytest.approx(difference, rel=1e-6, abs=1e-9)
 
 
+def readout():
+    """Two hidden neurons and three readouts, one of them through a delay."""
+    net = evsim.SpikingNetwork(dtype="float64")
+    net.add_layer(evsim.Dense(2, 2, weights=[[9.0, 1.0], [2.0, 8.0]]), LIF, name="hidden")
+    weights = [[1.0, 2.0], [0.5, -1.0], [2.0, 0.1]]
+    net.add_layer(evsim.Dense(2, 3, weights=weights), evsim.LI(tau_mem=20.0, tau_syn=5.0), name="out", delay=1.5)
+    return net, [evsim.SpikeArray([0, 1, 0], [1.0, 2.0, 6.0]), evsim.SpikeArray([1, 0, 1], [1.0, 3.0, 6.0])]
+
+
+def test_readout_cross_entropy_at_a_time():
+    """Value from a probe, derivatives by differences of whole runs."""
+    net, samples = readout()
+    loss, targets = ReadoutCrossEntropy("out", at=17.0, scale=3.0), np.array([1, 2])
+
+    def value(weights):
+        net["out"].weights = weights
+        probe = evsim.Probe("out", [17.0])
+        net.infer(samples, until=25.0, record=probe)
+        powers = np.exp(3.0 * probe.values[:, 0])
+        return -np.log(powers[[0, 1], targets] / powers.sum(axis=1)).mean()
+
+    weights = np.array(net["out"].weights)
+    tape = record(net, samples, until=25.0)
+    found = loss(tape, targets)
+    assert found.value == pytest.approx(value(weights), rel=1e-12)
+    gradient = found.backward(tape).weights["out"]
+    for where in np.ndindex(3, 2):
+        step = np.zeros((3, 2))
+        step[where] = 1e-5
+        difference = (value(weights + step) - value(weights - step)) / 2e-5
+        assert gradient[where] == pytest.approx(difference, rel=1e-7, abs=1e-10)
+
+
+def test_potentials_of_a_tape_are_those_of_a_probe():
+    net, samples = readout()
+    tape, probe = record(net, samples), evsim.Probe("out", [3.0, 9.0, 12.0])
+    found = tape.potentials("out", [3.0, 9.0, 12.0])
+    net.infer(samples, record=probe)
+    np.testing.assert_array_equal(found, probe.values)
+    np.testing.assert_array_equal(record(net, samples[1]).potentials("out", [9.0]), found[1:, 1:2])
+
+
 def test_firing_rates_between_bounds_cost_nothing():
     given = [evsim.SpikeArray([0, 0, 0, 1], [1.0, 2.0, 3.0, 4.0]), evsim.SpikeArray([0, 1], [1.0, 2.0])]
     found = FiringRate("out", low=0.5, high=1.5, strength=2.0)(Tape(given, 3, until=9.0), None)
@@ -202,6 +253,7 @@ def test_wrong_targets():
         lambda: VanRossum("out", tau=-1.0),
         lambda: FiringRate("out", low=3.0, high=2.0),
         lambda: ReadoutCrossEntropy("out", at="end"),
+        lambda: ReadoutCrossEntropy("out", at=math.inf),
         lambda: FirstSpikeError("out", reduction="none"),
     ):
         with pytest.raises(errors.InvalidArgumentError):
