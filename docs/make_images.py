@@ -18,7 +18,8 @@ from PIL import Image
 import evsim
 from evsim import encoders
 from evsim.cli import demo
-from evsim.learning import record
+from evsim.initializers import NormalInitializer
+from evsim.learning import Adam, DelayBounds, TimeToFirstSpike, Trainer, record
 from evsim.neurons import Exponential, Linear
 from evsim.spikeseg import EncoderConfig, EncoderOutput, LayerConfig, SpikeSEG, find_instances, track_instances
 
@@ -446,6 +447,37 @@ def draw_gradients() -> None:
     save(figure, "gradients")
 
 
+def draw_training() -> None:
+    """Draw learning curves, a confusion matrix, and delays before and after, as in pictures.md."""
+
+    def make(n: int, seed: int) -> tuple[list[evsim.SpikeArray], np.ndarray]:
+        numbers = np.random.default_rng(seed).uniform(size=(n, 3))
+        times = 20.0 * np.hstack([numbers, 1.0 - numbers])
+        order = times.argsort(axis=1)
+        samples = [evsim.SpikeArray(k, t[k]) for k, t in zip(order, times, strict=True)]
+        return samples, numbers.argmax(axis=1)
+
+    net, neuron = evsim.SpikingNetwork(seed=1), evsim.LIF(tau_mem=20.0, tau_syn=5.0)
+    begin = np.random.default_rng(1).uniform(0.0, 8.0, (40, 6))
+    hidden = net.add_layer(evsim.Dense(6, 40, NormalInitializer(1.5, 1.2)), neuron, name="hidden", delay=begin)
+    net.add_layer(evsim.Dense(40, 3, NormalInitializer(1.0, 0.4)), neuron, name="out")
+    optimizer = Adam(net, lr=0.01, delays=DelayBounds(0.0, 12.0), delay_lr=0.05)
+    loss = TimeToFirstSpike("out", early=0.1, early_tau=10.0)
+    trainer = Trainer(net, loss, optimizer, until=60.0, smallest_slope=0.02)
+    epochs = trainer.fit(make(1000, seed=1), epochs=12, validation=make(300, seed=2))
+    samples, labels = make(1000, seed=3)
+    figure = Figure(figsize=(10.0, 2.8), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    evsim.plot.learning_curves(epochs, axes=(left, middle))
+    evsim.plot.confusion_matrix(labels, trainer.predict(samples), names=["first", "second", "third"], ax=right)
+    save(figure, "training")
+    figure = Figure(figsize=(8.4, 2.8), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    evsim.plot.delays(hidden, before=begin, ax=left, time_unit="ms")
+    evsim.plot.delays(hidden, before=begin, matrix=True, ax=right, time_unit="ms")
+    save(figure, "learned_delays")
+
+
 def draw_recurrent() -> None:
     """Draw the spikes of an excitatory and an inhibitory population that reach each other."""
     rng = np.random.default_rng(3)
@@ -642,6 +674,7 @@ if __name__ == "__main__":
     pictures += [
         draw_delays,
         draw_gradients,
+        draw_training,
         draw_recurrent,
         draw_sparse,
         draw_shared_weights,

@@ -227,8 +227,8 @@ class FluctuationInitializer:
                 raise InvalidArgumentError(f"{name} must be above 0 and finite, got {getattr(self, name)}")
         if not as_number(self.mean, "mean") < 1.0:
             raise InvalidArgumentError(f"mean must be below 1, the threshold, got {self.mean}")
-        if self.fan_in is not None and as_size(self.fan_in, "fan_in") < 1:
-            raise InvalidArgumentError(f"fan_in must be positive, got {self.fan_in}")
+        if self.fan_in is not None:
+            as_size(self.fan_in, "fan_in")
         if np.any(_response(self.neuron, self.port).gap <= 0.0):
             raise InvalidArgumentError(f"{self.neuron!r} fires without input: its bias drives it to the threshold")
 
@@ -262,8 +262,6 @@ class FluctuationInitializer:
             raise ShapeMismatchError(f"weights of shape {shape} do not show how many inputs a neuron has: give fan_in")
         gap, area, energy, _ = _response(self.neuron, self.port)
         spikes = self.rate * (math.prod(shape[1:]) if self.fan_in is None else self.fan_in)
-        if not spikes:  # there are no weights
-            return np.zeros(1), np.zeros(1)
         mean = self.mean * gap / (spikes * area) if self.mean else np.zeros_like(gap)
         variance = ((1.0 - self.mean) * gap / self.xi) ** 2 / (spikes * energy) - mean**2
         if np.any(variance < 0.0):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .._lib.modules import only_public
 from .activity import Activity, check_activity, tune_activity
 from .count_losses import FiringRate, SpikeCountCrossEntropy, SpikeCountError
-from .delays import DelayBounds
+from .delays import DelayBounds, round_delays
 from .first_spike_losses import FirstSpikeError, TimeToFirstSpike
 from .gradients import Gradients
 from .loss_values import LossValue
@@ -39,6 +39,7 @@ __all__ = [
     "VanRossum",
     "check_activity",
     "record",
+    "round_delays",
     "tune_activity",
 ]
 

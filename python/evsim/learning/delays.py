@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .._lib.arrays import as_integer, as_number
 from .._lib.modules import only_public
 from ..errors import InvalidArgumentError, NonFiniteError, UnsupportedError
+from ..network import SpikingNetwork
 from ..projection import Projection
+from .graphs import projection_keys
 
-__all__ = ["DelayBounds"]
+__all__ = ["DelayBounds", "round_delays"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -101,6 +105,70 @@ def set_delays(projection: Projection, key: str, values: npt.NDArray[Any], by_sy
         connection: Any = projection.connection
         delays = connection.delays_of_synapses(delays, False)
     projection._core.set_delays(np.ravel(delays), by_synapse)
+
+
+def round_delays(
+    net: SpikingNetwork,
+    step: float,
+    *,
+    least: int = 0,
+    most: int | None = None,
+    projections: Sequence[str] | None = None,
+) -> dict[str, float]:
+    """Round delays to whole steps, as hardware with a clock has them.
+
+    Parameters
+    ----------
+    net : SpikingNetwork
+        Its delays are changed.
+    step : float
+        Length of a step.
+    least, most : int, optional
+        Delays are at least, and at most, as many steps. Within cycles `least` 1 keeps spikes from arriving at the
+        instant of sending, which has no gradients.
+    projections : sequence of str, optional
+        Which, by the names that :attr:`Gradients.delays` has; all by default.
+
+    Returns
+    -------
+    dict of str to float
+        By projection, by how much a delay changed at most: half a step, or more at `least` and `most`.
+
+    Raises
+    ------
+    InvalidArgumentError
+        `step` is not above 0 and finite, ``0 <= least <= most`` does not hold, or a projection does not exist.
+
+    Notes
+    -----
+    To the nearest step, those in the middle to the even one. An optimizer that is to go on from these delays needs
+    :meth:`Optimizer.read_delays`.
+
+    Examples
+    --------
+    >>> import evsim
+    >>> from evsim.learning import round_delays
+    >>> net = evsim.SpikingNetwork()
+    >>> neuron = evsim.LIF(tau_mem=20.0, tau_syn=5.0)
+    >>> layer = net.add_layer(evsim.Dense(3, 1), neuron, name="out", delay=[0.125, 1.25, 7.0])
+    >>> round_delays(net, step=0.5, most=12), layer.delays
+    ({'out': 1.0}, array([0., 1., 6.]))
+    """
+    if not as_number(step, "step") > 0.0:
+        raise InvalidArgumentError(f"step must be above 0, got {step}")
+    if as_integer(least, "least") < 0 or (most is not None and as_integer(most, "most") < least):
+        raise InvalidArgumentError(f"needs 0 <= least <= most, got {least} and {most}")
+    keys = {key: one for one, key in projection_keys(net).items()}
+    unknown = [key for key in projections or () if key not in keys]
+    if unknown:
+        raise InvalidArgumentError(f"no projection {unknown[0]!r}; there are {', '.join(map(repr, keys))}")
+    changes = {}
+    for key in keys if projections is None else projections:
+        now, by_synapse = learned_delays(keys[key], "delays")
+        rounded = step * np.clip(np.rint(now / step), least, most)
+        changes[key] = float(np.max(np.abs(rounded - now), initial=0.0))
+        set_delays(keys[key], key, rounded, by_synapse)
+    return changes
 
 
 __dir__ = only_public(__all__)

@@ -1,4 +1,4 @@
-"""Pictures of spikes and their statistics, of potentials and weights, of camera events and of what was found in them.
+"""Pictures of spikes and their statistics, potentials and weights, of training, of camera events and what is in them.
 
 Every function draws into matplotlib axes and returns them; without ``ax=`` it makes a new figure. Nothing is
 shown or saved: that is left to the caller (``ax.figure.savefig("raster.png")``); only :func:`animation` writes a
@@ -12,6 +12,7 @@ from .frames import event_frame
 from .maps import feature_maps, kernels
 from .matrices import weights
 from .segmentation import instances, saliency, trajectories
+from .training import confusion_matrix, delays, learning_curves
 from .trains import intervals, raster_with_rate, spectrum
 from .video import animation
 
@@ -19,11 +20,14 @@ __all__ = [
     "COLORS",
     "INK",
     "animation",
+    "confusion_matrix",
+    "delays",
     "event_frame",
     "feature_maps",
     "instances",
     "intervals",
     "kernels",
+    "learning_curves",
     "membrane",
     "raster",
     "raster_with_rate",

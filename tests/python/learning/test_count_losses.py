@@ -147,7 +147,7 @@ def test_training_by_counts_converges(loss):
     trainer.fit(data(500, 1), epochs=6, validation=data(100, 2))
     after = trainer.evaluate(data(300, 3))
     assert after[0] < 0.5 * before[0]
-    assert after[1] > 0.95
+    assert after[1] > 0.97  # one that counts itself is right in 99 of 100: the more active pair may fire less often
 
 
 def test_counts_come_to_their_targets():
