@@ -25,6 +25,7 @@ from .loss_values import LossValue
 from .losses import UserLoss
 from .optimizers import Optimizer
 from .tape import record
+from .tensorboard import scalars
 
 __all__ = ["Epoch", "Trainer"]
 
@@ -138,6 +139,7 @@ class Trainer:
         patience: int | None = None,
         checkpoint: str | PathLike[str] | None = None,
         log: str | PathLike[str] | None = None,
+        tensorboard: str | PathLike[str] | None = None,
         progress: bool = False,
     ) -> list[Epoch]:
         """Train until there have been that many epochs.
@@ -158,6 +160,8 @@ class Trainer:
             may be killed at any moment. A training that went on is to the bit the one that was never stopped.
         log : path, optional
             A CSV file with a row for each epoch.
+        tensorboard : path, optional
+            A folder that TensorBoard shows, ``tensorboard --logdir``; needs tensorboardX (extra ``tensorboard``).
         progress : bool
             Show a bar.
 
@@ -171,6 +175,8 @@ class Trainer:
             There are not as many targets as samples, or nothing to learn from; patience without validation.
         FileFormatError
             The checkpoint is none of this network and optimizer.
+        MissingDependencyError
+            `tensorboard` without tensorboardX.
         """
         samples, targets = _checked(data, "data")
         held_out = None if validation is None else _checked(validation, "validation")
@@ -179,13 +185,18 @@ class Trainer:
         as_size(epochs, "epochs")
         if checkpoint is not None:
             self._restore(checkpoint)
-        with _bar(progress, epochs * len(samples), len(self.epochs) * len(samples)) as advance:
+        done = len(self.epochs)
+        with (
+            _bar(progress, epochs * len(samples), done * len(samples)) as advance,
+            scalars(tensorboard, done + 1) as write,
+        ):
             while len(self.epochs) < epochs and not self._out_of(patience):
                 self._epoch(samples, targets, held_out, advance)
                 if checkpoint is not None:
                     write_checkpoint(checkpoint, self._state())
                 if log is not None:
                     self._write_log(log)
+                write(self.epochs[-1])
         if held_out is not None and self._best:
             self._set_weights(self._best)
             self.optimizer.read_delays()
