@@ -12,13 +12,22 @@ from .._lib.modules import only_public
 from ..errors import InvalidArgumentError, ShapeMismatchError
 from .looks import Triple
 from .loss_values import LossValue
-from .losses import Floats, Loss, Reduction, as_classes, end_of, require_positive, require_reduction, scale_of, softmax
+from .losses import (
+    ALWAYS,
+    Floats,
+    Loss,
+    Reduction,
+    Span,
+    as_classes,
+    highest,
+    require_positive,
+    require_reduction,
+    scale_of,
+    softmax,
+)
 from .tape import Tape
 
 __all__ = ["FiringRate", "SpikeCountCrossEntropy", "SpikeCountError"]
-
-Span = tuple[float, float]
-_ALWAYS: Span = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -53,12 +62,12 @@ class FiringRate(Loss):
 
     def __call__(self, tape: Tape, targets: Any = None) -> LossValue:
         """Return the loss of a run and its derivatives. `targets` are not looked at."""
-        counts = _counts(tape, self.layer, _ALWAYS)
+        counts = _counts(tape, self.layer, ALWAYS)
         mean = counts.mean(axis=0)
         too_few, too_many = np.maximum(0.0, self.low - mean), np.maximum(0.0, mean - self.high)
         value = 0.5 * self.strength * float(np.sum(too_few**2 + too_many**2))
         by_counts = np.broadcast_to(self.strength * (too_many - too_few) / len(counts), counts.shape)
-        seeds = _by_potentials(tape, self.layer, counts, by_counts, _ALWAYS)
+        seeds = _by_potentials(tape, self.layer, counts, by_counts, ALWAYS)
         return LossValue(value, np.full(len(counts), value), potentials={self.layer: seeds})
 
 
@@ -83,12 +92,12 @@ class SpikeCountError(Loss):
     A number of spikes jumps, and its exact derivative is 0 almost everywhere. Here the derivative by the potential just
     before each spike that counts is defined to be :math:`N_k - \hat N_k`, that by the number of spikes: potentials are
     raised at the spikes of neurons that fire too little, and lowered at those of neurons that fire too much. Where one
-    does not fire at all and is to, its potential at the end of the run, or of `between`, is raised. What potentials
-    make of weights, delays and times is exact. So do mlGeNN's regularisers (Nowotny et al. 2025, Neuromorph. Comput.
-    Eng. 5, "Loss shaping"); targets such as 15 and 3: Shrestha & Orchard 2018, "SLAYER", and Bacho & Chu 2022,
-    "Exact error backpropagation through spikes for precise training of spiking neural networks". Neurons that fire
-    because an input moves the potential itself (LIFDelta) are not lowered: just before such a spike is before that
-    input.
+    does not fire at all and is to, its potential is raised where that is highest, for which the sample runs once more.
+    What potentials make of weights, delays and times is exact. So do mlGeNN's regularisers (Nowotny et al. 2025,
+    Neuromorph. Comput. Eng. 5, "Loss shaping"); targets such as 15 and 3: Shrestha & Orchard 2018, "SLAYER", and
+    Bacho & Chu 2022, "Exact error backpropagation through spikes for precise training of spiking neural networks".
+    Neurons that fire because an input moves the potential itself (LIFDelta) are not lowered: just before such a spike
+    is before that input.
 
     Targets: classes, shape (n_samples,), with `right`; else numbers of spikes, shape (n_samples, n_neurons) or
     (n_neurons,), NaN where a neuron may fire as it likes. Scores are the numbers of spikes.
@@ -126,7 +135,7 @@ class SpikeCountError(Loss):
 
     def __call__(self, tape: Tape, targets: Any = None) -> LossValue:
         """Return the loss of a run and its derivatives."""
-        span = self.between or _ALWAYS
+        span = self.between or ALWAYS
         counts = _counts(tape, self.layer, span)
         wanted = self._wanted(targets, counts)
         error = np.where(np.isnan(wanted), 0.0, counts - wanted)
@@ -184,7 +193,7 @@ class SpikeCountCrossEntropy(Loss):
 
     def __call__(self, tape: Tape, targets: Any = None) -> LossValue:
         """Return the loss of a run and its derivatives."""
-        span = self.between or _ALWAYS
+        span = self.between or ALWAYS
         counts = _counts(tape, self.layer, span)
         classes, rows = as_classes(targets, counts.shape), np.arange(len(counts))
         probability = softmax(self.scale * counts)
@@ -207,18 +216,18 @@ def _counts(tape: Tape, layer: str, span: Span) -> Floats:
 
 
 def _by_potentials(tape: Tape, layer: str, counts: Floats, by_counts: Floats, span: Span) -> list[Triple]:
-    """From derivatives by numbers of spikes to those by potentials: just before spikes, or at the end of silence."""
+    """From derivatives by numbers of spikes to those by potentials: just before spikes, or at the height of silence."""
     indices, times, samples = tape.in_a_row(layer)
     chosen = (times >= span[0]) & (times < span[1]) & (by_counts[samples, indices] != 0.0)
-    quiet, silent = np.nonzero((counts == 0.0) & (by_counts < 0.0))
-    end = min(span[1], end_of(tape)) if len(quiet) else 0.0
-    of = np.concatenate([samples[chosen], quiet])
-    order = np.argsort(of, kind="stable")
-    neurons = np.concatenate([indices[chosen], silent])[order].astype(np.int32)
-    at = np.concatenate([np.nextafter(times[chosen], -np.inf), np.full(len(silent), end)])[order]
+    looks = highest(tape, layer, (counts == 0.0) & (by_counts < 0.0), span)
+    of = samples[chosen]
     cuts = np.cumsum(np.bincount(of, minlength=len(tape)))[:-1]
-    parts = (np.split(row, cuts) for row in (neurons, at, by_counts[of[order], neurons]))
-    return list(zip(*parts, strict=True))
+    parts = (np.split(row[chosen], cuts) for row in (indices, np.nextafter(times, -np.inf)))
+    seeds = []
+    for neurons, at, (silent, highs, _), by_count in zip(*parts, looks, by_counts, strict=True):
+        all_of_them = np.concatenate([neurons, silent])
+        seeds.append((all_of_them, np.concatenate([at, highs]), by_count[all_of_them]))
+    return seeds
 
 
 def _require_span(between: Span | None) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 
 from .._lib.modules import only_public
 from ..errors import ShapeMismatchError
-from .looks import NOTHING, Triple
+from .looks import Triple
 from .loss_values import LossValue
-from .losses import Loss, Reduction, as_classes, end_of, require_positive, require_reduction, scale_of, softmax
+from .losses import Loss, Reduction, as_classes, end_of, highest, require_positive, require_reduction, scale_of, softmax
 from .tape import Tape
 
 __all__ = ["FirstSpikeError", "TimeToFirstSpike"]
@@ -34,9 +34,10 @@ class TimeToFirstSpike(Loss):
     early_tau : float, optional
         :math:`\tau_1`; `tau` by default.
     revive : float
-        Where the neuron of the right class is silent no derivative says how to wake it: its potential at `until` is
-        raised instead, as if the loss fell with it at this rate, times one minus the probability of the class. 0: not
-        done. (A phantom spike, whose time would be moved, in the terms of Wunderlich & Pehle's code.)
+        Where the neuron of the right class is silent no derivative says how to wake it: its potential where that is
+        highest is raised instead, as if the loss fell with it at this rate, times one minus the probability of the
+        class. 0: not done; else samples with such neurons run once more. (In place of a phantom spike at the end of the
+        run, as in Wunderlich & Pehle's code: there the way up is also to let inputs come later.)
     reduction : "mean" or "sum"
         Over samples.
 
@@ -97,14 +98,12 @@ class TimeToFirstSpike(Loss):
         by_times *= scale
         spikes = np.zeros(sum(map(len, tape.trains(self.layer))))
         spikes[places[fired]] = by_times[fired]
+        silent = ~fired & (np.arange(times.shape[1]) == classes[:, None])
         potentials: dict[str, list[Triple]] = {}
-        silent = ~fired[rows, classes]
         if self.revive and np.any(silent):
             strength = -self.revive * scale * (1.0 - probability[rows, classes])
-            potentials[self.layer] = [
-                (classes[s : s + 1].astype(np.int32), np.array([end]), strength[s : s + 1]) if silent[s] else NOTHING
-                for s in rows
-            ]
+            looks = highest(tape, self.layer, silent)
+            potentials[self.layer] = [(n, t, d * k) for (n, t, d), k in zip(looks, strength, strict=True)]
         return LossValue(float(per_sample.sum() * scale), per_sample, {self.layer: spikes}, potentials, scores=scores)
 
 
@@ -145,12 +144,13 @@ class FirstSpikeError(Loss):
         error = np.where(meant, np.where(fired, times, end) - np.where(meant, wanted, 0.0), 0.0)
         per_sample = 0.5 * np.sum(error**2, axis=1)
         scale = scale_of(self.reduction, len(times))
-        spikes, potentials = np.zeros(sum(map(len, tape.trains(self.layer)))), []
+        spikes = np.zeros(sum(map(len, tape.trains(self.layer))))
         spikes[places[meant & fired]] = error[meant & fired] * scale
-        for s in range(len(times)):
-            silent = np.flatnonzero(meant[s] & ~fired[s]).astype(np.int32)
-            potentials.append((silent, np.full(len(silent), end), np.full(len(silent), -self.revive * scale)))
-        return LossValue(float(per_sample.sum() * scale), per_sample, {self.layer: spikes}, {self.layer: potentials})
+        potentials: dict[str, list[Triple]] = {}
+        if self.revive and np.any(meant & ~fired):
+            looks = highest(tape, self.layer, meant & ~fired)
+            potentials[self.layer] = [(n, t, -self.revive * scale * d) for n, t, d in looks]
+        return LossValue(float(per_sample.sum() * scale), per_sample, {self.layer: spikes}, potentials)
 
 
 __dir__ = only_public(__all__)

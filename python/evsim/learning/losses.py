@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .._lib.modules import only_public
 from ..errors import InvalidArgumentError, ShapeMismatchError
+from .looks import NOTHING, Triple
 from .loss_values import LossValue
 from .tape import Tape
 
@@ -18,6 +19,9 @@ __all__ = ["Loss"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Reduction: TypeAlias = Literal["mean", "sum"]
+Span: TypeAlias = tuple[float, float]
+ALWAYS: Span = (-math.inf, math.inf)
+_N_TIMES = 100
 UserLoss: TypeAlias = Callable[[Tape, Any], LossValue]
 
 
@@ -57,6 +61,31 @@ def end_of(tape: Tape) -> float:
     if not math.isfinite(tape.until):
         raise InvalidArgumentError("the loss asks what happens by the end of the run; give record(..., until=...)")
     return tape.until
+
+
+def highest(tape: Tape, layer: str, silent: npt.NDArray[np.bool_], span: Span = ALWAYS) -> list[Triple]:
+    """Return where potentials of silent neurons, shape (n_samples, n_neurons), are highest; derivatives of 1.
+
+    At a maximum it changes nothing if all that arrives comes later, so that raising the potential asks for weights and
+    not for late input. Among 100 times of the span within the run, for which the samples run once more. Raises
+    InvalidArgumentError where the run has no end, or the span lies outside.
+    """
+    rows = np.flatnonzero(silent.any(axis=1))
+    if not len(rows):
+        return [NOTHING] * len(silent)
+    first, last = max(span[0], tape.starts[rows].max()), min(span[1], end_of(tape))
+    if not first < last:
+        raise InvalidArgumentError(
+            f"spikes between {span[0]} and {span[1]} are none of a run that ends at {tape.until}"
+        )
+    grid = np.linspace(first, last, _N_TIMES)
+    potentials = tape.potentials(layer, grid, rows)
+    times = grid[potentials.argmax(axis=1)]
+    out = [NOTHING] * len(silent)
+    for row, at in zip(rows, times, strict=True):
+        neurons = np.flatnonzero(silent[row]).astype(np.int32)
+        out[row] = neurons, at[neurons], np.ones(len(neurons))
+    return out
 
 
 def scale_of(reduction: Reduction, n_samples: int) -> float:

@@ -86,6 +86,8 @@ class Tape:
         Of every input and population by name; lists after a batch.
     until : float
         End of the run.
+    starts : ndarray of float64, shape (n_samples,)
+        Beginning of the run of each sample.
     """
 
     def __init__(
@@ -123,13 +125,13 @@ class Tape:
             spikes = found[population.name]
             self._spikes[population.name] = spikes if self._batch else [spikes]
         self._cores = {name: [train._core for train in trains] for name, trains in self._spikes.items()}
-        self._starts = np.zeros(n_samples) if start is None else np.full(n_samples, float(start))
+        self.starts = np.zeros(n_samples) if start is None else np.full(n_samples, float(start))
         if start is None:
             for one in net._inputs:
                 firsts = [train.times[0] if len(train) else 0.0 for train in self._spikes[one.name]]
-                self._starts = np.minimum(self._starts, firsts)
+                self.starts = np.minimum(self.starts, firsts)
             for probe in probes_of(record):
-                self._starts = np.minimum(self._starts, np.min(probe.times, initial=0.0))
+                self.starts = np.minimum(self.starts, np.min(probe.times, initial=0.0))
         self._rows: dict[str, tuple[npt.NDArray[np.int32], Floats, npt.NDArray[np.intp]]] = {}
 
     def _causes_of_relays(self) -> dict[str, npt.NDArray[np.int32]]:
@@ -143,7 +145,7 @@ class Tape:
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        return len(self._starts)
+        return len(self.starts)
 
     @property
     def spikes(self) -> dict[str, Any]:
@@ -191,14 +193,17 @@ class Tape:
             raise NoSuchParameterError(f"{key[0]} has no {kind}; readouts (LI) have a maximum, maximum_time and mean")
         return self._remembered[key]
 
-    def potentials(self, name: str, times: npt.ArrayLike) -> Floats:
-        """Return the potentials of a population at some times, shape (n_samples, n_times, n_neurons).
+    def potentials(
+        self, name: str, times: npt.ArrayLike, samples: Sequence[int] | npt.NDArray[np.intp] | None = None
+    ) -> Floats:
+        """Return the potentials of a population at some times, of chosen samples or of all.
 
-        Runs the network once more, with weights that must still be those of the run. Times ascend.
+        Of shape (n_samples, n_times, n_neurons). Runs the network once more, with weights that must still be those of
+        the run. Times ascend.
         """
-        probe = Probe(self._name(name), times)
-        inputs = {one.name: self._spikes[one.name] for one in self._net._inputs}
-        until = self.until if math.isfinite(self.until) else None
+        chosen = range(len(self)) if samples is None else samples
+        inputs = {one.name: [self._spikes[one.name][s] for s in chosen] for one in self._net._inputs}
+        until, probe = self.until if math.isfinite(self.until) else None, Probe(self._name(name), times)
         with one_at_a_time(self._net):
             self._net.infer(inputs, until=until, start=self._start, record=probe)
         return probe.values if probe.values.ndim == 3 else probe.values[None]
@@ -272,7 +277,7 @@ class Tape:
             raise InvalidArgumentError("the network has grown since the run; record it anew")
         core = self._core if not means else adjoint_of(self._net, self._nodes, frozenset(map(self._name, means)))[0]
         chosen = [node.name in wanted for node in self._nodes]
-        found = core.backward(nodes, self._starts, self.until, chosen, smallest_slope)
+        found = core.backward(nodes, self.starts, self.until, chosen, smallest_slope)
         return self._gradients(found, wanted)
 
     def _gradients(self, found: dict[str, Any], wanted: dict[str, tuple[str, ...]]) -> Gradients:
@@ -344,7 +349,7 @@ class Tape:
     def _means(self, given: Mapping[Any, npt.ArrayLike]) -> dict[str, Floats]:
         if given and not math.isfinite(self.until):
             raise InvalidArgumentError("a mean over time needs its end; give record(..., until=...)")
-        spans = self.until - self._starts
+        spans = self.until - self.starts
         return {name: rows / spans[:, None] for name, rows in self._of_readouts(given, "mean").items()}
 
     def _seeds(
@@ -363,13 +368,13 @@ class Tape:
             if name in given:
                 place = Looked(name, n_samples, node.n_neurons, self._batch)
                 look = looks_of(place, given[name])
-                if np.any(look.times > self.until) or np.any(look.times < self._starts[look.samples]):
+                if np.any(look.times > self.until) or np.any(look.times < self.starts[look.samples]):
                     raise InvalidArgumentError(
                         f"{name}: a loss looks at times within the run, which ends at {self.until}"
                     )
                 looks.append((look, v, False))
             if name in maxima:
-                risen, others = looks_at_maxima(self._remembered[name, "maximum_time"], self._starts, maxima[name])
+                risen, others = looks_at_maxima(self._remembered[name, "maximum_time"], self.starts, maxima[name])
                 looks += [(risen, v, True), (others, v, False)]
             if name in means:
                 at_end = looks_everywhere(np.full((n_samples, node.n_neurons), self.until), means[name])

@@ -13,6 +13,7 @@ from evsim.learning import (
     FiringRate,
     FirstSpikeError,
     ReadoutCrossEntropy,
+    SpikeCountError,
     TimeToFirstSpike,
     VanRossum,
     record,
@@ -41,6 +42,15 @@ class Tape:
         return name
 
     in_a_row, first_spikes = evsim.learning.Tape.in_a_row, evsim.learning.Tape.first_spikes
+
+    @property
+    def starts(self):
+        return np.zeros(len(self))
+
+    def potentials(self, name, times, samples):
+        """Highest at 7.3, of all neurons."""
+        bump = -((times - 7.3) ** 2)
+        return np.broadcast_to(bump[None, :, None], (len(samples), len(times), self._n))
 
     def remembered(self, name, kind):
         return np.asarray(self._remembered[kind])
@@ -99,10 +109,40 @@ def test_a_silent_right_neuron_is_raised():
     found = TimeToFirstSpike("out", revive=2.0, reduction="sum")(Tape(given, 2, until=20.0), [0, 0])
     (neurons, times, derivatives), nothing = found.potentials["out"]
     np.testing.assert_array_equal(neurons, [0])
-    np.testing.assert_array_equal(times, [20.0])
+    np.testing.assert_allclose(times, [7.3], atol=0.1)  # of a grid of 100 times
     assert derivatives[0] == pytest.approx(-2.0, rel=1e-6)  # one minus a probability of e^-18
     assert len(nothing[0]) == 0
     assert not TimeToFirstSpike("out", revive=0.0)(Tape(given, 2, until=20.0), [0, 0]).potentials
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets"),
+    [
+        (TimeToFirstSpike("out"), [0, 1]),
+        (FirstSpikeError("out"), [10.0, np.nan]),
+        (FiringRate("out", low=1.0), None),
+        (SpikeCountError("out"), [1.0, 1.0]),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_silent_neurons_are_raised_where_they_are_highest(loss, targets):
+    """Against a fine probe; at a maximum some of what arrives is to come later and some earlier."""
+    net = evsim.SpikingNetwork(dtype="float64")
+    net.add_layer(evsim.Dense(2, 2, weights=[[9.0, 1.0], [2.0, 8.0]]), LIF, name="hidden")
+    net.add_layer(evsim.Dense(2, 2, weights=[[1.5, 2.5], [1.0, 2.0]]), LIF, name="out", delay=1.5)
+    samples = [evsim.SpikeArray([0, 1], [1.0, 2.0]), evsim.SpikeArray([1, 0], [1.0, 4.0])]
+    fine = evsim.Probe("out", np.linspace(0.0, 60.0, 60_001))
+    assert len(net.infer(samples, until=60.0, record=fine)[0]) == 0
+    tape = record(net, samples, until=60.0)
+    value = loss(tape, targets)
+    for s, (neurons, times, derivatives) in enumerate(value.potentials["out"]):
+        assert len(neurons)
+        assert np.all(derivatives < 0.0)
+        np.testing.assert_allclose(times, fine.times[fine.values[s, :, neurons].argmax(axis=1)], atol=0.31)
+    gradients = value.backward(tape)
+    for by_times in gradients.times["hidden"]:
+        assert by_times.min() < 0.0 < by_times.max()  # after the maximum, all are told to come later
+    assert np.all(gradients.weights["out"][0] < 0.0)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -202,7 +242,7 @@ def test_firing_rates_between_bounds_cost_nothing():
     assert found.value == pytest.approx(0.5**2 + 0.5**2)  # neuron 0 fires twice, neuron 1 once, neuron 2 never
     neurons, times, derivatives = found.potentials["out"][0]
     np.testing.assert_array_equal(neurons, [0, 0, 0, 2])
-    np.testing.assert_allclose(times, [1.0, 2.0, 3.0, 9.0])
+    np.testing.assert_allclose(times, [1.0, 2.0, 3.0, 7.3], atol=0.05)
     assert np.all(times[:3] < [1.0, 2.0, 3.0])
     np.testing.assert_allclose(derivatives, [0.5, 0.5, 0.5, -0.5])
 
@@ -248,6 +288,8 @@ def test_wrong_targets():
         VanRossum("out", tau=1.0)(tape, trains(1)[:2])
     with pytest.raises(errors.InvalidArgumentError, match="until"):
         TimeToFirstSpike("out")(Tape(trains(1), 3, until=math.inf), [0, 1, 2, 0])
+    with pytest.raises(errors.InvalidArgumentError, match="none of a run that ends at 50"):
+        SpikeCountError("out", between=(60.0, 70.0))(tape, np.ones(3))
     for make in (
         lambda: TimeToFirstSpike("out", tau=0.0),
         lambda: VanRossum("out", tau=-1.0),
