@@ -6,6 +6,7 @@ Each is saved with a palette of 128 colours, which keeps the files small.
 from __future__ import annotations
 
 import io
+import json
 import math
 from pathlib import Path
 
@@ -478,6 +479,27 @@ def draw_training() -> None:
     save(figure, "learned_delays")
 
 
+def draw_remedies() -> None:
+    """Draw what remedies do for three bad starts, from the last results of bench/remedies.py."""
+    bench = Path(__file__).parents[1] / "bench"
+    rows = json.loads(max(bench.glob("results/*-remedies-*.json")).read_text())["rows"]
+    shown = {
+        "silent": ["nothing", "revive=1", "revive=10", "FiringRate(low=1)", "tune_activity first"],
+        "exploding": ["nothing", "smallest_slope=0.05", "clip=1", "max_step=0.02"],
+    }
+    figure = Figure(figsize=(9.0, 3.2), layout="constrained")
+    for ax, (start, names) in zip(figure.subplots(1, 2), shown.items(), strict=True):
+        for name, color in zip(names, evsim.plot.COLORS, strict=False):
+            mine = [row["accuracies"] for row in rows if (row["start"], row["remedy"]) == (start, name)]
+            epochs, percent = range(1, len(mine[0]) + 1), 100.0 * np.array(mine)
+            ax.plot(epochs, percent.mean(axis=0), "o-", color=color, label=name, markersize=3)
+            ax.fill_between(epochs, percent.min(axis=0), percent.max(axis=0), color=color, alpha=0.12, linewidth=0.0)
+        ax.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(40.0, 101.0), xticks=epochs)
+        ax.set_title(start, loc="left")
+        ax.legend(frameon=False, fontsize=8, loc="lower right" if start == "exploding" else "center right")
+    save(figure, "remedies")
+
+
 def draw_recurrent() -> None:
     """Draw the spikes of an excitatory and an inhibitory population that reach each other."""
     rng = np.random.default_rng(3)
@@ -675,6 +697,7 @@ if __name__ == "__main__":
         draw_delays,
         draw_gradients,
         draw_training,
+        draw_remedies,
         draw_recurrent,
         draw_sparse,
         draw_shared_weights,
