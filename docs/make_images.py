@@ -487,16 +487,16 @@ def draw_remedies() -> None:
         "silent": ["nothing", "revive=1", "revive=10", "FiringRate(low=1)", "tune_activity first"],
         "exploding": ["nothing", "smallest_slope=0.05", "clip=1", "max_step=0.02"],
     }
-    figure = Figure(figsize=(9.0, 3.2), layout="constrained")
+    figure = Figure(figsize=(10.0, 3.0), layout="constrained")
     for ax, (start, names) in zip(figure.subplots(1, 2), shown.items(), strict=True):
         for name, color in zip(names, evsim.plot.COLORS, strict=False):
             mine = [row["accuracies"] for row in rows if (row["start"], row["remedy"]) == (start, name)]
             epochs, percent = range(1, len(mine[0]) + 1), 100.0 * np.array(mine)
-            ax.plot(epochs, percent.mean(axis=0), "o-", color=color, label=name, markersize=3)
-            ax.fill_between(epochs, percent.min(axis=0), percent.max(axis=0), color=color, alpha=0.12, linewidth=0.0)
-        ax.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(40.0, 101.0), xticks=epochs)
+            ax.plot(epochs, percent.T, color=color, linewidth=0.6, alpha=0.4)
+            ax.plot(epochs, percent.mean(axis=0), "o-", color=color, label=name, linewidth=2.0, markersize=4)
+        ax.set(xlabel="epoch", ylabel="accuracy (%)", xticks=epochs)
         ax.set_title(start, loc="left")
-        ax.legend(frameon=False, fontsize=8, loc="lower right" if start == "exploding" else "center right")
+        ax.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     save(figure, "remedies")
 
 
