@@ -72,13 +72,16 @@ class Trainer:
     batch_size : int
         Samples between two steps.
     schedule : callable, optional
-        By what the learning rate of an epoch, counted from 0, is multiplied: ``lambda epoch: 0.95**epoch``.
+        By what the learning rates of an epoch, counted from 0, are multiplied: ``lambda epoch: 0.95**epoch``.
     regularizers : sequence of Loss or callable
         Are added to the loss.
     smallest_slope : float
         As of :meth:`Tape.backward`.
+    augment : callable, optional
+        ``augment(samples, rng)`` is given the samples of each batch and a generator, and returns those to learn from in
+        their place: shifted, thinned out, jittered.
     seed : int
-        Of the order of samples.
+        Of the order of samples, and of `augment`.
 
     Examples
     --------
@@ -110,12 +113,15 @@ class Trainer:
         schedule: Callable[[int], float] | None = None,
         regularizers: Sequence[UserLoss] = (),
         smallest_slope: float = 0.0,
+        augment: Callable[[list[Any], np.random.Generator], Sequence[Any]] | None = None,
         seed: int = 0,
     ) -> None:
         if not isinstance(optimizer, Optimizer):
             raise DTypeError(f"optimizer must be one such as Adam(net), got {optimizer!r}")
         if not callable(loss) or not all(map(callable, regularizers)):
             raise DTypeError("losses are called with a tape and targets")
+        if not (augment is None or callable(augment)):
+            raise DTypeError(f"augment is called with samples and a generator, got {augment!r}")
         if optimizer._net is not net:
             raise InvalidArgumentError("the optimizer was made for another network")
         if not 0.0 < until < math.inf:
@@ -125,8 +131,9 @@ class Trainer:
         self.net, self.loss, self.optimizer = net, loss, optimizer
         self.until, self.batch_size = float(until), as_size(batch_size, "batch_size")
         self.schedule, self.regularizers, self.smallest_slope = schedule, tuple(regularizers), float(smallest_slope)
+        self.augment = augment
         self._rng = np.random.Generator(np.random.PCG64(seed))
-        self._lr = optimizer.lr
+        self._rates = {"lr": optimizer.lr, "delay_lr": optimizer.delay_lr}
         self.epochs: list[Epoch] = []
         self._best: dict[str, Any] = {}
 
@@ -238,13 +245,15 @@ class Trainer:
         factor = 1.0 if self.schedule is None else float(self.schedule(number))
         if not 0.0 < factor < math.inf:
             raise InvalidArgumentError(f"schedule({number}) must be above 0 and finite, got {factor}")
-        self.optimizer.lr = self._lr * factor
+        for name, rate in self._rates.items():
+            if rate is not None:
+                setattr(self.optimizer, name, rate * factor)
         order = self._rng.permutation(len(samples))
         total, right = 0.0, 0.0
         for k in range(0, len(order), self.batch_size):
             chosen = order[k : k + self.batch_size]
             some = _chosen(targets, chosen)
-            tape, value = self._loss_of([samples[i] for i in chosen], some, self.regularizers)
+            tape, value = self._loss_of(self._augmented([samples[i] for i in chosen]), some, self.regularizers)
             self.optimizer.step(value.backward(tape, smallest_slope=self.smallest_slope))
             total += float(value.per_sample.sum())
             right += _right(value, some)
@@ -255,6 +264,14 @@ class Trainer:
         if held_out is not None and all(_goodness(epoch) > _goodness(other) for other in self.epochs):
             self._best = self._weights()
         self.epochs.append(epoch)
+
+    def _augmented(self, samples: list[Any]) -> Sequence[Any]:
+        if self.augment is None:
+            return samples
+        found = self.augment(samples, self._rng)
+        if len(found) != len(samples):
+            raise ShapeMismatchError(f"augment must return a sample for each of {len(samples)}, got {len(found)}")
+        return found
 
     def _out_of(self, patience: int | None) -> bool:
         if patience is None or not self.epochs:
@@ -286,7 +303,7 @@ class Trainer:
             "best": self._best,
             "optimizer": self.optimizer.state_dict(),
             "rng": self._rng.bit_generator.state,
-            "lr": self._lr,
+            "rates": self._rates,
             "epochs": [[getattr(epoch, item.name) for item in fields(Epoch)] for epoch in self.epochs],
         }
 
@@ -301,7 +318,7 @@ class Trainer:
         self._set_weights(state["weights"])
         self._best = state["best"]
         self._rng.bit_generator.state = state["rng"]
-        self._lr = state["lr"]
+        self._rates = state["rates"]
         self.epochs = [Epoch(int(number), *values) for number, *values in state["epochs"]]
 
     def _write_log(self, path: str | PathLike[str]) -> None:

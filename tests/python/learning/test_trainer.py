@@ -15,7 +15,7 @@ import pytest
 import evsim
 from evsim import errors
 from evsim.initializers import NormalInitializer
-from evsim.learning import Adam, TimeToFirstSpike, Trainer, VanRossum
+from evsim.learning import Adam, DelayBounds, TimeToFirstSpike, Trainer, VanRossum
 
 NEURON = evsim.LIF(tau_mem=20.0, tau_syn=5.0)
 
@@ -134,6 +134,39 @@ def test_delays_of_inputs_go_on_as_such(tmp_path):
     assert not second.net["out"].projection._core.delays_by_synapse
     np.testing.assert_array_equal(second.net["out"].delays, whole.net["out"].delays)
     np.testing.assert_array_equal(second.net["out"].weights, whole.net["out"].weights)
+
+
+def test_augmented_samples_are_those_learned_from_and_go_on_to_the_bit(tmp_path):
+    seen = []
+
+    def thinned(samples, rng):
+        out = []
+        for sample in samples:
+            kept = rng.random(len(sample)) < 0.8
+            out.append(evsim.SpikeArray(sample.indices[kept], sample.times[kept]))
+        seen.append(sum(map(len, out)))
+        return out
+
+    whole = trainer(augment=thinned)
+    whole.fit(data(100, 1), epochs=3, validation=data(20, 2))
+    assert 0.7 * 1200 < sum(seen) < 0.9 * 1200  # four spikes in each of 300 samples
+    path = tmp_path / "training.npz"
+    trainer(augment=thinned).fit(data(100, 1), epochs=2, validation=data(20, 2), checkpoint=path)
+    second = trainer(augment=thinned)
+    assert second.fit(data(100, 1), epochs=3, validation=data(20, 2), checkpoint=path) == whole.epochs
+    for a, b in zip(weights(whole), weights(second), strict=True):
+        np.testing.assert_array_equal(a, b)
+    with pytest.raises(errors.ShapeMismatchError, match="augment"):
+        trainer(augment=lambda samples, rng: samples[1:]).fit(data(10, 1), epochs=1)
+
+
+def test_a_schedule_is_of_both_learning_rates():
+    one = trainer()
+    net = one.net
+    delayed = Adam(net, lr=0.01, delays=DelayBounds(0.0, 5.0), delay_lr=0.2)
+    both = Trainer(net, one.loss, delayed, until=50.0, schedule=lambda epoch: 0.5**epoch)
+    both.fit(data(10, 1), epochs=3)
+    assert (delayed.lr, delayed.delay_lr) == (0.0025, 0.05)
 
 
 def test_a_log_has_a_row_for_each_epoch(tmp_path):
