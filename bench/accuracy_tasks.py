@@ -111,13 +111,13 @@ def yin_yang_delays(seed: int) -> Task:
     trainer = Trainer(
         net,
         ReadoutCrossEntropy("out", at="mean", scale=10.0),
-        Adam(net, lr=0.005, clip=0.1, delays=DelayBounds(0.0, 20.0), delay_lr=0.03),
+        Adam(net, lr=0.01, betas=(0.9, 0.99), clip=0.03, delays=DelayBounds(0.0, 20.0), delay_lr=0.03),
         until=60.0,
-        schedule=lambda epoch: 0.985**epoch,
+        schedule=lambda epoch: 0.98**epoch,
         regularizers=[FiringRate("hidden 1", low=0.6, high=2.0, strength=1.0)],
         seed=seed,
     )
-    return of_yin_yang(trainer, 300)
+    return of_yin_yang(trainer, 200)
 
 
 # MNIST

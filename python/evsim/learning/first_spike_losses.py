@@ -67,7 +67,7 @@ class TimeToFirstSpike(Loss):
     tau: float = 1.0
     early: float = 0.0
     early_tau: float | None = None
-    revive: float = 1.0
+    revive: float = 10.0
     reduction: Reduction = "mean"
 
     def __post_init__(self) -> None:
@@ -126,7 +126,7 @@ class FirstSpikeError(Loss):
     """
 
     layer: str
-    revive: float = 1.0
+    revive: float = 10.0
     reduction: Reduction = "mean"
 
     def __post_init__(self) -> None:
