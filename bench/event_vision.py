@@ -56,7 +56,7 @@ def settings_to_try() -> dict[str, Decide]:
     grid: dict[str, Decide] = {}
     for radius, window in itertools.product((1, 2), (5_000, 20_000, 50_000, 100_000)):
         grid[f"isolated {radius}, {window}"] = lambda e, r=radius, w=window: isolated(e, r, w)
-    for window, votes, radius, apart in itertools.product((0.25, 0.5), (6.0, 10.0), (2.0, 3.0), (5.0, 12.0)):
+    for window, votes, radius, apart in itertools.product((0.25, 0.5), (5.0, 8.0), (2.0,), (5.0, 15.0)):
         chosen = HoughSettings(window=window, votes=votes, radius=radius, apart=apart)
         grid[f"Hough {chosen}"] = lambda e, s=chosen: satellites(e, s)
     return grid
@@ -99,7 +99,8 @@ def main() -> None:
     options = parser.parse_args()
     evsim.set_num_threads(1)
     seeds = HELD_OUT if options.held_out else TUNING
-    table(settings_to_try() if options.tune else methods(), seeds[:1] if options.smoke else seeds)
+    n_seeds = 1 if options.smoke else 3 if options.tune else len(seeds)
+    table(settings_to_try() if options.tune else methods(), seeds[:n_seeds])
 
 
 if __name__ == "__main__":

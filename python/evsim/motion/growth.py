@@ -15,6 +15,8 @@ Floats = npt.NDArray[np.float64]
 _AREA = np.pi * GATE**2
 _ALIVE = 0.35
 """Share of an object's rate below which it is not there."""
+_SOON = 0.3
+"""Share of the evidence that a line needs from the first look on."""
 _SMOOTHING = 0.3
 """How fast the estimate of an object's rate follows."""
 
@@ -49,8 +51,8 @@ class _End:
     edge: float
 
 
-def grow(scene: Scene, seed: int, velocity: Floats, reach: Reach) -> Ints:
-    """All events of the object that a seed belongs to, in order; none if there is not enough evidence for one.
+def grow(scene: Scene, seed: int, velocity: Floats, reach: Reach) -> tuple[Ints, bool]:
+    """All events of the object that a seed belongs to, in order, and whether there is evidence enough for one.
 
     Parameters
     ----------
@@ -58,11 +60,15 @@ def grow(scene: Scene, seed: int, velocity: Floats, reach: Reach) -> Ints:
         An event.
     velocity : ndarray of float64, shape (2,)
         Pixels per second, roughly.
+
+    Returns
+    -------
+    tuple
+        If there is not enough evidence, the events are those around the seed.
     """
-    start = _first_line(scene, seed, velocity, reach)
-    if start is None:
-        return np.empty(0, np.int64)
-    line, members = start
+    line, members, enough = _first_line(scene, seed, velocity, reach)
+    if not enough:
+        return members, False
     noise = float(scene.noise[members].mean())
     span = max(float(scene.t[members[-1]] - scene.t[members[0]]), reach.window)
     rate = max(len(members) / span - noise * _AREA, 1.0)
@@ -70,25 +76,24 @@ def grow(scene: Scene, seed: int, velocity: Floats, reach: Reach) -> Ints:
     for direction, last in ((1, -1), (-1, 0)):
         end = _End(line, members, rate, float(scene.t[members[last]]))
         parts += _extend(scene, end, direction, noise, reach)
-    return np.unique(np.concatenate(parts))
+    return np.unique(np.concatenate(parts)), True
 
 
-def _first_line(scene: Scene, seed: int, velocity: Floats, reach: Reach) -> tuple[Line, Ints] | None:
-    """The line around a seed and its events, if they are too many for noise."""
-    t = float(scene.t[seed])
+def _first_line(scene: Scene, seed: int, velocity: Floats, reach: Reach) -> tuple[Line, Ints, bool]:
+    """The line around a seed, its events, and whether they are too many for noise."""
+    t, noise = float(scene.t[seed]), float(scene.noise[seed])
     line = Line(t, float(scene.x[seed]), float(scene.y[seed]), float(velocity[0]), float(velocity[1]))
     half = reach.window / 2
     for side, gate in ((half, GATE + 1), (half, GATE), (2 * half, GATE + 0.5), (2 * half, GATE)):
-        members = near(scene, line, t - side, t + side, gate)
-        if len(members) < 5:
-            return None
+        start, stop = max(t - side, 0.0), min(t + side, scene.stop)
+        members = near(scene, line, start, np.nextafter(stop, np.inf), gate)
+        surplus = evidence(len(members), noise * np.pi * gate**2 * (stop - start))
+        if len(members) < 5 or surplus < _SOON * reach.least:
+            return line, members, False
         line = fit(scene, members, line)
-    members = near(scene, line, t - reach.window, t + reach.window)
-    span = min(t + reach.window, scene.stop) - max(t - reach.window, 0.0)
-    if len(members) < 5:
-        return None
-    expected = float(scene.noise[members].mean()) * _AREA * span
-    return (line, members) if evidence(len(members), expected) >= reach.least else None
+    members = near(scene, line, start, np.nextafter(stop, np.inf))
+    enough = len(members) >= 5 and evidence(len(members), noise * _AREA * (stop - start)) >= reach.least
+    return line, members, bool(enough)
 
 
 def _extend(scene: Scene, end: _End, direction: int, noise: float, reach: Reach) -> list[Ints]:
@@ -100,7 +105,8 @@ def _extend(scene: Scene, end: _End, direction: int, noise: float, reach: Reach)
         gate = GATE + min(2 * end.line.error(stop), 2.0)
         new = near(scene, end.line, first, last, gate)
         end.edge = stop
-        if len(new) - noise * np.pi * gate**2 * reach.step <= _ALIVE * max(end.rate * reach.step, 1.0):
+        seen = min(last, scene.stop) - max(first, 0.0)
+        if len(new) - noise * np.pi * gate**2 * seen <= _ALIVE * max(end.rate * seen, 1.0):
             silent += reach.step
             continue
         silent = 0.0

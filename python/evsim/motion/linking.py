@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .scene import Scene
+from .scene import SPREAD, Floats, Scene
 from .traces import Trace, around, traced
 
 _GAP = 0.8
@@ -14,8 +14,8 @@ _NEAR = 3.0
 """Pixels between where one piece would go and where the next has come from."""
 _TURN = 3.0
 """Pixels per second by which pieces of one object may differ, beside their errors."""
-_END = 0.5
-"""Seconds of a piece that say where it goes."""
+_END, _SHORT = 0.5, 0.15
+"""Seconds of a piece that say where it goes, and below which they do not."""
 
 
 def link(scene: Scene, traces: list[Trace]) -> list[Trace]:
@@ -44,18 +44,28 @@ def _distance(first: Trace, second: Trace) -> float:
     gap = second.start - first.stop
     if not -_OVERLAP <= gap <= _GAP or second.stop <= first.stop or second.start <= first.start:
         return np.inf
-    middle = (second.start + first.stop) / 2
-    ends = []
-    for trace, edge, inner in ((first, first.stop, -_END), (second, second.start, _END)):
-        start, stop = np.clip(edge + inner, trace.start, trace.stop), edge
-        a, b = trace.at(np.array([start, stop]))
-        if abs(stop - start) < 0.1:
+    ends = [end for end in (_end(first, first.stop, -_END), _end(second, second.start, _END)) if end is not None]
+    if len(ends) == 2:
+        (one, v, error), (other, w, other_error) = ends
+        if np.hypot(*(v - w)) > _TURN + 3 * np.hypot(error, other_error):
             return np.inf
-        slope = (b - a) / (stop - start)
-        ends.append(
-            (b + slope * (middle - stop), slope, 1.5 / (np.sqrt(max(trace.rate.sum(), 1)) * abs(stop - start) ** 1.5))
-        )
-    (one, v, e), (other, w, f) = ends
-    if np.hypot(*(v - w)) > _TURN + 3 * np.hypot(e, f):
+        half = gap / 2
+        return float(np.hypot(*(one + v * half - other + w * half)))
+    if not ends:
         return np.inf
-    return float(np.hypot(*(one - other)))
+    # One is too short to say where it goes: then it is to lie where the other goes.
+    short = first if first.stop - first.start < second.stop - second.start else second
+    time = (short.start + short.stop) / 2
+    place, slope, _ = ends[0]
+    edge = second.start if short is first else first.stop
+    return float(np.hypot(*(place + slope * (time - edge) - short.at(np.array([time]))[0])))
+
+
+def _end(trace: Trace, edge: float, inner: float) -> tuple[Floats, Floats, float] | None:
+    """Place and velocity at one end, and the velocity's error; none if the piece is too short for that."""
+    start = float(np.clip(edge + inner, trace.start, trace.stop))
+    length = abs(edge - start)
+    if length < _SHORT:
+        return None
+    a, b = trace.at(np.array([start, edge]))
+    return b, (b - a) / (edge - start), SPREAD / float(np.sqrt(max(trace.rate.sum(), 1.0) * length**3 / 12))

@@ -193,7 +193,7 @@ def find_motion(events: EventArray, *, faintest: float = 80.0, max_speed: float 
         "n_hot_pixels": int(noise.hot.sum()),
         "faintest": float(faintest),
         "max_speed": float(max_speed),
-        "window": bank.window * 1e6,
+        "neuron_window": bank.window * 1e6,
         "n_velocities": len(bank.velocities),
         "background_velocity": (vx, vy),
     }

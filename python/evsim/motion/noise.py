@@ -68,17 +68,17 @@ def estimate_noise(events: EventArray) -> Noise:
     Examples
     --------
     >>> import evsim
-    >>> field = evsim.datasets.star_field(seed=1, noise_rate=0.3, n_hot_pixels=4, hot_pixel_rate=200)
+    >>> field = evsim.datasets.star_field(seed=1, n_stars=5, noise_rate=0.3, n_hot_pixels=4)
     >>> evsim.motion.estimate_noise(field.events)
-    Noise(128 x 128 pixels, 0.31... events/s per pixel, 4 hot pixels)
+    Noise(128 x 128 pixels, 0.3... events/s per pixel, 4 hot pixels)
     """
     if not isinstance(events, EventArray):
         raise DTypeError(f"events must be an EventArray, got {type(events).__name__}")
     hot = lone_pixels(events)
     cold = ~hot[events.y, events.x]
-    t, x, y = (column[cold].astype(np.int64) for column in (events.t, events.x, events.y))
+    x, y = events.x[cold].astype(np.int64), events.y[cold].astype(np.int64)
+    t = (events.t[cold] - (events.t[0] if len(events) else 0)) * 1e-6
     seconds = max(events.duration, 1) * 1e-6
-    t = (t - (events.t[0] if len(events) else 0)) * 1e-6
     rows, columns = (np.linspace(0, n, max(round(n / _TILE), 1) + 1).astype(int) for n in hot.shape)
     rate = np.empty(hot.shape)
     tile = (np.searchsorted(rows, y, side="right") - 1) * (len(columns) - 1)

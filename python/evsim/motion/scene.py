@@ -93,7 +93,8 @@ def near(scene: Scene, line: Line, start: float, stop: float, gate: float = GATE
     part = scene.between(start, stop)
     x, y = line.at(scene.t[part])
     close = (scene.x[part] - x) ** 2 + (scene.y[part] - y) ** 2 < gate**2
-    return part.start + np.flatnonzero(close & (scene.owner[part] < 0))
+    inside: Ints = part.start + np.flatnonzero(close & (scene.owner[part] < 0))
+    return inside
 
 
 def fit(scene: Scene, members: Ints, line: Line) -> Line:
@@ -111,12 +112,11 @@ def fit(scene: Scene, members: Ints, line: Line) -> Line:
     return Line(mean_t, mean_x, mean_y, vx, vy, SPREAD**2 / total, SPREAD**2 / moment)
 
 
-def evidence(count: Floats, expected: Floats) -> Floats:
+def evidence(count: npt.ArrayLike, expected: npt.ArrayLike) -> Floats:
     """How much better a Poisson process of its own explains `count` events than noise does, in natural logarithms.
 
     n log(n / m) - (n - m) for n events where m were expected, and 0 for fewer: half the deviance. Noise gives more than
     e with a probability of at most exp(-e) (Chernoff's bound).
     """
-    n = np.asarray(count, np.float64)
-    m = np.maximum(expected, 1e-12)
+    n, m = np.asarray(count, np.float64), np.maximum(np.asarray(expected, np.float64), 1e-12)
     return np.where(n > m, n * np.log(np.maximum(n, 1e-12) / m) - (n - m), 0.0)

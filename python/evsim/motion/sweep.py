@@ -32,14 +32,18 @@ def sweep(scene: Scene, bank: VelocityBank, traces: list[Trace], reach: Reach, l
     response = bank.respond(scene.t[free], scene.x[free], scene.y[free], scene.size)
     score = evidence(response.count, scene.noise[free] * bank.volume)
     order = np.argsort(-score, kind="stable")
+    velocity = np.full((len(scene.t), 2), np.nan)
+    velocity[free] = response.velocity
     tried = np.zeros(len(scene.t), bool)
     for k in order[: int((score > least).sum())].tolist():
         seed = int(free[k])
         if tried[seed] or scene.owner[seed] >= 0:
             continue
-        tried[seed] = True
-        members = grow(scene, seed, response.velocity[k], reach)
-        if not len(members):
+        members, enough = grow(scene, seed, response.velocity[k], reach)
+        if not enough:
+            # Others there that are for the same velocity would come to the same line.
+            alike = np.abs(velocity[members] - response.velocity[k]).max(axis=1) < bank.step * 1.5
+            tried[members[alike]] = True
             continue
         trace = traced(scene, members)
         index, off = around(scene, trace)

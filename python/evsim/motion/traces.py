@@ -82,7 +82,8 @@ class Trace:
         width = np.sqrt(np.einsum("ni,ij,nj->n", aside, self.covariance[leading], aside))
         # Where it hardly moves, nothing is ahead.
         ahead = _LEAD * width[:, np.newaxis] * heading * np.minimum(speed / _SLOW, 1.0)
-        return self.path + self.mean[leading] - ahead
+        centres: Floats = self.path + self.mean[leading] - ahead
+        return centres
 
     def density(self, off: Floats, on: npt.NDArray[np.bool_]) -> Floats:
         """Events per second and pixel, of the polarity given, at places beside the path."""
@@ -100,9 +101,12 @@ class Trace:
 def around(scene: Scene, trace: Trace) -> tuple[Ints, Floats]:
     """Events next to a path, and how far from it they are in x and y."""
     part = scene.between(trace.start, np.nextafter(trace.stop, np.inf))
-    off = np.stack([scene.x[part], scene.y[part]], axis=1) - trace.at(scene.t[part])
-    close = (off**2).sum(axis=1) < _REACH**2
-    return part.start + np.flatnonzero(close), off[close]
+    (x0, y0), (x1, y1) = trace.path.min(axis=0) - _REACH, trace.path.max(axis=0) + _REACH
+    x, y = scene.x[part], scene.y[part]
+    index = part.start + np.flatnonzero((x > x0) & (x < x1) & (y > y0) & (y < y1))
+    off = np.stack([scene.x[index], scene.y[index]], axis=1) - trace.at(scene.t[index])
+    close = off[:, 0] ** 2 + off[:, 1] ** 2 < _REACH**2
+    return index[close], off[close]
 
 
 def traced(scene: Scene, members: Ints, weight: Floats | None = None, rest: Floats | None = None) -> Trace:
@@ -157,7 +161,7 @@ def smooth(t: Floats, xy: Floats, weight: Floats, start: float, stop: float) -> 
     if n > 2:
         second = np.diff(np.eye(n), n=2, axis=0)
         matrix += (SPREAD / (_ACCELERATION * step**2)) ** 2 * second.T @ second
-    return knots, np.linalg.solve(matrix, right)
+    return knots, np.asarray(np.linalg.solve(matrix, right), np.float64)
 
 
 def _velocity(t: Floats, xy: Floats, weight: Floats, at: Floats, size: tuple[int, int]) -> tuple[Floats, float]:
