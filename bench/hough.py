@@ -44,10 +44,10 @@ class HoughSettings(NamedTuple):
         Pixels of a cell; largest speed looked for.
     """
 
-    window: float = 0.5
-    votes: float = 6.0
+    window: float = 0.25
+    votes: float = 8.0
     radius: float = 2.0
-    apart: float = 8.0
+    apart: float = 5.0
     cell: float = 3.0
     fastest: float = 185.0
 
@@ -66,8 +66,8 @@ def satellites(events: evsim.EventArray, settings: HoughSettings) -> Bools:
         rate = last - first
         expected = rate * settings.cell**2 / (events.width * events.height)
         middle = start + settings.window / 2
-        for line in window_lines(t[part] - middle, x[part], y[part], expected, settings):
-            lines.append(line._replace(events=index[part][line.events]))
+        here = window_lines(t[part] - middle, x[part], y[part], expected, settings)
+        lines += [line._replace(events=index[part][line.events]) for line in here]
     drift = common_velocity(np.array([(line.vx, line.vy) for line in lines]).reshape(-1, 2), settings.apart / 2)
     for line in lines:
         if np.hypot(line.vx - drift[0], line.vy - drift[1]) > settings.apart:
@@ -116,7 +116,7 @@ def least_squares(t: Floats, x: Floats, y: Floats, near: npt.NDArray[np.int64]) 
 
 
 def common_velocity(velocities: Floats, near: float) -> Floats:
-    """The velocity that has most others around it, if at least 3 lines in 10 share it; else that of a camera at rest."""
+    """The velocity that has most others around it, if 3 lines in 10 share it; else that of a camera at rest."""
     if len(velocities) < 3:
         return np.zeros(2)
     close = np.linalg.norm(velocities[:, np.newaxis] - velocities, axis=2) < near

@@ -12,8 +12,8 @@ Counts = npt.NDArray[np.uint16]
 
 _SMEAR = 2.8
 """Step of velocities times window, in pixels: an object between two velocities moves a pixel within a neuron's cell."""
-_BLOCKS = 32
-"""Half windows that are looked at together."""
+_CELLS, _FEWEST, _MOST = 400_000, 4, 32
+"""Cells that are looked at together, which shall fit into the cache; and half windows that they belong to."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,13 +69,13 @@ class VelocityBank:
     cell: float = 2.25
 
     @classmethod
-    def up_to(cls, fastest: float, window: float) -> VelocityBank:
-        """Neurons for all velocities up to `fastest`, on a grid as fine as the window needs."""
+    def up_to(cls, fastest: float, window: float, beside: npt.ArrayLike = (0.0, 0.0)) -> VelocityBank:
+        """Neurons for all velocities up to `fastest`, beside a velocity, on a grid as fine as the window needs."""
         step = _SMEAR / window
         n = int(np.ceil(fastest / step))
         ticks = step * np.arange(-n, n + 1)
         grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
-        return cls(grid[np.hypot(grid[:, 0], grid[:, 1]) <= fastest], window)
+        return cls(grid[np.hypot(grid[:, 0], grid[:, 1]) <= fastest] + np.asarray(beside, np.float64), window)
 
     @classmethod
     def near(cls, velocity: Floats, window: float) -> VelocityBank:
@@ -109,46 +109,47 @@ class VelocityBank:
         O(n_velocities (n_events + n_cells)), with a cell for each `cell` squared pixels and half a window.
         """
         count, chosen = np.zeros(len(t), np.uint16), np.zeros(len(t), np.int64)
-        length = _BLOCKS * self.window / 2
-        for k in range(int(t[-1] / length) + 1 if len(t) else 0):
-            ends = k * length + np.array([0.0, length, -self.window, length + self.window])
-            first, last, before, after = np.searchsorted(t, ends).tolist()
-            part = slice(before, after)
-            inner = slice(first - before, last - before)
-            best = self._respond(t[part], x[part], y[part], size, max(float(ends[2]), 0.0))
-            count[first:last], chosen[first:last] = (values[inner] for values in best)
+        half = self.window / 2
+        blocks = int(np.clip(_CELLS * self.cell**2 / (size[0] * size[1]), _FEWEST, _MOST))
+        for first in range(0, int(t[-1] / half) + 1 if len(t) else 0, blocks):
+            ends = half * (first + np.array([0, blocks, -1, blocks + 1]))
+            start, stop, before, after = np.searchsorted(t, ends).tolist()
+            part, inner = slice(before, after), slice(start - before, stop - before)
+            best = self._respond(t[part], x[part], y[part], size, float(ends[2]), blocks + 2)
+            count[start:stop], chosen[start:stop] = (values[inner] for values in best)
         return Response(count, self.velocities[chosen])
 
     def _respond(
-        self, t: Floats, x: Floats, y: Floats, size: tuple[int, int], start: float
+        self, t: Floats, x: Floats, y: Floats, size: tuple[int, int], start: float, n_blocks: int
     ) -> tuple[Counts, npt.NDArray[np.int64]]:
-        """Events and number of the best neuron of each event, in a stretch whose cells fit into memory."""
-        # Quarters of windows and halves of cells, from the beginning of the stretch; places as if from time 0.
-        half = 4 / self.window * (t - start)
-        n_blocks = int(half[-1] / 2) + 3 if len(t) else 3
-        block = np.floor(half).astype(np.int64)
-        # Of two blocks, and two by two cells: those whose middle is nearest, floor(u - 1/2) and the next.
-        blocks = (block >> 1) + 1, ((block - 1) >> 1) + 1
-        time, column, row = (values.astype(np.float32) for values in (half, 2 * x / self.cell, 2 * y / self.cell))
-        best, chosen = np.zeros(len(t), np.uint16), np.zeros(len(t), np.int64)
+        """Events and number of the best neuron of each event, in a stretch of time from `start` on.
+
+        Right for all but the first and the last of its blocks of half a window.
+        """
+        # Times in quarters of windows and places in halves of cells, for the sake of floor(u - 1/2).
+        time = (4 / self.window * (t - start)).astype(np.float32)
+        block = np.clip(np.floor(time).astype(np.int64), 0, 2 * n_blocks - 1)
+        column, row = ((2 / self.cell * values).astype(np.float32) for values in (x, y))
         speeds = self.velocities * (self.window / 2 / self.cell)
-        moved = np.mod(self.velocities * start * 2 / self.cell, 2.0).astype(np.float32)
-        for k, (vx, vy) in enumerate(speeds.astype(np.float32)):
-            # Rows of cells lie one after the other on a ring too long for two events of a window to meet in it.
-            columns, rows = (int(n / self.cell + 2 * abs(v)) + 4 for n, v in zip(size, (vx, vy), strict=True))
-            bits = int(rows * columns).bit_length()
-            u = np.floor(column - moved[k, 0] - vx * time).astype(np.int64)
-            v = np.floor(row - moved[k, 1] - vy * time).astype(np.int64)
-            key = (((v >> 1) * columns + (u >> 1)) & ((1 << bits) - 1)) + (blocks[0] << bits)
-            counts = np.bincount(key, minlength=n_blocks << bits).astype(np.uint16).reshape(n_blocks, -1)
-            for step in (1, columns):
-                head = counts[:, :step].copy()
-                counts[:, :-step] += counts[:, step:]
-                counts[:, -step:] += head
-            counts[:-1] += counts[1:]
-            heard = counts.reshape(-1)[
-                (((v - 1 >> 1) * columns + (u - 1 >> 1)) & ((1 << bits) - 1)) + (blocks[1] << bits)
-            ]
+        # Where the cells of a velocity begin: at multiples of a cell from where they are at time 0.
+        moved = np.mod(self.velocities * (start * 2 / self.cell), 2.0)
+        ahead = 2 * np.ceil(np.maximum(speeds * n_blocks, 0)) + 4 - moved
+        extents = [
+            np.ceil(np.abs(s) * n_blocks + n / self.cell).astype(np.int64) + 6
+            for s, n in zip(speeds.T, size, strict=True)
+        ]
+        best, chosen = np.zeros(len(t), np.uint16), np.zeros(len(t), np.int64)
+        for k, (columns, rows) in enumerate(zip(*extents, strict=True)):
+            u = (column + np.float32(ahead[k, 0]) - np.float32(speeds[k, 0]) * time).astype(np.int64)
+            v = (row + np.float32(ahead[k, 1]) - np.float32(speeds[k, 1]) * time).astype(np.int64)
+            plane = int(columns * rows)
+            key = (block >> 1) * plane + (v >> 1) * columns + (u >> 1)
+            counts = np.bincount(key, minlength=(n_blocks + 1) * plane).astype(np.uint16)
+            # Two blocks, and two by two cells.
+            for step in (1, int(columns), plane):
+                counts[:-step] += counts[step:]
+            # Those whose middle is nearest to the event.
+            heard = counts[(np.maximum(block - 1, 0) >> 1) * plane + (v - 1 >> 1) * columns + (u - 1 >> 1)]
             better = heard > best
             best[better] = heard[better]
             chosen[better] = k

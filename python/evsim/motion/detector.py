@@ -28,6 +28,8 @@ _FIRM, _SEED = 22.0, 10.0
 _FAINT, _FAINT_SEED = 14.0, 8.0
 """The same for traces of one velocity that is known already."""
 _FAINT_WINDOW = 1.0
+_BESIDE = 45.0
+"""Pixels per second beside the background: what is faster leaves a star's surroundings soon."""
 _LEAST_NOISE = 0.02
 """Events per second and pixel: in recordings without any noise, a few events make no object."""
 
@@ -64,19 +66,21 @@ def find_traces(scene: Scene, bank: VelocityBank) -> Found:
     """All objects of a scene.
 
     First those that a bank of all velocities finds; these say what the velocity of the background is. Then fainter
-    ones of that velocity are looked for: what stars cause is then not taken for something else.
+    ones of that velocity are looked for, and others next to them: what stars cause is then not taken for something
+    else.
     """
     firm = Reach(bank.window, _FIRM)
     faint = Reach(_FAINT_WINDOW / 2, _FAINT)
     traces: list[Trace] = []
-    for _ in range(2):
-        sweep(scene, bank, traces, firm, _SEED)
-        traces = link(scene, settle(scene, traces))
-        scene.owner[:] = assign(scene, traces).owner
+    sweep(scene, bank, traces, firm, _SEED)
+    traces = link(scene, settle(scene, traces))
+    scene.owner[:] = assign(scene, traces).owner
     background = common_velocity(traces)
     if not background.n_traces:
         background = shared_by_faint_ones(scene, traces, faint, _FAINT_SEED)
     if background.n_traces:
+        # What moves along with a bright star for long stands out when the star's own events are gone.
+        sweep(scene, VelocityBank.up_to(_BESIDE, bank.window, background.velocity), traces, firm, _SEED)
         sweep(scene, VelocityBank.near(background.velocity, _FAINT_WINDOW), traces, faint, _FAINT_SEED)
     traces = link(scene, settle(scene, traces))
     scene.owner[:] = assign(scene, traces).owner
