@@ -9,6 +9,7 @@ from . import (
     io as io,
     kernels as kernels,
     learning as learning,
+    motion as motion,
     neurons as neurons,
     plot as plot,
     random as random,

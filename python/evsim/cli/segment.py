@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -28,7 +28,12 @@ def segment(
         typer.Option("--model", "-m", help="Model (.safetensors) of evsim train-stdp; else a built-in one."),
     ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")] = Path("evsim-segments"),
-    window: Annotated[float, typer.Option(help="Milliseconds per window.")] = 20.0,
+    method: Annotated[
+        str, typer.Option(help="motion (objects of a few pixels), spikeseg (larger ones) or auto: as the recording is.")
+    ] = "auto",
+    window: Annotated[
+        float | None, typer.Option(help="Milliseconds per window; by default 20, or 50 for objects of a few pixels.")
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Time steps per window.")] = 20,
     merge: Annotated[int, typer.Option(min=0, help="Instances closer than this many pixels are one.")] = 4,
     across_classes: Annotated[bool, typer.Option(help="Spikes of different classes may belong to one object.")] = False,
@@ -49,10 +54,12 @@ def segment(
     """
     from .._lib.optional import require
     from ..io import read_events
-    from ..spikeseg import SpikeSEG, moving_objects_model, segment as find_objects
+    from ..spikeseg import SpikeSEG, segment as find_objects
 
     if film not in ("gif", "mp4", "none"):
         raise typer.BadParameter(f"{film} is neither gif, mp4 nor none", param_hint="--film")
+    if method not in ("auto", "motion", "spikeseg"):
+        raise typer.BadParameter(f"{method} is neither auto, motion nor spikeseg", param_hint="--method")
     require("matplotlib.figure", "matplotlib", "plot", "drawing")
     if film != "none":
         from ..plot.video import check_format
@@ -61,7 +68,7 @@ def segment(
     if output.exists() and not output.is_dir():
         raise NotADirectoryError(f"{output} is a file; --output needs a folder")
     use_threads(threads)
-    network = SpikeSEG.load(model) if model is not None else moving_objects_model()
+    network = SpikeSEG.load(model) if model is not None else None
     with progress_bar() as progress:
         task = progress.add_task(f"reading {recording.name}", total=None)
         events = read_events(recording)
@@ -74,7 +81,8 @@ def segment(
         result = find_objects(
             events,
             network,
-            window=window * 1e3,
+            method=cast(Literal["auto", "motion", "spikeseg"], method),
+            window=window * 1e3 if window is not None else None,
             n_steps=steps,
             merge_radius=merge,
             across_classes=across_classes,
@@ -144,7 +152,26 @@ def _pictures(result: Segmentation, folder: Path) -> list[Path]:
     return paths
 
 
-def _summary(recording: Path, model: SpikeSEG, result: Segmentation, seconds: float) -> Any:
+def _chosen(model: SpikeSEG | None, result: Segmentation) -> list[tuple[str, str]]:
+    """What the recording or the caller chose."""
+    settings = result.settings
+    if result.motion is None:
+        kind = "built-in model" if model is None else f"model of {count(model.n_classes, 'class')}"
+        return [("method", f"SpikeSEG, {kind}, {settings['n_steps']} steps in a window")]
+    vx, vy = settings["background_velocity"]
+    behind = len(result.motion.tracks) - len(result.tracks)
+    return [
+        ("method", f"motion, {settings['n_velocities']} velocities up to {settings['max_speed']:g} pixels/s"),
+        ("noise", f"{settings['noise_rate']:.3g} events/s per pixel, {count(settings['n_hot_pixels'], 'hot pixel')}"),
+        (
+            "neurons",
+            f"sum over {settings['neuron_window'] / 1e3:.0f} ms, for objects of {settings['faintest']:g} events/s",
+        ),
+        ("background", f"{count(behind, 'object')} at ({vx:.1f}, {vy:.1f}) pixels/s"),
+    ]
+
+
+def _summary(recording: Path, model: SpikeSEG | None, result: Segmentation, seconds: float) -> Any:
     events = result.events
     longest = max(result.tracks, key=len, default=None)
     recorded = events.duration / 1e6
@@ -153,7 +180,7 @@ def _summary(recording: Path, model: SpikeSEG, result: Segmentation, seconds: fl
         f"Objects in {recording.name}",
         [
             ("recording", f"{count(len(events), 'event')}, {events.width} x {events.height} pixels, {recorded:.3g} s"),
-            ("model", f"{count(model.n_classes, 'class')}, maps {list(model.encoder.get_feature_counts().values())}"),
+            *_chosen(model, result),
             ("windows", f"{len(result.starts)} of {result.window / 1e3:g} ms"),
             ("instances", f"{sum(map(len, result.instances)):,}"),
             ("tracks", tracks),

@@ -11,7 +11,8 @@ from .grouping import box_iou
 from .instances import Instance, active_spike_hashes, find_instances, hash_similarity, smash_score
 from .model import SpikeSEG
 from .output import EncoderOutput, PoolingIndices
-from .segmentation import Segmentation, merge_near, moving_objects_model, segment
+from .result import EventLabels, Segmentation
+from .segmentation import merge_near, moving_objects_model, segment
 from .stages import ConvStage
 from .steps import latency_code
 from .tracks import Track, track_instances
@@ -23,6 +24,7 @@ __all__ = [
     "DecoderConfig",
     "EncoderConfig",
     "EncoderOutput",
+    "EventLabels",
     "EventScores",
     "Instance",
     "LayerConfig",

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from os import PathLike
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from .._lib.arrays import as_integer, as_number, as_size
 from ..errors import DTypeError, InvalidArgumentError, ShapeMismatchError
 from ..events.array import EventArray
-from ..io.atomic import replacing
+from ..motion import find_motion
 from .config import EncoderConfig, LayerConfig
 from .instances import Instance, find_instances
 from .model import SpikeSEG
-from .tracks import Track, track_instances
+from .moving import is_extended, segmentation_of
+from .result import Segmentation
+from .tracks import track_instances
 
 _MOST_WINDOWS = 100_000
 _LEAST_STEP = 16.0
@@ -51,135 +47,12 @@ def moving_objects_model() -> SpikeSEG:
     return model
 
 
-@dataclass(slots=True)
-class Segmentation:
-    """What :func:`segment` found.
-
-    Attributes
-    ----------
-    events : EventArray
-        The recording.
-    starts : ndarray of int64, shape (n_windows,)
-        First microsecond of each window.
-    window : int
-        Microseconds per window.
-    instances : list of lists of Instance
-        Of each window.
-    tracks : list of Track
-        With times in microseconds, the middles of the windows.
-    n_events, n_spikes : list of int
-        Events and classification spikes of each window.
-    """
-
-    events: EventArray
-    starts: npt.NDArray[np.int64]
-    window: int
-    instances: list[list[Instance]] = field(default_factory=list)
-    tracks: list[Track] = field(default_factory=list)
-    n_events: list[int] = field(default_factory=list)
-    n_spikes: list[int] = field(default_factory=list)
-
-    def mask(self, window: int) -> npt.NDArray[np.bool_]:
-        """Pixels of all instances of a window, shape (height, width)."""
-        mask = np.zeros((self.events.height, self.events.width), bool)
-        for instance in self.instances[window]:
-            mask |= instance.mask
-        return mask
-
-    def detected(self) -> npt.NDArray[np.bool_]:
-        """For each event of the recording, whether it lies in the mask of its window, shape (n_events,)."""
-        detected = np.zeros(len(self.events), bool)
-        edges = np.searchsorted(self.events.t, np.append(self.starts, self.starts[-1:] + self.window))
-        for k, (first, last) in enumerate(itertools.pairwise(edges)):
-            part = slice(int(first), int(last))
-            detected[part] = self.mask(k)[self.events.y[part], self.events.x[part]]
-        return detected
-
-    def labels(self, window: int) -> npt.NDArray[np.int32]:
-        """Which instance each pixel of a window belongs to: 0 none, k + 1 instance k; shape (height, width).
-
-        Where instances overlap, the later one shows.
-        """
-        labels = np.zeros((self.events.height, self.events.width), np.int32)
-        for k, instance in enumerate(self.instances[window]):
-            labels.reshape(-1)[instance.pixels] = k + 1
-        return labels
-
-    def track_ids(self) -> list[list[int]]:
-        """For each window, the number of the track that each of its instances belongs to."""
-        numbers = {id(one): track.track_id for track in self.tracks for one in track.instances}
-        return [[numbers[id(one)] for one in found] for found in self.instances]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Windows with their instances, and tracks, as numbers and lists for JSON; masks are left out."""
-        windows = zip(self.starts.tolist(), self.n_events, self.n_spikes, self.instances, strict=True)
-        return {
-            "window_us": self.window,
-            "windows": [
-                {
-                    "start_us": start,
-                    "events": events,
-                    "classification_spikes": spikes,
-                    "instances": [
-                        {
-                            "class_id": one.class_id,
-                            "box": list(one.box),
-                            "centroid": list(one.centroid),
-                            "pixels": len(one.pixels),
-                            "spikes": len(one.spikes),
-                        }
-                        for one in found
-                    ],
-                }
-                for start, events, spikes, found in windows
-            ],
-            "tracks": [
-                {
-                    "track_id": track.track_id,
-                    "class_id": track.class_id,
-                    "windows": list(track.windows),
-                    "times_us": list(track.times),
-                    "boxes": track.boxes.tolist(),
-                    "centroids": track.centroids.tolist(),
-                }
-                for track in self.tracks
-            ],
-        }
-
-    def save(self, folder: str | PathLike[str]) -> tuple[Path, Path]:
-        """Write ``instances.json`` (see :meth:`to_dict`) and ``masks.npz`` into a folder, each in one step.
-
-        Returns
-        -------
-        tuple of Path
-            The second has the arrays ``labels``, int32, shape (n_windows, height, width), see :meth:`labels`, and
-            ``starts``.
-
-        Raises
-        ------
-        OSError
-            A file cannot be written.
-        """
-        directory = Path(folder)
-        directory.mkdir(parents=True, exist_ok=True)
-        paths = (directory / "instances.json", directory / "masks.npz")
-        with replacing(paths[0]) as temporary:
-            Path(temporary).write_text(json.dumps(self.to_dict(), indent=1) + "\n", encoding="utf-8")
-        labels = np.stack([self.labels(k) for k in range(len(self.starts))])
-        with replacing(paths[1]) as temporary, Path(temporary).open("wb") as file:
-            np.savez_compressed(file, labels=labels, starts=self.starts)
-        return paths
-
-    def __repr__(self) -> str:
-        found = sum(map(len, self.instances))
-        return f"Segmentation({len(self.starts)} windows, {found} instances, {len(self.tracks)} tracks)"
-
-
 def segment(
     events: EventArray,
     model: SpikeSEG | None = None,
     *,
-    window: float = 20_000.0,
+    method: Literal["auto", "motion", "spikeseg"] = "auto",
+    window: float | None = None,
     n_steps: int = 20,
     threshold: float = 0.1,
     merge_radius: int = 4,
@@ -190,18 +63,23 @@ def segment(
 ) -> Segmentation:
     """Find objects in a recording and follow them.
 
-    The recording is cut into windows; each is binned into steps and encoded from rest; its classification spikes become
-    instances (HULK, SMASH), and instances of consecutive windows become tracks.
+    Objects of a few pixels, such as satellites, are found by their motion, event by event, in noise and before a
+    background that may drift (:func:`evsim.motion.find_motion`). Extended ones are found by SpikeSEG: the recording is
+    cut into windows; each is binned into steps and encoded from rest; its classification spikes become instances (HULK,
+    SMASH), and instances of consecutive windows become tracks. Which of both the recording decides, unless it is said.
 
     Parameters
     ----------
     events : EventArray
     model : SpikeSEG, optional
         With one input channel polarities are merged, with two they are kept. Default: :func:`moving_objects_model`.
-    window : float
-        Microseconds; >= 1.
+    method : str
+        "motion", "spikeseg", or "auto": SpikeSEG if a model is given or if events come in patches larger than a point
+        of light, otherwise motion.
+    window : float, optional
+        Microseconds; >= 1. Default: 20,000 for SpikeSEG; 50,000 for motion, where windows only cut what is shown.
     n_steps : int
-        Steps of a window.
+        Steps of a window. This and the following are SpikeSEG's.
     threshold : float
         Of the SMASH score that makes two spikes one object; 0 to 1.
     merge_radius : int
@@ -220,6 +98,7 @@ def segment(
     Returns
     -------
     Segmentation
+        Its ``settings`` say what was chosen.
 
     Raises
     ------
@@ -236,48 +115,78 @@ def segment(
     >>> t = np.sort(rng.integers(0, 100_000, 6000))
     >>> x, y = (t // 2000 + 10 + rng.integers(0, 8, t.size)), 20 + rng.integers(0, 8, t.size)
     >>> result = segment(evsim.EventArray(t, x, y, np.ones(t.size, bool), width=80, height=48))
-    >>> result
-    Segmentation(5 windows, 5 instances, 1 tracks)
+    >>> result, result.settings["method"]
+    (Segmentation(5 windows, 5 instances, 1 tracks), 'spikeseg')
     >>> bool(np.all(np.diff(result.tracks[0].centroids[:, 0]) > 0))
     True
+
+    Satellites among drifting stars:
+
+    >>> field = evsim.datasets.star_field(seed=1)
+    >>> result = segment(field.events)
+    >>> result.settings["method"], len(result.tracks), len(field.trajectories)
+    ('motion', 2, 2)
     """
-    chosen = model if model is not None else moving_objects_model()
-    length = int(as_number(window, "window"))
-    as_size(n_steps, "n_steps")
-    if length < 1:
-        raise InvalidArgumentError(f"window must be at least 1 microsecond, got {window}")
     if not isinstance(events, EventArray):
         raise DTypeError(
             f"events must be an EventArray, got {type(events).__name__}; read one with evsim.io.read_events"
         )
+    as_size(n_steps, "n_steps")
     if as_integer(merge_radius, "merge_radius") < 0:
         raise InvalidArgumentError(f"merge_radius must not be negative, got {merge_radius}")
+    if method not in ("auto", "motion", "spikeseg"):
+        raise InvalidArgumentError(f"method must be auto, motion or spikeseg, got {method!r}")
+    if method == "motion" and model is not None:
+        raise InvalidArgumentError("a model is for method='spikeseg'; leave one of both out")
     if len(events) == 0:
         raise InvalidArgumentError("the recording has no events")
+    by_motion = method == "motion" or (method == "auto" and model is None and not is_extended(events))
+    length = int(as_number(window, "window")) if window is not None else 50_000 if by_motion else 20_000
+    if length < 1:
+        raise InvalidArgumentError(f"window must be at least 1 microsecond, got {window}")
     n_windows = (int(events.t[-1]) - int(events.t[0])) // length + 1
     if n_windows > _MOST_WINDOWS:
         raise InvalidArgumentError(f"{n_windows} windows are too many; make them longer than {length} microseconds")
     starts = int(events.t[0]) + length * np.arange(n_windows, dtype=np.int64)
-    polarity = _polarity(chosen)
-    result = Segmentation(events, starts, length)
-    for k, start in enumerate(starts.tolist()):
-        spikes = events.binned(n_bins=n_steps, start=start, stop=start + length, polarity=polarity)
-        output = chosen.encode(spikes, n_timesteps=n_steps)
-        found = find_instances(output, chosen.decoder, 0, threshold, across_classes=across_classes)
-        near = merge_near(found, merge_radius, across_classes=across_classes) if merge_radius else found
-        result.instances.append(near)
-        first, last = np.searchsorted(events.t, (start, start + length))
-        result.n_events.append(int(last - first))
-        result.n_spikes.append(output.n_classification_spikes)
+    if by_motion:
+        result = segmentation_of(find_motion(events), starts, length)
         if progress is not None:
-            progress(k + 1, len(starts))
+            progress(n_windows, n_windows)
+        return result
+    chosen = model if model is not None else moving_objects_model()
+    result = Segmentation(events, starts, length)
+    for k in range(n_windows):
+        _segment_window(result, chosen, k, n_steps, threshold, merge_radius, across_classes)
+        if progress is not None:
+            progress(k + 1, n_windows)
     tenth = 0.1 * float(np.hypot(events.width, events.height))
     limit = max_distance if max_distance is not None else max(tenth, _LEAST_STEP)
     times = starts + length / 2
     result.tracks = track_instances(
         result.instances, max_gap=max_gap, max_distance=limit, times=times, across_classes=across_classes
     )
+    result.settings = {"method": "spikeseg", "window": length, "n_steps": n_steps, "max_distance": limit}
     return result
+
+
+def _segment_window(
+    result: Segmentation,
+    model: SpikeSEG,
+    k: int,
+    n_steps: int,
+    threshold: float,
+    merge_radius: int,
+    across_classes: bool,
+) -> None:
+    """Encode window k from rest and add what it shows."""
+    events, start, stop = result.events, int(result.starts[k]), int(result.starts[k]) + result.window
+    spikes = events.binned(n_bins=n_steps, start=start, stop=stop, polarity=_polarity(model))
+    output = model.encode(spikes, n_timesteps=n_steps)
+    found = find_instances(output, model.decoder, 0, threshold, across_classes=across_classes)
+    result.instances.append(merge_near(found, merge_radius, across_classes=across_classes) if merge_radius else found)
+    first, last = np.searchsorted(events.t, (start, stop))
+    result.n_events.append(int(last - first))
+    result.n_spikes.append(output.n_classification_spikes)
 
 
 def _polarity(model: SpikeSEG) -> Literal["merge", "channels"]:

@@ -33,6 +33,8 @@ class Track:
         Of these windows.
     instances : list of Instance
         One per window.
+    places : list of tuple of float
+        (x, y) of its middle in each window, where it was found by its motion; otherwise empty.
     """
 
     track_id: int
@@ -40,6 +42,7 @@ class Track:
     windows: list[int] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     instances: list[Instance] = field(default_factory=list)
+    places: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def boxes(self) -> npt.NDArray[np.int64]:
@@ -48,7 +51,9 @@ class Track:
 
     @property
     def centroids(self) -> Floats:
-        """Mean (x, y) of the pixels in each window, shape (n_windows, 2)."""
+        """(x, y) of its middle in each window, shape (n_windows, 2): `places`, or else the mean of the pixels."""
+        if self.places:
+            return np.array(self.places, np.float64)
         return np.array([instance.centroid for instance in self.instances], np.float64).reshape(-1, 2)
 
     def to_dict(self) -> dict[str, Any]:

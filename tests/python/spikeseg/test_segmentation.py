@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import evsim
+from evsim.datasets import NOISE, SATELLITE, random_star_field
 from evsim.errors import InvalidArgumentError, ShapeMismatchError
-from evsim.spikeseg import EncoderConfig, Instance, LayerConfig, SpikeSEG, merge_near, segment
+from evsim.spikeseg import EncoderConfig, Instance, LayerConfig, SpikeSEG, merge_near, score_events, segment
 
 
 def seen(x, y=0, class_id=0):
@@ -129,3 +130,63 @@ def test_classes_are_never_merged():
 
 def test_nothing_merges_to_nothing():
     assert merge_near([], 3) == []
+
+
+def test_points_of_light_are_found_by_their_motion_and_patches_are_not():
+    field = random_star_field("bright", seed=21)
+    result = segment(field.events)
+    assert result.settings["method"] == "motion"
+    assert result.settings["window"] == result.window == 50_000
+    assert segment(blocks([(8, 40)])).settings["method"] == "spikeseg"
+    assert segment(field.events, method="spikeseg").motion is None
+
+
+def test_detected_events_are_those_of_satellites_and_with_the_background_those_of_stars_too():
+    field = random_star_field("bright", seed=22, star_velocity=(10.0, 6.0))
+    result = segment(field.events)
+    alone, both = result.detected(), result.detected(background=True)
+    assert score_events(field.labels == SATELLITE, alone).informedness > 0.95
+    assert score_events(field.labels != NOISE, both).informedness > 0.9
+    assert not (alone & ~both).any()
+
+
+def test_tracks_of_motion_are_smooth_and_lie_on_the_trajectories():
+    field = random_star_field("mixed", seed=23)
+    result = segment(field.events)
+    assert len(result.tracks) == len(field.trajectories)
+    for track in result.tracks:
+        step = np.hypot(*np.diff(track.centroids, axis=0).T) / np.diff(track.times)
+        off = [
+            np.hypot(
+                np.interp(track.times, path.t, path.x) - track.centroids[:, 0],
+                np.interp(track.times, path.t, path.y) - track.centroids[:, 1],
+            ).mean()
+            for path in field.trajectories
+        ]
+        speed = np.hypot(*field.trajectories[int(np.argmin(off))].velocity)
+        assert min(off) < 1.0
+        assert step.max() * 1e6 < speed + 20
+
+
+def test_event_labels_name_the_track_of_each_event():
+    for result in (segment(blocks([(8, 40)])), segment(random_star_field("bright", seed=21).events)):
+        labels = result.event_labels()
+        assert len(labels.object_id) == len(labels.class_id) == len(labels.confidence) == len(result.events)
+        assert np.array_equal(result.detected(), (labels.object_id >= 0) & (labels.class_id >= 0))
+        assert (labels.class_id[labels.object_id < 0] == -1).all()
+        assert labels.object_id.max() >= len(result.tracks) - 1
+
+
+def test_saved_files_hold_what_each_event_belongs_to(tmp_path):
+    result = segment(random_star_field("bright", seed=21).events)
+    description, masks = result.save(tmp_path / "out")
+    with np.load(masks) as data:
+        assert np.array_equal(data["object_id"], result.event_labels().object_id)
+    assert json.loads(description.read_text(encoding="utf-8"))["settings"] == json.loads(json.dumps(result.settings))
+
+
+def test_methods_that_do_not_go_together_are_refused():
+    with pytest.raises(InvalidArgumentError, match="auto, motion or spikeseg"):
+        segment(blocks([(8, 40)]), method="stars")
+    with pytest.raises(InvalidArgumentError, match="model is for"):
+        segment(blocks([(8, 40)]), two_channels(1), method="motion")

@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ._lib.arrays import as_integer, as_number, as_size
-from ._lib.modules import only_public
-from .errors import InvalidArgumentError
-from .events.array import EventArray
+from .._lib.arrays import as_integer, as_number, as_size
+from ..errors import InvalidArgumentError
+from ..events.array import EventArray
+from .point_sources import Objects, crossings, draw_satellites, draw_stars, with_rates
 
 NOISE, STAR, SATELLITE = 0, 1, 2
 """Labels of events."""
 
-_MARGIN = 4.0
-"""Pixels around the sensor in which objects still matter, in widths of the point spread function."""
 _MOST_EVENTS = 10**8
 _MOST_OBJECTS = 10**6
 _MOST_PIXELS = 2**26
@@ -80,17 +78,6 @@ class StarField:
         return f"StarField({self.events!r}; {noise} noise, {star} star, {satellite} satellite)"
 
 
-@dataclass(frozen=True)
-class _Objects:
-    """Point sources on straight lines: position at time 0 and velocity in pixels per second."""
-
-    x: npt.NDArray[np.float64]
-    y: npt.NDArray[np.float64]
-    velocity_x: npt.NDArray[np.float64]
-    velocity_y: npt.NDArray[np.float64]
-    contrast: npt.NDArray[np.float64]
-
-
 def star_field(
     *,
     width: int = 128,
@@ -102,6 +89,8 @@ def star_field(
     satellite_speed: tuple[float, float] = (25.0, 60.0),
     star_contrast: tuple[float, float] = (0.5, 20.0),
     satellite_contrast: tuple[float, float] = (1.0, 6.0),
+    satellite_rate: tuple[float, float] | None = None,
+    relative: bool = False,
     psf_sigma: float = 1.0,
     threshold: float = 0.25,
     noise_rate: float = 0.1,
@@ -134,6 +123,11 @@ def star_field(
         is sidereal tracking: stars stand still and cause no events.
     satellite_speed : tuple of float
         Least and largest speed in pixels per second, > 0; even in between, in every direction.
+    satellite_rate : tuple of float, optional
+        Least and largest number of events per second of a satellite, > 0; even in log. Given instead of its brightness,
+        which follows from it and from the speed. More than the sensor can give for a slow one is not reached.
+    relative : bool
+        Whether the speeds of satellites are beside the stars and not in the picture.
     star_contrast, satellite_contrast : tuple of float
         Least and largest peak brightness in units of the background, > 0. Stars follow the law of evenly filled
         space, N(> contrast) proportional to contrast^-1.5, cut off at the largest; satellites are even in log.
@@ -181,12 +175,19 @@ def star_field(
     parameters = dict(locals())
     _check(parameters)
     sky, paths, noise, pixels = (np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4))
-    stars = _stars(sky, n_stars, width, height, duration, star_velocity, star_contrast, psf_sigma)
-    satellites = _satellites(paths, n_satellites, width, height, duration, satellite_speed, satellite_contrast)
+    stars = draw_stars(sky, n_stars, width, height, duration, star_velocity, star_contrast, psf_sigma)
+    drift = star_velocity if relative else (0.0, 0.0)
+    satellites = draw_satellites(
+        paths, n_satellites, width, height, duration, satellite_speed, satellite_contrast, drift
+    )
+    if satellite_rate is not None:
+        low, high = np.log(satellite_rate)
+        rates = np.exp(paths.uniform(low, high, n_satellites))
+        satellites = with_rates(satellites, rates, psf_sigma, threshold)
     parts = []
     for objects, label, first, rng in ((stars, STAR, 0, sky), (satellites, SATELLITE, n_stars, paths)):
         for k in range(len(objects.x)):
-            columns = _crossings(rng, objects, k, width, height, duration, psf_sigma, threshold, jitter)
+            columns = crossings(rng, objects, k, width, height, duration, psf_sigma, threshold, jitter)
             parts.append((*columns, label, first + k))
     hot = pixels.choice(width * height, n_hot_pixels, replace=False)
     parts.append((*_noise(noise, np.arange(width * height), noise_rate, 0.5, width, duration), NOISE, -1))
@@ -220,7 +221,9 @@ def _check(p: dict[str, Any]) -> None:
     for name in ("noise_rate", "hot_pixel_rate", "jitter"):
         if as_number(p[name], name) < 0:
             raise InvalidArgumentError(f"{name} must not be negative, got {p[name]}")
-    for name in ("star_velocity", "satellite_speed", "star_contrast", "satellite_contrast"):
+    for name in ("star_velocity", "satellite_speed", "star_contrast", "satellite_contrast", "satellite_rate"):
+        if p[name] is None:
+            continue
         if not isinstance(p[name], tuple | list) or len(p[name]) != 2:
             raise InvalidArgumentError(f"{name} must be two numbers, got {p[name]!r}")
         low, high = (as_number(v, name) for v in p[name])
@@ -232,131 +235,6 @@ def _check(p: dict[str, Any]) -> None:
     expected = seconds * (p["noise_rate"] * p["width"] * p["height"] + p["hot_pixel_rate"] * p["n_hot_pixels"])
     if expected > _MOST_EVENTS:
         raise InvalidArgumentError(f"{expected:.3g} noise events are expected; at most {_MOST_EVENTS:.0e} are made")
-
-
-def _stars(
-    rng: np.random.Generator,
-    n: int,
-    width: int,
-    height: int,
-    duration: int,
-    velocity: tuple[float, float],
-    contrast: tuple[float, float],
-    sigma: float,
-) -> _Objects:
-    drift_x, drift_y = (v * duration * 1e-6 for v in velocity)
-    margin = _MARGIN * sigma
-    low, high = contrast
-    # Inverse of the distribution N(> c) ~ c^-1.5 between the two bounds.
-    share = rng.random(n)
-    brightness = (low**-1.5 - share * (low**-1.5 - high**-1.5)) ** (-1 / 1.5)
-    x = rng.uniform(-margin - max(drift_x, 0.0), width - 1 + margin - min(drift_x, 0.0), n)
-    y = rng.uniform(-margin - max(drift_y, 0.0), height - 1 + margin - min(drift_y, 0.0), n)
-    return _Objects(x, y, np.full(n, float(velocity[0])), np.full(n, float(velocity[1])), brightness)
-
-
-def _satellites(
-    rng: np.random.Generator,
-    n: int,
-    width: int,
-    height: int,
-    duration: int,
-    speeds: tuple[float, float],
-    contrast: tuple[float, float],
-) -> _Objects:
-    """Each is at some place of the picture at some time in the middle half of the recording."""
-    speed, angle = rng.uniform(*speeds, n), rng.uniform(0, 2 * np.pi, n)
-    velocity_x, velocity_y = speed * np.cos(angle), speed * np.sin(angle)
-    seconds = rng.uniform(0.25, 0.75, n) * duration * 1e-6
-    x = rng.uniform(0.25, 0.75, n) * (width - 1) - velocity_x * seconds
-    y = rng.uniform(0.25, 0.75, n) * (height - 1) - velocity_y * seconds
-    brightness = np.exp(rng.uniform(np.log(contrast[0]), np.log(contrast[1]), n))
-    return _Objects(x, y, velocity_x, velocity_y, brightness)
-
-
-def _crossings(
-    rng: np.random.Generator,
-    objects: _Objects,
-    k: int,
-    width: int,
-    height: int,
-    duration: int,
-    sigma: float,
-    threshold: float,
-    jitter: float,
-) -> tuple[npt.NDArray[Any], ...]:
-    """Events t, x, y, p of object k.
-
-    With s the way along the line from the point closest to the pixel and d that closest distance, L = level where
-    s² = 2 sigma² log(contrast / (exp(level) - 1)) - d². On the way in, levels first, first + threshold, ... are ON
-    events, where first is the threshold above what the pixel remembers; on the way out, the pixel remembers the
-    highest of them, so that the levels below that one are OFF events.
-    """
-    speed = float(np.hypot(objects.velocity_x[k], objects.velocity_y[k]))
-    if speed == 0:
-        return tuple(np.empty(0, np.int64) for _ in range(4))
-    contrast = objects.contrast[k]
-    x, y = _pixels_near(objects, k, width, height, duration, sigma * _reach(contrast, threshold))
-    along_x, along_y = objects.velocity_x[k] / speed, objects.velocity_y[k] / speed
-    to_x, to_y = x - objects.x[k], y - objects.y[k]
-    along, across = to_x * along_x + to_y * along_y, to_x * along_y - to_y * along_x
-    first = threshold * rng.uniform(0.1, 1.0, len(x))
-    peak = np.log1p(contrast * np.exp(-0.5 * (across / sigma) ** 2))
-    n_on = np.maximum(np.floor((peak - first) / threshold).astype(np.int64) + 1, 0)
-    n_off = np.maximum(n_on - 1, 0)
-    which = np.concatenate([np.repeat(np.arange(len(x)), n_on), np.repeat(np.arange(len(x)), n_off)])
-    step = np.concatenate([_count_up(n_on), _count_up(n_off)])
-    on = np.arange(len(which)) < n_on.sum()
-    level = first[which] + step * threshold
-    squared = 2 * sigma**2 * np.log(contrast / np.expm1(level)) - across[which] ** 2
-    way = np.sqrt(np.maximum(squared, 0.0))
-    with np.errstate(over="ignore"):  # what hardly moves has its events after the end
-        seconds = (along[which] + np.where(on, -way, way)) / speed
-    t = np.floor(seconds * 1e6 + rng.exponential(jitter, len(which)) if jitter else seconds * 1e6)
-    inside = (seconds >= 0) & (t < duration)
-    which = which[inside]
-    return t[inside].astype(np.int64), x[which], y[which], on[inside].astype(np.int64)
-
-
-def _reach(contrast: float, threshold: float) -> float:
-    """Farthest pixel, in sigmas, that the faintest first level (a tenth of the threshold) is reached at."""
-    return float(np.sqrt(max(2 * np.log(contrast / np.expm1(0.1 * threshold)), 0.0)))
-
-
-def _pixels_near(
-    objects: _Objects, k: int, width: int, height: int, duration: int, reach: float
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """All pixels within `reach` of the line that the object moves on, and some more."""
-    drift_x, drift_y = objects.velocity_x[k] * duration * 1e-6, objects.velocity_y[k] * duration * 1e-6
-    # Only the piece of the line next to the sensor, however long the line is.
-    from_, to = 0.0, 1.0
-    for position, drift, size in ((objects.x[k], drift_x, width), (objects.y[k], drift_y, height)):
-        low, high = -reach - 1 - position, size + reach - position
-        if drift == 0:
-            from_, to = (from_, to) if low <= 0 <= high else (1.0, 0.0)
-            continue
-        enters, leaves = sorted((low / drift, high / drift))
-        from_, to = max(from_, enters), min(to, leaves)
-    if from_ >= to:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    length = (to - from_) * np.hypot(drift_x, drift_y)
-    share = np.linspace(from_, to, int(2 * length) + 2)
-    radius = int(np.ceil(reach)) + 1
-    if len(share) * (2 * radius + 1) ** 2 > width * height:
-        row, column = np.divmod(np.arange(width * height), width)
-        return column, row
-    offset = np.arange(-radius, radius + 1)
-    x = np.rint(objects.x[k] + share * drift_x).astype(np.int64)[:, np.newaxis, np.newaxis] + offset
-    y = np.rint(objects.y[k] + share * drift_y).astype(np.int64)[:, np.newaxis, np.newaxis] + offset[:, np.newaxis]
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    row, column = np.divmod(np.unique((y * width + x)[inside]), width)
-    return column, row
-
-
-def _count_up(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """0, 1, ..., counts[0] - 1, 0, 1, ..., counts[1] - 1, ..."""
-    ends = np.cumsum(counts)
-    return np.arange(int(ends[-1]) if len(ends) else 0) - np.repeat(ends - counts, counts)
 
 
 def _noise(
@@ -381,7 +259,7 @@ def _merged(
 
 
 def _trajectories(
-    satellites: _Objects, first: int, width: int, height: int, duration: int, step: int
+    satellites: Objects, first: int, width: int, height: int, duration: int, step: int
 ) -> tuple[Trajectory, ...]:
     t = np.arange(0, duration, step, dtype=np.int64)
     trajectories = []
@@ -392,9 +270,3 @@ def _trajectories(
         velocity = float(satellites.velocity_x[k]), float(satellites.velocity_y[k])
         trajectories.append(Trajectory(first + k, t[seen], x[seen], y[seen], velocity, float(satellites.contrast[k])))
     return tuple(trajectories)
-
-
-__all__ = ["NOISE", "SATELLITE", "STAR", "StarField", "Trajectory", "star_field"]
-
-
-__dir__ = only_public(__all__)
