@@ -16,7 +16,7 @@ WINNER, OTHER = plot.COLORS[1], "#B8B8B8"
 
 
 def draw(classifier: Any, images: npt.NDArray[np.float64]) -> Any:
-    """Return a matplotlib Figure: below every image all spikes of the inputs and of the first hidden layer, and readouts.
+    """Return a matplotlib Figure: below every image all spikes of inputs and of the first hidden layer, and readouts.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ def test_the_same_seed_gives_the_same_predictions(digits, learned):
 
 
 def test_another_seed_splits_otherwise(digits):
-    assert not np.array_equal(demo.load_digits(1)[1].labels, digits[1].labels)
+    assert not np.array_equal(demo.load_digits(1)[1].images, digits[1].images)
 
 
 def test_there_is_an_example_of_each_digit(digits, learned):

@@ -66,7 +66,10 @@ def test_what_is_written_tells_classes_apart_without_the_command(folder):
 
 def test_a_training_that_went_on_is_to_the_bit_one_that_was_not_stopped(folder):
     constant = {"schedule": {"kind": "constant"}}
-    whole, parts = write(folder, "a.json", **constant), write(folder, "b.json", **constant, output=str(folder / "parts"))
+    whole, parts = (
+        write(folder, "a.json", **constant),
+        write(folder, "b.json", **constant, output=str(folder / "parts")),
+    )
     assert run(whole).exit_code == 0
     assert run(parts, "--epochs", 2).exit_code == 0
     assert run(parts).exit_code == 0
