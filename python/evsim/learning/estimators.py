@@ -52,7 +52,7 @@ class _SpikingEstimator(BaseEstimator):
         tau_syn: float = 5.0,
         learning_rate_init: float = 0.01,
         weight_decay: float = 0.0,
-        noise: float = 0.12,
+        noise: float = 0.15,
         batch_size: int = 32,
         max_iter: int = 40,
         early_stopping: bool = False,

@@ -17,11 +17,9 @@ from ..neurons import LI, LIF
 
 __all__: list[str] = []
 
-_DRIVE = 1.9
-"""What the arrivals of all inputs would add up to if their potentials peaked together, in thresholds."""
-
-_SPREAD = 1.5
-"""Standard deviation of weights over their mean."""
+_DRIVE, _VARIETY = 0.95, 0.8
+"""Mean and standard deviation, over neurons, of what all arrivals would add up to if they peaked together, in thresholds.
+Found on validation splits of scikit-learn's digits: neurons that differ more learn faster, and tell more apart."""
 
 
 @dataclass(frozen=True)
@@ -66,15 +64,17 @@ def feedforward(sizes: Sequence[int], n_active: float, neuron: LIF, *, readout: 
     Notes
     -----
     A weight w moves the potential by at most :math:`w r^{-r / (r - 1)}`, with :math:`r = \tau_m / \tau_s`: the peak of
-    a difference of two exponentials. Weights are such that all inputs together bring a neuron to about twice its
-    threshold, so that most of them fire, once or twice.
+    a difference of two exponentials. Weights are such that all inputs together bring half of the neurons to their
+    threshold; those of a last layer that fires, all of them.
     """
     net = SpikingNetwork(seed=seed)
     tau_mem, tau_syn, threshold = (float(np.max(one)) for one in (neuron.tau_mem, neuron.tau_syn, neuron.threshold))
     peak = _peak(tau_mem, tau_syn)
     for number, (n_before, n) in enumerate(pairwise(sizes[:-1]), start=1):
-        mean = _DRIVE * threshold / (peak * (n_active if number == 1 else n_before))
-        net.add_layer(Dense(n_before, n, NormalInitializer(mean, _SPREAD * mean)), neuron, name=f"hidden {number}")
+        n_spikes = n_active if number == 1 else n_before
+        mean, spread = _DRIVE / (peak * n_spikes), _VARIETY / (peak * math.sqrt(n_spikes))
+        weights = NormalInitializer(threshold * mean, threshold * spread)
+        net.add_layer(Dense(n_before, n, weights), neuron, name=f"hidden {number}")
     n_before, n = sizes[-2:]
     if readout:
         reader = LI(tau_mem=neuron.tau_mem, tau_syn=neuron.tau_syn)
@@ -82,7 +82,7 @@ def feedforward(sizes: Sequence[int], n_active: float, neuron: LIF, *, readout: 
             Dense(n_before, n, NormalInitializer(0.0, 0.3 / (peak * math.sqrt(n_before)))), reader, name="out"
         )
     else:
-        mean = _DRIVE * threshold / (peak * (n_before if len(sizes) > 2 else n_active))
+        mean = 2.0 * threshold / (peak * (n_before if len(sizes) > 2 else n_active))
         net.add_layer(Dense(n_before, n, NormalInitializer(mean, 0.5 * mean)), neuron, name="out")
     return net
 

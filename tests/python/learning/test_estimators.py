@@ -25,7 +25,7 @@ from evsim.learning import SpikingClassifier, SpikingRegressor
 SMALL = {"hidden_layer_sizes": 20, "max_iter": 15, "noise": 0.02, "random_state": 0}
 
 
-@parametrize_with_checks([SpikingClassifier(20, noise=0.02), SpikingRegressor(20, noise=0.02)])
+@parametrize_with_checks([kind(20, max_iter=25, learning_rate_init=0.03, noise=0.0) for kind in (SpikingClassifier, SpikingRegressor)])
 def test_scikit_learns_own_checks(estimator, check):
     check(estimator)
 
