@@ -73,7 +73,7 @@ class TrainingDataConfig(_Section):
     test: float = quantity(0.2, SHARE)
     validation: float = quantity(0.1, SHARE)
     window: float = quantity(20.0, ONE_POSITIVE)
-    noise: float = quantity(0.0, ONE_NOT_NEGATIVE)
+    noise: float = quantity(0.15, ONE_NOT_NEGATIVE)
 
 
 @config_class
@@ -81,7 +81,7 @@ class TrainingNetworkConfig(_Section):
     """Layers of LIF neurons one after the other; the last one, of LIF or LI neurons, follows from data and loss."""
 
     section = "network"
-    hidden: tuple[int, ...] = other((200,), _sizes)
+    hidden: tuple[int, ...] = other((400,), _sizes)
     tau_mem: float = quantity(20.0, ONE_POSITIVE)
     tau_syn: float = quantity(5.0, ONE_POSITIVE)
     threshold: float = quantity(1.0, ONE_POSITIVE)
@@ -119,7 +119,7 @@ class TrainingOptimizerConfig(_Section):
 
     section = "optimizer"
     kind: str = other("adamw", as_text("sgd", "adam", "adamw", "nadam"))
-    lr: float = quantity(0.005, ONE_POSITIVE)
+    lr: float = quantity(0.01, ONE_POSITIVE)
     weight_decay: float = quantity(0.0, ONE_NOT_NEGATIVE)
     clip: float | None = other(None, _or_none(_positive))
     max_step: float | None = other(None, _or_none(_positive))

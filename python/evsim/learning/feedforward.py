@@ -18,8 +18,8 @@ from ..neurons import LI, LIF
 __all__: list[str] = []
 
 _DRIVE, _VARIETY = 0.95, 0.8
-"""Mean and standard deviation, over neurons, of what all arrivals would add up to if they peaked together, in thresholds.
-Found on validation splits of scikit-learn's digits: neurons that differ more learn faster, and tell more apart."""
+"""Mean and standard deviation, over neurons, of what all arrivals would add up to if they peaked together, in
+thresholds. Found on validation splits of scikit-learn's digits: neurons that differ more learn faster, and tell more apart."""
 
 
 @dataclass(frozen=True)
