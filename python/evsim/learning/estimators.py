@@ -216,7 +216,7 @@ class SpikingClassifier(ClassifierMixin, _SpikingEstimator):
     >>> from sklearn.datasets import load_iris
     >>> from evsim.learning import SpikingClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> classifier = SpikingClassifier(50, max_iter=40, random_state=0).fit(X[::2], y[::2])
+    >>> classifier = SpikingClassifier(50, noise=0.05, random_state=0).fit(X[::2], y[::2])
     >>> classifier.score(X[1::2], y[1::2]) > 0.9
     True
     >>> classifier.predict_proba(X[:3]).shape, classifier.network_
@@ -298,7 +298,7 @@ class SpikingRegressor(RegressorMixin, _SpikingEstimator):
     >>> from evsim.learning import SpikingRegressor
     >>> X = np.random.default_rng(1).uniform(size=(400, 2))
     >>> y = np.sin(3.0 * X[:, 0]) + X[:, 1] ** 2
-    >>> regressor = SpikingRegressor(50, max_iter=40, random_state=0).fit(X[:300], y[:300])
+    >>> regressor = SpikingRegressor(50, noise=0.02, random_state=0).fit(X[:300], y[:300])
     >>> regressor.score(X[300:], y[300:]) > 0.9
     True
     """

@@ -19,7 +19,7 @@ __all__: list[str] = []
 
 _DRIVE, _VARIETY = 0.95, 0.8
 """Mean and standard deviation, over neurons, of what all arrivals would add up to if they peaked together, in
-thresholds. Found on validation splits of scikit-learn's digits: neurons that differ more learn faster, and tell more apart."""
+thresholds. Found on validation splits of scikit-learn's digits: neurons that differ more learn faster and better."""
 
 
 @dataclass(frozen=True)
