@@ -5,6 +5,7 @@ Each is saved with a palette of 128 colours, which keeps the files small.
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import math
@@ -19,6 +20,7 @@ from PIL import Image
 import evsim
 from evsim import encoders
 from evsim.cli import demo
+from evsim.cli.demo_figure import draw
 from evsim.initializers import NormalInitializer
 from evsim.learning import Adam, DelayBounds, TimeToFirstSpike, Trainer, record
 from evsim.neurons import Exponential, Linear
@@ -46,12 +48,17 @@ def three_neurons() -> tuple[evsim.SpikingNetwork, evsim.Probe, evsim.SpikeArray
     return net, probe, spikes
 
 
-def draw_digit() -> None:
-    """Draw a digit on its way through the network of ``evsim demo``."""
+@functools.cache
+def learned_digits() -> tuple[demo.Learned, demo.Digits]:
+    """What ``evsim demo`` learns, and what it is tested with."""
     train, test = demo.load_digits()
-    net = demo.template_network(train)
-    example = demo.recognise(net, test, repeats=1).example
-    save(demo.figure(net, test.images[example], int(test.labels[example])), "digit")
+    return demo.learn(train, test), test
+
+
+def draw_digits() -> None:
+    """Draw ten digits on their way through the network of ``evsim demo``."""
+    learned, test = learned_digits()
+    save(draw(learned.classifier, test.images[demo.examples(learned, test)]), "digits", dpi=90)
 
 
 def draw_raster() -> None:
@@ -75,11 +82,10 @@ def draw_membrane() -> None:
 
 
 def draw_weights() -> None:
-    """Draw the templates of two digits as small images."""
-    train, _ = demo.load_digits()
-    net = demo.template_network(train)
+    """Draw what hidden neurons of the demo have learned as small images."""
+    weights = learned_digits()[0].classifier.network_[0].weights
     figure = Figure(figsize=(7.0, 1.7), layout="constrained")
-    evsim.plot.weights(net[0].weights[20:40], shape=(8, 8), n_columns=10, ax=figure.subplots())
+    evsim.plot.weights(weights[:20, :64] - weights[:20, 64:128], shape=(8, 8), n_columns=10, ax=figure.subplots())
     save(figure, "weights")
 
 
@@ -253,7 +259,7 @@ def draw_instances() -> None:
 def draw_brightness_codes() -> None:
     """Draw an image, and three codes of it in full and in half the light."""
     _, test = demo.load_digits()
-    image = test.images[0]
+    image = test.images[0].reshape(8, 8) / 16.0
     codes = {
         "latency": lambda light: encoders.latency(light * image, shape=(8, 8), t_max=20.0),
         "log_latency": lambda light: encoders.log_latency(light * image, shape=(8, 8), tau=6.0),
@@ -692,7 +698,7 @@ def draw_adex() -> None:
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    pictures = [draw_digit, draw_raster, draw_membrane, draw_weights, draw_exact, draw_stdp_window]
+    pictures = [draw_digits, draw_raster, draw_membrane, draw_weights, draw_exact, draw_stdp_window]
     pictures += [
         draw_delays,
         draw_gradients,

@@ -16,6 +16,7 @@ from .info import cache, info
 from .segment import segment
 from .simulate import app as simulate
 from .train import train_stdp
+from .train_command import train
 
 
 class _Commands(TyperGroup):
@@ -66,7 +67,7 @@ def _evsim(
     pass
 
 
-for command in (demo, infer, segment, train_stdp, info, cache):
+for command in (demo, train, infer, segment, train_stdp, info, cache):
     app.command()(command)
 app.add_typer(simulate)
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from .._lib.modules import only_public
-from ..errors import InvalidArgumentError
+from ..errors import InvalidArgumentError, NonFiniteError, ShapeMismatchError
 from .loss_values import LossValue
-from .losses import Loss, Reduction, as_classes, require_positive, require_reduction, scale_of, softmax
+from .losses import Floats, Loss, Reduction, as_classes, require_positive, require_reduction, scale_of, softmax
 from .tape import Tape
 
-__all__ = ["ReadoutCrossEntropy"]
+__all__ = ["ReadoutCrossEntropy", "ReadoutError"]
+
+At: TypeAlias = Literal["maximum", "mean"] | float
 
 
 @dataclass(frozen=True)
 class ReadoutCrossEntropy(Loss):
-    r"""Cross-entropy of the potentials of a readout: :math:`-\log (e^{V_y} / \sum_k e^{V_k})`.
+    r"""Cross-entropy of the potentials of a readout: :math:`-\log (e^{s V_y} / \sum_k e^{s V_k})`.
 
     Parameters
     ----------
@@ -29,7 +31,7 @@ class ReadoutCrossEntropy(Loss):
         The highest potential of every neuron; its mean over time, which needs ``until=``; or that at a time, for which
         the network runs once more. All exact.
     scale : float
-        By which potentials are multiplied first.
+        s, by which potentials are multiplied first.
     reduction : "mean" or "sum"
         Over samples.
 
@@ -39,39 +41,107 @@ class ReadoutCrossEntropy(Loss):
     """
 
     layer: str
-    at: Literal["maximum", "mean"] | float = "maximum"
+    at: At = "maximum"
     scale: float = 1.0
     reduction: Reduction = "mean"
 
     def __post_init__(self) -> None:
-        require_positive(self.scale, "scale")
-        require_reduction(self.reduction)
-        if self.at not in ("maximum", "mean") and (isinstance(self.at, str) or not math.isfinite(self.at)):
-            raise InvalidArgumentError(f"at must be 'maximum', 'mean' or a time, got {self.at!r}")
+        _require_readout(self.at, self.scale, self.reduction)
 
     def __call__(self, tape: Tape, targets: Any = None) -> LossValue:
         """Return the loss of a run and its derivatives."""
-        if isinstance(self.at, str):
-            potentials = tape.remembered(self.layer, self.at)
-        else:
-            potentials = tape.potentials(self.layer, [self.at])[:, 0]
-        classes = as_classes(targets, potentials.shape)
+        scores = scaled_potentials(self, tape)
+        classes = as_classes(targets, scores.shape)
         rows = np.arange(len(classes))
-        scores = potentials * self.scale
-        probability = softmax(scores)
-        per_sample = -np.log(np.maximum(probability[rows, classes], 1e-300))
-        reduction = scale_of(self.reduction, len(classes))
-        derivatives = probability.copy()
+        derivatives = softmax(scores)
+        per_sample = -np.log(np.maximum(derivatives[rows, classes], 1e-300))
         derivatives[rows, classes] -= 1.0
-        derivatives *= self.scale * reduction
-        value = float(per_sample.sum() * reduction)
-        if self.at == "mean":
-            return LossValue(value, per_sample, means={self.layer: derivatives}, scores=scores)
-        if self.at == "maximum":
-            return LossValue(value, per_sample, maxima={self.layer: derivatives}, scores=scores)
-        neurons, times = np.arange(potentials.shape[1], dtype=np.int32), np.full(potentials.shape[1], float(self.at))
-        seeds = [(neurons, times, row) for row in derivatives]
-        return LossValue(value, per_sample, potentials={self.layer: seeds}, scores=scores)
+        return _value(self.layer, self.at, self.scale, self.reduction, per_sample, derivatives, scores)
+
+
+@dataclass(frozen=True)
+class ReadoutError(Loss):
+    r"""Squared error of the potentials of a readout: :math:`\frac{1}{2} \sum_k (s V_k - y_k)^2`.
+
+    Parameters
+    ----------
+    layer : str
+        Of :class:`~evsim.LI` neurons.
+    at : "mean", "maximum" or float
+        As of :class:`ReadoutCrossEntropy`.
+    scale : float
+        s, by which potentials are multiplied first.
+    reduction : "mean" or "sum"
+        Over samples.
+
+    Notes
+    -----
+    Targets: numbers, shape (n_samples, n_neurons), or (n_samples,) for one neuron.
+
+    Examples
+    --------
+    >>> import evsim
+    >>> from evsim.learning import ReadoutError, record
+    >>> net = evsim.SpikingNetwork(dtype="float64")
+    >>> layer = net.add_layer(evsim.Dense(1, 1, weights=[[8.0]]), evsim.LI(tau_mem=20.0, tau_syn=5.0), name="out")
+    >>> tape = record(net, [evsim.SpikeArray([0], [0.0])], until=40.0)
+    >>> loss = ReadoutError("out")(tape, [1.0])
+    >>> round(loss.value, 4), loss.backward(tape).weights["out"].round(4)
+    (0.0163, array([[-0.0185]]))
+    """
+
+    layer: str
+    at: At = "mean"
+    scale: float = 1.0
+    reduction: Reduction = "mean"
+
+    def __post_init__(self) -> None:
+        _require_readout(self.at, self.scale, self.reduction)
+
+    def __call__(self, tape: Tape, targets: Any = None) -> LossValue:
+        """Return the loss of a run and its derivatives."""
+        found = scaled_potentials(self, tape)
+        wanted = np.asarray(targets, np.float64)
+        if wanted.shape == (len(found),) and found.shape[1] == 1:
+            wanted = wanted[:, None]
+        if wanted.shape != found.shape:
+            raise ShapeMismatchError(f"targets are numbers of shape {found.shape}, got {wanted.shape}")
+        if not np.all(np.isfinite(wanted)):
+            raise NonFiniteError("targets must be finite")
+        error = found - wanted
+        per_sample = 0.5 * np.sum(error**2, axis=1)
+        return _value(self.layer, self.at, self.scale, self.reduction, per_sample, error, None)
+
+
+def _require_readout(at: At, scale: float, reduction: Reduction) -> None:
+    require_positive(scale, "scale")
+    require_reduction(reduction)
+    if at not in ("maximum", "mean") and (isinstance(at, str) or not math.isfinite(at)):
+        raise InvalidArgumentError(f"at must be 'maximum', 'mean' or a time, got {at!r}")
+
+
+def scaled_potentials(loss: ReadoutCrossEntropy | ReadoutError, tape: Tape) -> Floats:
+    """Return what a loss sees of a readout, shape (n_samples, n_neurons)."""
+    if isinstance(loss.at, str):
+        return tape.remembered(loss.layer, loss.at) * loss.scale
+    found: Floats = tape.potentials(loss.layer, [loss.at])[:, 0] * loss.scale
+    return found
+
+
+def _value(
+    layer: str, at: At, scale: float, reduction: Reduction, per_sample: Floats, by_scaled: Floats, scores: Floats | None
+) -> LossValue:
+    """Losses of samples and their derivatives by scaled potentials, as those by what was looked at."""
+    of_all = scale_of(reduction, len(per_sample))
+    value, derivatives = float(per_sample.sum() * of_all), by_scaled * (scale * of_all)
+    if at == "mean":
+        return LossValue(value, per_sample, means={layer: derivatives}, scores=scores)
+    if at == "maximum":
+        return LossValue(value, per_sample, maxima={layer: derivatives}, scores=scores)
+    n = derivatives.shape[1]
+    neurons, times = np.arange(n, dtype=np.int32), np.full(n, float(at))
+    seeds = [(neurons, times, row) for row in derivatives]
+    return LossValue(value, per_sample, potentials={layer: seeds}, scores=scores)
 
 
 __dir__ = only_public(__all__)

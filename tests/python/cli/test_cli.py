@@ -66,7 +66,7 @@ def assert_one_line_error(result, *words, code=1):
 def test_help_lists_the_commands():
     result = run("--help")
     assert result.exit_code == 0
-    for command in ("cache", "demo", "infer", "info", "simulate"):
+    for command in ("cache", "demo", "infer", "info", "simulate", "train"):
         assert command in result.stdout
 
 
@@ -186,10 +186,10 @@ def test_messages_are_no_markup(network, tmp_path):
 def test_demo_does_its_work_and_says_what_to_try_next(tmp_path):
     pytest.importorskip("sklearn")
     pytest.importorskip("matplotlib")
-    result = run("demo", "-o", tmp_path / "out", "--threads", 1, "--templates", 3)
+    result = run("demo", "-o", tmp_path / "out", "--threads", 1, "--hidden", 30, "--epochs", 5)
     assert result.exit_code == 0, result.stderr
-    assert float(re.search(r"([\d.]+)% by the first", result.stdout)[1]) > 90
-    names = {"template.safetensors", "digit.npz", "digit.png"}
+    assert float(re.search(r"([\d.]+)% of the test digits", result.stdout)[1]) > 70
+    names = {"network.safetensors", "digit.npz", "digits.png"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == names
     command = re.search(r"Try next: evsim (.*)", result.stdout)[1].split()
     again = run(*command)

@@ -1,0 +1,156 @@
+"""evsim train: a configuration, checked; a training that goes on from its checkpoint; files that can be used again."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import evsim
+from evsim import errors
+from evsim.cli import training
+from evsim.cli.main import app
+from evsim.cli.training_config import TrainingConfig
+from evsim.cli.training_data import read_table, split
+
+SMALL = {
+    "data": {"file": "table.npz", "noise": 0.02},
+    "network": {"hidden": [30]},
+    "optimizer": {"lr": 0.02},
+    "epochs": 6,
+    "batch_size": 8,
+    "seed": 3,
+}
+
+
+def write(folder, name="config.json", **changes):
+    path = folder / name
+    path.write_text(json.dumps({**SMALL, "output": str(folder / "out"), **changes}))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(1)
+    x = rng.uniform(size=(240, 3))
+    np.savez(tmp_path / "table.npz", X=x, y=np.where(x[:, 0] > x[:, 1], "more", "less"))
+    return tmp_path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["train", *map(str, arguments)])
+
+
+def test_a_table_is_learned_and_all_files_are_written(folder):
+    result = run(write(folder, epochs=30))
+    assert result.exit_code == 0, result.output
+    names = {"network.safetensors", "code.json", "log.csv", "checkpoint.npz", "config.json"}
+    assert names <= {path.name for path in (folder / "out").iterdir()}
+    with (folder / "out" / "log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 30
+    assert float(rows[-1]["loss"]) < 0.8 * float(rows[0]["loss"])
+
+
+def test_what_is_written_tells_classes_apart_without_the_command(folder):
+    assert run(write(folder, epochs=30)).exit_code == 0
+    code = json.loads((folder / "out" / "code.json").read_text())
+    net = evsim.load(folder / "out" / "network.safetensors")
+    x = np.random.default_rng(5).uniform(size=(200, 3))
+    spikes = evsim.learning.LatencyCode(code["lowest"], code["highest"], code["window"]).encode(x)
+    scores = evsim.learning.record(net, spikes, until=code["until"]).remembered("out", "mean")
+    names = np.array(code["classes"])[scores.argmax(axis=1)]
+    assert np.mean(names == np.where(x[:, 0] > x[:, 1], "more", "less")) > 0.8
+
+
+def test_a_training_that_went_on_is_to_the_bit_one_that_was_not_stopped(folder):
+    constant = {"schedule": {"kind": "constant"}}
+    whole, parts = (
+        write(folder, "a.json", **constant),
+        write(folder, "b.json", **constant, output=str(folder / "parts")),
+    )
+    assert run(whole).exit_code == 0
+    assert run(parts, "--epochs", 2).exit_code == 0
+    assert run(parts).exit_code == 0
+    one, other = (evsim.load(folder / name / "network.safetensors") for name in ("out", "parts"))
+    for mine, theirs in zip(one, other, strict=True):
+        np.testing.assert_array_equal(mine.weights, theirs.weights)
+
+
+def test_a_checkpoint_of_other_settings_is_refused_by_name(folder):
+    assert run(write(folder)).exit_code == 0
+    result = run(write(folder, optimizer={"lr": 0.5}))
+    assert result.exit_code == 1
+    assert "optimizer.lr = 0.02, not 0.5" in result.output
+
+
+@pytest.mark.parametrize("loss", [{"kind": "first-spike"}, {"kind": "cross-entropy", "at": "maximum"}])
+def test_all_losses_of_classes_run(folder, loss):
+    result = run(write(folder, loss=loss, epochs=2))
+    assert result.exit_code == 0, result.output
+
+
+def test_numbers_are_learned_and_reported_without_accuracy(folder):
+    x = np.random.default_rng(1).uniform(size=(100, 2))
+    np.savez(folder / "table.npz", X=x, y=10.0 * x[:, 0])
+    result = run(write(folder, loss={"kind": "squared-error"}, epochs=20))
+    assert result.exit_code == 0, result.output
+    assert "%" not in result.output.split("test samples")[1].split("time taken")[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"optimizer": {"lr": -1}}, "optimizer.lr must be > 0, got -1"),
+        ({"optimizer": {"kind": "adamax"}}, "optimizer.kind must be 'sgd' or .*, got 'adamax'"),
+        ({"data": {"test": 1.0}}, "data.test must be from 0 to below 1, got 1"),
+        ({"network": {"hidden": 200}}, "network.hidden must be a list of sizes"),
+        ({"network": {"until": 5.0}}, "network.until must be at least data.window, 20, got 5"),
+        ({"schedule": {"factor": 2.0}}, "schedule.factor must be above 0 and at most 1, got 2"),
+        ({"epochs": 0}, "epochs must be"),
+        ({"patience": 3, "data": {"validation": 0}}, "patience needs data.validation above 0"),
+    ],
+)
+def test_errors_name_the_field_the_value_and_what_is_allowed(values, message):
+    with pytest.raises(errors.InvalidArgumentError, match=message):
+        TrainingConfig.from_dict(values)
+
+
+def test_an_unknown_field_is_named_with_those_that_there_are():
+    with pytest.raises(errors.FileFormatError, match=r"no field 'learning_rate'; it has kind, lr"):
+        TrainingConfig.from_dict({"optimizer": {"learning_rate": 0.1}})
+
+
+def test_a_csv_may_have_names_of_columns(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b,kind\n1,2,x\n3,4,y\n")
+    table = read_table("t.csv", tmp_path)
+    np.testing.assert_array_equal(table.features, [[1, 2], [3, 4]])
+    assert table.targets.tolist() == ["x", "y"]
+
+
+@pytest.mark.parametrize("text", ["", "1,2,x\n1,x\n", "1,2,x\n1,b,y\n", "1,nan,x\n"])
+def test_a_csv_of_something_else_is_refused(tmp_path, text):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(errors.FileFormatError, match=r"t\.csv"):
+        read_table("t.csv", tmp_path)
+
+
+def test_an_npz_of_something_else_is_refused(tmp_path):
+    np.savez(tmp_path / "t.npz", a=[1])
+    with pytest.raises(errors.FileFormatError, match="X and y"):
+        read_table("t.npz", tmp_path)
+
+
+def test_a_split_takes_the_same_share_of_each_class():
+    classes = np.repeat([0, 1, 2], [10, 20, 70])
+    rest, chosen = split(classes, 100, 0.2, seed=4)
+    assert np.bincount(classes[chosen]).tolist() == [2, 4, 14]
+    assert sorted([*rest, *chosen]) == list(range(100))
+
+
+def test_curves_of_losses_are_drawn(folder):
+    figures = pytest.importorskip("matplotlib.figure")
+    epochs = [evsim.learning.Epoch(k, 1.0 / k, 0.5, 2.0 / k, 0.4, 0.1) for k in (1, 2, 3)]
+    training.draw_curves(epochs, folder / "curves.png", figures.Figure)
+    assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
