@@ -13,6 +13,7 @@ import typer
 from .console import Threads, console, duration, errors, say, table_of, use_threads
 
 if TYPE_CHECKING:
+    from ..learning import Epoch
     from .training import Result, Task
     from .training_config import TrainingConfig
 
@@ -55,13 +56,26 @@ def train(
         raise typer.Exit(130) from None
     console.print(_table(settings, task, result, time.perf_counter() - start))
     if importlib.util.find_spec("matplotlib"):
-        figure = require("matplotlib.figure", "matplotlib", "plot", "the learning curves").Figure
-        training.draw_curves(result.epochs, files.picture, figure)
+        draw_curves(result.epochs, files.picture)
         say(f"{files.picture}  ", "learning curves")
     say(f"{files.network}  ", "the network, for evsim.load")
     say(f"{files.code}  ", "what its inputs and outputs mean")
     say(f"{files.log}  ", "a row for each epoch")
     say(f"{files.checkpoint}  ", "where the same command, with more epochs, goes on")
+
+
+def draw_curves(epochs: list[Epoch], path: Path) -> None:
+    """Write a picture of loss and, where there is one, accuracy over epochs."""
+    from matplotlib.figure import Figure
+
+    from .. import plot
+    from ..io.atomic import replacing
+
+    n = 2 if any(math.isfinite(epoch.accuracy) for epoch in epochs) else 1
+    figure = Figure(figsize=(4.0 * n, 3.2), layout="constrained")
+    plot.learning_curves(epochs, axes=figure.subplots(1, n, squeeze=False)[0])
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=130)
 
 
 def _table(settings: TrainingConfig, task: Task, result: Result, seconds: float) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -256,21 +255,3 @@ def _flat(values: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
 def _write_json(path: Path, values: dict[str, Any]) -> None:
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-
-
-def draw_curves(epochs: list[Epoch], path: Path, figure_of: Callable[..., Any]) -> None:
-    """Write a picture of loss and, where there is one, accuracy over epochs."""
-    numbers = [epoch.number for epoch in epochs]
-    with_accuracy = any(np.isfinite(epoch.accuracy) for epoch in epochs)
-    figure = figure_of(figsize=(8.0, 3.2) if with_accuracy else (4.2, 3.2), layout="constrained")
-    axes = figure.subplots(1, 2 if with_accuracy else 1, squeeze=False)[0]
-    for ax, name in zip(axes, ("loss", "accuracy"), strict=False):
-        for label, field in (("training", name), ("validation", f"validation_{name}")):
-            values = [getattr(epoch, field) for epoch in epochs]
-            if np.any(np.isfinite(values)):
-                ax.plot(numbers, values, label=label, marker="." if len(epochs) < 3 else None)
-        ax.set(xlabel="epoch", ylabel=name)
-        ax.spines[["top", "right"]].set_visible(False)
-    axes[0].legend(frameon=False)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=130)
