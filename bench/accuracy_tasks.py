@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import evsim
+from evsim.datasets import yin_yang
 from evsim.learning import Adam, DelayBounds, FiringRate, ReadoutCrossEntropy, TimeToFirstSpike, Trainer
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -47,32 +48,8 @@ def network(sizes: list[int], weights: list[tuple[float, float]], last: Any, see
 # Yin-Yang
 
 
-def yin_yang(n: int, seed: int) -> Samples:
-    """Kriener et al. 2022: points of the symbol, balanced, as latencies of 30 ms, with a spike at 0."""
-    rng, r_big, r_small = np.random.RandomState(seed), 0.5, 0.1
-
-    def class_of(x: float, y: float) -> int:
-        right, left = np.hypot(x - 1.5 * r_big, y - r_big), np.hypot(x - 0.5 * r_big, y - r_big)
-        if right < r_small or left < r_small:
-            return 2
-        return int(right <= r_small or r_small < left <= r_big / 2 or (y > r_big and right > r_big / 2))
-
-    samples, classes = [], []
-    for _ in range(n):
-        goal = rng.randint(3)
-        while True:
-            x, y = rng.rand(2) * 2 * r_big
-            if np.hypot(x - r_big, y - r_big) <= r_big and class_of(x, y) == goal:
-                break
-        times = np.array([30.0 * x, 30.0 * y, 30.0 * (1 - x), 30.0 * (1 - y), 0.0])
-        order = np.argsort(times, kind="stable")
-        samples.append(evsim.SpikeArray(order, times[order]))
-        classes.append(goal)
-    return samples, np.array(classes)
-
-
 def of_yin_yang(trainer: Trainer, epochs: int) -> Task:
-    return Task(trainer, yin_yang(5000, 42), yin_yang(1000, 41), yin_yang(1000, 40), epochs)
+    return Task(trainer, *(yin_yang(n, seed=seed)[:2] for n, seed in ((5000, 42), (1000, 41), (1000, 40))), epochs)
 
 
 def yin_yang_readout(seed: int) -> Task:
