@@ -21,7 +21,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Reduction: TypeAlias = Literal["mean", "sum"]
 Span: TypeAlias = tuple[float, float]
 ALWAYS: Span = (-math.inf, math.inf)
-_N_TIMES = 100
+_N_TIMES = 32
 UserLoss: TypeAlias = Callable[[Tape, Any], LossValue]
 
 
@@ -67,7 +67,7 @@ def highest(tape: Tape, layer: str, silent: npt.NDArray[np.bool_], span: Span = 
     """Return where potentials of silent neurons, shape (n_samples, n_neurons), are highest; derivatives of 1.
 
     At a maximum it changes nothing if all that arrives comes later, so that raising the potential asks for weights and
-    not for late input. Among 100 times of the span within the run, for which the samples run once more. Raises
+    not for late input. Among 32 times of the span within the run, for which the samples run once more. Raises
     InvalidArgumentError where the run has no end, or the span lies outside.
     """
     rows = np.flatnonzero(silent.any(axis=1))
@@ -79,13 +79,26 @@ def highest(tape: Tape, layer: str, silent: npt.NDArray[np.bool_], span: Span = 
             f"spikes between {span[0]} and {span[1]} are none of a run that ends at {tape.until}"
         )
     grid = np.linspace(first, last, _N_TIMES)
-    potentials = tape.potentials(layer, grid, rows)
-    times = grid[potentials.argmax(axis=1)]
+    neurons = np.flatnonzero(silent.any(axis=0)).astype(np.int32)
+    potentials = tape.potentials(layer, grid, rows, neurons)
+    times = _peaks(grid, potentials)
     out = [NOTHING] * len(silent)
     for row, at in zip(rows, times, strict=True):
-        neurons = np.flatnonzero(silent[row]).astype(np.int32)
-        out[row] = neurons, at[neurons], np.ones(len(neurons))
+        chosen = silent[row, neurons]
+        out[row] = neurons[chosen], at[chosen], np.ones(np.count_nonzero(chosen))
     return out
+
+
+def _peaks(grid: Floats, potentials: Floats) -> Floats:
+    """Times of the highest of potentials at even times, shape (n_samples, n_times, n_neurons); by parabolas between."""
+    highest = potentials.argmax(axis=1)
+    middle = np.clip(highest, 1, len(grid) - 2)
+    before, at, after = (np.take_along_axis(potentials, middle[:, None] + k, axis=1)[:, 0] for k in (-1, 0, 1))
+    bend = before - 2.0 * at + after
+    shift = 0.5 * (before - after) / np.where(bend < 0.0, bend, -np.inf)
+    inside = highest == middle
+    found: Floats = grid[highest] + np.where(inside, shift, 0.0) * (grid[1] - grid[0])
+    return found
 
 
 def scale_of(reduction: Reduction, n_samples: int) -> float:

@@ -194,16 +194,20 @@ class Tape:
         return self._remembered[key]
 
     def potentials(
-        self, name: str, times: npt.ArrayLike, samples: Sequence[int] | npt.NDArray[np.intp] | None = None
+        self,
+        name: str,
+        times: npt.ArrayLike,
+        samples: Sequence[int] | npt.NDArray[np.intp] | None = None,
+        neurons: npt.ArrayLike | None = None,
     ) -> Floats:
-        """Return the potentials of a population at some times, of chosen samples or of all.
+        """Return the potentials of a population at some times, of chosen samples and neurons or of all.
 
         Of shape (n_samples, n_times, n_neurons). Runs the network once more, with weights that must still be those of
-        the run. Times ascend.
+        the run, and looks some 50 ns at each potential. Times ascend.
         """
         chosen = range(len(self)) if samples is None else samples
         inputs = {one.name: [self._spikes[one.name][s] for s in chosen] for one in self._net._inputs}
-        until, probe = self.until if math.isfinite(self.until) else None, Probe(self._name(name), times)
+        until, probe = self.until if math.isfinite(self.until) else None, Probe(self._name(name), times, neurons)
         with one_at_a_time(self._net):
             self._net.infer(inputs, until=until, start=self._start, record=probe)
         return probe.values if probe.values.ndim == 3 else probe.values[None]

@@ -47,10 +47,10 @@ class Tape:
     def starts(self):
         return np.zeros(len(self))
 
-    def potentials(self, name, times, samples):
+    def potentials(self, name, times, samples, neurons):
         """Highest at 7.3, of all neurons."""
         bump = -((times - 7.3) ** 2)
-        return np.broadcast_to(bump[None, :, None], (len(samples), len(times), self._n))
+        return np.broadcast_to(bump[None, :, None], (len(samples), len(times), len(neurons)))
 
     def remembered(self, name, kind):
         return np.asarray(self._remembered[kind])
