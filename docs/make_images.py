@@ -9,6 +9,7 @@ import functools
 import io
 import json
 import math
+import runpy
 from pathlib import Path
 
 import matplotlib
@@ -19,8 +20,7 @@ from PIL import Image
 
 import evsim
 from evsim import encoders
-from evsim.cli import demo
-from evsim.cli.demo_figure import draw
+from evsim.cli import demo, demo_figure
 from evsim.initializers import NormalInitializer
 from evsim.learning import Adam, DelayBounds, TimeToFirstSpike, Trainer, record
 from evsim.neurons import Exponential, Linear
@@ -58,7 +58,7 @@ def learned_digits() -> tuple[demo.Learned, demo.Digits]:
 def draw_digits() -> None:
     """Draw ten digits on their way through the network of ``evsim demo``."""
     learned, test = learned_digits()
-    save(draw(learned.classifier, test.images[demo.examples(learned, test)]), "digits", dpi=90)
+    save(demo_figure.draw(learned.classifier, test.images[demo.examples(learned, test)]), "digits", dpi=90)
 
 
 def draw_raster() -> None:
@@ -485,6 +485,12 @@ def draw_training() -> None:
     save(figure, "learned_delays")
 
 
+def draw_yin_yang() -> None:
+    """Draw what examples/yin_yang.py learns."""
+    example = runpy.run_path(str(FOLDER.parents[1] / "examples" / "yin_yang.py"))
+    save(example["main"](30), "yin_yang")
+
+
 def draw_remedies() -> None:
     """Draw what remedies do for three bad starts, from the last results of bench/remedies.py."""
     bench = Path(__file__).parents[1] / "bench"
@@ -703,6 +709,7 @@ if __name__ == "__main__":
         draw_delays,
         draw_gradients,
         draw_training,
+        draw_yin_yang,
         draw_remedies,
         draw_recurrent,
         draw_sparse,

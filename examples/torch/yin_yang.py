@@ -14,32 +14,14 @@ import torch
 
 import evsim
 import evsim.torch
-
-R, R_DOT = 0.5, 0.1
-
-
-def class_of(x, y):
-    """0 for yin, 1 for yang, 2 for the dots."""
-    right, left = np.hypot(x - 1.5 * R, y - R), np.hypot(x - 0.5 * R, y - R)
-    if right < R_DOT or left < R_DOT:
-        return 2
-    return int(right <= R_DOT or (R_DOT < left <= 0.5 * R) or (y > R and right > 0.5 * R))
+from evsim.datasets import yin_yang
 
 
-def yin_yang(n, seed):
-    """Spike times in ms, shape (n, 5), early for large values, a last one at 0; and classes."""
-    rng = np.random.RandomState(seed)
-    points, classes = [], []
-    for _ in range(n):
-        goal = rng.randint(3)
-        while True:
-            x, y = rng.rand(2) * 2.0 * R
-            if np.hypot(x - R, y - R) <= R and class_of(x, y) == goal:
-                break
-        points.append((x, y, 1.0 - x, 1.0 - y))
-        classes.append(goal)
-    times = np.column_stack([30.0 * np.array(points), np.zeros(n)])
-    return torch.from_numpy(times), torch.tensor(classes)
+def times_and_classes(n, seed):
+    """Spike times in ms, shape (n, 5), of points (x, y) of the symbol, with a last one at 0; and classes."""
+    _, classes, points = yin_yang(n, seed=seed)
+    times = np.column_stack([30.0 * points, 30.0 * (1.0 - points), np.zeros(n)])
+    return torch.from_numpy(times), torch.from_numpy(classes)
 
 
 def first_spike_loss(out, classes, end=60.0, tau=0.5, tau_late=6.4, alpha=0.003):
@@ -83,7 +65,8 @@ def main(epochs=5):
     """Train, and tell how it goes."""
     torch.manual_seed(1)
     torch.set_num_threads(1)  # the tensors are small, and threads that wait for one another would take the time
-    data, test = torch.utils.data.TensorDataset(*yin_yang(5000, seed=42)), yin_yang(1000, seed=40)
+    data = torch.utils.data.TensorDataset(*times_and_classes(5000, seed=42))
+    test = times_and_classes(1000, seed=40)
     model = evsim.torch.Network(network(), until=60.0)
     for epoch, took in enumerate(train(model, data, epochs), 1):
         print(f"epoch {epoch}: {accuracy(model, *test):.1%} of the test set, {took:.2f} s")
