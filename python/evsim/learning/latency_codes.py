@@ -9,7 +9,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from .._lib.arrays import as_number, as_positive
+from .._lib.arrays import as_array, as_number, as_positive
 from .._lib.modules import only_public
 from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
 from ..spikes import SpikeArray
@@ -36,7 +36,7 @@ class LatencyCode:
 
     Raises
     ------
-    InvalidArgumentError, NonFiniteError, ShapeMismatchError
+    InvalidArgumentError, NonFiniteError, ShapeMismatchError, DTypeError
         `lowest` above `highest`, of another shape, or not finite; `window` not above 0.
 
     Notes
@@ -59,7 +59,7 @@ class LatencyCode:
     window: float = 20.0
 
     def __post_init__(self) -> None:
-        lowest, highest = np.array(self.lowest, np.float64), np.array(self.highest, np.float64)
+        lowest, highest = (_numbers(one).copy() for one in (self.lowest, self.highest))
         if lowest.ndim != 1 or lowest.shape != highest.shape or lowest.size == 0:
             raise ShapeMismatchError(
                 f"lowest and highest have one value a feature, got {lowest.shape}, {highest.shape}"
@@ -158,11 +158,15 @@ class NoisySamples(Sequence[SpikeArray]):
         return self._samples[k]
 
 
+def _numbers(given: npt.ArrayLike) -> Floats:
+    numbers = as_array(given, "features", "rows of numbers")
+    if numbers.dtype.kind not in "biuf":
+        raise DTypeError(f"features must be numbers, got {numbers.dtype}")
+    return numbers.astype(np.float64, copy=False)
+
+
 def _rows(features: npt.ArrayLike) -> Floats:
-    try:
-        rows = np.asarray(features, np.float64)
-    except (TypeError, ValueError) as error:
-        raise DTypeError(f"features must be rows of numbers: {error}") from None
+    rows = _numbers(features)
     if rows.ndim != 2 or rows.shape[1] == 0:
         raise ShapeMismatchError(f"features must have the shape (n_samples, n_features), got {rows.shape}")
     if not np.all(np.isfinite(rows)):

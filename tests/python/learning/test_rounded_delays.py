@@ -57,8 +57,17 @@ def test_networks_that_round_run_and_resume():
     net.infer([0, 1, 2], [1.0, 2.0, 3.0], until=20.0)
 
 
+def test_a_projection_that_is_named_twice_is_told_once_by_its_whole_change():
+    one, other = (round_delays(network(), 1.0, projections=names) for names in (["synapses"], ["synapses"] * 2))
+    assert one == other
+    assert one["synapses"] > 0.0
+
+
 def test_what_is_no_grid():
     net = network()
+    for names in ("synapses", 3):
+        with pytest.raises(errors.DTypeError, match="sequence of names"):
+            round_delays(net, 1.0, projections=names)
     for step, options in ((0.0, {}), (-1.0, {}), (1.0, {"least": -1}), (1.0, {"least": 3, "most": 2})):
         with pytest.raises(errors.InvalidArgumentError):
             round_delays(net, step, **options)
