@@ -141,6 +141,10 @@ class NoisySamples(Sequence[SpikeArray]):
         self._shares = code.shares(_rows(features))
         self._samples = code._encode(self._shares)
 
+    def without_noise(self) -> list[SpikeArray]:
+        """Return the samples as they are, not blurred."""
+        return self._code._encode(self._shares)
+
     def begin(self, epoch: int) -> None:
         """Blur the features for that epoch."""
         if self._noise:
