@@ -206,6 +206,31 @@ def test_what_cannot_be_initialised():
             make()
 
 
+@pytest.mark.parametrize("port", ["x", -1, 1, True, np.nan, [0], 0.0], ids=str)
+def test_ports_that_there_are_not(port):
+    with pytest.raises(errors.EvsimError, match="port"):
+        FluctuationInitializer(LIF, 0.1, port=port)
+
+
+@pytest.mark.parametrize("neuron", [None, [1], {}, "LIF", evsim.LIF, np.ones(2)], ids=str)
+def test_what_is_no_neuron(neuron):
+    with pytest.raises(errors.DTypeError, match="neuron"):
+        FluctuationInitializer(neuron, 0.1)
+
+
+def test_weights_are_never_infinite():
+    for options in ({"rate": 1e-320}, {"rate": 0.1, "xi": 1e-320}):
+        with pytest.raises(errors.InvalidArgumentError, match="no weights"):
+            FluctuationInitializer(LIF, **options)((2, 3), np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("samples", [{"input 0": []}, evsim.SpikeArray([0], [1.0]), None, 3, {}], ids=str)
+def test_samples_are_a_sequence(samples):
+    for check in (check_activity, tune_activity):
+        with pytest.raises(errors.DTypeError, match="samples"):
+            check(deep(1), samples, until=50.0)
+
+
 def test_wrong_options_of_the_checks():
     net = deep(1)
     with pytest.raises(errors.ShapeMismatchError, match="at least one sample"):
