@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,10 @@ def task_of(config: TrainingConfig, folder: Path) -> Task:
     if config.patience is not None and not len(validation):
         raise InvalidArgumentError(f"patience needs samples, but data.validation, {config.data.validation}, is of none")
     if classes is None:
-        middle, spread = float(targets[train].mean()), float(targets[train].std()) or 1.0
+        with np.errstate(over="ignore"):
+            middle, spread = float(targets[train].mean()), float(targets[train].std()) or 1.0
+        if not math.isfinite(middle + spread):
+            raise FileFormatError("data.file: targets are too large for their mean and standard deviation")
         targets = (targets - middle) / spread
     code = LatencyCode.of(features[train], config.data.window)
     samples = NoisySamples(code, features[train], config.data.noise, config.seed)
@@ -158,18 +162,13 @@ def trainer_of(config: TrainingConfig, task: Task) -> Trainer:
     optimizer = _OPTIMIZERS[how.kind](
         net, lr=how.lr, weight_decay=how.weight_decay, clip=how.clip, max_step=how.max_step
     )
-
-    def rate(epoch: int) -> float:
-        samples.begin(epoch)  # the trainer asks for the rate as an epoch begins
-        return config.rate(epoch)
-
     return Trainer(
         net,
         _loss_of(config),
         optimizer,
         until=wanted.until,
         batch_size=config.batch_size,
-        schedule=rate,
+        schedule=samples.blurred_before(config.rate),
         smallest_slope=how.smallest_slope,
         seed=config.seed,
     )

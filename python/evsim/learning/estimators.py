@@ -109,7 +109,7 @@ class _SpikingEstimator(BaseEstimator):
             AdamW(self.network_, lr=self.learning_rate_init, weight_decay=self.weight_decay),
             until=self.until,
             batch_size=min(as_size(self.batch_size, "batch_size"), len(samples)),
-            schedule=Decay(self.max_iter, before=samples.begin),
+            schedule=samples.blurred_before(Decay(self.max_iter)),
             smallest_slope=_SMALLEST_SLOPE,
             seed=seed,
         )
@@ -328,7 +328,10 @@ class SpikingRegressor(RegressorMixin, _SpikingEstimator):
         numbers = np.asarray(numbers, np.float64)
         self._flat = numbers.ndim == 1
         rows = numbers.reshape(len(numbers), -1)
-        self._middle, spread = rows.mean(axis=0), rows.std(axis=0)
+        with np.errstate(over="ignore"):
+            self._middle, spread = rows.mean(axis=0), rows.std(axis=0)
+        if not np.all(np.isfinite(self._middle + spread)):
+            raise InvalidArgumentError("targets are too large for their mean and standard deviation")
         self._spread = np.where(spread > 0.0, spread, 1.0)
         self._train(features, (rows - self._middle) / self._spread, rows.shape[1], None)
         return self

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
@@ -150,6 +150,15 @@ class NoisySamples(Sequence[SpikeArray]):
         if self._noise:
             drawn = np.random.default_rng((self._seed, epoch)).normal(0.0, self._noise, self._shares.shape)
             self._samples = self._code._encode(np.clip(self._shares + drawn, 0.0, 1.0))
+
+    def blurred_before(self, schedule: Callable[[int], float]) -> Callable[[int], float]:
+        """Return a schedule that blurs the features too: the trainer asks for the rate as an epoch begins."""
+
+        def begin(epoch: int) -> float:
+            self.begin(epoch)
+            return schedule(epoch)
+
+        return begin
 
     def __len__(self) -> int:
         return len(self._samples)

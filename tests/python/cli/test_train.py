@@ -187,6 +187,36 @@ def test_an_unknown_field_is_named_with_those_that_there_are():
         TrainingConfig.from_dict({"optimizer": {"learning_rate": 0.1}})
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("c.yaml", "epochs: 1\nseed: 2\nepochs: 2\n"),
+        ("c.yaml", "optimizer: {lr: 0.1, lr: 0.2}\n"),
+        ("c.json", '{"epochs": 1, "epochs": 2}'),
+    ],
+)
+def test_a_field_that_is_given_twice_is_refused(folder, name, text):
+    (folder / name).write_text(text)
+    result = run(folder / name)
+    assert result.exit_code == 1
+    assert "is given more than once" in " ".join(result.output.split())
+
+
+def test_parts_of_a_yaml_file_may_be_told_by_others(folder):
+    (folder / "c.yaml").write_text("loss: &a {scale: 2.0, tau: 3.0}\n")
+    config = TrainingConfig.from_file(folder / "c.yaml")
+    (folder / "c.yaml").write_text("loss: {<<: {scale: 9.0, tau: 3.0}, scale: 2.0}\n")
+    assert TrainingConfig.from_file(folder / "c.yaml") == config
+
+
+def test_targets_beyond_all_measure_are_refused(folder):
+    x = np.random.default_rng(1).uniform(size=(40, 2))
+    np.savez(folder / "table.npz", X=x, y=1e200 * x[:, 0])
+    result = run(write(folder, loss={"kind": "squared-error"}))
+    assert result.exit_code == 1
+    assert "too large" in result.output
+
+
 def test_a_number_that_yaml_takes_for_text_is_told_how_to_write(folder):
     (folder / "c.yaml").write_text("optimizer: {lr: 1e-3}\n")
     result = run(folder / "c.yaml")

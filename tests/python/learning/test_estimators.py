@@ -75,6 +75,12 @@ def test_a_curved_function_is_learned_where_a_line_cannot():
     assert regressor.score(x[200:], y[200:]) > LinearRegression().fit(x[:200], y[:200]).score(x[200:], y[200:])
 
 
+def test_targets_beyond_all_measure_are_refused():
+    x = np.random.default_rng(2).uniform(size=(20, 2))
+    with pytest.raises(errors.InvalidArgumentError, match="too large"):
+        SpikingRegressor(**SMALL).fit(x, 1e200 * x[:, 0])
+
+
 def test_several_targets_come_back_in_their_shape():
     x = np.random.default_rng(2).uniform(size=(60, 3))
     regressor = SpikingRegressor(**SMALL).fit(x, x[:, :2] * [1.0, 100.0])
