@@ -65,7 +65,7 @@ def check_activity(
     net : SpikingNetwork
         Of any neurons; readouts, which never fire, and pooling are left out.
     samples : sequence
-        As :meth:`SpikingNetwork.infer` takes a batch.
+        As :meth:`SpikingNetwork.infer` takes a batch of networks with one input.
     until : float
         End of the run of every sample, which begins at 0.
     most : float, optional
@@ -135,7 +135,7 @@ def tune_activity(
     net : SpikingNetwork
         Its weights are changed. Layers whose weights do not learn, readouts and pooling stay as they are.
     samples : sequence
-        As :meth:`SpikingNetwork.infer` takes a batch.
+        As :meth:`SpikingNetwork.infer` takes a batch of networks with one input.
     until : float
         End of the run of every sample, which begins at 0.
     spikes : float
@@ -190,7 +190,12 @@ def tune_activity(
                     one.weights = values * values.dtype.type(math.exp(log_factor))
                 return float(_spikes(net, samples, [layer], until)[layer.name].mean())
 
-            factors[layer.name] = math.exp(_bisected(fires, wanted, tolerance))
+            try:
+                factors[layer.name] = math.exp(_bisected(fires, wanted, tolerance))
+            except BaseException:  # also when interrupted: no layer is left with a factor that was only tried
+                for one, values in zip(into, weights, strict=True):
+                    one.weights = values
+                raise
     return factors
 
 

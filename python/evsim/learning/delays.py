@@ -137,7 +137,8 @@ def round_delays(
     Raises
     ------
     InvalidArgumentError, NonFiniteError, DTypeError
-        `step` is not above 0 and finite, ``0 <= least <= most`` does not hold, or a projection does not exist.
+        `step` is not above 0 and finite, or too small or too large for delays to be finite numbers of steps;
+        ``0 <= least <= most`` does not hold; a projection does not exist. No delay is changed then.
 
     Notes
     -----
@@ -164,11 +165,15 @@ def round_delays(
     unknown = [key for key in projections or () if key not in keys]
     if unknown:
         raise InvalidArgumentError(f"no projection {unknown[0]!r}; there are {', '.join(map(repr, keys))}")
-    changes = {}
+    found, changes = {}, {}
     for key in keys if projections is None else dict.fromkeys(projections):
         now, by_synapse = learned_delays(keys[key], "delays")
-        rounded = step * np.clip(np.rint(now / step), least, most)
-        changes[key] = float(np.max(np.abs(rounded - now), initial=0.0))
+        with np.errstate(over="ignore"):
+            rounded = step * np.clip(np.rint(now / step), least, most)
+        if not np.all(np.isfinite(rounded)):
+            raise InvalidArgumentError(f"delays of {key!r} are no finite numbers of steps of {step:g}, from {least} on")
+        found[key], changes[key] = (rounded, by_synapse), float(np.max(np.abs(rounded - now), initial=0.0))
+    for key, (rounded, by_synapse) in found.items():
         set_delays(keys[key], key, rounded, by_synapse)
     return changes
 

@@ -69,6 +69,7 @@ class LatencyCode:
         if np.any(lowest > highest):
             k = int(np.argmax(lowest > highest))
             raise InvalidArgumentError(f"feature {k}: lowest {lowest[k]:g} is above highest {highest[k]:g}")
+        lowest.flags.writeable = highest.flags.writeable = False
         object.__setattr__(self, "lowest", lowest)
         object.__setattr__(self, "highest", highest)
         object.__setattr__(self, "window", as_positive(self.window, "window"))

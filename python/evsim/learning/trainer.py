@@ -347,6 +347,8 @@ def _checked(data: Any, what: str) -> tuple[Any, Any]:
     targets = targets if isinstance(targets, list) else np.asarray(targets)
     if not hasattr(samples, "__len__") or len(samples) == 0:
         raise ShapeMismatchError(f"{what} must hold at least one sample")
+    if not isinstance(targets, list) and targets.ndim == 0:
+        raise ShapeMismatchError(f"{what} must hold a target for each of {len(samples)} samples, got {targets}")
     if len(samples) != len(targets):
         raise ShapeMismatchError(f"{what} must hold a target for each of {len(samples)} samples, got {len(targets)}")
     return samples, targets

@@ -231,6 +231,23 @@ def test_samples_are_a_sequence(samples):
             check(deep(1), samples, until=50.0)
 
 
+def test_weights_are_as_they_were_where_tuning_ends_in_an_error(monkeypatch):
+    net = deep(1, scale=0.01)
+    before, infer, runs = np.array(net[0].weights), net.infer, []
+
+    def third_time_unlucky(*arguments, **options):
+        runs.append(np.array(net[0].weights))
+        if len(runs) == 3:
+            raise KeyboardInterrupt
+        return infer(*arguments, **options)
+
+    monkeypatch.setattr(evsim.SpikingNetwork, "infer", lambda self, *a, **o: third_time_unlucky(*a, **o))
+    with pytest.raises(KeyboardInterrupt):
+        tune_activity(net, poisson(2, 100, 0.02, 50.0, seed=1), until=50.0)
+    assert not np.array_equal(runs[-1], before)
+    np.testing.assert_array_equal(net[0].weights, before)
+
+
 def test_wrong_options_of_the_checks():
     net = deep(1)
     with pytest.raises(errors.ShapeMismatchError, match="at least one sample"):

@@ -145,6 +145,12 @@ def test_sizes_that_are_none(iris, sizes):
         SpikingClassifier(sizes).fit(*iris)
 
 
+def test_a_code_does_not_change():
+    code = evsim.learning.LatencyCode([0.0], [1.0])
+    with pytest.raises(ValueError, match="read-only"):
+        code.lowest[0] = 5.0
+
+
 @pytest.mark.parametrize("lowest", ["x", [1j], {}, [[0.0], [1.0, 2.0]]])
 def test_codes_of_what_is_no_number(lowest):
     with pytest.raises(errors.EvsimError, match="features"):

@@ -63,6 +63,16 @@ def test_a_projection_that_is_named_twice_is_told_once_by_its_whole_change():
     assert one["synapses"] > 0.0
 
 
+def test_where_one_projection_cannot_be_rounded_none_is():
+    net = network()
+    before = [np.array(one.delays) for one in net.projections]
+    for step, least in ((1e-310, 0), (1e308, 5)):
+        with pytest.raises(errors.InvalidArgumentError, match="no finite numbers of steps"):
+            round_delays(net, step, least=least)
+        for one, delays in zip(net.projections, before, strict=True):
+            np.testing.assert_array_equal(one.delays, delays)
+
+
 def test_what_is_no_grid():
     net = network()
     for names in ("synapses", 3):

@@ -93,8 +93,8 @@ def test_a_killed_process_leaves_a_whole_checkpoint(tmp_path):
 
 
 def test_patience_stops_and_the_best_epoch_stays():
-    one = trainer()
-    one.optimizer.lr = one._lr = 1.0  # too much to learn with
+    made = trainer()
+    one = Trainer(made.net, made.loss, Adam(made.net, lr=1.0), until=50.0)  # too much to learn with
     epochs = one.fit(data(60, 1), epochs=30, validation=data(100, 2), patience=2)
     accuracies = [epoch.validation_accuracy for epoch in epochs]
     best = int(np.argmax(accuracies))
@@ -283,6 +283,8 @@ def test_wrong_calls(tmp_path):
     samples, classes = data(10, 1)
     with pytest.raises(errors.ShapeMismatchError, match="10 samples"):
         one.fit((samples, classes[:5]), epochs=1)
+    with pytest.raises(errors.ShapeMismatchError, match="10 samples, got 3"):
+        one.fit((samples, 3), epochs=1)
     with pytest.raises(errors.ShapeMismatchError, match="at least one"):
         one.fit(([], []), epochs=1)
     with pytest.raises(errors.DTypeError, match="pair"):
