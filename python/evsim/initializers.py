@@ -10,13 +10,13 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from . import random
-from ._lib.arrays import as_number, as_size
+from ._lib.arrays import as_integer, as_number, as_size
 from ._lib.modules import only_public
 from .errors import DTypeError, InvalidArgumentError, ShapeMismatchError, UnsupportedError
 from .neurons import NeuronModel
@@ -148,6 +148,15 @@ def _response(neuron: NeuronModel, port: int | str | None) -> _Response:
     return _Response(*np.broadcast_arrays(system.threshold - rest, area, p @ c @ c, slope))
 
 
+def _require_port(neuron: NeuronModel, port: Any) -> None:
+    names = getattr(neuron, "port_names", ("",))
+    if isinstance(port, str):
+        if port not in names:
+            raise InvalidArgumentError(f"{neuron!r} has no port {port!r}; it has {', '.join(map(repr, names))}")
+    elif isinstance(port, (bool, np.bool_)) or not 0 <= as_integer(port, "port") < len(names):
+        raise InvalidArgumentError(f"ports of {neuron!r} are from 0 to {len(names) - 1}, got {port!r}")
+
+
 @dataclass(frozen=True)
 class FluctuationInitializer:
     r"""Normally distributed weights that let the potential fluctuate, at first, up to the threshold.
@@ -184,7 +193,7 @@ class FluctuationInitializer:
     ------
     UnsupportedError
         The neuron is not linear, or does not leak.
-    InvalidArgumentError
+    InvalidArgumentError, NonFiniteError, DTypeError
         `xi` or `rate` is not positive; the neuron fires without input; the mean alone takes greater fluctuations.
     ShapeMismatchError
         There are parameters for another number of neurons, or no fan-in.
@@ -222,6 +231,10 @@ class FluctuationInitializer:
     port: int | str | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.neuron, NeuronModel):
+            raise DTypeError(f"neuron must be a model of neurons such as LIF, got {self.neuron!r}")
+        if self.port is not None:
+            _require_port(self.neuron, self.port)
         for name in ("rate", "xi"):
             if not 0.0 < as_number(getattr(self, name), name) < math.inf:
                 raise InvalidArgumentError(f"{name} must be above 0 and finite, got {getattr(self, name)}")
@@ -262,12 +275,18 @@ class FluctuationInitializer:
             raise ShapeMismatchError(f"weights of shape {shape} do not show how many inputs a neuron has: give fan_in")
         gap, area, energy, _ = _response(self.neuron, self.port)
         spikes = self.rate * (math.prod(shape[1:]) if self.fan_in is None else self.fan_in)
-        mean = self.mean * gap / (spikes * area) if self.mean else np.zeros_like(gap)
-        variance = ((1.0 - self.mean) * gap / self.xi) ** 2 / (spikes * energy) - mean**2
+        with np.errstate(all="ignore"):  # what comes of it is looked at below
+            mean = self.mean * gap / (spikes * area) if self.mean else np.zeros_like(gap)
+            variance = ((1.0 - self.mean) * gap / self.xi) ** 2 / (spikes * energy) - mean**2
         if np.any(variance < 0.0):
             raise InvalidArgumentError(
                 f"{spikes:g} spikes per unit of time that keep the potential at {self.mean:g} make it fluctuate more "
                 f"than xi = {self.xi:g} says; lower xi or mean"
+            )
+        if not np.all(np.isfinite(variance)):
+            raise InvalidArgumentError(
+                f"no weights make {spikes:g} spikes per unit of time move the potential of {self.neuron!r} as xi = "
+                f"{self.xi:g} says"
             )
         return mean, np.sqrt(variance)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,7 +124,7 @@ def task_of(config: TrainingConfig, folder: Path) -> Task:
         names, targets = np.unique(raw, return_inverse=True)
         if len(names) < 2:
             raise FileFormatError(f"data.file: there must be samples of two classes, got {len(names)}")
-        if raw.dtype.kind == "f" and np.any(raw != np.round(raw)):
+        if raw.dtype.kind == "f" and not np.all(np.isfinite(raw) & (raw == np.round(raw))):
             raise InvalidArgumentError("loss.kind must be 'squared-error' where targets are no classes but numbers")
         classes = names.tolist()
     strata = None if classes is None else targets
@@ -132,8 +134,13 @@ def task_of(config: TrainingConfig, folder: Path) -> Task:
     train, validation = rest[train], rest[validation]
     if not len(train):
         raise InvalidArgumentError("data.test and data.validation leave no sample to train with")
+    if config.patience is not None and not len(validation):
+        raise InvalidArgumentError(f"patience needs samples, but data.validation, {config.data.validation}, is of none")
     if classes is None:
-        middle, spread = float(targets[train].mean()), float(targets[train].std()) or 1.0
+        with np.errstate(over="ignore"):
+            middle, spread = float(targets[train].mean()), float(targets[train].std()) or 1.0
+        if not math.isfinite(middle + spread):
+            raise FileFormatError("data.file: targets are too large for their mean and standard deviation")
         targets = (targets - middle) / spread
     code = LatencyCode.of(features[train], config.data.window)
     samples = NoisySamples(code, features[train], config.data.noise, config.seed)
@@ -155,18 +162,13 @@ def trainer_of(config: TrainingConfig, task: Task) -> Trainer:
     optimizer = _OPTIMIZERS[how.kind](
         net, lr=how.lr, weight_decay=how.weight_decay, clip=how.clip, max_step=how.max_step
     )
-
-    def rate(epoch: int) -> float:
-        samples.begin(epoch)  # the trainer asks for the rate as an epoch begins
-        return config.rate(epoch)
-
     return Trainer(
         net,
         _loss_of(config),
         optimizer,
         until=wanted.until,
         batch_size=config.batch_size,
-        schedule=rate,
+        schedule=samples.blurred_before(config.rate),
         smallest_slope=how.smallest_slope,
         seed=config.seed,
     )
@@ -186,14 +188,16 @@ def train(config: TrainingConfig, task: Task, folder: Path, *, progress: bool = 
     Raises
     ------
     FileFormatError
-        The folder holds a training with other settings.
+        The folder holds a training with other settings or other samples.
     OSError
         A file cannot be written.
     """
     files = Files.of(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _refuse_other_settings(config, files)
-    _write_json(files.config, config.to_dict())
+    settings, code = config.to_dict(), _code_of(config, task)
+    _refuse_other_settings(settings, code, files)
+    _write_json(files.config, settings)
+    _write_json(files.code, code)
     trainer = trainer_of(config, task)
     epochs = trainer.fit(
         task.train,
@@ -205,15 +209,11 @@ def train(config: TrainingConfig, task: Task, folder: Path, *, progress: bool = 
         progress=progress,
     )
     trainer.net.save(files.network)
-    of, data = next(
-        (name, part)
-        for name, part in (("test", task.test), ("validation", task.validation), ("training", task.train))
-        if len(part[0])
-    )
+    samples, targets = task.train
+    parts = ("test", task.test), ("validation", task.validation), ("training", (samples.without_noise(), targets))
+    of, data = next((name, part) for name, part in parts if len(part[0]))
     loss, accuracy = trainer.evaluate(data)
-    result = Result(trainer, epochs, loss, accuracy, of)
-    _write_json(files.code, _code_of(config, task))
-    return result
+    return Result(trainer, epochs, loss, accuracy, of)
 
 
 def _code_of(config: TrainingConfig, task: Task) -> dict[str, Any]:
@@ -226,23 +226,47 @@ def _code_of(config: TrainingConfig, task: Task) -> dict[str, Any]:
         "classes": task.classes,
         "middle": task.middle,
         "spread": task.spread,
+        "samples": _digest(task),
     }
 
 
-def _refuse_other_settings(config: TrainingConfig, files: Files) -> None:
-    if not (files.checkpoint.exists() and files.config.exists()):
+def _digest(task: Task) -> str:
+    """What tells these samples from others."""
+    found = hashlib.sha256()
+    for samples, targets in ((task.train[0].without_noise(), task.train[1]), task.validation):
+        for sample in samples:
+            found.update(sample.indices.tobytes() + sample.times.tobytes())
+        found.update(np.ascontiguousarray(targets).tobytes())
+    return found.hexdigest()
+
+
+def _refuse_other_settings(settings: dict[str, Any], code: dict[str, Any], files: Files) -> None:
+    if not files.checkpoint.exists():
         return
-    try:
-        old = json.loads(files.config.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FileFormatError(f"{files.config}: no JSON: {error}") from None
-    new = json.loads(json.dumps(config.to_dict()))
-    for name, value in _flat(new):
-        if name not in _MAY_CHANGE and dict(_flat(old)).get(name) != value:
+    instead = "choose another output, or remove it to begin anew"
+    old, new = (dict(_flat(one)) for one in (_read_json(files.config), json.loads(json.dumps(settings))))
+    for name, value in new.items():
+        if old and name not in _MAY_CHANGE and old.get(name) != value:
             raise FileFormatError(
-                f"{files.checkpoint} is of a training with {name} = {dict(_flat(old)).get(name)!r}, not {value!r}; "
-                "choose another output, or remove it to begin anew"
+                f"{files.checkpoint} is of a training with {name} = {old.get(name)!r}, not {value!r}; {instead}"
             )
+    if _read_json(files.code).get("samples", code["samples"]) != code["samples"]:
+        raise FileFormatError(
+            f"{files.checkpoint} is of a training with other samples than {settings['data']['file']} holds; {instead}"
+        )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Return what a file of these holds, nothing where there is none."""
+    if not path.exists():
+        return {}
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"{path}: no JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise FileFormatError(f"{path} is not what a training writes; remove it")
+    return values
 
 
 def _flat(values: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:

@@ -176,6 +176,10 @@ class TrainingConfig(_Section):
             )
         if self.patience is not None and not self.data.validation:
             raise InvalidArgumentError("patience needs data.validation above 0, got 0")
+        if self.schedule.kind == "exponential" and not (self.schedule.factor ** (self.epochs - 1)):
+            raise InvalidArgumentError(
+                f"schedule.factor, {self.schedule.factor:g}, brings the rate to 0 within {self.epochs} epochs"
+            )
         if self.seed is None:
             raise InvalidArgumentError("seed must be an integer >= 0, got None")
 

@@ -25,7 +25,7 @@ _MOST_EXPANSION = 1032
 _MOST_NAMED = 10
 
 # What NumPy, zipfile and zlib raise on damaged files.
-_DAMAGE = (
+DAMAGE = (
     *(OSError, ValueError, EOFError, LookupError, TypeError, OverflowError, RuntimeError, AttributeError),
     *(SyntaxError, tokenize.TokenError, zipfile.BadZipFile, zlib.error),
 )
@@ -53,7 +53,7 @@ class Archive:
             raise self._error(None, "a single array, not an archive of arrays")
         try:
             self._zip = zipfile.ZipFile(file)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise self._error(None, error) from None
         self._entries = {entry.filename.removesuffix(".npy"): entry for entry in self._zip.infolist()}
 
@@ -86,7 +86,7 @@ class Archive:
         try:
             with self._zip.open(entry) as member:
                 header = read_header(member)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise self._error(name, error) from None
         most = entry.file_size
         if entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -116,7 +116,7 @@ class Archive:
                     out[name] = _read(member, header)
             except MemoryError:
                 raise MemoryLimitError(f"{self.path}: the array {name!r} has {header.n_bytes} bytes") from None
-            except _DAMAGE as error:
+            except DAMAGE as error:
                 raise self._error(name, error) from None
         return out
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from .._lib.arrays import as_number
 from .._lib.modules import only_public
-from ..errors import ActivityWarning, InvalidArgumentError, ShapeMismatchError, UnsupportedError
+from ..errors import ActivityWarning, DTypeError, InvalidArgumentError, ShapeMismatchError, UnsupportedError
 from ..network import SpikingNetwork
 from ..neurons.systems import linear_system
 from ..nodes import Population
+from ..spikes import SpikeArray
 
 __all__ = ["Activity", "check_activity", "tune_activity"]
 
@@ -64,7 +65,7 @@ def check_activity(
     net : SpikingNetwork
         Of any neurons; readouts, which never fire, and pooling are left out.
     samples : sequence
-        As :meth:`SpikingNetwork.infer` takes a batch.
+        As :meth:`SpikingNetwork.infer` takes a batch of networks with one input.
     until : float
         End of the run of every sample, which begins at 0.
     most : float, optional
@@ -86,7 +87,7 @@ def check_activity(
 
     Raises
     ------
-    ShapeMismatchError, InvalidArgumentError
+    ShapeMismatchError, InvalidArgumentError, NonFiniteError, DTypeError
         There are no samples; an option outside its domain.
 
     Examples
@@ -134,7 +135,7 @@ def tune_activity(
     net : SpikingNetwork
         Its weights are changed. Layers whose weights do not learn, readouts and pooling stay as they are.
     samples : sequence
-        As :meth:`SpikingNetwork.infer` takes a batch.
+        As :meth:`SpikingNetwork.infer` takes a batch of networks with one input.
     until : float
         End of the run of every sample, which begins at 0.
     spikes : float
@@ -150,7 +151,7 @@ def tune_activity(
 
     Raises
     ------
-    ShapeMismatchError, InvalidArgumentError
+    ShapeMismatchError, InvalidArgumentError, NonFiniteError, DTypeError
         There are no samples; an option outside its domain.
 
     Notes
@@ -189,7 +190,12 @@ def tune_activity(
                     one.weights = values * values.dtype.type(math.exp(log_factor))
                 return float(_spikes(net, samples, [layer], until)[layer.name].mean())
 
-            factors[layer.name] = math.exp(_bisected(fires, wanted, tolerance))
+            try:
+                factors[layer.name] = math.exp(_bisected(fires, wanted, tolerance))
+            except BaseException:  # also when interrupted: no layer is left with a factor that was only tried
+                for one, values in zip(into, weights, strict=True):
+                    one.weights = values
+                raise
     return factors
 
 
@@ -211,7 +217,9 @@ def _bisected(fires: Callable[[float], float], wanted: float, tolerance: float) 
 
 def _spikes(net: SpikingNetwork, samples: Sequence[Any], layers: list[Population], until: float) -> dict[str, Floats]:
     """Numbers of spikes of each neuron in a sample, on average."""
-    if not hasattr(samples, "__len__") or len(samples) == 0:
+    if isinstance(samples, (Mapping, SpikeArray)) or not hasattr(samples, "__getitem__"):
+        raise DTypeError(f"samples must be a sequence of them, got {type(samples).__name__}")
+    if len(samples) == 0:
         raise ShapeMismatchError("there must be at least one sample")
     totals = {layer.name: np.zeros(layer.n_neurons) for layer in layers}
     for k in range(0, len(samples), _AT_ONCE):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
 from .._lib.modules import only_public
-from .._lib.paths import as_path
+from .._lib.paths import as_path, open_regular
 from ..errors import FileFormatError
 from ..io.atomic import replacing
+from ..io.numpy_files import DAMAGE
 
 __all__: list[str] = []
 
@@ -37,17 +37,18 @@ def read_checkpoint(path: str | PathLike[str], like: dict[str, Any]) -> dict[str
     if not source.exists():
         return None
     try:
-        with np.load(source, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        with open_regular(source) as file, np.load(file, allow_pickle=False) as found:
+            arrays = {name: found[name] for name in found.files}
         header = json.loads(arrays.pop("text").tobytes())
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise FileFormatError(f"{source} is no checkpoint of a training: {error}") from None
     if not isinstance(header, dict) or header.get("format") != _FORMAT or not isinstance(header.get("state"), dict):
         raise FileFormatError(f"{source} is no checkpoint of a training")
     state: dict[str, Any] = _with_arrays(header["state"], "", arrays)
     if any(type(state.get(key)) is not type(one) for key, one in like.items()):
         raise FileFormatError(f"{source} is no checkpoint of a training")
-    if state.keys() != like.keys() or _shapes(state["weights"]) != _shapes(like["weights"]):
+    weights = [state["weights"], *([state["best"]] if state["best"] else [])]
+    if state.keys() != like.keys() or any(_shapes(one) != _shapes(like["weights"]) for one in weights):
         raise FileFormatError(f"{source} is a checkpoint of another network")
     return state
 

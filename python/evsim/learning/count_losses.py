@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._lib.arrays import as_float, as_number, as_positive
 from .._lib.modules import only_public
 from ..errors import InvalidArgumentError, ShapeMismatchError
 from .looks import Triple
@@ -19,11 +20,11 @@ from .losses import (
     Reduction,
     Span,
     as_classes,
+    cross_entropy,
     highest,
-    require_positive,
+    require_not_negative,
     require_reduction,
     scale_of,
-    softmax,
 )
 from .tape import Tape
 
@@ -57,8 +58,9 @@ class FiringRate(Loss):
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.low <= self.high:
+        if not 0.0 <= as_number(self.low, "low") <= as_float(self.high, "high"):
             raise InvalidArgumentError(f"needs 0 <= low <= high, got {self.low} and {self.high}")
+        require_not_negative(self.strength, "strength")
 
     def __call__(self, tape: Tape, targets: Any = None) -> LossValue:
         """Return the loss of a run and its derivatives. `targets` are not looked at."""
@@ -100,7 +102,7 @@ class SpikeCountError(Loss):
     is before that input.
 
     Targets: classes, shape (n_samples,), with `right`; else numbers of spikes, shape (n_samples, n_neurons) or
-    (n_neurons,), NaN where a neuron may fire as it likes. Scores are the numbers of spikes.
+    (n_neurons,), NaN where a neuron may fire as it likes. Scores, where targets are classes, are the numbers of spikes.
 
     Examples
     --------
@@ -128,14 +130,14 @@ class SpikeCountError(Loss):
     def __post_init__(self) -> None:
         if (self.right is None) != (self.wrong is None):
             raise InvalidArgumentError("right and wrong numbers of spikes are given together")
-        if self.right is not None and self.wrong is not None and not 0.0 <= self.wrong < self.right < math.inf:
+        if self.right is not None and not 0.0 <= as_number(self.wrong, "wrong") < as_number(self.right, "right"):
             raise InvalidArgumentError(f"needs 0 <= wrong < right, got {self.wrong} and {self.right}")
         _require_span(self.between)
         require_reduction(self.reduction)
 
     def __call__(self, tape: Tape, targets: Any = None) -> LossValue:
         """Return the loss of a run and its derivatives."""
-        span = self.between or ALWAYS
+        span = ALWAYS if self.between is None else self.between
         counts = _counts(tape, self.layer, span)
         wanted = self._wanted(targets, counts)
         error = np.where(np.isnan(wanted), 0.0, counts - wanted)
@@ -143,7 +145,8 @@ class SpikeCountError(Loss):
         scale = scale_of(self.reduction, len(counts))
         seeds = _by_potentials(tape, self.layer, counts, error * scale, span)
         value = float(per_sample.sum() * scale)
-        return LossValue(value, per_sample, potentials={self.layer: seeds}, scores=counts)
+        scores = None if self.right is None else counts
+        return LossValue(value, per_sample, potentials={self.layer: seeds}, scores=scores)
 
     def _wanted(self, targets: Any, counts: Floats) -> Floats:
         if self.right is not None and self.wrong is not None:
@@ -187,20 +190,16 @@ class SpikeCountCrossEntropy(Loss):
     reduction: Reduction = "mean"
 
     def __post_init__(self) -> None:
-        require_positive(self.scale, "scale")
+        as_positive(self.scale, "scale")
         _require_span(self.between)
         require_reduction(self.reduction)
 
     def __call__(self, tape: Tape, targets: Any = None) -> LossValue:
         """Return the loss of a run and its derivatives."""
-        span = self.between or ALWAYS
+        span = ALWAYS if self.between is None else self.between
         counts = _counts(tape, self.layer, span)
-        classes, rows = as_classes(targets, counts.shape), np.arange(len(counts))
-        probability = softmax(self.scale * counts)
-        per_sample = -np.log(np.maximum(probability[rows, classes], 1e-300))
+        per_sample, by_counts = cross_entropy(self.scale * counts, as_classes(targets, counts.shape))
         reduction = scale_of(self.reduction, len(counts))
-        by_counts = probability.copy()
-        by_counts[rows, classes] -= 1.0
         seeds = _by_potentials(tape, self.layer, counts, by_counts * self.scale * reduction, span)
         value = float(per_sample.sum() * reduction)
         return LossValue(value, per_sample, potentials={self.layer: seeds}, scores=counts)
@@ -231,8 +230,11 @@ def _by_potentials(tape: Tape, layer: str, counts: Floats, by_counts: Floats, sp
 
 
 def _require_span(between: Span | None) -> None:
-    if between is not None and not between[0] < between[1]:
-        raise InvalidArgumentError(f"between must be a pair of times that grow, got {between}")
+    if between is None:
+        return
+    pair = list(between) if isinstance(between, (tuple, list, np.ndarray)) else []
+    if len(pair) != 2 or not as_float(pair[0], "between[0]") < as_float(pair[1], "between[1]"):
+        raise InvalidArgumentError(f"between must be a pair of times that grow, got {between!r}")
 
 
 __dir__ = only_public(__all__)

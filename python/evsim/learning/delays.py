@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .._lib.arrays import as_integer, as_number
 from .._lib.modules import only_public
-from ..errors import InvalidArgumentError, NonFiniteError, UnsupportedError
+from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, UnsupportedError
 from ..network import SpikingNetwork
 from ..projection import Projection
 from .graphs import projection_keys
@@ -136,8 +136,9 @@ def round_delays(
 
     Raises
     ------
-    InvalidArgumentError
-        `step` is not above 0 and finite, ``0 <= least <= most`` does not hold, or a projection does not exist.
+    InvalidArgumentError, NonFiniteError, DTypeError
+        `step` is not above 0 and finite, or too small or too large for delays to be finite numbers of steps;
+        ``0 <= least <= most`` does not hold; a projection does not exist. No delay is changed then.
 
     Notes
     -----
@@ -159,14 +160,20 @@ def round_delays(
     if as_integer(least, "least") < 0 or (most is not None and as_integer(most, "most") < least):
         raise InvalidArgumentError(f"needs 0 <= least <= most, got {least} and {most}")
     keys = {key: one for one, key in projection_keys(net).items()}
+    if projections is not None and (isinstance(projections, str) or not isinstance(projections, Iterable)):
+        raise DTypeError(f"projections must be a sequence of names, got {projections!r}")
     unknown = [key for key in projections or () if key not in keys]
     if unknown:
         raise InvalidArgumentError(f"no projection {unknown[0]!r}; there are {', '.join(map(repr, keys))}")
-    changes = {}
-    for key in keys if projections is None else projections:
+    found, changes = {}, {}
+    for key in keys if projections is None else dict.fromkeys(projections):
         now, by_synapse = learned_delays(keys[key], "delays")
-        rounded = step * np.clip(np.rint(now / step), least, most)
-        changes[key] = float(np.max(np.abs(rounded - now), initial=0.0))
+        with np.errstate(over="ignore"):
+            rounded = step * np.clip(np.rint(now / step), least, most)
+        if not np.all(np.isfinite(rounded)):
+            raise InvalidArgumentError(f"delays of {key!r} are no finite numbers of steps of {step:g}, from {least} on")
+        found[key], changes[key] = (rounded, by_synapse), float(np.max(np.abs(rounded - now), initial=0.0))
+    for key, (rounded, by_synapse) in found.items():
         set_delays(keys[key], key, rounded, by_synapse)
     return changes
 

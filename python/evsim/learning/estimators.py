@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .._lib.arrays import as_number, as_positive, as_size
 from .._lib.modules import only_public
 from .._lib.optional import require
-from ..errors import InvalidArgumentError
+from ..errors import DTypeError, InvalidArgumentError
 from ..neurons import LIF
 from .feedforward import Decay, feedforward
 from .latency_codes import LatencyCode, NoisySamples
@@ -41,6 +41,8 @@ _BATCH = 256
 
 class _SpikingEstimator(BaseEstimator):
     """What classifier and regressor share: the code, the network and its training."""
+
+    code_: LatencyCode
 
     def __init__(
         self,
@@ -94,7 +96,9 @@ class _SpikingEstimator(BaseEstimator):
         if self.early_stopping:
             train, held_out = self._split(len(features), strata, seed)
         sizes = [2 * features.shape[1] + 1, *hidden, n_outputs]
-        if not (self.warm_start and self._sizes() == sizes):
+        if self.warm_start and self._goes_on(sizes, neuron):
+            self.code_ = LatencyCode(self.code_.lowest, self.code_.highest, self.window)
+        else:
             self.code_ = LatencyCode.of(features[train], self.window)
             n_active = float(np.mean([len(one) for one in self.code_.encode(features[train])]))
             self.network_ = feedforward(sizes, n_active, neuron, readout=True, seed=seed)
@@ -105,7 +109,7 @@ class _SpikingEstimator(BaseEstimator):
             AdamW(self.network_, lr=self.learning_rate_init, weight_decay=self.weight_decay),
             until=self.until,
             batch_size=min(as_size(self.batch_size, "batch_size"), len(samples)),
-            schedule=Decay(self.max_iter, before=samples.begin),
+            schedule=samples.blurred_before(Decay(self.max_iter)),
             smallest_slope=_SMALLEST_SLOPE,
             seed=seed,
         )
@@ -122,13 +126,18 @@ class _SpikingEstimator(BaseEstimator):
 
     def _hidden(self) -> list[int]:
         given = self.hidden_layer_sizes
-        sizes: Any = [given] if isinstance(given, (int, np.integer)) else list(given)
+        if isinstance(given, str) or not isinstance(given, (Sequence, np.ndarray, int, np.integer)):
+            raise DTypeError(f"hidden_layer_sizes must be an integer or a sequence of them, got {given!r}")
+        sizes: Any = [given] if isinstance(given, (int, np.integer)) else given
         return [as_size(one, "hidden_layer_sizes") for one in sizes]
 
-    def _sizes(self) -> list[int] | None:
-        """Sizes of the network that there is."""
+    def _goes_on(self, sizes: list[int], neuron: LIF) -> bool:
+        """Whether there is a network, of these sizes and neurons."""
         net = getattr(self, "network_", None)
-        return None if net is None else [net.n_inputs, *(layer.n_neurons for layer in net)]
+        if net is None or [net.n_inputs, *(layer.n_neurons for layer in net)] != sizes:
+            return False
+        last = net[len(net) - 1].neuron
+        return bool(last.tau_mem == neuron.tau_mem and last.tau_syn == neuron.tau_syn)
 
     def _split(self, n: int, strata: Any, seed: int) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         if not 0.0 < as_number(self.validation_fraction, "validation_fraction") < 1.0:
@@ -144,7 +153,7 @@ class _SpikingEstimator(BaseEstimator):
         features = validate_data(self, X, reset=False, dtype=np.float64)
         samples, loss = self.code_.encode(features), self._loss()
         assert isinstance(loss, (ReadoutCrossEntropy, ReadoutError))
-        parts = [np.empty((0, self._sizes()[-1]))]  # type: ignore[index]
+        parts = []
         for k in range(0, len(samples), _BATCH):
             tape = record(self.network_, samples[k : k + _BATCH], until=self.until)
             parts.append(scaled_potentials(loss, tape))
@@ -180,7 +189,8 @@ class SpikingClassifier(ClassifierMixin, _SpikingEstimator):
     validation_fraction : float
     n_iter_no_change : int
     warm_start : bool
-        Go on from the weights of the last `fit`, if sizes are the same; features keep their old spans.
+        Go on from the weights of the last `fit`, if sizes, neurons and classes are the same; features keep their old
+        spans.
     random_state : int, RandomState or None
         With an int, results are the same to the bit, for any number of threads.
     verbose : bool
@@ -234,9 +244,12 @@ class SpikingClassifier(ClassifierMixin, _SpikingEstimator):
         """
         features, labels = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(labels)
-        self.classes_, targets = np.unique(labels, return_inverse=True)
-        if len(self.classes_) < 2:
+        classes, targets = np.unique(labels, return_inverse=True)
+        if len(classes) < 2:
             raise InvalidArgumentError("there must be samples of at least two classes, got one class")
+        if not np.array_equal(classes, getattr(self, "classes_", classes)):
+            self.__dict__.pop("network_", None)  # its outputs mean other classes
+        self.classes_ = classes
         self._train(features, targets, len(self.classes_), targets)
         return self
 
@@ -315,7 +328,10 @@ class SpikingRegressor(RegressorMixin, _SpikingEstimator):
         numbers = np.asarray(numbers, np.float64)
         self._flat = numbers.ndim == 1
         rows = numbers.reshape(len(numbers), -1)
-        self._middle, spread = rows.mean(axis=0), rows.std(axis=0)
+        with np.errstate(over="ignore"):
+            self._middle, spread = rows.mean(axis=0), rows.std(axis=0)
+        if not np.all(np.isfinite(self._middle + spread)):
+            raise InvalidArgumentError("targets are too large for their mean and standard deviation")
         self._spread = np.where(spread > 0.0, spread, 1.0)
         self._train(features, (rows - self._middle) / self._spread, rows.shape[1], None)
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -30,18 +30,13 @@ class Decay:
     ----------
     epochs : int
     floor : float
-    before : callable, optional
-        Called with the number of every epoch as it begins: the trainer asks for the rate then.
     """
 
     epochs: int
     floor: float = 0.01
-    before: Callable[[int], None] | None = None
 
     def __call__(self, epoch: int) -> float:
         """Return the factor of an epoch, counted from 0."""
-        if self.before is not None:
-            self.before(epoch)
         share = min(1.0, epoch / max(1, self.epochs - 1))
         return self.floor + (1.0 - self.floor) * 0.5 * (1.0 + math.cos(math.pi * share))
 

@@ -7,11 +7,22 @@ from typing import Any
 
 import numpy as np
 
+from .._lib.arrays import as_positive
 from .._lib.modules import only_public
 from ..errors import ShapeMismatchError
 from .looks import Triple
 from .loss_values import LossValue
-from .losses import Loss, Reduction, as_classes, end_of, highest, require_positive, require_reduction, scale_of, softmax
+from .losses import (
+    Loss,
+    Reduction,
+    as_classes,
+    cross_entropy,
+    end_of,
+    highest,
+    require_not_negative,
+    require_reduction,
+    scale_of,
+)
 from .tape import Tape
 
 __all__ = ["FirstSpikeError", "TimeToFirstSpike"]
@@ -71,9 +82,11 @@ class TimeToFirstSpike(Loss):
     reduction: Reduction = "mean"
 
     def __post_init__(self) -> None:
-        require_positive(self.tau, "tau")
+        as_positive(self.tau, "tau")
+        require_not_negative(self.early, "early")
         if self.early_tau is not None:
-            require_positive(self.early_tau, "early_tau")
+            as_positive(self.early_tau, "early_tau")
+        require_not_negative(self.revive, "revive")
         require_reduction(self.reduction)
 
     def __call__(self, tape: Tape, targets: Any = None) -> LossValue:
@@ -85,10 +98,8 @@ class TimeToFirstSpike(Loss):
         ends = np.where(fired, times, end)
         rows = np.arange(len(classes))
         scores = -ends / self.tau
-        probability = softmax(scores)
-        per_sample = -np.log(np.maximum(probability[rows, classes], 1e-300))
-        by_times = -probability / self.tau
-        by_times[rows, classes] += 1.0 / self.tau
+        per_sample, by_scores = cross_entropy(scores, classes)
+        by_times = by_scores / -self.tau
         if self.early:
             tau = self.tau if self.early_tau is None else self.early_tau
             late = np.exp(ends[rows, classes] / tau)
@@ -101,7 +112,7 @@ class TimeToFirstSpike(Loss):
         silent = ~fired & (np.arange(times.shape[1]) == classes[:, None])
         potentials: dict[str, list[Triple]] = {}
         if self.revive and np.any(silent):
-            strength = -self.revive * scale * (1.0 - probability[rows, classes])
+            strength = self.revive * scale * by_scores[rows, classes]  # the probability less 1
             looks = highest(tape, self.layer, silent)
             potentials[self.layer] = [(n, t, d * k) for (n, t, d), k in zip(looks, strength, strict=True)]
         return LossValue(float(per_sample.sum() * scale), per_sample, {self.layer: spikes}, potentials, scores=scores)
@@ -130,6 +141,7 @@ class FirstSpikeError(Loss):
     reduction: Reduction = "mean"
 
     def __post_init__(self) -> None:
+        require_not_negative(self.revive, "revive")
         require_reduction(self.reduction)
 
     def __call__(self, tape: Tape, targets: Any = None) -> LossValue:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
-from .._lib.arrays import as_number, as_positive
+from .._lib.arrays import as_array, as_number, as_positive
 from .._lib.modules import only_public
 from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
 from ..spikes import SpikeArray
@@ -36,7 +36,7 @@ class LatencyCode:
 
     Raises
     ------
-    InvalidArgumentError, NonFiniteError, ShapeMismatchError
+    InvalidArgumentError, NonFiniteError, ShapeMismatchError, DTypeError
         `lowest` above `highest`, of another shape, or not finite; `window` not above 0.
 
     Notes
@@ -59,7 +59,7 @@ class LatencyCode:
     window: float = 20.0
 
     def __post_init__(self) -> None:
-        lowest, highest = np.array(self.lowest, np.float64), np.array(self.highest, np.float64)
+        lowest, highest = (_numbers(one).copy() for one in (self.lowest, self.highest))
         if lowest.ndim != 1 or lowest.shape != highest.shape or lowest.size == 0:
             raise ShapeMismatchError(
                 f"lowest and highest have one value a feature, got {lowest.shape}, {highest.shape}"
@@ -69,6 +69,7 @@ class LatencyCode:
         if np.any(lowest > highest):
             k = int(np.argmax(lowest > highest))
             raise InvalidArgumentError(f"feature {k}: lowest {lowest[k]:g} is above highest {highest[k]:g}")
+        lowest.flags.writeable = highest.flags.writeable = False
         object.__setattr__(self, "lowest", lowest)
         object.__setattr__(self, "highest", highest)
         object.__setattr__(self, "window", as_positive(self.window, "window"))
@@ -141,11 +142,24 @@ class NoisySamples(Sequence[SpikeArray]):
         self._shares = code.shares(_rows(features))
         self._samples = code._encode(self._shares)
 
+    def without_noise(self) -> list[SpikeArray]:
+        """Return the samples as they are, not blurred."""
+        return self._code._encode(self._shares)
+
     def begin(self, epoch: int) -> None:
         """Blur the features for that epoch."""
         if self._noise:
             drawn = np.random.default_rng((self._seed, epoch)).normal(0.0, self._noise, self._shares.shape)
             self._samples = self._code._encode(np.clip(self._shares + drawn, 0.0, 1.0))
+
+    def blurred_before(self, schedule: Callable[[int], float]) -> Callable[[int], float]:
+        """Return a schedule that blurs the features too: the trainer asks for the rate as an epoch begins."""
+
+        def begin(epoch: int) -> float:
+            self.begin(epoch)
+            return schedule(epoch)
+
+        return begin
 
     def __len__(self) -> int:
         return len(self._samples)
@@ -158,11 +172,15 @@ class NoisySamples(Sequence[SpikeArray]):
         return self._samples[k]
 
 
+def _numbers(given: npt.ArrayLike) -> Floats:
+    numbers = as_array(given, "features", "rows of numbers")
+    if numbers.dtype.kind not in "biuf":
+        raise DTypeError(f"features must be numbers, got {numbers.dtype}")
+    return numbers.astype(np.float64, copy=False)
+
+
 def _rows(features: npt.ArrayLike) -> Floats:
-    try:
-        rows = np.asarray(features, np.float64)
-    except (TypeError, ValueError) as error:
-        raise DTypeError(f"features must be rows of numbers: {error}") from None
+    rows = _numbers(features)
     if rows.ndim != 2 or rows.shape[1] == 0:
         raise ShapeMismatchError(f"features must have the shape (n_samples, n_features), got {rows.shape}")
     if not np.all(np.isfinite(rows)):

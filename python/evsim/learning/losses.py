@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from .._lib.arrays import as_number
 from .._lib.modules import only_public
 from ..errors import InvalidArgumentError, ShapeMismatchError
 from .looks import NOTHING, Triple
@@ -36,11 +37,19 @@ class Loss:
         raise NotImplementedError
 
 
-def softmax(scores: Floats) -> Floats:
-    """Return powers of e over their sum, row by row."""
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    out: Floats = powers / powers.sum(axis=1, keepdims=True)
-    return out
+def cross_entropy(scores: Floats, classes: npt.NDArray[np.intp]) -> tuple[Floats, Floats]:
+    """Return minus the logarithm of the probability of each row's class, and its derivatives by the scores.
+
+    Probabilities are powers of e over their sum. No power is taken of what is above 0, and no logarithm of what is
+    below 1: both are exact however far scores lie apart.
+    """
+    rows, below = np.arange(len(scores)), scores - scores.max(axis=1, keepdims=True)
+    powers = np.exp(below)
+    sums = powers.sum(axis=1, keepdims=True)
+    per_sample: Floats = np.log(sums[:, 0]) - below[rows, classes]
+    by_scores: Floats = powers / sums
+    by_scores[rows, classes] -= 1.0
+    return per_sample, by_scores
 
 
 def as_classes(targets: Any, shape: Sequence[int]) -> npt.NDArray[np.intp]:
@@ -106,15 +115,15 @@ def scale_of(reduction: Reduction, n_samples: int) -> float:
     return 1.0 / n_samples if reduction == "mean" else 1.0
 
 
-def require_positive(value: float, name: str) -> None:
-    """Raise InvalidArgumentError unless a value is above 0 and finite."""
-    if not 0.0 < value < math.inf:
-        raise InvalidArgumentError(f"{name} must be above 0 and finite, got {value}")
+def require_not_negative(value: float, name: str) -> None:
+    """Raise InvalidArgumentError, NonFiniteError or DTypeError unless a value is a finite number of at least 0."""
+    if as_number(value, name) < 0.0:
+        raise InvalidArgumentError(f"{name} must not be negative, got {value}")
 
 
 def require_reduction(value: str) -> None:
     """Raise InvalidArgumentError for what is no reduction."""
-    if value not in ("mean", "sum"):
+    if not isinstance(value, str) or value not in ("mean", "sum"):
         raise InvalidArgumentError(f"reduction must be 'mean' or 'sum', got {value!r}")
 
 

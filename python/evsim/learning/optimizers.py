@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from .._lib.arrays import as_float
 from .._lib.modules import only_public
 from ..errors import InvalidArgumentError, NonFiniteError, ShapeMismatchError
 from ..network import SpikingNetwork
@@ -65,7 +66,7 @@ class Optimizer:
     ) -> None:
         self.lr = _positive(lr, "lr")
         self._net = net
-        self._weight_decay = float(weight_decay)
+        self._weight_decay = as_float(weight_decay, "weight_decay")
         if not 0.0 <= self._weight_decay < math.inf:
             raise InvalidArgumentError(f"weight_decay must be at least 0 and finite, got {weight_decay}")
         self._clip = None if clip is None else _positive(clip, "clip")
@@ -377,14 +378,14 @@ def _rows(weights: Array, gradient: Array) -> tuple[Array, Array]:
 
 
 def _positive(value: Any, name: str) -> float:
-    number = float(value)
+    number = as_float(value, name)
     if not 0.0 < number < math.inf:
         raise InvalidArgumentError(f"{name} must be above 0 and finite, got {value}")
     return number
 
 
 def _share(value: Any, name: str) -> float:
-    number = float(value)
+    number = as_float(value, name)
     if not 0.0 <= number < 1.0:
         raise InvalidArgumentError(f"{name} must be in [0, 1), got {value}")
     return number

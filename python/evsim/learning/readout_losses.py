@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from .._lib.arrays import as_array, as_number, as_positive
 from .._lib.modules import only_public
-from ..errors import InvalidArgumentError, NonFiniteError, ShapeMismatchError
+from ..errors import DTypeError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
 from .loss_values import LossValue
-from .losses import Floats, Loss, Reduction, as_classes, require_positive, require_reduction, scale_of, softmax
+from .losses import Floats, Loss, Reduction, as_classes, cross_entropy, require_reduction, scale_of
 from .tape import Tape
 
 __all__ = ["ReadoutCrossEntropy", "ReadoutError"]
@@ -51,11 +51,7 @@ class ReadoutCrossEntropy(Loss):
     def __call__(self, tape: Tape, targets: Any = None) -> LossValue:
         """Return the loss of a run and its derivatives."""
         scores = scaled_potentials(self, tape)
-        classes = as_classes(targets, scores.shape)
-        rows = np.arange(len(classes))
-        derivatives = softmax(scores)
-        per_sample = -np.log(np.maximum(derivatives[rows, classes], 1e-300))
-        derivatives[rows, classes] -= 1.0
+        per_sample, derivatives = cross_entropy(scores, as_classes(targets, scores.shape))
         return _value(self.layer, self.at, self.scale, self.reduction, per_sample, derivatives, scores)
 
 
@@ -101,7 +97,9 @@ class ReadoutError(Loss):
     def __call__(self, tape: Tape, targets: Any = None) -> LossValue:
         """Return the loss of a run and its derivatives."""
         found = scaled_potentials(self, tape)
-        wanted = np.asarray(targets, np.float64)
+        wanted = as_array(targets, "targets")
+        if wanted.dtype.kind not in "iuf":
+            raise DTypeError(f"targets are numbers of shape {found.shape}, got {wanted.dtype}")
         if wanted.shape == (len(found),) and found.shape[1] == 1:
             wanted = wanted[:, None]
         if wanted.shape != found.shape:
@@ -114,9 +112,11 @@ class ReadoutError(Loss):
 
 
 def _require_readout(at: At, scale: float, reduction: Reduction) -> None:
-    require_positive(scale, "scale")
+    as_positive(scale, "scale")
     require_reduction(reduction)
-    if at not in ("maximum", "mean") and (isinstance(at, str) or not math.isfinite(at)):
+    if not isinstance(at, str):
+        as_number(at, "at")
+    elif at not in ("maximum", "mean"):
         raise InvalidArgumentError(f"at must be 'maximum', 'mean' or a time, got {at!r}")
 
 

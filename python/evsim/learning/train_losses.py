@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from .._lib.arrays import as_positive
 from .._lib.modules import only_public
 from ..errors import ShapeMismatchError
 from ..spikes import SpikeArray
 from .loss_values import LossValue
-from .losses import Floats, Loss, Reduction, require_positive, require_reduction, scale_of
+from .losses import Floats, Loss, Reduction, require_reduction, scale_of
 from .tape import Tape
 
 __all__ = ["VanRossum"]
@@ -56,7 +57,7 @@ class VanRossum(Loss):
     reduction: Reduction = "mean"
 
     def __post_init__(self) -> None:
-        require_positive(self.tau, "tau")
+        as_positive(self.tau, "tau")
         require_reduction(self.reduction)
 
     def __call__(self, tape: Tape, targets: Any = None) -> LossValue:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .._lib.arrays import as_size
+from .._lib.arrays import as_integer, as_positive, as_size
 from .._lib.modules import only_public
 from ..errors import DTypeError, FileFormatError, InvalidArgumentError, ShapeMismatchError
 from ..io.atomic import replacing
@@ -22,7 +22,7 @@ from .checkpoints import read_checkpoint, write_checkpoint
 from .delays import set_delays
 from .graphs import projection_keys
 from .loss_values import LossValue
-from .losses import UserLoss
+from .losses import UserLoss, require_not_negative
 from .optimizers import Optimizer
 from .tape import record
 from .tensorboard import scalars
@@ -118,20 +118,21 @@ class Trainer:
     ) -> None:
         if not isinstance(optimizer, Optimizer):
             raise DTypeError(f"optimizer must be one such as Adam(net), got {optimizer!r}")
-        if not callable(loss) or not all(map(callable, regularizers)):
-            raise DTypeError("losses are called with a tape and targets")
+        if not isinstance(regularizers, Sequence) or not all(map(callable, (loss, *regularizers))):
+            raise DTypeError("losses are called with a tape and targets; regularizers are a sequence of such")
+        if not (schedule is None or callable(schedule)):
+            raise DTypeError(f"schedule is called with the number of an epoch, got {schedule!r}")
         if not (augment is None or callable(augment)):
             raise DTypeError(f"augment is called with samples and a generator, got {augment!r}")
         if optimizer._net is not net:
             raise InvalidArgumentError("the optimizer was made for another network")
-        if not 0.0 < until < math.inf:
-            raise InvalidArgumentError(f"until must be above 0 and finite, got {until}")
-        if not 0.0 <= smallest_slope < math.inf:
-            raise InvalidArgumentError(f"smallest_slope must be at least 0 and finite, got {smallest_slope}")
+        require_not_negative(smallest_slope, "smallest_slope")
         self.net, self.loss, self.optimizer = net, loss, optimizer
-        self.until, self.batch_size = float(until), as_size(batch_size, "batch_size")
+        self.until, self.batch_size = as_positive(until, "until"), as_size(batch_size, "batch_size")
         self.schedule, self.regularizers, self.smallest_slope = schedule, tuple(regularizers), float(smallest_slope)
         self.augment = augment
+        if as_integer(seed, "seed") < 0:
+            raise InvalidArgumentError(f"seed must not be negative, got {seed}")
         self._rng = np.random.Generator(np.random.PCG64(seed))
         self._rates = {"lr": optimizer.lr, "delay_lr": optimizer.delay_lr}
         self.epochs: list[Epoch] = []
@@ -187,7 +188,7 @@ class Trainer:
         """
         samples, targets = _checked(data, "data")
         held_out = None if validation is None else _checked(validation, "validation")
-        if patience is not None and held_out is None:
+        if patience is not None and as_size(patience, "patience") and held_out is None:
             raise InvalidArgumentError("patience needs a validation to lose it with")
         as_size(epochs, "epochs")
         if checkpoint is not None:
@@ -269,6 +270,8 @@ class Trainer:
         if self.augment is None:
             return samples
         found = self.augment(samples, self._rng)
+        if not hasattr(found, "__len__"):
+            raise DTypeError(f"augment must return a sequence of samples, got {found!r}")
         if len(found) != len(samples):
             raise ShapeMismatchError(f"augment must return a sample for each of {len(samples)}, got {len(found)}")
         return found
@@ -312,14 +315,14 @@ class Trainer:
         if state is None:
             return
         try:
+            epochs = [Epoch(int(number), *map(float, values)) for number, *values in state["epochs"]]
+            rates = {name: None if rate is None else float(rate) for name, rate in state["rates"].items()}
+            self._rng.bit_generator.state = state["rng"]
             self.optimizer.load_state_dict(state["optimizer"])
-        except InvalidArgumentError as error:
+        except (InvalidArgumentError, LookupError, TypeError, ValueError) as error:
             raise FileFormatError(f"{path}: {error}") from None
         self._set_weights(state["weights"])
-        self._best = state["best"]
-        self._rng.bit_generator.state = state["rng"]
-        self._rates = state["rates"]
-        self.epochs = [Epoch(int(number), *values) for number, *values in state["epochs"]]
+        self._best, self._rates, self.epochs = state["best"], rates, epochs
 
     def _write_log(self, path: str | PathLike[str]) -> None:
         with replacing(path) as temporary, temporary.open("w", newline="") as file:
@@ -344,6 +347,8 @@ def _checked(data: Any, what: str) -> tuple[Any, Any]:
     targets = targets if isinstance(targets, list) else np.asarray(targets)
     if not hasattr(samples, "__len__") or len(samples) == 0:
         raise ShapeMismatchError(f"{what} must hold at least one sample")
+    if not isinstance(targets, list) and targets.ndim == 0:
+        raise ShapeMismatchError(f"{what} must hold a target for each of {len(samples)} samples, got {targets}")
     if len(samples) != len(targets):
         raise ShapeMismatchError(f"{what} must hold a target for each of {len(samples)} samples, got {len(targets)}")
     return samples, targets

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from .._lib.arrays import as_array, as_size
 from .._lib.modules import only_public
-from ..errors import DTypeError, FileFormatError, InvalidArgumentError, ShapeMismatchError
+from ..errors import DTypeError, FileFormatError, InvalidArgumentError, NonFiniteError, ShapeMismatchError
 from ..layer import Layer
 from ..learning import Epoch
 from ..projection import Projection
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["confusion_matrix", "delays", "learning_curves"]
 
+_MOST_CLASSES = 4096
 _MOST_NUMBERS = 20
 """Classes up to which every cell of a confusion matrix has room for its number."""
 
@@ -46,8 +48,8 @@ def learning_curves(
 
     Raises
     ------
-    InvalidArgumentError
-        There are no epochs, or too few axes.
+    InvalidArgumentError, DTypeError
+        There are no epochs, or what are none, or too few axes.
     FileFormatError
         The file is no such log.
     MissingDependencyError
@@ -64,13 +66,15 @@ def learning_curves(
     ['training', 'validation', 'best: 75.0 %']
     """
     rows = _read(epochs) if isinstance(epochs, (str, PathLike)) else list(epochs)
+    if not all(isinstance(one, Epoch) for one in rows):
+        raise DTypeError("epochs are what Trainer.fit returns, or the path of its log")
     if not rows:
         raise InvalidArgumentError("there are no epochs to draw")
     classifies = not np.all(np.isnan([[one.accuracy, one.validation_accuracy] for one in rows]))
     n = 2 if classifies else 1
     if axes is None:
         axes = matplotlib("pyplot").subplots(1, n, layout="constrained", figsize=(3.6 * n, 2.8), squeeze=False)[1][0]
-    shown = tuple(axes)[:n]
+    shown = tuple(np.ravel(np.asarray(axes, object)))[:n]
     if len(shown) < n:
         raise InvalidArgumentError(f"there are {n} curves to draw, got {len(shown)} axes")
     numbers = [one.number for one in rows]
@@ -84,7 +88,8 @@ def learning_curves(
         _mark_best(ax, rows, name, factor)
         ax.set(xlabel="epoch", ylabel=f"{name} (%)" if name == "accuracy" else name)
         ax.xaxis.set_major_locator(matplotlib("ticker").MaxNLocator(integer=True))
-        ax.legend(frameon=False)
+        if ax.get_legend_handles_labels()[0]:
+            ax.legend(frameon=False)
     return shown
 
 
@@ -100,12 +105,12 @@ def _mark_best(ax: Axes, rows: list[Epoch], name: str, factor: float) -> None:
 
 
 def _read(path: str | PathLike[str]) -> list[Epoch]:
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
     names = [item.name for item in fields(Epoch)]
     try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
         return [Epoch(int(row["number"]), *(float(row[name]) for name in names[1:])) for row in rows]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, csv.Error):
         raise FileFormatError(f"{path} is no log of a training: it needs the columns {', '.join(names)}") from None
 
 
@@ -113,7 +118,7 @@ def confusion_matrix(
     labels: npt.ArrayLike,
     predictions: npt.ArrayLike,
     *,
-    names: Sequence[str] | None = None,
+    names: Sequence[Any] | npt.NDArray[Any] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw how often each class was taken for which: numbers of samples, coloured by their share of the true class.
@@ -123,7 +128,7 @@ def confusion_matrix(
     labels, predictions : array_like of int, shape (n_samples,)
         True classes, and those that were found, as :meth:`Trainer.predict <evsim.learning.Trainer.predict>` returns
         them; from 0 on.
-    names : sequence of str, optional
+    names : sequence, optional
         Of the classes; their numbers by default.
     ax : matplotlib.axes.Axes, optional
         Where to draw; a new figure by default.
@@ -137,7 +142,7 @@ def confusion_matrix(
     ShapeMismatchError
         There are not as many labels as predictions, none at all, or fewer names than classes.
     DTypeError, InvalidArgumentError
-        Classes that are no integers, or below 0.
+        Classes that are no integers, below 0, or above 4095.
     MissingDependencyError
         Without matplotlib.
 
@@ -164,8 +169,9 @@ def confusion_matrix(
     if n <= _MOST_NUMBERS:
         axes.set(xticks=range(n), yticks=range(n))
         if names is not None:
-            axes.set_xticks(range(n), names, rotation=45 if max(map(len, names)) > 3 else 0)
-            axes.set_yticks(range(n), names)
+            words = [str(name) for name in names]
+            axes.set_xticks(range(n), words, rotation=45 if max(map(len, words)) > 3 else 0)
+            axes.set_yticks(range(n), words)
         for row, column in zip(*np.nonzero(counts), strict=True):
             color = "white" if shares[row, column] > 0.5 else INK
             text = str(counts[row, column])
@@ -177,11 +183,13 @@ def confusion_matrix(
 
 
 def _classes(values: npt.ArrayLike, name: str) -> npt.NDArray[np.intp]:
-    classes = np.asarray(values)
+    classes = as_array(values, name, "one class for each sample")
     if classes.ndim != 1 or (classes.size and classes.dtype.kind not in "iu"):
         raise DTypeError(f"{name} are one class for each sample, as integers; got {classes.dtype} of {classes.shape}")
-    if np.any(classes < 0):
-        raise InvalidArgumentError(f"{name} are classes from 0 on, got {classes.min()}")
+    if np.any(classes < 0) or np.any(classes >= _MOST_CLASSES):
+        raise InvalidArgumentError(
+            f"{name} are classes from 0 to {_MOST_CLASSES - 1}, got {classes.min()} to {classes.max()}"
+        )
     return classes.astype(np.intp)
 
 
@@ -220,8 +228,8 @@ def delays(
     ------
     ShapeMismatchError
         `before` has another shape, or the delays do not make a matrix.
-    InvalidArgumentError
-        `n_bins` is not positive.
+    InvalidArgumentError, DTypeError, NonFiniteError
+        `n_bins` is no positive integer, or delays are no finite numbers.
     MissingDependencyError
         Without matplotlib.
 
@@ -236,8 +244,7 @@ def delays(
     now, old = _delays(values), None if before is None else _delays(before)
     if old is not None and old.shape != now.shape:
         raise ShapeMismatchError(f"delays before and after must have one shape, got {old.shape} and {now.shape}")
-    if n_bins < 1:
-        raise InvalidArgumentError(f"n_bins must be positive, got {n_bins}")
+    as_size(n_bins, "n_bins")
     if matrix and (now.ndim != 2 or not now.size):
         raise ShapeMismatchError(f"a matrix of delays has shape (n_neurons, n_inputs), got {now.shape}")
     axes = new_axes(ax)
@@ -266,7 +273,12 @@ def delays(
 
 def _delays(given: Any) -> npt.NDArray[np.float64]:
     values = given.delays if isinstance(given, (Layer, Projection)) else given
-    return np.atleast_1d(np.asarray(values, np.float64))
+    numbers = as_array(values, "delays", "of one shape")
+    if numbers.dtype.kind not in "iuf":
+        raise DTypeError(f"delays must be numbers, got {numbers.dtype}")
+    if not np.all(np.isfinite(numbers)):
+        raise NonFiniteError("delays must be finite")
+    return np.atleast_1d(numbers.astype(np.float64))
 
 
 __dir__ = only_public(__all__)

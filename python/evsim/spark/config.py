@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import reprlib
 from collections.abc import Callable, Mapping
 from os import PathLike
@@ -38,6 +39,8 @@ class Domain:
     def convert(self, value: Any, name: str, unit: str) -> Any:
         """Return the value as a float, or a read-only array of them. Raises the errors of :class:`Config`."""
         wanted = f"{name} must be {self.words}{f' ({unit})' if unit else ''}"
+        if isinstance(value, str) and _is_number(value):
+            raise DTypeError(f"{wanted}, got the text {value!r}; YAML takes 1e-3 for text, and 1.0e-3 for a number")
         array: Any = as_array(value, name, self.words).copy()
         if array.dtype.kind not in "iuf" or (array.ndim and not self.arrays):
             raise DTypeError(f"{wanted}, got {reprlib.repr(value)}")
@@ -51,6 +54,13 @@ class Domain:
             return float(array)
         array.flags.writeable = False
         return array
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 ANY = Domain("a number, or one for each unit", lambda x: np.isfinite(x))

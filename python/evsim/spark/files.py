@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,29 @@ def _yaml() -> Any:
     return require("yaml", "PyYAML", "yaml", "a YAML file")
 
 
+def _loader(yaml: Any) -> type[Any]:
+    class Loader(yaml.SafeLoader):  # type: ignore[misc]
+        """Of plain values, each name once: of several PyYAML takes the last, without a word."""
+
+        def compose_mapping_node(self, anchor: Any) -> Any:
+            node = super().compose_mapping_node(anchor)
+            _require_once([key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)])
+            return node
+
+    return Loader
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    _require_once([name for name, _ in pairs])
+    return dict(pairs)
+
+
+def _require_once(names: list[str]) -> None:
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        raise ValueError(f"{twice[0]!r} is given more than once")
+
+
 def write_plain(values: dict[str, Any], path: str | PathLike[str]) -> None:
     """Write a mapping; the file is replaced in one step, or left alone on an error."""
     target = as_path(path)
@@ -49,7 +73,7 @@ def read_plain(path: str | PathLike[str]) -> Any:
     kind = "YAML" if is_yaml else "JSON"
     try:
         text = content.decode("utf-8")
-        return yaml.safe_load(text) if yaml else json.loads(text)
+        return yaml.load(text, _loader(yaml)) if yaml else json.loads(text, object_pairs_hook=_mapping)
     except (ValueError, RecursionError) as error:
         raise FileFormatError(f"no {kind}: {str(error)[:200]}") from None
     except Exception as error:  # PyYAML's own, which have no base class but this

@@ -206,6 +206,48 @@ def test_what_cannot_be_initialised():
             make()
 
 
+@pytest.mark.parametrize("port", ["x", -1, 1, True, np.nan, [0], 0.0], ids=str)
+def test_ports_that_there_are_not(port):
+    with pytest.raises(errors.EvsimError, match="port"):
+        FluctuationInitializer(LIF, 0.1, port=port)
+
+
+@pytest.mark.parametrize("neuron", [None, [1], {}, "LIF", evsim.LIF, np.ones(2)], ids=str)
+def test_what_is_no_neuron(neuron):
+    with pytest.raises(errors.DTypeError, match="neuron"):
+        FluctuationInitializer(neuron, 0.1)
+
+
+def test_weights_are_never_infinite():
+    for options in ({"rate": 1e-320}, {"rate": 0.1, "xi": 1e-320}):
+        with pytest.raises(errors.InvalidArgumentError, match="no weights"):
+            FluctuationInitializer(LIF, **options)((2, 3), np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("samples", [{"input 0": []}, evsim.SpikeArray([0], [1.0]), None, 3, {}], ids=str)
+def test_samples_are_a_sequence(samples):
+    for check in (check_activity, tune_activity):
+        with pytest.raises(errors.DTypeError, match="samples"):
+            check(deep(1), samples, until=50.0)
+
+
+def test_weights_are_as_they_were_where_tuning_ends_in_an_error(monkeypatch):
+    net = deep(1, scale=0.01)
+    before, infer, runs = np.array(net[0].weights), net.infer, []
+
+    def third_time_unlucky(*arguments, **options):
+        runs.append(np.array(net[0].weights))
+        if len(runs) == 3:
+            raise KeyboardInterrupt
+        return infer(*arguments, **options)
+
+    monkeypatch.setattr(evsim.SpikingNetwork, "infer", lambda self, *a, **o: third_time_unlucky(*a, **o))
+    with pytest.raises(KeyboardInterrupt):
+        tune_activity(net, poisson(2, 100, 0.02, 50.0, seed=1), until=50.0)
+    assert not np.array_equal(runs[-1], before)
+    np.testing.assert_array_equal(net[0].weights, before)
+
+
 def test_wrong_options_of_the_checks():
     net = deep(1)
     with pytest.raises(errors.ShapeMismatchError, match="at least one sample"):

@@ -75,6 +75,12 @@ def test_a_curved_function_is_learned_where_a_line_cannot():
     assert regressor.score(x[200:], y[200:]) > LinearRegression().fit(x[:200], y[:200]).score(x[200:], y[200:])
 
 
+def test_targets_beyond_all_measure_are_refused():
+    x = np.random.default_rng(2).uniform(size=(20, 2))
+    with pytest.raises(errors.InvalidArgumentError, match="too large"):
+        SpikingRegressor(**SMALL).fit(x, 1e200 * x[:, 0])
+
+
 def test_several_targets_come_back_in_their_shape():
     x = np.random.default_rng(2).uniform(size=(60, 3))
     regressor = SpikingRegressor(**SMALL).fit(x, x[:, :2] * [1.0, 100.0])
@@ -117,6 +123,38 @@ def test_a_warm_start_goes_on_from_the_last_weights(iris):
     before = classifier.epochs_
     classifier.set_params(max_iter=1).fit(x, y)
     assert classifier.epochs_[0].loss < before[0].loss
+
+
+def test_a_warm_start_takes_new_times_and_begins_anew_with_other_neurons(iris):
+    x, y = iris
+    classifier = SpikingClassifier(5, max_iter=1, random_state=0, warm_start=True).fit(x, y)
+    network = classifier.network_
+    classifier.set_params(window=10.0).fit(x, y)
+    assert classifier.network_ is network
+    assert classifier.code_.window == 10.0
+    classifier.set_params(tau_mem=7.0).fit(x, y)
+    assert classifier.network_[0].neuron.tau_mem == 7.0
+    network = classifier.network_
+    classifier.fit(x, np.array(["c", "b", "a"])[y])
+    assert classifier.network_ is not network
+
+
+@pytest.mark.parametrize("sizes", [None, "ab", 50.0, [5.0], {}, True])
+def test_sizes_that_are_none(iris, sizes):
+    with pytest.raises(errors.DTypeError, match="hidden_layer_sizes"):
+        SpikingClassifier(sizes).fit(*iris)
+
+
+def test_a_code_does_not_change():
+    code = evsim.learning.LatencyCode([0.0], [1.0])
+    with pytest.raises(ValueError, match="read-only"):
+        code.lowest[0] = 5.0
+
+
+@pytest.mark.parametrize("lowest", ["x", [1j], {}, [[0.0], [1.0, 2.0]]])
+def test_codes_of_what_is_no_number(lowest):
+    with pytest.raises(errors.EvsimError, match="features"):
+        evsim.learning.LatencyCode(lowest, [1.0])
 
 
 @pytest.mark.parametrize(

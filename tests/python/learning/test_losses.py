@@ -295,8 +295,9 @@ def test_wrong_targets():
         lambda: VanRossum("out", tau=-1.0),
         lambda: FiringRate("out", low=3.0, high=2.0),
         lambda: ReadoutCrossEntropy("out", at="end"),
-        lambda: ReadoutCrossEntropy("out", at=math.inf),
         lambda: FirstSpikeError("out", reduction="none"),
     ):
         with pytest.raises(errors.InvalidArgumentError):
             make()
+    with pytest.raises(errors.NonFiniteError, match="at must be finite"):
+        ReadoutCrossEntropy("out", at=math.inf)

@@ -57,8 +57,27 @@ def test_networks_that_round_run_and_resume():
     net.infer([0, 1, 2], [1.0, 2.0, 3.0], until=20.0)
 
 
+def test_a_projection_that_is_named_twice_is_told_once_by_its_whole_change():
+    one, other = (round_delays(network(), 1.0, projections=names) for names in (["synapses"], ["synapses"] * 2))
+    assert one == other
+    assert one["synapses"] > 0.0
+
+
+def test_where_one_projection_cannot_be_rounded_none_is():
+    net = network()
+    before = [np.array(one.delays) for one in net.projections]
+    for step, least in ((1e-310, 0), (1e308, 5)):
+        with pytest.raises(errors.InvalidArgumentError, match="no finite numbers of steps"):
+            round_delays(net, step, least=least)
+        for one, delays in zip(net.projections, before, strict=True):
+            np.testing.assert_array_equal(one.delays, delays)
+
+
 def test_what_is_no_grid():
     net = network()
+    for names in ("synapses", 3):
+        with pytest.raises(errors.DTypeError, match="sequence of names"):
+            round_delays(net, 1.0, projections=names)
     for step, options in ((0.0, {}), (-1.0, {}), (1.0, {"least": -1}), (1.0, {"least": 3, "most": 2})):
         with pytest.raises(errors.InvalidArgumentError):
             round_delays(net, step, **options)

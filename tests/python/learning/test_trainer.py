@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import json
 import os
 import signal
 import subprocess
@@ -91,8 +93,8 @@ def test_a_killed_process_leaves_a_whole_checkpoint(tmp_path):
 
 
 def test_patience_stops_and_the_best_epoch_stays():
-    one = trainer()
-    one.optimizer.lr = one._lr = 1.0  # too much to learn with
+    made = trainer()
+    one = Trainer(made.net, made.loss, Adam(made.net, lr=1.0), until=50.0)  # too much to learn with
     epochs = one.fit(data(60, 1), epochs=30, validation=data(100, 2), patience=2)
     accuracies = [epoch.validation_accuracy for epoch in epochs]
     best = int(np.argmax(accuracies))
@@ -195,11 +197,94 @@ def test_trains_as_targets():
         one.predict(samples, targets)
 
 
+NO_OPTIONS = {
+    "until": ("x", None, np.nan, np.inf, -1.0, [1.0]),
+    "smallest_slope": ("x", None, np.nan, -1.0),
+    "schedule": ("x", 0.5),
+    "regularizers": (None, 3, [1]),
+    "seed": ("x", None, -1, 1.5),
+    "batch_size": (None, 0, 1.5),
+}
+
+
+@pytest.mark.parametrize("name", NO_OPTIONS)
+def test_options_that_are_none_are_refused_as_the_trainer_is_made(name):
+    one = trainer()
+    for value in NO_OPTIONS[name]:
+        with pytest.raises(errors.EvsimError):
+            Trainer(one.net, one.loss, one.optimizer, **{"until": 50.0, name: value})
+
+
+@pytest.mark.parametrize("patience", ["x", 0, -1, 1.5, np.nan])
+def test_patience_is_a_number_of_epochs(patience):
+    with pytest.raises(errors.EvsimError, match="patience"):
+        trainer().fit(data(4, 1), epochs=1, validation=data(4, 2), patience=patience)
+
+
+def test_an_augmentation_that_returns_nothing_is_named():
+    with pytest.raises(errors.DTypeError, match="augment must return"):
+        trainer(augment=lambda samples, rng: None).fit(data(4, 1), epochs=1)
+
+
+@pytest.mark.parametrize("name", ["lr", "weight_decay", "clip", "max_step"])
+def test_options_of_optimizers_are_numbers(name):
+    for value in ("0.1", [0.1], np.nan, 1j):
+        with pytest.raises(errors.EvsimError, match=name):
+            Adam(trainer().net, **{name: value})
+
+
+def edited(path, **changes):
+    """Another state in a checkpoint, by its keys."""
+    with np.load(path) as file:
+        arrays = dict(file)
+    header = json.loads(arrays.pop("text").tobytes())
+    header["state"].update(changes)
+    np.savez(path, text=np.frombuffer(json.dumps(header).encode(), np.uint8), **arrays)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rng": {}},
+        {"epochs": [[1]]},
+        {"epochs": ["a"]},
+        {"rates": {"lr": "a", "delay_lr": None}},
+        {"best": {"a": 1}},
+        {"optimizer": {}},
+    ],
+    ids=str,
+)
+def test_a_checkpoint_that_was_edited_is_refused(tmp_path, changes):
+    path, sets = tmp_path / "c.npz", {"validation": data(4, 2), "checkpoint": tmp_path / "c.npz"}
+    trainer().fit(data(4, 1), epochs=1, **sets)
+    edited(path, **changes)
+    with pytest.raises(errors.FileFormatError, match=r"c\.npz"):
+        trainer().fit(data(4, 1), epochs=2, **sets)
+
+
+def test_a_checkpoint_with_any_byte_damaged_is_refused_or_harmless(tmp_path):
+    path = tmp_path / "c.npz"
+    trainer().fit(data(4, 1), epochs=1, checkpoint=path)
+    whole, rng = path.read_bytes(), np.random.default_rng(1)
+    for place in [*rng.integers(0, len(whole), 60), *range(len(whole) - 120, len(whole) - 60)]:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << rng.integers(0, 8)
+        path.write_bytes(damaged)
+        with contextlib.suppress(errors.FileFormatError):
+            trainer().fit(data(4, 1), epochs=1, checkpoint=path)
+    np.save(tmp_path / "c.npy", np.ones(3))
+    (tmp_path / "c.npy").replace(path)
+    with pytest.raises(errors.FileFormatError, match="no checkpoint"):
+        trainer().fit(data(4, 1), epochs=1, checkpoint=path)
+
+
 def test_wrong_calls(tmp_path):
     one = trainer()
     samples, classes = data(10, 1)
     with pytest.raises(errors.ShapeMismatchError, match="10 samples"):
         one.fit((samples, classes[:5]), epochs=1)
+    with pytest.raises(errors.ShapeMismatchError, match="10 samples, got 3"):
+        one.fit((samples, 3), epochs=1)
     with pytest.raises(errors.ShapeMismatchError, match="at least one"):
         one.fit(([], []), epochs=1)
     with pytest.raises(errors.DTypeError, match="pair"):

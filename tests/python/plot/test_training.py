@@ -89,6 +89,41 @@ def test_what_makes_no_confusion_matrix(ax):
         plot.confusion_matrix([0, 1], [0, 1], names=["a"], ax=ax)
 
 
+@pytest.mark.parametrize("names", [[3, 4], np.array([3, 4]), np.array(["a", "b"]), (True, False)], ids=str)
+def test_names_are_whatever_classes_a_classifier_has(ax, names):
+    plot.confusion_matrix([0, 1], [0, 0], names=names, ax=ax)
+    assert [label.get_text() for label in ax.get_xticklabels()] == [str(name) for name in names]
+
+
+@pytest.mark.parametrize("labels", [[10**9], np.array([2**64 - 1], np.uint64), [[0], [0, 1]], ["a"]], ids=str)
+def test_what_are_no_classes(ax, labels):
+    with pytest.raises(errors.EvsimError, match="labels"):
+        plot.confusion_matrix(labels, [0], ax=ax)
+
+
+@pytest.mark.parametrize("values", ["x", None, 1j, {}, [np.nan], [np.inf, 1.0], [[1.0], [1.0, 2.0]]], ids=str)
+@pytest.mark.parametrize("matrix", [True, False])
+def test_what_are_no_delays(ax, values, matrix):
+    with pytest.raises(errors.EvsimError, match="delays"):
+        plot.delays(values, matrix=matrix, ax=ax)
+
+
+def test_what_are_no_epochs_or_no_log(tmp_path):
+    with pytest.raises(errors.DTypeError, match="what Trainer"):
+        plot.learning_curves([1, 2], axes=figure.Figure().subplots(1, 2))
+    (tmp_path / "log.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(errors.FileFormatError, match="no log"):
+        plot.learning_curves(tmp_path / "log.csv")
+
+
+def test_axes_may_be_one_or_in_rows():
+    epochs = [evsim.learning.Epoch(1, 0.9, np.nan, np.nan, np.nan, 0.1)]
+    alone = figure.Figure().subplots()
+    assert plot.learning_curves(epochs, axes=alone) == (alone,)
+    rows = figure.Figure().subplots(1, 2, squeeze=False)
+    assert plot.learning_curves(EPOCHS, axes=rows) == tuple(rows[0])
+
+
 def test_delays_of_layers_are_counted(ax):
     net = evsim.SpikingNetwork()
     layer = net.add_layer(
@@ -123,3 +158,5 @@ def test_delays_that_do_not_fit(ax):
         plot.delays([1.0, 2.0], matrix=True, ax=ax)
     with pytest.raises(errors.InvalidArgumentError, match="n_bins"):
         plot.delays([1.0], n_bins=0, ax=ax)
+    with pytest.raises(errors.DTypeError, match="n_bins"):
+        plot.delays([1.0], n_bins=2.5, ax=ax)
