@@ -9,7 +9,7 @@ from .traces import Trace, around
 
 _BIN = 0.1
 """Seconds."""
-_AS_WELL = 1.15
+_AS_WELL = 1.1
 """Ratio of squared distances up to which two places explain events as well as one that moves."""
 
 
@@ -41,19 +41,19 @@ def only_hops(scene: Scene, trace: Trace, number: int, drift: Floats) -> bool:
     if len(own) < 3:
         return True
     xy = np.stack([scene.x[own], scene.y[own]], axis=1)
-    along = np.sum((xy - trace.at(scene.t[own])) ** 2)
+    along = np.sum((xy - trace.at(scene.t[own])) ** 2, axis=1)
     resting = xy - drift * scene.t[own, np.newaxis]
-    heading = trace.velocity - drift
     # Places side by side along the way beside the drift: of all ways to cut it in two, the best.
-    resting = resting[np.argsort(resting @ heading, kind="stable")]
-    squared = np.sum((resting - resting.mean(axis=0)) ** 2, axis=1)
-    return bool(_best_cut(resting - resting.mean(axis=0), squared) < _AS_WELL * along)
+    resting = resting[np.argsort(resting @ (trace.velocity - drift), kind="stable")]
+    parts = np.split(resting, [_best_cut(resting - resting.mean(axis=0))])
+    hops = np.concatenate([np.sum((part - np.median(part, axis=0)) ** 2, axis=1) for part in parts])
+    # Medians, because some of the events are noise, which lies anywhere.
+    return bool(np.median(hops) < _AS_WELL * np.median(along))
 
 
-def _best_cut(xy: Floats, squared: Floats) -> float:
-    """Least sum of squared distances to the means of the first n and of the others."""
+def _best_cut(xy: Floats) -> int:
+    """The number of events to one side for which squared distances to the means of both sides are least."""
     n = np.arange(1, len(xy))
-    total, first = squared.sum(), np.cumsum(xy, axis=0)[:-1]
+    first = np.cumsum(xy, axis=0)[:-1]
     other = xy.sum(axis=0) - first
-    gain = (first**2).sum(axis=1) / n + (other**2).sum(axis=1) / (len(xy) - n)
-    return float(total - gain.max())
+    return 1 + int(np.argmax((first**2).sum(axis=1) / n + (other**2).sum(axis=1) / (len(xy) - n)))
