@@ -15,11 +15,13 @@ import argparse
 import itertools
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from hough import HoughSettings, satellites
+from matplotlib.figure import Figure
 
 import evsim
 from evsim.datasets import SATELLITE, StarField, Trajectory, random_star_field
@@ -160,6 +162,29 @@ def _place(path: Trajectory, t: float) -> tuple[float, float]:
     return float(np.interp(t, path.t, path.x)), float(np.interp(t, path.t, path.y))
 
 
+def draw(field: StarField, path: Path, box: tuple[int, int, int, int], mark: str) -> None:
+    """Draw all events of a recording, and which are whose: satellites as rings, tracks and their events in colour."""
+    events, result = field.events, segment(field.events)
+    numbers, figure = result.event_labels().object_id, Figure(figsize=(9.6, 3.9), layout="constrained")
+    axes = figure.subplots(1, 2, sharex=True, sharey=True)
+    axes[0].plot(events.x, events.y, mark, markersize=1.5, color="#404040")
+    axes[0].set_title(f"{len(events):,} events of {events.duration * 1e-6:.0f} s")
+    behind = numbers >= len(result.tracks)
+    axes[1].plot(events.x[behind], events.y[behind], mark, markersize=1.5, color="#b0b0b0")
+    for track in result.tracks:
+        own, colour = numbers == track.track_id, f"C{track.track_id}"
+        axes[1].plot(events.x[own], events.y[own], mark, markersize=1.5, color=colour)
+        axes[1].plot(*track.centroids.T, "-", color=colour, linewidth=1.0)
+    for truth in field.trajectories:
+        axes[1].plot(
+            truth.x[::20], truth.y[::20], "o", color="#202020", markersize=4, markerfacecolor="none", linewidth=0.5
+        )
+    axes[1].set_title("tracks and their events; grey: stars")
+    axes[1].set(xlim=box[::2], ylim=box[3::-2], aspect="equal")
+    axes[0].set_aspect("equal")
+    figure.savefig(path, dpi=100)
+
+
 def tune(seeds: Any) -> None:
     """Print the scores of all settings of the baselines."""
     for kind in KINDS:
@@ -174,9 +199,16 @@ def main() -> None:
     parser.add_argument("--held-out", action="store_true")
     parser.add_argument("--tune", action="store_true")
     parser.add_argument("--smoke", action="store_true")
+    parser.add_argument(
+        "-o", "--output", type=Path, help="draw two recordings of TUNING into this folder, and no table"
+    )
     parser.add_argument("--methods", default="isolated,Hough,segment", help="which, with commas")
     options = parser.parse_args()
     evsim.set_num_threads(1)
+    if options.output is not None:
+        draw(random_star_field("faint", seed=1001), options.output / "motion.png", (0, 0, 240, 180), ",")
+        draw(random_star_field("slow", seed=1007), options.output / "motion_failure.png", (80, 0, 144, 48), "o")
+        return
     seeds = HELD_OUT if options.held_out else TUNING
     if options.tune:
         tune(seeds[:1] if options.smoke else seeds[:2])
