@@ -32,7 +32,7 @@ def segment(
         str, typer.Option(help="motion (objects of a few pixels), spikeseg (larger ones) or auto: as the recording is.")
     ] = "auto",
     window: Annotated[
-        float | None, typer.Option(help="Milliseconds per window; by default 20, or 50 for objects of a few pixels.")
+        float | None, typer.Option(help="Milliseconds per window; by default as the recording is: 20 or more.")
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Time steps per window.")] = 20,
     merge: Annotated[int, typer.Option(min=0, help="Instances closer than this many pixels are one.")] = 4,

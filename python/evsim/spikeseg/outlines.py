@@ -12,7 +12,7 @@ from .instances import Instance
 
 Bools = npt.NDArray[np.bool_]
 
-_RINGS = (0, 2, 4, 8, 16)
+_RINGS = (0, 4, 16)
 """Pixels beyond an instance's mask in which the object may go on, up to about a receptive field of conv3."""
 _LEAST = 3
 """Pixels with events, of three by three, that support each other."""
@@ -40,43 +40,57 @@ def sharpened(instances: list[Instance], events: EventArray, *, across_classes: 
         return []
     lit = np.zeros((events.height, events.width), bool)
     lit[events.y, events.x] = True
-    outline = _closed(lit & (_counts(lit, 1) >= _LEAST))
+    outline = _closed(lit & (square_counts(lit, 1) >= _LEAST))
     classes = np.array([0 if across_classes else instance.class_id for instance in instances])
     drawn = list(instances)
     for class_id in np.unique(classes).tolist():
         members = np.flatnonzero(classes == class_id).tolist()
+        boxes = {k: _box(instances[k]) for k in members}
+        masks = {k: instances[k].mask[boxes[k]] for k in members}
         # Rings of growing width around each mask: a pixel goes to the instance whose ring reaches it first.
         owner = np.full(lit.shape, -1, np.int64)
         for width in _RINGS:
             for k in members:
-                owner[(_counts(instances[k].mask, width) > 0) & (owner < 0)] = k
+                here = owner[boxes[k]]
+                here[(square_counts(masks[k], width) > 0) & (here < 0)] = k
         for k in members:
-            drawn[k] = _redrawn(instances[k], _filled(outline & (owner == k)))
+            drawn[k] = _redrawn(instances[k], _filled(outline[boxes[k]] & (owner[boxes[k]] == k)), boxes[k])
     return drawn
 
 
-def _redrawn(instance: Instance, mask: Bools) -> Instance:
-    pixels = np.flatnonzero(mask).astype(np.int32)
-    if not len(pixels):
+def _box(instance: Instance) -> tuple[slice, slice]:
+    """Rows and columns of all that an instance may take."""
+    x0, y0, x1, y1 = instance.box
+    reach = _RINGS[-1]
+    return slice(max(y0 - reach, 0), y1 + reach + 1), slice(max(x0 - reach, 0), x1 + reach + 1)
+
+
+def _redrawn(instance: Instance, mask: Bools, box: tuple[slice, slice]) -> Instance:
+    y, x = np.nonzero(mask)
+    if not len(y):
         return instance
-    y, x = np.divmod(pixels, instance.shape[1])
+    y, x = y + box[0].start, x + box[1].start
+    pixels = (y * instance.shape[1] + x).astype(np.int32)
     return replace(instance, pixels=pixels, box=(int(x.min()), int(y.min()), int(x.max()), int(y.max())))
 
 
-def _counts(mask: Bools, width: int) -> npt.NDArray[np.int64]:
+def square_counts(mask: Bools, width: int) -> npt.NDArray[np.int32]:
     """Pixels of a mask in the square of 2 width + 1 pixels around each pixel."""
     side = 2 * width + 1
-    sums = np.pad(mask, ((width + 1, width), (width + 1, width))).cumsum(axis=0, dtype=np.int64).cumsum(axis=1)
+    sums = np.zeros((mask.shape[0] + side, mask.shape[1] + side), np.int32)
+    sums[width + 1 : width + 1 + mask.shape[0], width + 1 : width + 1 + mask.shape[1]] = mask
+    np.cumsum(sums, axis=0, out=sums)
     rows = sums[side:] - sums[:-side]
-    counts: npt.NDArray[np.int64] = rows[:, side:] - rows[:, :-side]
+    np.cumsum(rows, axis=1, out=rows)
+    counts: npt.NDArray[np.int32] = rows[:, side:] - rows[:, :-side]
     return counts
 
 
 def _closed(mask: Bools) -> Bools:
     """Grown and shrunk again, by squares; beyond the edge there is nothing to grow into."""
     padded = np.pad(mask, _CLOSED)
-    grown = _counts(padded, _CLOSED) > 0
-    shrunk: Bools = _counts(grown, _CLOSED) == (2 * _CLOSED + 1) ** 2
+    grown = square_counts(padded, _CLOSED) > 0
+    shrunk: Bools = square_counts(grown, _CLOSED) == (2 * _CLOSED + 1) ** 2
     return shrunk[_CLOSED:-_CLOSED, _CLOSED:-_CLOSED] | mask
 
 

@@ -14,7 +14,7 @@ from ..motion import find_motion
 from .config import EncoderConfig, LayerConfig
 from .instances import Instance, find_instances
 from .model import SpikeSEG
-from .moving import is_extended, segmentation_of
+from .moving import is_extended, patch_window, segmentation_of
 from .outlines import sharpened
 from .result import Segmentation
 from .tracks import track_instances
@@ -79,7 +79,8 @@ def segment(
         "motion", "spikeseg", or "auto": SpikeSEG if a model is given or if events come in patches larger than a point
         of light, otherwise motion.
     window : float, optional
-        Microseconds; >= 1. Default: 20,000 for SpikeSEG; 50,000 for motion, where windows only cut what is shown.
+        Microseconds; >= 1. Default: 20,000, or up to 100,000 until half of the events lie in patches, as the built-in
+        model needs it; 50,000 for motion, where windows only cut what is shown.
     n_steps : int
         Steps of a window. This and the following are SpikeSEG's.
     threshold : float
@@ -146,7 +147,10 @@ def segment(
     if len(events) == 0:
         raise InvalidArgumentError("the recording has no events")
     by_motion = method == "motion" or (method == "auto" and model is None and not is_extended(events))
-    length = int(as_number(window, "window")) if window is not None else 50_000 if by_motion else 20_000
+    if window is not None:
+        length = int(as_number(window, "window"))
+    else:
+        length = 50_000 if by_motion else patch_window(events) if model is None else 20_000
     if length < 1:
         raise InvalidArgumentError(f"window must be at least 1 microsecond, got {window}")
     n_windows = (int(events.t[-1]) - int(events.t[0])) // length + 1
