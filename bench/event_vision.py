@@ -30,7 +30,7 @@ from evsim.spikeseg import EventScores, Segmentation, score_events, segment
 
 KINDS = ("bright", "faint", "mixed", "slow")
 TUNING = range(1000, 1008)
-HELD_OUT = range(7000, 7010)
+HELD_OUT = range(8000, 8010)
 ISOLATED = {"bright": (1, 30_000), "faint": (1, 50_000), "mixed": (1, 20_000), "slow": (1, 50_000)}
 HOUGH = {"bright": (8.0, 5.0), "faint": (7.0, 8.0), "mixed": (9.0, 8.0), "slow": (8.0, 5.0)}
 NEAR = 1.5
