@@ -24,6 +24,7 @@ from evsim.spikeseg import EncoderConfig, LayerConfig, Segmentation, SpikeSEG, m
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "recordings"
 TEST_SEEDS = range(200, 210)
+AS_DECODED: dict[str, Any] = {"merge_radius": 0, "outlines": False}
 Bools = npt.NDArray[np.bool_]
 
 
@@ -103,8 +104,12 @@ def methods() -> dict[str, Callable[[evsim.EventArray], Bools]]:
         "raw events": lambda e: np.ones(len(e), bool),
         "isolated(1, 50 ms)": lambda e: kept(e, 1, 50_000),
         "Hough, x-y-t, 200 votes": lambda e: hough_lines(e),
-        "segment, star model": lambda e: segment(e, star_model(), window=1e5, n_steps=5, merge_radius=0).detected(),
-        "segment, default model": lambda e: segment(e, window=1e5, n_steps=10, merge_radius=0).detected(),
+        "SpikeSEG, star model": lambda e: segment(e, star_model(), **AS_DECODED, window=1e5, n_steps=5).detected(),
+        "SpikeSEG, built-in model": lambda e: segment(
+            e, method="spikeseg", **AS_DECODED, window=1e5, n_steps=10
+        ).detected(),
+        "segment, defaults": lambda e: segment(e).detected(),
+        "segment, defaults, background too": lambda e: segment(e).detected(background=True),
     }
 
 
@@ -138,7 +143,7 @@ def draw(result: Segmentation, folder: Path) -> None:
 def draw_stars(folder: Path) -> None:
     """Write the picture of a star field."""
     events = star_field(seed=TEST_SEEDS[0]).events
-    result = segment(events, window=1e5, n_steps=10, merge_radius=0)
+    result = segment(events, method="spikeseg", **AS_DECODED, window=1e5, n_steps=10)
     k = int(np.argmax([len(found) for found in result.instances]))
     start = int(result.starts[k])
     figure = Figure(figsize=(9.0, 4.2), layout="constrained")

@@ -32,10 +32,11 @@ def segment(
         str, typer.Option(help="motion (objects of a few pixels), spikeseg (larger ones) or auto: as the recording is.")
     ] = "auto",
     window: Annotated[
-        float | None, typer.Option(help="Milliseconds per window; by default 20, or 50 for objects of a few pixels.")
+        float | None, typer.Option(help="Milliseconds per window; by default as the recording is: 20 or more.")
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Time steps per window.")] = 20,
     merge: Annotated[int, typer.Option(min=0, help="Instances closer than this many pixels are one.")] = 4,
+    outlines: Annotated[bool, typer.Option(help="Masks follow the events to the pixel.")] = True,
     across_classes: Annotated[bool, typer.Option(help="Spikes of different classes may belong to one object.")] = False,
     max_step: Annotated[
         float | None,
@@ -85,6 +86,7 @@ def segment(
             window=window * 1e3 if window is not None else None,
             n_steps=steps,
             merge_radius=merge,
+            outlines=outlines,
             across_classes=across_classes,
             max_distance=max_step,
             progress=lambda done, total: progress.update(task, completed=done / total),

@@ -9,8 +9,11 @@ from .traces import Trace, around
 
 _BIN = 0.1
 """Seconds."""
-_AS_WELL = 1.15
-"""Ratio of squared distances up to which two places explain events as well as one that moves."""
+_AS_WELL = 1.1
+"""Ratio of squared distances up to which two places explain events as well as a path does."""
+_WITHIN, _LITTLE = 0.8, 0.5
+"""Share of its speed beside the background that a trace must have within its pieces: if two places explain its events
+as well, and if they do not."""
 
 
 def believable(scene: Scene, trace: Trace, number: int, least: float) -> bool:
@@ -33,27 +36,34 @@ def believable(scene: Scene, trace: Trace, number: int, least: float) -> bool:
 
 
 def only_hops(scene: Scene, trace: Trace, number: int, drift: Floats) -> bool:
-    """Whether one or two places that drift explain the events of a trace as well as its own path does.
+    """Whether the events of a trace are those of one place that drifts, and then of another one.
 
-    So it is with a path that goes from one star to the next.
+    So it is with a path that goes from one star to the next. Beside the drift, it moves from piece to piece rather than
+    within them, and two places that drift explain its events as well as the path does.
     """
     own = np.flatnonzero(scene.owner == number)
-    if len(own) < 3:
+    if len(own) < 4:
         return True
-    xy = np.stack([scene.x[own], scene.y[own]], axis=1)
-    along = np.sum((xy - trace.at(scene.t[own])) ** 2)
-    resting = xy - drift * scene.t[own, np.newaxis]
-    heading = trace.velocity - drift
-    # Places side by side along the way beside the drift: of all ways to cut it in two, the best.
-    resting = resting[np.argsort(resting @ heading, kind="stable")]
-    squared = np.sum((resting - resting.mean(axis=0)) ** 2, axis=1)
-    return bool(_best_cut(resting - resting.mean(axis=0), squared) < _AS_WELL * along)
+    t, xy = scene.t[own], np.stack([scene.x[own], scene.y[own]], axis=1)
+    beside = trace.velocity - drift
+    speed = float(np.hypot(beside[0], beside[1]))
+    resting = xy - drift * t[:, np.newaxis]
+    way = resting @ (beside / speed)
+    cut = [_best_cut(way)]
+    product = square = 0.0
+    for times, places in zip(np.split(t, cut), np.split(way, cut), strict=True):
+        product += float((times - times.mean()) @ places)
+        square += float(np.sum((times - times.mean()) ** 2))
+    within = product / (speed * max(square, 1e-12))
+    # Medians, because some of the events are noise, which lies anywhere.
+    hops = np.concatenate([np.sum((part - np.median(part, axis=0)) ** 2, axis=1) for part in np.split(resting, cut)])
+    along = np.sum((xy - trace.at(t)) ** 2, axis=1)
+    as_well = bool(np.median(hops) < _AS_WELL * np.median(along))
+    return within < (_WITHIN if as_well else _LITTLE)
 
 
-def _best_cut(xy: Floats, squared: Floats) -> float:
-    """Least sum of squared distances to the means of the first n and of the others."""
-    n = np.arange(1, len(xy))
-    total, first = squared.sum(), np.cumsum(xy, axis=0)[:-1]
-    other = xy.sum(axis=0) - first
-    gain = (first**2).sum(axis=1) / n + (other**2).sum(axis=1) / (len(xy) - n)
-    return float(total - gain.max())
+def _best_cut(values: Floats) -> int:
+    """The number of first values for which squared distances to the means of the first and of the others are least."""
+    n = np.arange(1, len(values))
+    first = np.cumsum(values - values.mean())[:-1]
+    return 1 + int(np.argmax(first**2 / n + first**2 / (len(values) - n)))

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from .scene import SPREAD, Floats, Ints, Scene
 
-_ACCELERATION = 5.0
-"""Pixels per squared second by which an object's velocity changes without its being noticed."""
+_ACCELERATION, _TURNING = 0.5, 0.03
+"""Pixels per squared second by which the velocity of an object may change, and for each pixel per second that it has:
+what flies by turns the faster the faster it is."""
 _KNOT = 0.1
 """Seconds between points of a path."""
 _MOST_KNOTS = 600
@@ -160,7 +161,9 @@ def smooth(t: Floats, xy: Floats, weight: Floats, start: float, stop: float) -> 
             np.add.at(matrix, (i, j), weight * share * other)
     if n > 2:
         second = np.diff(np.eye(n), n=2, axis=0)
-        matrix += (SPREAD / (_ACCELERATION * step**2)) ** 2 * second.T @ second
+        centred = (t - t.mean()) * weight
+        speed = float(np.hypot(*(centred @ xy))) / (float(centred @ (t - t.mean())) + 1e-3)
+        matrix += (SPREAD / ((_ACCELERATION + _TURNING * speed) * step**2)) ** 2 * second.T @ second
     return knots, np.asarray(np.linalg.solve(matrix, right), np.float64)
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..events.array import EventArray
-from ..motion import Motion, MotionTrack, estimate_noise
+from ..motion import Motion, MotionTrack
 from .instances import Instance
+from .outlines import square_counts
 from .result import Segmentation
 from .tracks import Track
 
@@ -19,27 +20,40 @@ _SHARE = 0.15
 _SLICE = 0.02
 _NOISE = 5.0
 """Pixels of a square that noise lights: with more noise, slices of time are shorter."""
-_SLICES = 30
+_SLICES = 10
+_WINDOWS, _HALF = (20_000, 30_000, 40_000, 60_000, 80_000, 100_000), 0.5
 
 
 def is_extended(events: EventArray) -> bool:
     """Whether events come in patches that are larger than points of light are."""
-    seconds = max(events.duration, 1) * 1e-6
-    rate = float(np.median(estimate_noise(events).rate))
-    length = min(_SLICE, _NOISE / (_SIDE**2 * max(rate, 1e-9)))
-    n = int(seconds / length) + 1
+    pixel = events.y.astype(np.int64) * events.width + events.x
+    counts = np.bincount(pixel, minlength=events.width * events.height)
+    # The median pixel sees noise only, whatever the others see.
+    rate = float(np.median(counts)) / (max(events.duration, 1) * 1e-6)
+    return patch_share(events, min(_SLICE, _NOISE / (_SIDE**2 * max(rate, 1e-9)))) > _SHARE
+
+
+def patch_window(events: EventArray) -> int:
+    """The shortest window, in microseconds, in which half of the events lie in patches that features can be seen in."""
+    for window in _WINDOWS:
+        if events.duration < window or patch_share(events, window * 1e-6) >= _HALF:
+            return window
+    return _WINDOWS[-1]
+
+
+def patch_share(events: EventArray, length: float) -> float:
+    """Share of events in squares of 9 by 9 pixels with events at 30 pixels or more, in slices of some seconds."""
+    n = int(max(events.duration, 1) * 1e-6 / length) + 1
     dense = looked = 0
     for k in np.unique(np.linspace(0, n - 1, min(n, _SLICES)).astype(np.int64)).tolist():
         start = int(events.t[0]) + k * length * 1e6
         first, last = np.searchsorted(events.t, (start, start + length * 1e6))
         x, y = events.x[first:last], events.y[first:last]
-        lit = np.zeros((events.height + _SIDE, events.width + _SIDE), np.int64)
-        lit[y + _SIDE // 2 + 1, x + _SIDE // 2 + 1] = 1
-        sums = lit.cumsum(axis=0).cumsum(axis=1)
-        box = sums[_SIDE:, _SIDE:] - sums[:-_SIDE, _SIDE:] - sums[_SIDE:, :-_SIDE] + sums[:-_SIDE, :-_SIDE]
-        dense += int(np.count_nonzero(box[y, x] >= _LIT))
+        lit = np.zeros((events.height, events.width), bool)
+        lit[y, x] = True
+        dense += int(np.count_nonzero(square_counts(lit, _SIDE // 2)[y, x] >= _LIT))
         looked += len(x)
-    return dense > _SHARE * looked
+    return dense / max(looked, 1)
 
 
 def segmentation_of(motion: Motion, starts: npt.NDArray[np.int64], window: int) -> Segmentation:

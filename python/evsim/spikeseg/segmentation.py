@@ -14,7 +14,8 @@ from ..motion import find_motion
 from .config import EncoderConfig, LayerConfig
 from .instances import Instance, find_instances
 from .model import SpikeSEG
-from .moving import is_extended, segmentation_of
+from .moving import is_extended, patch_window, segmentation_of
+from .outlines import sharpened
 from .result import Segmentation
 from .tracks import track_instances
 
@@ -56,6 +57,7 @@ def segment(
     n_steps: int = 20,
     threshold: float = 0.1,
     merge_radius: int = 4,
+    outlines: bool = True,
     across_classes: bool = False,
     max_distance: float | None = None,
     max_gap: int = 2,
@@ -77,13 +79,17 @@ def segment(
         "motion", "spikeseg", or "auto": SpikeSEG if a model is given or if events come in patches larger than a point
         of light, otherwise motion.
     window : float, optional
-        Microseconds; >= 1. Default: 20,000 for SpikeSEG; 50,000 for motion, where windows only cut what is shown.
+        Microseconds; >= 1. Default: 20,000, or up to 100,000 until half of the events lie in patches, as the built-in
+        model needs it; 50,000 for motion, where windows only cut what is shown.
     n_steps : int
         Steps of a window. This and the following are SpikeSEG's.
     threshold : float
         Of the SMASH score that makes two spikes one object; 0 to 1.
     merge_radius : int
         Instances of one class whose boxes, grown by this many pixels, overlap are one; 0 leaves them apart.
+    outlines : bool
+        Whether masks follow the events of their window to the pixel, with gaps closed and holes filled. Otherwise they
+        are what the decoder unravels: wider by a receptive field, and with holes where no feature was seen.
     across_classes : bool
         Whether spikes of different classes may belong to one object. The classes of a model that has learned without
         labels are features, of which one object shows several.
@@ -141,7 +147,10 @@ def segment(
     if len(events) == 0:
         raise InvalidArgumentError("the recording has no events")
     by_motion = method == "motion" or (method == "auto" and model is None and not is_extended(events))
-    length = int(as_number(window, "window")) if window is not None else 50_000 if by_motion else 20_000
+    if window is not None:
+        length = int(as_number(window, "window"))
+    else:
+        length = 50_000 if by_motion else patch_window(events) if model is None else 20_000
     if length < 1:
         raise InvalidArgumentError(f"window must be at least 1 microsecond, got {window}")
     n_windows = (int(events.t[-1]) - int(events.t[0])) // length + 1
@@ -156,7 +165,7 @@ def segment(
     chosen = model if model is not None else moving_objects_model()
     result = Segmentation(events, starts, length)
     for k in range(n_windows):
-        _segment_window(result, chosen, k, n_steps, threshold, merge_radius, across_classes)
+        _segment_window(result, chosen, k, n_steps, threshold, merge_radius, outlines, across_classes)
         if progress is not None:
             progress(k + 1, n_windows)
     tenth = 0.1 * float(np.hypot(events.width, events.height))
@@ -165,7 +174,8 @@ def segment(
     result.tracks = track_instances(
         result.instances, max_gap=max_gap, max_distance=limit, times=times, across_classes=across_classes
     )
-    result.settings = {"method": "spikeseg", "window": length, "n_steps": n_steps, "max_distance": limit}
+    result.settings = {"method": "spikeseg", "window": length, "n_steps": n_steps, "outlines": outlines}
+    result.settings["max_distance"] = limit
     return result
 
 
@@ -176,6 +186,7 @@ def _segment_window(
     n_steps: int,
     threshold: float,
     merge_radius: int,
+    outlines: bool,
     across_classes: bool,
 ) -> None:
     """Encode window k from rest and add what it shows."""
@@ -183,9 +194,14 @@ def _segment_window(
     spikes = events.binned(n_bins=n_steps, start=start, stop=stop, polarity=_polarity(model))
     output = model.encode(spikes, n_timesteps=n_steps)
     found = find_instances(output, model.decoder, 0, threshold, across_classes=across_classes)
-    result.instances.append(merge_near(found, merge_radius, across_classes=across_classes) if merge_radius else found)
-    first, last = np.searchsorted(events.t, (start, stop))
-    result.n_events.append(int(last - first))
+    now = events.time_slice(start, stop)
+    for sharp in (False, True) if outlines else (False,):
+        if sharp:
+            found = sharpened(found, now, across_classes=across_classes)
+        if merge_radius:
+            found = merge_near(found, merge_radius, across_classes=across_classes)
+    result.instances.append(found)
+    result.n_events.append(len(now))
     result.n_spikes.append(output.n_classification_spikes)
 
 
