@@ -14,7 +14,15 @@ import numpy as np
 
 import evsim
 from evsim.datasets import yin_yang
-from evsim.learning import Adam, DelayBounds, FiringRate, ReadoutCrossEntropy, TimeToFirstSpike, Trainer
+from evsim.learning import (
+    Adam,
+    DelayBounds,
+    ExponentialDecay,
+    FiringRate,
+    ReadoutCrossEntropy,
+    TimeToFirstSpike,
+    Trainer,
+)
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 LIF = evsim.LIF(tau_mem=20.0, tau_syn=5.0)
@@ -60,7 +68,7 @@ def yin_yang_readout(seed: int) -> Task:
         ReadoutCrossEntropy("out", at="mean", scale=10.0),
         Adam(net, lr=0.01, betas=(0.9, 0.99)),
         until=60.0,
-        schedule=lambda epoch: 0.95**epoch,
+        schedule=ExponentialDecay(0.95),
         regularizers=[FiringRate("hidden 1", low=0.2, high=1.0, strength=0.1)],
         seed=seed,
     )
@@ -75,7 +83,7 @@ def yin_yang_first_spike(seed: int) -> Task:
         TimeToFirstSpike("out", tau=1.0, early=0.003, early_tau=6.4, revive=20.0),
         Adam(net, lr=0.005),
         until=60.0,
-        schedule=lambda epoch: 0.96**epoch,
+        schedule=ExponentialDecay(0.96),
         smallest_slope=0.02,
         seed=seed,
     )
@@ -90,7 +98,7 @@ def yin_yang_delays(seed: int) -> Task:
         ReadoutCrossEntropy("out", at="mean", scale=10.0),
         Adam(net, lr=0.01, betas=(0.9, 0.99), clip=0.03, delays=DelayBounds(0.0, 20.0), delay_lr=0.03),
         until=60.0,
-        schedule=lambda epoch: 0.98**epoch,
+        schedule=ExponentialDecay(0.98),
         regularizers=[FiringRate("hidden 1", low=0.6, high=2.0, strength=1.0)],
         seed=seed,
     )
@@ -145,7 +153,7 @@ def mnist_latency(seed: int) -> Task:
         Adam(net, lr=0.005),
         until=30.0,
         batch_size=50,
-        schedule=lambda epoch: 0.9**epoch,
+        schedule=ExponentialDecay(0.9),
         regularizers=[FiringRate("hidden 1", low=0.1, high=1.0, strength=0.1)],
         augment=Shifts(28, 28, 1, 0.1),
         seed=seed,

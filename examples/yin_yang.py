@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 import evsim
 from evsim.datasets import yin_yang
 from evsim.initializers import NormalInitializer
-from evsim.learning import Adam, FiringRate, ReadoutCrossEntropy, Trainer
+from evsim.learning import Adam, ExponentialDecay, FiringRate, ReadoutCrossEntropy, Trainer
 
 COLORS = ["#20639B", "#E8A33D", "#B23A48"]
 
@@ -33,7 +33,7 @@ def trainer_of(n_hidden=200, seed=1):
         ReadoutCrossEntropy("out", at="mean", scale=10.0),
         Adam(net, lr=0.01, betas=(0.9, 0.99)),
         until=60.0,
-        schedule=lambda epoch: 0.95**epoch,
+        schedule=ExponentialDecay(0.95),
         regularizers=[FiringRate("hidden", low=0.2, high=1.0, strength=0.1)],
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .._lib.arrays import as_size
 from ..errors import InvalidArgumentError
-from ..learning.feedforward import Decay
+from ..learning import CosineDecay, ExponentialDecay
 from ..spark.config import (
     ONE_NOT_NEGATIVE,
     ONE_POSITIVE,
@@ -189,5 +189,5 @@ class TrainingConfig(_Section):
         if self.schedule.kind == "constant":
             return 1.0
         if self.schedule.kind == "exponential":
-            return float(factor**epoch)
-        return Decay(self.epochs, factor)(epoch)
+            return ExponentialDecay(factor)(epoch)
+        return CosineDecay(self.epochs, factor)(epoch)

@@ -15,6 +15,7 @@ from .loss_values import LossValue
 from .losses import Loss
 from .optimizers import SGD, Adam, AdamW, NAdam, Optimizer
 from .readout_losses import ReadoutCrossEntropy, ReadoutError
+from .schedules import CosineDecay, ExponentialDecay
 from .tape import Tape, record
 from .train_losses import VanRossum
 from .trainer import Epoch, Trainer
@@ -27,8 +28,10 @@ __all__ = [
     "Activity",
     "Adam",
     "AdamW",
+    "CosineDecay",
     "DelayBounds",
     "Epoch",
+    "ExponentialDecay",
     "FiringRate",
     "FirstSpikeError",
     "Gradients",

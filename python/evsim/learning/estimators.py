@@ -13,11 +13,12 @@ from .._lib.modules import only_public
 from .._lib.optional import require
 from ..errors import DTypeError, InvalidArgumentError
 from ..neurons import LIF
-from .feedforward import Decay, feedforward
+from .feedforward import feedforward
 from .latency_codes import LatencyCode, NoisySamples
 from .losses import Loss
 from .optimizers import AdamW
 from .readout_losses import ReadoutCrossEntropy, ReadoutError, scaled_potentials
+from .schedules import CosineDecay
 from .tape import record
 from .trainer import Trainer
 
@@ -109,7 +110,7 @@ class _SpikingEstimator(BaseEstimator):
             AdamW(self.network_, lr=self.learning_rate_init, weight_decay=self.weight_decay),
             until=self.until,
             batch_size=min(as_size(self.batch_size, "batch_size"), len(samples)),
-            schedule=samples.blurred_before(Decay(self.max_iter)),
+            schedule=samples.blurred_before(CosineDecay(self.max_iter)),
             smallest_slope=_SMALLEST_SLOPE,
             seed=seed,
         )

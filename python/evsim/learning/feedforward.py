@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -20,25 +19,6 @@ __all__: list[str] = []
 _DRIVE, _VARIETY = 0.95, 0.8
 """Mean and standard deviation, over neurons, of what all arrivals would add up to if they peaked together, in
 thresholds. Found on validation splits of scikit-learn's digits: neurons that differ more learn faster and better."""
-
-
-@dataclass(frozen=True)
-class Decay:
-    """A learning rate that falls along a half cosine, from 1 to `floor` at the last epoch.
-
-    Attributes
-    ----------
-    epochs : int
-    floor : float
-    """
-
-    epochs: int
-    floor: float = 0.01
-
-    def __call__(self, epoch: int) -> float:
-        """Return the factor of an epoch, counted from 0."""
-        share = min(1.0, epoch / max(1, self.epochs - 1))
-        return self.floor + (1.0 - self.floor) * 0.5 * (1.0 + math.cos(math.pi * share))
 
 
 def feedforward(sizes: Sequence[int], n_active: float, neuron: LIF, *, readout: bool, seed: int) -> SpikingNetwork:

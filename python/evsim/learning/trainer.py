@@ -72,7 +72,7 @@ class Trainer:
     batch_size : int
         Samples between two steps.
     schedule : callable, optional
-        By what the learning rates of an epoch, counted from 0, are multiplied: ``lambda epoch: 0.95**epoch``.
+        By what the learning rates of an epoch, counted from 0, are multiplied: ``ExponentialDecay(0.95)``.
     regularizers : sequence of Loss or callable
         Are added to the loss.
     smallest_slope : float
