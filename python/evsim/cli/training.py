@@ -29,7 +29,7 @@ from ..learning import (
     Trainer,
 )
 from ..learning.feedforward import feedforward
-from ..learning.latency_codes import NoisySamples
+from ..learning.latency_codes import Blur
 from ..neurons import LIF
 from .training_config import TrainingConfig
 from .training_data import read_table, split
@@ -45,8 +45,9 @@ class Task:
     Attributes
     ----------
     code : LatencyCode
-    train, validation, test : pair of samples and targets
-        `validation` and `test` may be empty.
+    train : pair of features and targets
+    validation, test : pair of samples and targets
+        May be empty.
     classes : list, or None
         What the classes are called; None for numbers.
     middle, spread : float
@@ -54,7 +55,7 @@ class Task:
     """
 
     code: LatencyCode
-    train: tuple[NoisySamples, npt.NDArray[Any]]
+    train: tuple[npt.NDArray[np.float64], npt.NDArray[Any]]
     validation: tuple[list[Any], npt.NDArray[Any]]
     test: tuple[list[Any], npt.NDArray[Any]]
     classes: list[Any] | None
@@ -143,19 +144,18 @@ def task_of(config: TrainingConfig, folder: Path) -> Task:
             raise FileFormatError("data.file: targets are too large for their mean and standard deviation")
         targets = (targets - middle) / spread
     code = LatencyCode.of(features[train], config.data.window)
-    samples = NoisySamples(code, features[train], config.data.noise, config.seed)
     to_validate, to_test = ((code.encode(features[part]), targets[part]) for part in (validation, test))
-    return Task(code, (samples, targets[train]), to_validate, to_test, classes, middle, spread)
+    return Task(code, (features[train], targets[train]), to_validate, to_test, classes, middle, spread)
 
 
 def trainer_of(config: TrainingConfig, task: Task) -> Trainer:
     """Return a network of the configuration in its trainer."""
-    samples, wanted = task.train[0], config.network
+    wanted = config.network
     neuron = LIF(
         tau_mem=wanted.tau_mem, tau_syn=wanted.tau_syn, threshold=wanted.threshold, refractory=wanted.refractory
     )
     sizes = [task.code.n_inputs, *wanted.hidden, task.n_outputs]
-    n_active = float(np.mean([len(sample) for sample in samples]))
+    n_active = float(np.mean([len(sample) for sample in task.code.encode(task.train[0])]))
     readout = config.loss.kind != "first-spike"
     net = feedforward(sizes, n_active, neuron, readout=readout, seed=config.seed)
     how = config.optimizer
@@ -168,8 +168,9 @@ def trainer_of(config: TrainingConfig, task: Task) -> Trainer:
         optimizer,
         until=wanted.until,
         batch_size=config.batch_size,
-        schedule=samples.blurred_before(config.rate),
+        schedule=config.rate,
         smallest_slope=how.smallest_slope,
+        augment=Blur(task.code, config.data.noise),
         seed=config.seed,
     )
 
@@ -209,8 +210,8 @@ def train(config: TrainingConfig, task: Task, folder: Path, *, progress: bool = 
         progress=progress,
     )
     trainer.net.save(files.network)
-    samples, targets = task.train
-    parts = ("test", task.test), ("validation", task.validation), ("training", (samples.without_noise(), targets))
+    features, targets = task.train
+    parts = ("test", task.test), ("validation", task.validation), ("training", (task.code.encode(features), targets))
     of, data = next((name, part) for name, part in parts if len(part[0]))
     loss, accuracy = trainer.evaluate(data)
     return Result(trainer, epochs, loss, accuracy, of)
@@ -233,7 +234,7 @@ def _code_of(config: TrainingConfig, task: Task) -> dict[str, Any]:
 def _digest(task: Task) -> str:
     """What tells these samples from others."""
     found = hashlib.sha256()
-    for samples, targets in ((task.train[0].without_noise(), task.train[1]), task.validation):
+    for samples, targets in ((task.code.encode(task.train[0]), task.train[1]), task.validation):
         for sample in samples:
             found.update(sample.indices.tobytes() + sample.times.tobytes())
         found.update(np.ascontiguousarray(targets).tobytes())

@@ -14,7 +14,7 @@ from .._lib.optional import require
 from ..errors import DTypeError, InvalidArgumentError
 from ..neurons import LIF
 from .feedforward import feedforward
-from .latency_codes import LatencyCode, NoisySamples
+from .latency_codes import Blur, LatencyCode
 from .losses import Loss
 from .optimizers import AdamW
 from .readout_losses import ReadoutCrossEntropy, ReadoutError, scaled_potentials
@@ -103,20 +103,20 @@ class _SpikingEstimator(BaseEstimator):
             self.code_ = LatencyCode.of(features[train], self.window)
             n_active = float(np.mean([len(one) for one in self.code_.encode(features[train])]))
             self.network_ = feedforward(sizes, n_active, neuron, readout=True, seed=seed)
-        samples = NoisySamples(self.code_, features[train], self.noise, seed)
         trainer = Trainer(
             self.network_,
             self._loss(),
             AdamW(self.network_, lr=self.learning_rate_init, weight_decay=self.weight_decay),
             until=self.until,
-            batch_size=min(as_size(self.batch_size, "batch_size"), len(samples)),
-            schedule=samples.blurred_before(CosineDecay(self.max_iter)),
+            batch_size=min(as_size(self.batch_size, "batch_size"), len(train)),
+            schedule=CosineDecay(self.max_iter),
             smallest_slope=_SMALLEST_SLOPE,
+            augment=Blur(self.code_, self.noise),
             seed=seed,
         )
         validation = None if held_out is None else (self.code_.encode(features[held_out]), targets[held_out])
         self.epochs_ = trainer.fit(
-            (samples, targets[train]),
+            (features[train], targets[train]),
             epochs=self.max_iter,
             validation=validation,
             patience=None if held_out is None else self.n_iter_no_change,

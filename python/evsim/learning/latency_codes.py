@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -122,54 +121,28 @@ class LatencyCode:
         return [SpikeArray(order[k, :n], times[k, :n]) for k, n in enumerate(counts)]
 
 
-class NoisySamples(Sequence[SpikeArray]):
-    """Samples whose features are blurred anew in every epoch, so that a network does not learn them by heart.
+class Blur:
+    """Makes spikes of rows of features, blurred anew each time, so that a network does not learn them by heart.
+
+    What :class:`Trainer` takes as ``augment=`` for rows of features as samples.
 
     Parameters
     ----------
     code : LatencyCode
-    features : array_like, shape (n_samples, n_features)
     noise : float
         Standard deviation of what is added, as a share of a feature's span; >= 0.
-    seed : int
-        The noise of an epoch depends on it and on the number of the epoch only.
     """
 
-    def __init__(self, code: LatencyCode, features: npt.ArrayLike, noise: float, seed: int) -> None:
+    def __init__(self, code: LatencyCode, noise: float) -> None:
         if not 0.0 <= as_number(noise, "noise") < np.inf:
             raise InvalidArgumentError(f"noise must be >= 0 and finite, got {noise}")
-        self._code, self._noise, self._seed = code, float(noise), seed
-        self._shares = code.shares(_rows(features))
-        self._samples = code._encode(self._shares)
+        self._code, self._noise = code, float(noise)
 
-    def without_noise(self) -> list[SpikeArray]:
-        """Return the samples as they are, not blurred."""
-        return self._code._encode(self._shares)
-
-    def begin(self, epoch: int) -> None:
-        """Blur the features for that epoch."""
+    def __call__(self, rows: Sequence[Floats], rng: np.random.Generator) -> list[SpikeArray]:
+        shares = self._code.shares(np.array(rows))
         if self._noise:
-            drawn = np.random.default_rng((self._seed, epoch)).normal(0.0, self._noise, self._shares.shape)
-            self._samples = self._code._encode(np.clip(self._shares + drawn, 0.0, 1.0))
-
-    def blurred_before(self, schedule: Callable[[int], float]) -> Callable[[int], float]:
-        """Return a schedule that blurs the features too: the trainer asks for the rate as an epoch begins."""
-
-        def begin(epoch: int) -> float:
-            self.begin(epoch)
-            return schedule(epoch)
-
-        return begin
-
-    def __len__(self) -> int:
-        return len(self._samples)
-
-    @overload
-    def __getitem__(self, k: int) -> SpikeArray: ...
-    @overload
-    def __getitem__(self, k: slice) -> list[SpikeArray]: ...
-    def __getitem__(self, k: Any) -> Any:
-        return self._samples[k]
+            shares = np.clip(shares + rng.normal(0.0, self._noise, shares.shape), 0.0, 1.0)
+        return self._code._encode(shares)
 
 
 def _numbers(given: npt.ArrayLike) -> Floats:

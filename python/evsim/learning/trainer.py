@@ -29,7 +29,7 @@ from .tensorboard import scalars
 
 __all__ = ["Epoch", "Trainer"]
 
-Data = tuple[Sequence[Any], npt.ArrayLike]
+Data = tuple[Sequence[Any] | npt.NDArray[Any], npt.ArrayLike]
 """Samples, and a target for each."""
 
 
@@ -155,7 +155,8 @@ class Trainer:
         Parameters
         ----------
         data : pair of samples and targets
-            Samples as :meth:`SpikingNetwork.infer` takes a batch, and a target for each, as the loss takes them.
+            Samples as :meth:`SpikingNetwork.infer` takes a batch, or as `augment` makes such of them, and a target for
+            each, as the loss takes them.
         epochs : int
             How many there are to be in all, with those of a checkpoint.
         validation : pair of samples and targets, optional
