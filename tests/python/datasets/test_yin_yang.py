@@ -17,6 +17,25 @@ def test_half_a_turn_swaps_yin_and_yang():
     assert np.mean(classes[nearest] == expected) > 0.93  # the others lie at borders
 
 
+@pytest.mark.parametrize(
+    ("point", "expected"),
+    [
+        ((0.75, 0.5), 2),
+        ((0.25, 0.5), 2),
+        ((0.75, 0.65), 0),
+        ((0.25, 0.65), 1),
+        ((0.5, 0.95), 1),
+        ((0.5, 0.05), 0),
+    ],
+)
+def test_classes_are_those_of_the_drawing(point, expected):
+    """At points whose class is clear: the two dots, the heads around them, and what is above and below."""
+    _, classes, points = yin_yang(3000, seed=2)
+    near = np.hypot(*(points - point).T) < 0.04
+    assert near.sum() >= 5
+    assert np.all(classes[near] == expected)
+
+
 def test_classes_are_balanced_and_dots_are_dots():
     _, classes, points = yin_yang(3000, seed=42)
     assert np.all(np.abs(np.bincount(classes, minlength=3) - 1000) < 120)

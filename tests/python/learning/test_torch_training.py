@@ -20,18 +20,8 @@ def example():
     return module
 
 
-def test_the_classes_are_those_of_the_drawing(example):
-    """Points whose class is clear: the two dots, the heads around them, and what is above and below."""
-    for point, right in (
-        ((0.75, 0.5), 2),
-        ((0.25, 0.5), 2),
-        ((0.75, 0.65), 0),
-        ((0.25, 0.65), 1),
-        ((0.5, 0.95), 1),
-        ((0.5, 0.05), 0),
-    ):
-        assert example.class_of(*point) == right, point
-    times, classes = example.yin_yang(300, seed=1)
+def test_times_are_those_of_points_and_what_they_lack(example):
+    times, classes = example.times_and_classes(300, seed=1)
     assert times.shape == (300, 5)
     assert np.bincount(classes).min() > 60
     np.testing.assert_allclose(times[:, :2] + times[:, 2:4], 30.0)
@@ -40,7 +30,8 @@ def test_the_classes_are_those_of_the_drawing(example):
 def test_two_short_epochs_teach_more_than_guessing(example):
     torch.manual_seed(1)
     model = evsim.torch.Network(example.network(), until=60.0)
-    data, test = torch.utils.data.TensorDataset(*example.yin_yang(1600, seed=42)), example.yin_yang(500, seed=40)
+    data = torch.utils.data.TensorDataset(*example.times_and_classes(1600, seed=42))
+    test = example.times_and_classes(500, seed=40)
     before = example.accuracy(model, *test)
     assert len(list(example.train(model, data, epochs=2))) == 2
     assert before < 0.5
