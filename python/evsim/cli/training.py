@@ -233,11 +233,11 @@ def _code_of(config: TrainingConfig, task: Task) -> dict[str, Any]:
 
 def _digest(task: Task) -> str:
     """What tells these samples from others."""
-    found = hashlib.sha256()
-    for samples, targets in ((task.code.encode(task.train[0]), task.train[1]), task.validation):
-        for sample in samples:
-            found.update(sample.indices.tobytes() + sample.times.tobytes())
-        found.update(np.ascontiguousarray(targets).tobytes())
+    found = hashlib.sha256(task.train[0].tobytes())
+    for sample in task.validation[0]:
+        found.update(sample.indices.tobytes() + sample.times.tobytes())
+    for targets in (task.train[1], task.validation[1]):
+        found.update(targets.tobytes())
     return found.hexdigest()
 
 

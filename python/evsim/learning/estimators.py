@@ -15,9 +15,8 @@ from ..errors import DTypeError, InvalidArgumentError
 from ..neurons import LIF
 from .feedforward import feedforward
 from .latency_codes import Blur, LatencyCode
-from .losses import Loss
 from .optimizers import AdamW
-from .readout_losses import ReadoutCrossEntropy, ReadoutError, scaled_potentials
+from .readout_losses import ReadoutCrossEntropy, ReadoutError, ReadoutLoss
 from .schedules import CosineDecay
 from .tape import record
 from .trainer import Trainer
@@ -82,7 +81,7 @@ class _SpikingEstimator(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def _loss(self) -> Loss:
+    def _loss(self) -> ReadoutLoss:
         raise NotImplementedError
 
     def _train(self, features: Floats, targets: Any, n_outputs: int, strata: Any) -> None:
@@ -153,11 +152,10 @@ class _SpikingEstimator(BaseEstimator):
         check_is_fitted(self)
         features = validate_data(self, X, reset=False, dtype=np.float64)
         samples, loss = self.code_.encode(features), self._loss()
-        assert isinstance(loss, (ReadoutCrossEntropy, ReadoutError))
         parts = []
         for k in range(0, len(samples), _BATCH):
             tape = record(self.network_, samples[k : k + _BATCH], until=self.until)
-            parts.append(scaled_potentials(loss, tape))
+            parts.append(loss.scaled_potentials(tape))
         return np.concatenate(parts)
 
 
@@ -275,7 +273,7 @@ class SpikingClassifier(ClassifierMixin, _SpikingEstimator):
         found: npt.NDArray[Any] = self.classes_[scores.argmax(axis=1)]
         return found
 
-    def _loss(self) -> Loss:
+    def _loss(self) -> ReadoutLoss:
         return ReadoutCrossEntropy("out", "mean", scale=5.0)
 
 
@@ -347,7 +345,7 @@ class SpikingRegressor(RegressorMixin, _SpikingEstimator):
         tags.target_tags.multi_output = True
         return tags
 
-    def _loss(self) -> Loss:
+    def _loss(self) -> ReadoutLoss:
         return ReadoutError("out", "mean", scale=5.0)
 
 

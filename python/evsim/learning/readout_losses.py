@@ -20,7 +20,45 @@ At: TypeAlias = Literal["maximum", "mean"] | float
 
 
 @dataclass(frozen=True)
-class ReadoutCrossEntropy(Loss):
+class ReadoutLoss(Loss):
+    """Losses of scaled potentials: subclasses turn those into losses of samples, and their derivatives."""
+
+    layer: str
+    at: At = "maximum"
+    scale: float = 1.0
+    reduction: Reduction = "mean"
+
+    def __post_init__(self) -> None:
+        as_positive(self.scale, "scale")
+        require_reduction(self.reduction)
+        if not isinstance(self.at, str):
+            as_number(self.at, "at")
+        elif self.at not in ("maximum", "mean"):
+            raise InvalidArgumentError(f"at must be 'maximum', 'mean' or a time, got {self.at!r}")
+
+    def scaled_potentials(self, tape: Tape) -> Floats:
+        """Return what the loss sees, shape (n_samples, n_neurons)."""
+        if isinstance(self.at, str):
+            return tape.remembered(self.layer, self.at) * self.scale
+        found: Floats = tape.potentials(self.layer, [self.at])[:, 0] * self.scale
+        return found
+
+    def _value(self, per_sample: Floats, by_scaled: Floats, scores: Floats | None) -> LossValue:
+        """Losses of samples and their derivatives by scaled potentials, as those by what was looked at."""
+        of_all = scale_of(self.reduction, len(per_sample))
+        value, derivatives = float(per_sample.sum() * of_all), by_scaled * (self.scale * of_all)
+        if self.at == "mean":
+            return LossValue(value, per_sample, means={self.layer: derivatives}, scores=scores)
+        if self.at == "maximum":
+            return LossValue(value, per_sample, maxima={self.layer: derivatives}, scores=scores)
+        n = derivatives.shape[1]
+        neurons, times = np.arange(n, dtype=np.int32), np.full(n, float(self.at))
+        seeds = [(neurons, times, row) for row in derivatives]
+        return LossValue(value, per_sample, potentials={self.layer: seeds}, scores=scores)
+
+
+@dataclass(frozen=True)
+class ReadoutCrossEntropy(ReadoutLoss):
     r"""Cross-entropy of the potentials of a readout: :math:`-\log (e^{s V_y} / \sum_k e^{s V_k})`.
 
     Parameters
@@ -40,23 +78,15 @@ class ReadoutCrossEntropy(Loss):
     Wunderlich & Pehle 2021, Sci. Rep. 11:12829, eq. 8. Targets: one class per sample.
     """
 
-    layer: str
-    at: At = "maximum"
-    scale: float = 1.0
-    reduction: Reduction = "mean"
-
-    def __post_init__(self) -> None:
-        _require_readout(self.at, self.scale, self.reduction)
-
     def __call__(self, tape: Tape, targets: Any = None) -> LossValue:
         """Return the loss of a run and its derivatives."""
-        scores = scaled_potentials(self, tape)
+        scores = self.scaled_potentials(tape)
         per_sample, derivatives = cross_entropy(scores, as_classes(targets, scores.shape))
-        return _value(self.layer, self.at, self.scale, self.reduction, per_sample, derivatives, scores)
+        return self._value(per_sample, derivatives, scores)
 
 
 @dataclass(frozen=True)
-class ReadoutError(Loss):
+class ReadoutError(ReadoutLoss):
     r"""Squared error of the potentials of a readout: :math:`\frac{1}{2} \sum_k (s V_k - y_k)^2`.
 
     Parameters
@@ -86,17 +116,11 @@ class ReadoutError(Loss):
     (0.0163, array([[-0.0185]]))
     """
 
-    layer: str
     at: At = "mean"
-    scale: float = 1.0
-    reduction: Reduction = "mean"
-
-    def __post_init__(self) -> None:
-        _require_readout(self.at, self.scale, self.reduction)
 
     def __call__(self, tape: Tape, targets: Any = None) -> LossValue:
         """Return the loss of a run and its derivatives."""
-        found = scaled_potentials(self, tape)
+        found = self.scaled_potentials(tape)
         wanted = as_array(targets, "targets")
         if wanted.dtype.kind not in "iuf":
             raise DTypeError(f"targets are numbers of shape {found.shape}, got {wanted.dtype}")
@@ -108,40 +132,7 @@ class ReadoutError(Loss):
             raise NonFiniteError("targets must be finite")
         error = found - wanted
         per_sample = 0.5 * np.sum(error**2, axis=1)
-        return _value(self.layer, self.at, self.scale, self.reduction, per_sample, error, None)
-
-
-def _require_readout(at: At, scale: float, reduction: Reduction) -> None:
-    as_positive(scale, "scale")
-    require_reduction(reduction)
-    if not isinstance(at, str):
-        as_number(at, "at")
-    elif at not in ("maximum", "mean"):
-        raise InvalidArgumentError(f"at must be 'maximum', 'mean' or a time, got {at!r}")
-
-
-def scaled_potentials(loss: ReadoutCrossEntropy | ReadoutError, tape: Tape) -> Floats:
-    """Return what a loss sees of a readout, shape (n_samples, n_neurons)."""
-    if isinstance(loss.at, str):
-        return tape.remembered(loss.layer, loss.at) * loss.scale
-    found: Floats = tape.potentials(loss.layer, [loss.at])[:, 0] * loss.scale
-    return found
-
-
-def _value(
-    layer: str, at: At, scale: float, reduction: Reduction, per_sample: Floats, by_scaled: Floats, scores: Floats | None
-) -> LossValue:
-    """Losses of samples and their derivatives by scaled potentials, as those by what was looked at."""
-    of_all = scale_of(reduction, len(per_sample))
-    value, derivatives = float(per_sample.sum() * of_all), by_scaled * (scale * of_all)
-    if at == "mean":
-        return LossValue(value, per_sample, means={layer: derivatives}, scores=scores)
-    if at == "maximum":
-        return LossValue(value, per_sample, maxima={layer: derivatives}, scores=scores)
-    n = derivatives.shape[1]
-    neurons, times = np.arange(n, dtype=np.int32), np.full(n, float(at))
-    seeds = [(neurons, times, row) for row in derivatives]
-    return LossValue(value, per_sample, potentials={layer: seeds}, scores=scores)
+        return self._value(per_sample, error, None)
 
 
 __dir__ = only_public(__all__)

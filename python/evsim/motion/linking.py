@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from .scene import SPREAD, Floats, Scene
@@ -20,13 +22,13 @@ _END, _SHORT = 0.5, 0.15
 
 def link(scene: Scene, traces: list[Trace]) -> list[Trace]:
     """Join pieces of one object, the best pair first, until none are left."""
-    traces = list(traces)
+    traces, distance = list(traces), functools.cache(_distance)
     while True:
         best = (_NEAR, -1, -1)
         for i, first in enumerate(traces):
             for j, second in enumerate(traces):
-                if i != j and (distance := _distance(first, second)) < best[0]:
-                    best = (distance, i, j)
+                if i != j and distance(first, second) < best[0]:
+                    best = (distance(first, second), i, j)
         if best[1] < 0:
             return traces
         pair = [traces[k] for k in best[1:]]

@@ -117,9 +117,9 @@ def _rate(t: Floats, x: npt.NDArray[np.int64], y: npt.NDArray[np.int64], seconds
 
 def lone_pixels(events: EventArray) -> Bools:
     """Pixels with many more events than all but one of their neighbours, shape (height, width)."""
-    counts = np.zeros((events.height + 2, events.width + 2), np.int64)
-    np.add.at(counts, (events.y.astype(np.int64) + 1, events.x.astype(np.int64) + 1), 1)
-    own = counts[1:-1, 1:-1]
+    pixel = events.y.astype(np.int64) * events.width + events.x
+    own = np.bincount(pixel, minlength=events.height * events.width).reshape(events.height, events.width)
+    counts = np.pad(own, 1)
     steps = [(dy, dx) for dy in range(3) for dx in range(3) if (dy, dx) != (1, 1)]
     around = np.stack([counts[dy : dy + events.height, dx : dx + events.width] for dy, dx in steps])
     usual = np.maximum(np.partition(around, -2, axis=0)[-2], np.median(own))

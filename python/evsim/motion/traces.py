@@ -133,8 +133,8 @@ def traced(scene: Scene, members: Ints, weight: Floats | None = None, rest: Floa
     velocity, error = _velocity(t, xy, near, at, scene.size)
     trace = Trace(knots, path, velocity, error, np.ones(2), np.zeros((2, 2)), np.tile(np.eye(2), (2, 1, 1)))
     index, off = around(scene, trace)
-    others = np.where(scene.owner < 0, 0.5 * scene.noise, np.inf) if rest is None else rest
-    _shape(trace, off, scene.on[index], others[index])
+    others = np.where(scene.owner[index] < 0, 0.5 * scene.noise[index], np.inf) if rest is None else rest[index]
+    _shape(trace, off, scene.on[index], others)
     return trace
 
 
